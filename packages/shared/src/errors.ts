@@ -1,0 +1,42 @@
+/**
+ * Every error that a user, an API client or an operator can meet, in one table. A code is stable for ever;
+ * `docs/errors.md` lists the same codes, and `errors.test.ts` proves that the two are equal.
+ *
+ * `status` is the HTTP status of a problem detail with that code; `permanent` says that trying the same thing
+ * again cannot help, so no retry policy ever applies to it.
+ */
+export const errorCodes = {
+  internal: { status: 500, permanent: false, title: 'Something failed that should not' },
+  'invalid-config': { status: 500, permanent: true, title: 'The configuration cannot be used' },
+  'invalid-task': { status: 400, permanent: true, title: 'The task cannot be accepted as written' },
+  'invalid-id': { status: 400, permanent: true, title: 'Not an id of the form that this place takes' },
+} as const satisfies Record<string, { status: number; permanent: boolean; title: string }>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** How an error travels in events, logs and HTTP bodies: the code, and a sentence that says what to do. */
+export interface ErrorInfo {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** The one error class of the project: a stable code, a sentence with the offending value, and the cause. */
+export class VmTaskError extends Error {
+  override readonly name = 'VmTaskError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get info(): ErrorInfo {
+    return { code: this.code, message: this.message };
+  }
+}
+
+/** The error's code and sentence; anything that is not ours becomes `internal` with its own message. */
+export function errorInfo(error: unknown): ErrorInfo {
+  if (error instanceof VmTaskError) return error.info;
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+}

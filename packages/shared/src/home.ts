@@ -1,0 +1,96 @@
+/**
+ * Where everything is. One *home* (`$VM_TASK_HOME`) holds all state of one system; one *cache* (`$VM_TASK_CACHE`)
+ * holds only what can be made again, keyed by what it is made of, and is shared by all homes of a user.
+ * Both are on one filesystem, because a home holds what it uses of the cache by hard links.
+ */
+import { join } from 'node:path';
+import type { VmId } from './ids.ts';
+
+export interface Home {
+  readonly root: string;
+  /** `vm-task.yaml`: pools and limits; absent means the defaults. */
+  readonly config: string;
+  /** `{id}`: which host this is, in events and ledgers. Made at the first start. */
+  readonly host: string;
+  /** Names of images that this home knows: `images/<name>@<version>/`. */
+  readonly images: string;
+  /** The ledger: one folder per VM. */
+  readonly vms: string;
+  /** Capacity: one file per VM that may exist at once, made with O_EXCL. */
+  readonly slots: string;
+  /** One file per secret, 0600, written by the operator. */
+  readonly secrets: string;
+  /** Passwords and tokens of this system, 0600, generated at the first start. */
+  readonly credentials: string;
+  readonly nats: string;
+  /** Process ids and addresses of what is running. */
+  readonly run: string;
+  readonly logs: string;
+  readonly projection: string;
+  secret(name: string): string;
+  vm(id: VmId): VmFolder;
+}
+
+/** One VM's folder. Which files are there *is* the VM's state: record, then ready, then claim, then ended. */
+export interface VmFolder {
+  readonly root: string;
+  /** The intent, on disk before the VM's first resource; removed last. */
+  readonly record: string;
+  /** Written once the VM has proved its own identity: address and host key. */
+  readonly ready: string;
+  /** Linked in by whoever takes the VM for a task; a second link is refused by the filesystem. */
+  readonly claim: string;
+  /** Why the VM was ended, written before its removal starts. */
+  readonly ended: string;
+  /** The private key that this VM alone accepts, 0600. */
+  readonly sshKey: string;
+  /** What QEMU itself may touch: its working directory, owned by the slot's uid, 0700. */
+  readonly run: string;
+}
+
+export interface Cache {
+  readonly root: string;
+  readonly images: string;
+  readonly snapshots: string;
+  readonly toolchain: string;
+}
+
+export function homeAt(root: string): Home {
+  return Object.freeze({
+    root,
+    config: join(root, 'vm-task.yaml'),
+    host: join(root, 'host.json'),
+    images: join(root, 'images'),
+    vms: join(root, 'vms'),
+    slots: join(root, 'slots'),
+    secrets: join(root, 'secrets'),
+    credentials: join(root, 'credentials'),
+    nats: join(root, 'nats'),
+    run: join(root, 'run'),
+    logs: join(root, 'logs'),
+    projection: join(root, 'intake', 'projection.sqlite'),
+    secret: (name: string) => join(root, 'secrets', name),
+    vm: (id: VmId) => vmFolderAt(join(root, 'vms', id)),
+  });
+}
+
+function vmFolderAt(root: string): VmFolder {
+  return Object.freeze({
+    root,
+    record: join(root, 'vm.json'),
+    ready: join(root, 'ready.json'),
+    claim: join(root, 'claim.json'),
+    ended: join(root, 'ended.json'),
+    sshKey: join(root, 'ssh_key'),
+    run: join(root, 'run'),
+  });
+}
+
+export function cacheAt(root: string): Cache {
+  return Object.freeze({
+    root,
+    images: join(root, 'images'),
+    snapshots: join(root, 'snapshots'),
+    toolchain: join(root, 'toolchain'),
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * What the ledger keeps of one VM, as plain data: one schema per file of its folder, and the states that
+ * those files make up. `vm.json` carries the version of the whole folder; one of the future is refused, never
+ * guessed at.
+ */
+import { parseName, parseTaskId, parseVmId } from '@vm-task/shared/ids';
+import { sizeSchema } from '@vm-task/shared/sizes';
+import { vmAccessSchema } from '@vm-task/shared/vm-access';
+import { z } from 'zod';
+import { deadlineSchema } from './deadline.ts';
+
+/** Every kind of resource that a VM can have on the host. A record lists its own before the first one is made (I5). */
+export const resourceKinds = ['slots', 'files', 'process', 'port', 'namespace'] as const;
+
+const vmIdSchema = z.string().transform((text) => parseVmId(text));
+const taskIdSchema = z.string().transform((text) => parseTaskId(text));
+const poolSchema = z.string().transform((text) => parseName('pool', text));
+
+/** A process, so that no other one that later has its number is taken for it. */
+export const processRefSchema = z.strictObject({
+  pid: z.int().min(2),
+  /** Field 22 of /proc/<pid>/stat: when it started, in clock ticks since boot. */
+  startTicks: z.int(),
+});
+
+export type ProcessRef = z.infer<typeof processRefSchema>;
+
+/** `vm.json`: the intent. Rewritten as a whole once the process is known. */
+export const vmRecordSchema = z.strictObject({
+  version: z.literal(1),
+  vm: vmIdSchema,
+  pool: poolSchema,
+  image: z.strictObject({ name: z.string(), version: z.string() }),
+  /** The key of the snapshot that it was cloned from. */
+  snapshot: z.string(),
+  size: sizeSchema,
+  egress: z.enum(['none', 'internet']),
+  resources: z.array(z.enum(resourceKinds)),
+  slots: z.strictObject({ pool: z.int(), host: z.int() }),
+  /** Whom QEMU runs as: the slot's own uid when we are root, else null and it runs as us. */
+  uid: z.int().nullable(),
+  /** Where its SSH is forwarded from, on 127.0.0.1. */
+  port: z.int(),
+  createdAt: z.iso.datetime(),
+  deadline: deadlineSchema,
+  /** Null until QEMU was started; it may be running already, with our mark, when a crash left this null. */
+  process: processRefSchema.nullable(),
+});
+
+export type VmRecord = z.infer<typeof vmRecordSchema>;
+
+/** `ready.json`: the VM has proved its own identity (I12). */
+export const readySchema = z.strictObject({
+  access: vmAccessSchema,
+  at: z.iso.datetime(),
+  /** From the start of the creation: until the guest ran on, and until its identity was proved. */
+  timings: z.strictObject({ runningMs: z.number(), identifiedMs: z.number() }),
+});
+
+export type Ready = z.infer<typeof readySchema>;
+
+/** `claim.json`: whose the VM is, and until when. */
+export const claimSchema = z.strictObject({
+  task: taskIdSchema,
+  attempt: z.int().min(1),
+  deadline: deadlineSchema,
+});
+
+export type Claim = z.infer<typeof claimSchema>;
+
+/** `ended.json`: why the VM is going. */
+export const endedSchema = z.strictObject({ reason: z.string(), at: z.iso.datetime() });
+
+export type Ended = z.infer<typeof endedSchema>;
+
+/** One VM as its folder shows it. Each phase has what it needs; none has what may be missing. */
+export type VmState =
+  | { readonly phase: 'creating'; readonly record: VmRecord }
+  /** Warm: whoever links its claim first has it. */
+  | { readonly phase: 'ready'; readonly record: VmRecord; readonly ready: Ready }
+  | { readonly phase: 'claimed'; readonly record: VmRecord; readonly ready: Ready; readonly claim: Claim }
+  /** Being removed, or removed but for its folder. `claim` says for whom it worked, if for anybody. */
+  | { readonly phase: 'ending'; readonly record: VmRecord; readonly ended: Ended; readonly claim: Claim | null };

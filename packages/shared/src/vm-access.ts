@@ -1,0 +1,15 @@
+/**
+ * How to reach one VM: what the provisioner promises in `vm.ready` and what the runner connects with.
+ * The private key is not here: it stays on the host, in the VM's folder.
+ */
+import { z } from 'zod';
+
+export const vmAccessSchema = z.strictObject({
+  host: z.string(),
+  port: z.int().min(1).max(65_535),
+  user: z.string(),
+  /** The one host key that may answer, as in `known_hosts`: `ssh-ed25519 AAAA…`. */
+  hostKey: z.string().regex(/^ssh-ed25519 [A-Za-z0-9+/=]+$/),
+});
+
+export type VmAccess = z.infer<typeof vmAccessSchema>;

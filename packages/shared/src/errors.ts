@@ -10,6 +10,13 @@ export const errorCodes = {
   'invalid-config': { status: 500, permanent: true, title: 'The configuration cannot be used' },
   'invalid-task': { status: 400, permanent: true, title: 'The task cannot be accepted as written' },
   'invalid-id': { status: 400, permanent: true, title: 'Not an id of the form that this place takes' },
+  'ssh-unreachable': { status: 503, permanent: false, title: 'No SSH server answered in time' },
+  'ssh-host-key-mismatch': { status: 502, permanent: false, title: 'Another machine answered than the expected one' },
+  'ssh-auth-failed': { status: 502, permanent: false, title: 'The machine refused the login key' },
+  'ssh-lost': { status: 502, permanent: false, title: 'The connection to the machine ended before its answer' },
+  'guest-failed': { status: 502, permanent: false, title: 'The machine could not do what it was asked' },
+  'identity-failed': { status: 502, permanent: false, title: 'A clone did not prove an identity of its own' },
+  'artifact-refused': { status: 400, permanent: true, title: 'A file of the task cannot be collected' },
 } as const satisfies Record<string, { status: number; permanent: boolean; title: string }>;
 
 export type ErrorCode = keyof typeof errorCodes;

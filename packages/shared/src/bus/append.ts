@@ -1,0 +1,127 @@
+/**
+ * Appending to a spine (I2, I3, I10). Every answer of the broker that is not a plain yes means *undecided*; then the
+ * stream itself is read, through its leader, and what it holds is what happened.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { VmTaskError } from '../errors.ts';
+import type { Draft, Stored } from '../events.ts';
+import { eventSubject, type SpineKey, spineSubject } from '../subjects.ts';
+import type { Connection } from './connection.ts';
+import { eventId, rawOf, seal, unseal } from './envelope.ts';
+
+export type Appended =
+  /** In the stream. `event` is what is stored there: of the same id, but perhaps another worker's data. */
+  | { readonly kind: 'stored'; readonly event: Stored }
+  /** Refused: the spine has moved on to `head`, or is no longer there (null). */
+  | { readonly kind: 'overtaken'; readonly head: Stored | null };
+
+/** The broker's codes for an expectation that does not hold, or cannot be known to hold. */
+const wrongLastSequence = 10071;
+const wrongLastSequenceUnknown = 10164;
+/** The broker's codes for a stream that is at its limit, or has no room on disk. */
+const streamFull = new Set([10077, 10047]);
+
+/** Between two looks at an undecided append, while the broker is away. */
+const undecidedPauseMs = 250;
+
+/** Where a task stands: the last event of its spine, or null when there is none. */
+export async function readHead({ jsm }: Connection, spine: SpineKey): Promise<Stored | null> {
+  return readLast(jsm, spineSubject(spine));
+}
+
+async function readLast(jsm: Connection['jsm'], subject: string): Promise<Stored | null> {
+  const message = await jsm.streams.getMessage('EVENTS', { last_by_subj: subject });
+  return message === null ? null : unseal(rawOf(message));
+}
+
+/**
+ * Appends when the spine's last sequence is `fence` (0: no event yet). Returns only what the stream itself shows; waits
+ * as long as the broker is away, until `signal` aborts. Thrown: `stream-full`, `payload-too-large`, the abort's reason.
+ */
+export async function append(
+  connection: Connection,
+  source: string,
+  draft: Draft,
+  fence: number,
+  signal: AbortSignal,
+): Promise<Appended> {
+  const id = eventId(draft, fence);
+  const subject = eventSubject(draft);
+  const spine = spineSubject(spineOf(draft));
+  for (;;) {
+    signal.throwIfAborted();
+    const answer = await offer(connection, source, draft, { id, subject, spine, fence });
+    if (answer !== 'undecided') return answer;
+    const found = await settleUndecided(connection, { id, subject, spine, fence });
+    if (found !== 'undecided') return found;
+    await delay(undecidedPauseMs, undefined, { signal });
+  }
+}
+
+interface Attempt {
+  readonly id: string;
+  readonly subject: string;
+  readonly spine: string;
+  readonly fence: number;
+}
+
+async function offer(
+  { js }: Connection,
+  source: string,
+  draft: Draft,
+  { id, subject, spine, fence }: Attempt,
+): Promise<Appended | 'undecided'> {
+  const now = new Date();
+  const { payload, headers } = seal(draft, id, source, now);
+  try {
+    const ack = await js.publish(subject, payload, {
+      headers,
+      msgID: id,
+      expect: { lastSubjectSequence: fence, lastSubjectSequenceSubject: spine },
+    });
+    if (ack.duplicate) return 'undecided';
+    const traceparent = headers.get('traceparent') || null;
+    return { kind: 'stored', event: { ...draft, id, seq: ack.seq, time: now, subject, traceparent } as Stored };
+  } catch (error) {
+    return undecidedOrThrow(error);
+  }
+}
+
+/** Errors that leave the append undecided; the others are the caller's business. */
+function undecidedOrThrow(error: unknown): 'undecided' {
+  if (error instanceof JetStreamApiError) {
+    if (error.code === wrongLastSequence || error.code === wrongLastSequenceUnknown) return 'undecided';
+    if (streamFull.has(error.code)) {
+      throw new VmTaskError('stream-full', `the stream EVENTS takes no more: ${error.message}`, { cause: error });
+    }
+  }
+  if (error instanceof Error && /max_payload|payload size exceeded/i.test(error.message)) {
+    throw new VmTaskError('payload-too-large', `the event is larger than the broker takes: ${error.message}`, {
+      cause: error,
+    });
+  }
+  return 'undecided';
+}
+
+/** The last message on the draft's own subject decides; then the spine's head; else nothing has happened yet. */
+async function settleUndecided(connection: Connection, attempt: Attempt): Promise<Appended | 'undecided'> {
+  try {
+    const own = await readLast(connection.jsm, attempt.subject);
+    if (own?.id === attempt.id) return { kind: 'stored', event: own };
+    const head = await readLast(connection.jsm, attempt.spine);
+    if ((head?.seq ?? 0) === attempt.fence) return 'undecided';
+    return { kind: 'overtaken', head };
+  } catch (error) {
+    if (error instanceof VmTaskError) throw error;
+    return 'undecided';
+  }
+}
+
+function spineOf(draft: Draft): SpineKey {
+  if (draft.type === 'vm.gone' || draft.type === 'alert.raised') {
+    throw new Error(`${draft.type} is on no spine`);
+  }
+  return { pool: draft.data.pool, task: draft.data.task };
+}

@@ -1,0 +1,254 @@
+/**
+ * The bus: the only thing that publishes to `EVENTS`, and the only one that knows ack, nak and term.
+ *
+ * | file | role |
+ * |---|---|
+ * | `connection.ts` | authenticated, never giving up, version gate |
+ * | `provision.ts` | streams and consumers: made, and read back |
+ * | `envelope.ts` | CloudEvents headers, trace context, JSON |
+ * | `append.ts` | fenced appends: stored or overtaken (I2, I3, I10) |
+ * | `work.ts`, `outcome.ts` | durable workers: done, retry, reject (I4) |
+ * | `follow.ts` | reading without acknowledging |
+ * | `output-log.ts`, `artifacts.ts` | live output and files of attempts |
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { trace } from '@opentelemetry/api';
+import type { Logger } from 'pino';
+import { errorInfo, VmTaskError } from '../errors.ts';
+import type { Draft, EventData, Stored } from '../events.ts';
+import { consumerFor, type FlowRow } from '../flow.ts';
+import { isTaskId } from '../ids.ts';
+import { deadSubject, eventSubject, type SpineKey } from '../subjects.ts';
+import { type Appended, append, readHead } from './append.ts';
+import type { Connection } from './connection.ts';
+import { eventId, type RawMessage, rawOf, seal, unseal } from './envelope.ts';
+import { type Followed, follow } from './follow.ts';
+import { done, type HandlerOutcome } from './outcome.ts';
+import { makeConsumer } from './provision.ts';
+import { inSpanOf } from './tracing.ts';
+import { type Delivery, work } from './work.ts';
+
+export interface Handling<T> {
+  readonly event: T;
+  /** The spine's last event, read just before: the event itself, but for the exceptions that `resumable` names. */
+  readonly head: Stored | null;
+  readonly deliveries: number;
+  readonly signal: AbortSignal;
+  /** Bound to the task, the event and the consumer. */
+  readonly log: Logger;
+}
+
+export interface WorkOptions {
+  readonly slots: number;
+  readonly stop: AbortSignal;
+  readonly abort: AbortSignal;
+  readonly scope?: { readonly pool?: string; readonly host?: string };
+  /** Handle events that are no longer the head, too: those that say what to release, whatever came after. */
+  readonly past?: boolean;
+  readonly admit?: (signal: AbortSignal) => Promise<{ release: () => void }>;
+}
+
+export type WorkerRow = FlowRow & { readonly consumer: string };
+
+export interface Bus {
+  readonly connection: Connection;
+  /** Appends on the event's spine when its last sequence is `fence`; 0 begins the spine. */
+  append(draft: Draft, fence: number, signal: AbortSignal): Promise<Appended>;
+  /** Publishes what is on no spine (`vm.gone`, `alert.raised`), once per id; waits until it is stored. */
+  announce(draft: Draft<'vm.gone' | 'alert.raised'>, signal: AbortSignal): Promise<void>;
+  /** The last event of a task's spine, read through the stream's leader. */
+  head(spine: SpineKey): Promise<Stored | null>;
+  /** One event by its sequence, or null. */
+  eventAt(seq: number): Promise<Stored | null>;
+  /** The broker's clock. */
+  now(): Promise<Date>;
+  /** Handles spine events: those that are no longer the head are acknowledged unseen, so a redelivery changes nothing. */
+  workEvents(
+    row: WorkerRow,
+    handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
+    options: WorkOptions,
+  ): Promise<void>;
+  /** Handles commands, as they were published. */
+  workCommands(
+    row: WorkerRow,
+    handle: (handling: Handling<RawMessage>) => Promise<HandlerOutcome>,
+    options: WorkOptions,
+  ): Promise<void>;
+  follow(options: {
+    filters: readonly string[];
+    from: number | 'new';
+    signal: AbortSignal;
+  }): AsyncGenerator<Followed, void, void>;
+}
+
+export function createBus(connection: Connection, source: string, log: Logger): Bus {
+  const bus: Bus = {
+    connection,
+    append: (draft, fence, signal) => append(connection, source, draft, fence, signal),
+    announce: (draft, signal) => announce(connection, source, draft, signal),
+    head: (spine) => readHead(connection, spine),
+    async eventAt(seq) {
+      const message = await connection.jsm.streams.getMessage('EVENTS', { seq });
+      return message === null ? null : unseal(rawOf(message));
+    },
+    async now() {
+      const { ts } = await connection.jsm.streams.info('EVENTS');
+      if (ts === undefined) throw new VmTaskError('broker-too-old', 'the broker does not tell its time');
+      return new Date(ts);
+    },
+    async workEvents(row, handle, options) {
+      await runWorker(bus, row, options, log, async (delivery, bound) => {
+        const event = unseal(delivery.message);
+        return inSpanOf(event.traceparent, row, () =>
+          options.past === true
+            ? handle({ event, head: null, ...delivery, log: bindTo(event, bound) })
+            : onlyIfHead(bus, event, delivery, bindTo(event, bound), handle),
+        );
+      });
+    },
+    async workCommands(row, handle, options) {
+      await runWorker(bus, row, options, log, (delivery, bound) => {
+        const { message, deliveries, signal } = delivery;
+        const parent = message.headers?.get('traceparent') || null;
+        return inSpanOf(parent, row, () => handle({ event: message, head: null, deliveries, signal, log: bound }));
+      });
+    },
+    follow: (options) => follow(connection, { stream: 'EVENTS', ...options }),
+  };
+  return bus;
+}
+
+function bindTo(event: Stored, log: Logger): Logger {
+  return log.child('task' in event.data ? { task: event.data.task, event: event.id } : { event: event.id });
+}
+
+async function onlyIfHead(
+  bus: Bus,
+  event: Stored,
+  { deliveries, signal }: Delivery,
+  log: Logger,
+  handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
+): Promise<HandlerOutcome> {
+  if (event.type === 'vm.gone' || event.type === 'alert.raised') throw new Error(`${event.type} is on no spine`);
+  const head = await bus.head({ pool: event.data.pool, task: event.data.task });
+  if (head?.seq !== event.seq && !resumable(event, head)) {
+    log.debug({ head: head?.type ?? null }, 'nothing to do: the task has moved on');
+    return done();
+  }
+  return handle({ event, head, deliveries, signal, log });
+}
+
+/** The exceptions: an attempt whose runner died, or that was cancelled before its runner saw it, is the runner's still. */
+function resumable(event: Stored, head: Stored | null): boolean {
+  if (event.type !== 'vm.ready' || head === null) return false;
+  return (head.type === 'task.resumed' || head.type === 'task.cancelling') && head.data.attempt === event.data.attempt;
+}
+
+async function runWorker(
+  bus: Bus,
+  row: WorkerRow,
+  options: WorkOptions,
+  log: Logger,
+  handle: (delivery: Delivery, log: Logger) => Promise<HandlerOutcome>,
+): Promise<void> {
+  const worker = consumerFor(row, options.scope);
+  await makeConsumer(bus.connection, worker);
+  const bound = log.child({ consumer: worker.name });
+  const { slots, stop, abort } = options;
+  const hooks = {
+    handle: (delivery: Delivery) => handle(delivery, bound),
+    settle: async (outcome: HandlerOutcome & { kind: 'done' }, delivery: Delivery) => {
+      if (outcome.event === null) return;
+      const appended = await bus.append(outcome.event, outcome.fence ?? delivery.message.seq, abort);
+      await outcome.settle?.(appended);
+    },
+    bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, bound),
+    alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker.name, delivery, reason),
+    ...(options.admit === undefined ? {} : { admit: options.admit }),
+  };
+  await work(bus.connection, worker, hooks, { slots, stop, abort, log: bound });
+}
+
+/** Stores what could not be handled, with the reason, ends its task, and tells people. */
+async function bury(
+  bus: Bus,
+  worker: { name: string; stream: string },
+  { message, signal }: Delivery,
+  reason: string,
+  log: Logger,
+): Promise<void> {
+  const subject = deadSubject(worker.name, worker.stream, message.seq);
+  const letter = {
+    reason,
+    subject: message.subject,
+    stream: worker.stream,
+    seq: message.seq,
+    traceparent: message.headers?.get('traceparent') || null,
+    data: Buffer.from(message.data).toString('base64'),
+  };
+  await bus.connection.js.publish(subject, JSON.stringify(letter), { msgID: subject });
+  log.error({ reason, subject: message.subject, seq: message.seq }, 'stored as a dead letter');
+  await endTaskOf(bus, message, reason, signal);
+  const id = `${worker.stream.toLowerCase()}-${message.seq}`;
+  const text = `${worker.name} cannot handle message ${message.seq} of ${worker.stream}: ${reason}`;
+  await bus.announce(
+    { type: 'alert.raised', data: { v: 1, severity: 'warning', kind: 'dead-letter', id, text } },
+    signal,
+  );
+}
+
+/** The task whose event cannot be handled has failed, unless it has moved on. Its ids are in the subject, always. */
+async function endTaskOf(bus: Bus, message: RawMessage, reason: string, signal: AbortSignal): Promise<void> {
+  const [, , pool, task, ...more] = message.subject.split('.');
+  if (pool === undefined || task === undefined || !isTaskId(task) || more.length > 0) return;
+  const failed: EventData<'task.completed'> = {
+    v: 1,
+    task,
+    pool,
+    attempt: 1,
+    vm: null,
+    outcome: 'failed',
+    exitCode: null,
+    signal: null,
+    result: null,
+    error: { code: 'unreadable-event', message: reason },
+    output: null,
+    artifacts: [],
+    processMs: null,
+  };
+  await bus.append({ type: 'task.completed', data: failed }, message.seq, signal);
+}
+
+async function raiseRetryAlert(
+  bus: Bus,
+  consumer: string,
+  { message, signal }: Delivery,
+  reason: string,
+): Promise<void> {
+  const text = `${consumer} failed five times on message ${message.seq} (${message.subject}) and goes on trying: ${reason}`;
+  const data = { v: 1 as const, severity: 'warning' as const, kind: 'handler-failing', id: `${message.seq}`, text };
+  await bus.announce({ type: 'alert.raised', data }, signal);
+}
+
+/** Between two tries of a publish that the broker did not answer. */
+const announcePauseMs = 500;
+
+async function announce(
+  { js }: Connection,
+  source: string,
+  draft: Draft<'vm.gone' | 'alert.raised'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const id = eventId(draft, null);
+  for (;;) {
+    signal.throwIfAborted();
+    const { payload, headers } = seal(draft, id, source, new Date());
+    try {
+      await js.publish(eventSubject(draft), payload, { headers, msgID: id });
+      return;
+    } catch (error) {
+      trace.getActiveSpan()?.addEvent('announce-undecided', { reason: errorInfo(error).message });
+      await delay(announcePauseMs, undefined, { signal });
+    }
+  }
+}

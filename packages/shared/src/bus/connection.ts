@@ -1,0 +1,66 @@
+/** One service's connection to the broker: authenticated, never giving up, and gated on the server's version. */
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { VmTaskError } from '../errors.ts';
+import { minimumServerVersion } from '../streams.ts';
+
+export interface BrokerAddress {
+  readonly servers: readonly string[];
+  readonly user: string;
+  readonly pass: string;
+}
+
+export interface Connection extends AsyncDisposable {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+}
+
+/** A request without an answer for so long is undecided: several times what an fsync takes on a busy disk. */
+export const requestTimeoutMs = 5_000;
+
+/** Thrown: `broker-unreachable`, `broker-too-old`. */
+export async function openConnection(address: BrokerAddress, name: string): Promise<Connection> {
+  const nc = await connect({
+    servers: [...address.servers],
+    user: address.user,
+    pass: address.pass,
+    name,
+    // Every user may subscribe below its own inbox only, so nobody reads the answers of another.
+    inboxPrefix: `_INBOX_${address.user}`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    // A server that hangs without closing is noticed after two unanswered pings.
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    timeout: requestTimeoutMs,
+  }).catch((error: Error) => {
+    const where = address.servers.join(', ');
+    throw new VmTaskError('broker-unreachable', `NATS at ${where} does not take ${name} in: ${error.message}`, {
+      cause: error,
+    });
+  });
+  try {
+    requireServerVersion(nc.info?.version ?? '0.0.0');
+    const options = { timeout: requestTimeoutMs };
+    // checkAPI would ask for account information, which services may not see.
+    const jsm = await jetstreamManager(nc, { ...options, checkAPI: false });
+    return { nc, js: jetstream(nc, options), jsm, [Symbol.asyncDispose]: () => nc.close() };
+  } catch (error) {
+    await nc.close();
+    throw error;
+  }
+}
+
+/** Thrown: `broker-too-old`. An older server takes the settings that our guarantees rest on and drops them silently. */
+export function requireServerVersion(version: string): void {
+  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
+  const [needMajor = 0, needMinor = 0, needPatch = 0] = minimumServerVersion.split('.').map(Number);
+  const order = major - needMajor || minor - needMinor || patch - needPatch;
+  if (order >= 0) return;
+  throw new VmTaskError(
+    'broker-too-old',
+    `nats-server is ${version}; vm-task needs ${minimumServerVersion} or newer. Run ./vm-task up to get one, or upgrade the server`,
+  );
+}

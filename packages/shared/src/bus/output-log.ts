@@ -1,0 +1,116 @@
+/**
+ * The live output of attempts, in `LOGS`. A chunk's payload is the bytes themselves, its offset a header. A writer
+ * expects the last sequence of its own subject, so a stale one cannot write (I8, I10), and goes on at the stored end.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { StoredMsg } from '@nats-io/jetstream';
+import { headers } from '@nats-io/transport-node';
+import { VmTaskError } from '../errors.ts';
+import type { TaskId } from '../ids.ts';
+import { type LogStream, logStreams, logSubject, logSubjects } from '../subjects.ts';
+import type { Connection } from './connection.ts';
+import type { RawMessage } from './envelope.ts';
+import { follow } from './follow.ts';
+
+const offsetHeader = 'vm-task-offset';
+
+/** Between two looks at an undecided write, while the broker is away. */
+const undecidedPauseMs = 250;
+
+export interface LogChunk {
+  readonly seq: number;
+  readonly attempt: number;
+  readonly stream: LogStream;
+  /** Of the first byte, in this attempt's stream. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface LogWriter {
+  /** Where the next byte goes: everything before it is stored. */
+  readonly offset: number;
+  /** Returns when the bytes are stored. Thrown: `log-overtaken` when another writer has taken over. */
+  write(bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+}
+
+/** A writer behind the last stored byte of this attempt's stream. */
+export async function openLogWriter(
+  connection: Connection,
+  task: TaskId,
+  attempt: number,
+  stream: LogStream,
+): Promise<LogWriter> {
+  const subject = logSubject(task, attempt, stream);
+  const last = await connection.jsm.streams.getMessage('LOGS', { last_by_subj: subject });
+  let seq = last?.seq ?? 0;
+  let offset = last === null ? 0 : Number(last.header.get(offsetHeader)) + last.data.length;
+  return {
+    get offset() {
+      return offset;
+    },
+    async write(bytes, signal) {
+      seq = await store(connection, { subject, offset, bytes, after: seq }, signal);
+      offset += bytes.length;
+    },
+  };
+}
+
+interface Chunk {
+  readonly subject: string;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** The last sequence of the subject that the writer knows. */
+  readonly after: number;
+}
+
+/** The chunk's sequence, once the stream shows it; the broker's absence is waited out. */
+async function store(connection: Connection, chunk: Chunk, signal: AbortSignal): Promise<number> {
+  const msgID = `${chunk.subject}/${chunk.offset}/${chunk.after}`;
+  for (;;) {
+    signal.throwIfAborted();
+    const header = headers();
+    header.set(offsetHeader, String(chunk.offset));
+    try {
+      const expect = { lastSubjectSequence: chunk.after };
+      return (await connection.js.publish(chunk.subject, chunk.bytes, { headers: header, expect, msgID })).seq;
+    } catch (error) {
+      const stored = await lastOf(connection, chunk.subject);
+      if (stored !== 'unknown' && stored?.header.get('Nats-Msg-Id') === msgID) return stored.seq;
+      if (stored !== 'unknown' && (stored?.seq ?? 0) !== chunk.after) {
+        throw new VmTaskError('log-overtaken', `another runner writes ${chunk.subject} now`, { cause: error });
+      }
+      await delay(undecidedPauseMs, undefined, { signal });
+    }
+  }
+}
+
+async function lastOf({ jsm }: Connection, subject: string): Promise<StoredMsg | null | 'unknown'> {
+  return jsm.streams.getMessage('LOGS', { last_by_subj: subject }).catch(() => 'unknown' as const);
+}
+
+/** The output of a task as it comes, from a sequence of `LOGS` on, until `signal`. */
+export async function* followLog(
+  connection: Connection,
+  task: TaskId,
+  from: number,
+  signal: AbortSignal,
+): AsyncGenerator<LogChunk, void, void> {
+  const options = { stream: 'LOGS', filters: [logSubjects(task)], from: Math.max(1, from), signal };
+  for await (const { message } of follow(connection, options)) {
+    const chunk = chunkOf(message);
+    if (chunk !== null) yield chunk;
+  }
+}
+
+function chunkOf(message: RawMessage): LogChunk | null {
+  const [, , attempt, stream] = message.subject.split('.');
+  const known = logStreams.find((name) => name === stream);
+  if (known === undefined) return null;
+  return {
+    seq: message.seq,
+    attempt: Number(attempt),
+    stream: known,
+    offset: Number(message.headers?.get(offsetHeader) ?? 0),
+    bytes: message.data,
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * Making streams, buckets and consumers, and reading back what a service relies on. A difference between what was
+ * asked for and what the server has is an error that names the setting: old servers drop newer settings silently.
+ */
+import type { StreamConfig } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { Objm } from '@nats-io/obj';
+import { VmTaskError } from '../errors.ts';
+import { buckets, objectStores, type StreamDefinition, type StreamName, streams } from '../streams.ts';
+import type { Connection } from './connection.ts';
+import { consumerConfig, type WorkerDefinition } from './work.ts';
+
+/** Makes what is missing and brings what is there to its definition. For the one user who may: the system itself. */
+export async function makeStreams(connection: Connection): Promise<void> {
+  for (const definition of Object.values(streams)) await makeStream(connection, definition);
+  const kvm = new Kvm(connection.js);
+  for (const [name, { ttlMs }] of Object.entries(buckets)) await kvm.create(name, { ttl: ttlMs, history: 1 });
+  const objm = new Objm(connection.js);
+  for (const [name, { ttlMs }] of Object.entries(objectStores)) {
+    await objm.create(name, { ttl: ttlMs * 1_000_000 });
+  }
+}
+
+async function makeStream({ jsm }: Connection, definition: StreamDefinition): Promise<void> {
+  const names = await jsm.streams.names().next();
+  if (names.includes(definition.name)) await jsm.streams.update(definition.name, definition);
+  else await jsm.streams.add(definition);
+}
+
+/** Thrown: `stream-altered` when a stream is missing or not as defined. */
+export async function readBackStreams({ jsm }: Connection, names: readonly StreamName[]): Promise<void> {
+  for (const name of names) {
+    const info = await jsm.streams.info(name).catch((error: Error) => {
+      throw new VmTaskError(
+        'stream-altered',
+        `stream ${name} cannot be read: ${error.message}. ./vm-task up makes it`,
+        { cause: error },
+      );
+    });
+    requireSame(
+      `stream ${name}`,
+      streams[name] as Partial<StreamConfig>,
+      info.config as unknown as Record<string, unknown>,
+    );
+  }
+}
+
+/** Makes the durable, or finds it as it should be. Thrown: `stream-altered`. */
+export async function makeConsumer({ jsm }: Connection, worker: WorkerDefinition): Promise<void> {
+  const wanted = consumerConfig(worker);
+  const { config } = await jsm.consumers.add(worker.stream, wanted);
+  const found: Record<string, unknown> = { ...config };
+  // The server hands a single filter back in the singular form.
+  if (config.filter_subject !== undefined) found['filter_subjects'] = [config.filter_subject];
+  requireSame(`consumer ${worker.name}`, wanted, found);
+}
+
+function requireSame(what: string, wanted: object, found: Record<string, unknown>): void {
+  for (const [key, value] of Object.entries(wanted)) {
+    const have = found[key];
+    if (JSON.stringify(have) === JSON.stringify(value) || (have === undefined && value === false)) continue;
+    throw new VmTaskError(
+      'stream-altered',
+      `${what}: ${key} is ${JSON.stringify(have)} and must be ${JSON.stringify(value)}. Run ./vm-task up to set it right, or upgrade nats-server`,
+    );
+  }
+}

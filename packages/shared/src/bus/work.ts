@@ -1,0 +1,200 @@
+/**
+ * Consuming safely (I4): one message per free slot, `working` while busy, acks waited for, delayed naks only. What
+ * cannot be read is a dead letter at once; what throws is tried again with growing delays and an alert at the fifth.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { AckPolicy, type Consumer, type ConsumerConfig, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import type { Logger } from 'pino';
+import { errorInfo, VmTaskError } from '../errors.ts';
+import type { Connection } from './connection.ts';
+import type { RawMessage } from './envelope.ts';
+import type { HandlerOutcome } from './outcome.ts';
+
+/** A worker's message comes back so long after its worker fell silent; three missed signs of life. */
+export const ackWaitMs = 15_000;
+const workingEveryMs = 5_000;
+
+/** One pull waits so long for a message before it is asked for again. */
+const pullExpiresMs = 30_000;
+
+const firstRetryMs = 1_000;
+const longestRetryMs = 60_000;
+const alertAtDelivery = 5;
+/** A task's deadline ends its retries; a command has none, so its number of deliveries does. */
+const mostCommandDeliveries = 20;
+
+export interface WorkerDefinition {
+  readonly stream: string;
+  readonly name: string;
+  readonly filters: readonly string[];
+}
+
+export interface Delivery {
+  readonly message: RawMessage;
+  /** 1 for the first; crashes count too. */
+  readonly deliveries: number;
+  /** Aborted when the work must stop now: the service is at the end of its drain. */
+  readonly signal: AbortSignal;
+}
+
+export interface WorkerHooks {
+  readonly handle: (delivery: Delivery) => Promise<HandlerOutcome>;
+  /** Carries out a `done` with an event: returns once the stream has decided. */
+  readonly settle: (outcome: HandlerOutcome & { kind: 'done' }, delivery: Delivery) => Promise<void>;
+  /** Stores the dead letter; the message is terminated only after this returned. */
+  readonly bury: (delivery: Delivery, reason: string) => Promise<void>;
+  readonly alert: (delivery: Delivery, reason: string) => Promise<void>;
+  /** Resolves when there is room for one more message, and reserves it until `release`. */
+  readonly admit?: (signal: AbortSignal) => Promise<{ release: () => void }>;
+}
+
+export interface WorkerOptions {
+  readonly slots: number;
+  /** Aborted at the beginning of a drain: nothing new is pulled. */
+  readonly stop: AbortSignal;
+  /** Aborted at its end: what is still running is given up. */
+  readonly abort: AbortSignal;
+  readonly log: Logger;
+}
+
+/** The durable's configuration; read back at every start. */
+export function consumerConfig(worker: WorkerDefinition): Partial<ConsumerConfig> & { durable_name: string } {
+  return {
+    durable_name: worker.name,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: ackWaitMs * 1_000_000,
+    // Deliveries count crashes too, so their number must never end a task.
+    max_deliver: -1,
+    // Above every number of slots that all workers of a durable have together.
+    max_ack_pending: 10_000,
+    filter_subjects: [...worker.filters],
+  };
+}
+
+/** Works until `stop`; resolves when every message in hand is settled. Failures of the broker are waited out. */
+export async function work(
+  connection: Connection,
+  worker: WorkerDefinition,
+  hooks: WorkerHooks,
+  options: WorkerOptions,
+): Promise<void> {
+  const slot = async () => {
+    while (!options.stop.aborted) {
+      try {
+        await workOnce(connection, worker, hooks, options);
+      } catch (error) {
+        if (options.stop.aborted) return;
+        options.log.warn({ err: error, consumer: worker.name }, 'the broker did not answer; trying again');
+        await delay(firstRetryMs, undefined, { signal: options.stop }).catch(() => undefined);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: options.slots }, slot));
+}
+
+async function workOnce(
+  connection: Connection,
+  worker: WorkerDefinition,
+  hooks: WorkerHooks,
+  options: WorkerOptions,
+): Promise<void> {
+  const consumer = await connection.js.consumers.get(worker.stream, worker.name);
+  while (!options.stop.aborted) {
+    const admitted = await hooks.admit?.(options.stop);
+    try {
+      const message = await nextMessage(consumer, options.stop);
+      if (message !== null) await handleOne(message, worker, hooks, options);
+    } finally {
+      admitted?.release();
+    }
+  }
+}
+
+/** Null when the pull ran out, or when `stop` came first; a message that comes after `stop` goes back at once. */
+async function nextMessage(consumer: Consumer, stop: AbortSignal): Promise<JsMsg | null> {
+  const messages = await consumer.fetch({ max_messages: 1, expires: pullExpiresMs });
+  const close = () => void messages.close();
+  stop.addEventListener('abort', close, { once: true });
+  try {
+    for await (const message of messages) return message;
+    return null;
+  } finally {
+    stop.removeEventListener('abort', close);
+  }
+}
+
+async function handleOne(
+  message: JsMsg,
+  worker: WorkerDefinition,
+  hooks: WorkerHooks,
+  options: WorkerOptions,
+): Promise<void> {
+  const delivery: Delivery = {
+    message: rawOfDelivery(message),
+    deliveries: message.info.deliveryCount,
+    signal: options.abort,
+  };
+  const working = setInterval(() => message.working(), workingEveryMs);
+  try {
+    const outcome = await decide(delivery, worker, hooks);
+    await carryOut(message, outcome, delivery, hooks);
+  } catch (error) {
+    options.log.error(
+      { err: error, consumer: worker.name, subject: message.subject, seq: message.seq },
+      'handling failed',
+    );
+    message.nak(retryDelayMs(delivery.deliveries));
+    if (delivery.deliveries === alertAtDelivery) await hooks.alert(delivery, errorInfo(error).message);
+  } finally {
+    clearInterval(working);
+  }
+}
+
+async function decide(delivery: Delivery, worker: WorkerDefinition, hooks: WorkerHooks): Promise<HandlerOutcome> {
+  try {
+    return await hooks.handle(delivery);
+  } catch (error) {
+    const unreadable = error instanceof VmTaskError && error.code === 'unreadable-event';
+    const givenUp = worker.stream === 'COMMANDS' && delivery.deliveries >= mostCommandDeliveries;
+    if (unreadable || givenUp) return { kind: 'reject', reason: errorInfo(error).message };
+    throw error;
+  }
+}
+
+async function carryOut(
+  message: JsMsg,
+  outcome: HandlerOutcome,
+  delivery: Delivery,
+  hooks: WorkerHooks,
+): Promise<void> {
+  switch (outcome.kind) {
+    case 'done':
+      await hooks.settle(outcome, delivery);
+      // A false answer means that the acknowledgement may come back as a redelivery, whose head says "nothing to do".
+      await message.ackAck();
+      return;
+    case 'retry':
+      message.nak(outcome.afterMs);
+      return;
+    case 'reject':
+      await hooks.bury(delivery, outcome.reason);
+      message.term(outcome.reason.slice(0, 200));
+      return;
+  }
+}
+
+function retryDelayMs(deliveries: number): number {
+  return Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(deliveries - 1, 10));
+}
+
+function rawOfDelivery(message: JsMsg): RawMessage {
+  return {
+    seq: message.seq,
+    subject: message.subject,
+    time: message.time,
+    headers: message.headers,
+    data: message.data,
+  };
+}

@@ -1,0 +1,9 @@
+/** What may be asked for on `COMMANDS`: any NATS client publishes JSON there, and it is stored even while intake is down. */
+import { z } from 'zod';
+import { type TaskId, taskIdPattern } from './ids.ts';
+
+/** The data of `task.submit` is a task file (`task-file.ts`). */
+export const taskCancelSchema = z.strictObject({
+  task: z.string().regex(taskIdPattern, 'must be a whole task id') as unknown as z.ZodType<TaskId>,
+  reason: z.string().max(1_000).default('cancelled by command'),
+});

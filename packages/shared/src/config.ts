@@ -1,0 +1,156 @@
+/**
+ * Configuration: `vm-task.yaml` of the home, and the few environment variables there are. This is the one file that
+ * reads `process.env`. Everything has a default; what is wrong stops a service at start with a sentence that names it.
+ */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { durationSchema } from './durations.ts';
+import { VmTaskError } from './errors.ts';
+import { type Cache, cacheAt, type Home, homeAt } from './home.ts';
+import { namePattern } from './ids.ts';
+import { type Size, sizeSchema } from './sizes.ts';
+import { explainIssues } from './unknown-keys.ts';
+
+const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
+
+/** Small enough that four of them fit on a laptop, large enough for a Python analysis. */
+const defaultSize: Size = { cpus: 1, memoryMiB: 512, diskMiB: 4096 };
+
+const poolSchema = z.strictObject({
+  driver: z.literal('qemu').default('qemu'),
+  /** What tasks that name no image get, and what warm VMs are made from. */
+  image: z.string().default('python'),
+  /** What a task may ask for; the first one is what warm VMs have. */
+  sizes: z.array(sizeSchema).min(1).max(16).default([defaultSize]),
+  /** VMs of this pool at once on one host, whatever they are doing. */
+  max: z.int().min(1).max(1_024).default(4),
+  /** VMs kept ready for the next task. They count in `max`. */
+  warm: z.int().min(0).max(256).default(1),
+});
+
+const configSchema = z
+  .strictObject({
+    defaultPool: nameSchema.default('default'),
+    pools: z.record(nameSchema, poolSchema).default({ default: poolSchema.parse({}) }),
+    host: z
+      .strictObject({
+        /** VMs of all pools at once on one host. */
+        maxVms: z.int().min(1).max(4_096).default(16),
+        /** Frozen machines kept in the cache; the least recently used goes first. */
+        maxSnapshots: z.int().min(1).max(256).default(8),
+        /** Started as root, the VM in slot n runs as this uid plus n: a range that belongs to nobody else. */
+        uidBase: z.int().min(1_000).max(4_294_000_000).default(1_879_048_192),
+      })
+      .prefault({}),
+    http: z
+      .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(7788) })
+      .prefault({}),
+    nats: z.strictObject({ port: z.int().min(0).max(65_535).default(4222) }).prefault({}),
+    runner: z
+      .strictObject({
+        /** Tasks that one runner has in hand at once. */
+        maxTasks: z.int().min(1).max(1_024).default(32),
+      })
+      .prefault({}),
+    cancel: z
+      .strictObject({
+        /** From SIGTERM to SIGKILL. */
+        grace: durationSchema.prefault('10s'),
+      })
+      .prefault({}),
+    reaper: z
+      .strictObject({
+        sweep: durationSchema.prefault('5s'),
+        /** What carries our mark and is known to nobody lives this long: its owner may be just about to write it down. */
+        orphanGrace: durationSchema.prefault('30s'),
+        /** A task's events and those of its VMs are kept so long after its end. */
+        retention: durationSchema.prefault('30d'),
+      })
+      .prefault({}),
+  })
+  .superRefine((config, context) => {
+    if (config.pools[config.defaultPool] === undefined) {
+      const known = Object.keys(config.pools).join(', ');
+      context.addIssue({
+        code: 'custom',
+        path: ['defaultPool'],
+        message: `"${config.defaultPool}" is none of ${known}`,
+      });
+    }
+    for (const [name, pool] of Object.entries(config.pools)) {
+      if (pool.warm > pool.max) {
+        context.addIssue({
+          code: 'custom',
+          path: ['pools', name, 'warm'],
+          message: `${pool.warm} is more than max, ${pool.max}`,
+        });
+      }
+    }
+  });
+
+export type SystemConfig = Readonly<z.infer<typeof configSchema>>;
+export type PoolConfig = SystemConfig['pools'][string];
+
+/** The configuration in `text` (YAML). Thrown: `invalid-config` with every key that is wrong. */
+export function parseConfig(text: string, source: string): SystemConfig {
+  const document = parseDocument(text, { logLevel: 'silent', uniqueKeys: true });
+  const problem = document.errors[0];
+  if (problem !== undefined) throw new VmTaskError('invalid-config', `${source} is not YAML: ${problem.message}`);
+  // YAML's aliases can multiply: a hundred are plenty for a configuration.
+  const parsed = configSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  if (parsed.success) return Object.freeze(parsed.data);
+  throw new VmTaskError('invalid-config', `${source}: ${explainIssues(parsed.error, configSchema)}`);
+}
+
+/** The home's configuration; a home without `vm-task.yaml` has the defaults. */
+export function loadConfig(home: Home): SystemConfig {
+  let text = '';
+  try {
+    text = readFileSync(home.config, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new VmTaskError('invalid-config', `${home.config} cannot be read: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+  return parseConfig(text, home.config);
+}
+
+export interface Environment {
+  readonly home: Home;
+  readonly cache: Cache;
+  /** The nats-server binary that the embedded system starts. */
+  readonly natsServer: string;
+  /** Set: traces and metrics are exported there (OTLP). */
+  readonly otlpEndpoint: string | null;
+  readonly logLevel: string;
+}
+
+/** What the environment says. An option on the command line (`homeOption`) wins over `VM_TASK_HOME`. */
+export function readEnvironment(homeOption?: string): Environment {
+  const env = process.env;
+  const home = absolute('VM_TASK_HOME', homeOption ?? env['VM_TASK_HOME'] ?? join(homedir(), '.vm-task'));
+  const cacheBase = env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const cache = absolute('VM_TASK_CACHE', env['VM_TASK_CACHE'] ?? join(cacheBase, 'vm-task'));
+  return Object.freeze({
+    home: homeAt(home),
+    cache: cacheAt(cache),
+    natsServer: env['VM_TASK_NATS_SERVER'] ?? 'nats-server',
+    otlpEndpoint: env['OTEL_EXPORTER_OTLP_ENDPOINT'] || null,
+    logLevel: env['VM_TASK_LOG_LEVEL'] ?? 'info',
+  });
+}
+
+/** A home is named on command lines and in QEMU's options, so it must be plain: absolute, no control characters. */
+function absolute(name: string, path: string): string {
+  const full = isAbsolute(path) ? resolve(path) : resolve(process.cwd(), path);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (/[\x00-\x1f\x7f]/.test(full)) {
+    throw new VmTaskError('invalid-config', `${name} has a control character: ${JSON.stringify(full)}`);
+  }
+  return full;
+}

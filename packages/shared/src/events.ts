@@ -1,0 +1,131 @@
+/**
+ * Every event: one zod schema each, with a version. An event's subject follows from its data alone (`subjects.ts`).
+ * CloudEvents attributes and the trace context travel as headers (`bus/envelope.ts`), the data as JSON.
+ */
+import { z } from 'zod';
+import { errorCodes } from './errors.ts';
+import { namePattern, type TaskId, taskIdPattern, type VmId, vmIdPattern } from './ids.ts';
+import { jsonSchema } from './json.ts';
+import { sizeSchema } from './sizes.ts';
+import { taskSpecSchema } from './task-spec.ts';
+import { vmAccessSchema } from './vm-access.ts';
+
+const task = z.string().regex(taskIdPattern) as unknown as z.ZodType<TaskId>;
+const vm = z.string().regex(vmIdPattern) as unknown as z.ZodType<VmId>;
+const pool = z.string().regex(namePattern);
+const attempt = z.int().min(1);
+const ms = z.number().min(0);
+const v1 = z.literal(1);
+
+const errorCodeList = Object.keys(errorCodes) as [keyof typeof errorCodes, ...(keyof typeof errorCodes)[]];
+export const errorInfoSchema = z.strictObject({ code: z.enum(errorCodeList), message: z.string() });
+
+/** One output stream of a process, in bytes: what it wrote, what was kept. They differ exactly when it was cut. */
+const outputSchema = z.strictObject({ seenBytes: z.int().min(0), storedBytes: z.int().min(0) });
+
+export const resultSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('json'), value: jsonSchema }),
+  z.strictObject({ kind: z.literal('text'), value: z.string() }),
+]);
+export type TaskResult = z.infer<typeof resultSchema>;
+
+/** Kept in the object store under `object`. `path` is relative to the work folder. */
+export const artifactSchema = z.strictObject({
+  path: z.string(),
+  bytes: z.int().min(0),
+  sha256: z.string(),
+  object: z.string(),
+});
+
+export const outcomes = ['succeeded', 'failed', 'cancelled', 'timed_out'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+export const eventSchemas = {
+  /** The task is accepted: from here on it will end, exactly once. */
+  'task.created': z.strictObject({
+    v: v1,
+    task,
+    pool,
+    spec: taskSpecSchema,
+    /** Where it came from: an HTTP request, or a command's sequence in `COMMANDS`. */
+    cause: z.strictObject({ kind: z.enum(['http', 'command']), id: z.string() }),
+  }),
+  /** A clean VM is this attempt's. */
+  'vm.ready': z.strictObject({
+    v: v1,
+    task,
+    pool,
+    attempt,
+    vm,
+    host: z.string(),
+    /** `name@version`. */
+    image: z.string(),
+    runtimes: z.record(z.string(), z.array(z.string()).min(1)),
+    size: sizeSchema,
+    access: vmAccessSchema,
+    warm: z.boolean(),
+  }),
+  /** Another runner goes on with this attempt; this event's sequence is its fence. */
+  'task.resumed': z.strictObject({ v: v1, task, pool, attempt, vm, runner: z.string() }),
+  /** Every setup step of the attempt ran; the main process starts now. */
+  'task.setup.done': z.strictObject({
+    v: v1,
+    task,
+    pool,
+    attempt,
+    steps: z.array(z.strictObject({ name: z.string(), ms })),
+  }),
+  /** Somebody asked for the end of this task. */
+  'task.cancelling': z.strictObject({ v: v1, task, pool, attempt, by: z.string(), reason: z.string() }),
+  /** The one terminal event. */
+  'task.completed': z.strictObject({
+    v: v1,
+    task,
+    pool,
+    attempt,
+    /** The VM that this ending releases; null when the attempt never had one. */
+    vm: vm.nullable(),
+    outcome: z.enum(outcomes),
+    exitCode: z.int().nullable(),
+    signal: z.string().nullable(),
+    result: resultSchema.nullable(),
+    error: errorInfoSchema.nullable(),
+    output: z.strictObject({ stdout: outputSchema, stderr: outputSchema }).nullable(),
+    artifacts: z.array(artifactSchema),
+    /** How long the main process itself ran, by the guest's clock; null when it never started. */
+    processMs: ms.nullable(),
+  }),
+  /** Nothing of this VM is left on its host; that was looked at, not assumed. */
+  'vm.gone': z.strictObject({ v: v1, pool, vm, host: z.string(), task: task.nullable(), reason: z.string() }),
+  /** Somebody should look at this. */
+  'alert.raised': z.strictObject({
+    v: v1,
+    severity: z.enum(['info', 'warning', 'critical']),
+    kind: z.string().regex(namePattern),
+    id: z.string().regex(/^[a-z0-9-]{1,64}$/),
+    text: z.string(),
+  }),
+} as const;
+
+export type EventType = keyof typeof eventSchemas;
+export type EventData<T extends EventType> = z.infer<(typeof eventSchemas)[T]>;
+
+/** An event that is not stored yet. */
+export type Draft<T extends EventType = EventType> = { [K in T]: { readonly type: K; readonly data: EventData<K> } }[T];
+
+/** An event as the stream has it. `time` and `seq` are the broker's; `id` is `ce-id`. */
+export type Stored<T extends EventType = EventType> = {
+  [K in T]: {
+    readonly type: K;
+    readonly data: EventData<K>;
+    readonly id: string;
+    readonly seq: number;
+    readonly time: Date;
+    readonly subject: string;
+    readonly traceparent: string | null;
+  };
+}[T];
+
+export function isEventType(text: string): text is EventType {
+  return Object.hasOwn(eventSchemas, text);
+}

@@ -1,0 +1,86 @@
+/**
+ * How every service lives: configuration, log, telemetry, bus, handlers; on SIGTERM or SIGINT a drain (nothing new is
+ * taken, what is in hand is finished or handed over within the grace), then an exit code.
+ */
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Bus, createBus } from './bus/bus.ts';
+import { openConnection } from './bus/connection.ts';
+import { readBackStreams } from './bus/provision.ts';
+import { type Environment, loadConfig, readEnvironment, type SystemConfig } from './config.ts';
+import { readBrokerAddress } from './credentials.ts';
+import { errorInfo } from './errors.ts';
+import type { ServiceName } from './flow.ts';
+import { readHostId } from './host-id.ts';
+import { createLogger, type Logger } from './log.ts';
+import type { StreamName } from './streams.ts';
+import { startTelemetry } from './telemetry.ts';
+
+/** What is in hand at SIGTERM may take so long to finish before it is given up to the next one. */
+const drainGraceMs = 20_000;
+
+export interface ServiceContext {
+  readonly environment: Environment;
+  readonly config: SystemConfig;
+  readonly bus: Bus;
+  readonly log: Logger;
+  /** Which host this is. */
+  readonly host: string;
+  /** Aborted at SIGTERM: take nothing new. */
+  readonly stop: AbortSignal;
+  /** Aborted at the end of the drain's grace: give up what is still in hand. */
+  readonly abort: AbortSignal;
+  /** Called once when the service does its work; what `up` waits for. */
+  readonly ready: () => void;
+}
+
+export interface ServiceDefinition {
+  readonly name: ServiceName;
+  /** Read back before anything else happens. */
+  readonly streams: readonly StreamName[];
+  /** Works until `stop`, and resolves when drained. */
+  readonly run: (context: ServiceContext) => Promise<void>;
+}
+
+/** Runs a service as this process. Never returns: the process ends with 0 after a drain, with 1 when it cannot work. */
+export async function runService(definition: ServiceDefinition): Promise<never> {
+  const { values } = parseArgs({ options: { home: { type: 'string' } } });
+  const environment = readEnvironment(values.home);
+  const log = createLogger(definition.name, environment.logLevel);
+  const stop = new AbortController();
+  const abort = new AbortController();
+  const drain = (signal: string) => {
+    if (stop.signal.aborted) return;
+    log.info({ signal }, 'draining');
+    stop.abort(new Error(`${definition.name} is draining`));
+    setTimeout(() => abort.abort(new Error(`${definition.name} ended its drain`)), drainGraceMs).unref();
+  };
+  process.on('SIGTERM', drain);
+  process.on('SIGINT', drain);
+  try {
+    await runUntilDrained(definition, environment, log, { stop: stop.signal, abort: abort.signal });
+    log.info('stopped');
+    return process.exit(0);
+  } catch (error) {
+    log.fatal({ err: error, ...errorInfo(error) }, errorInfo(error).message);
+    return process.exit(1);
+  }
+}
+
+async function runUntilDrained(
+  definition: ServiceDefinition,
+  environment: Environment,
+  log: Logger,
+  signals: { readonly stop: AbortSignal; readonly abort: AbortSignal },
+): Promise<void> {
+  const config = loadConfig(environment.home);
+  await using _telemetry = startTelemetry(definition.name, environment.otlpEndpoint !== null);
+  const host = readHostId(environment.home);
+  const address = readBrokerAddress(environment.home, definition.name);
+  await using connection = await openConnection(address, `${definition.name}@${hostname()}`);
+  await readBackStreams(connection, definition.streams);
+  const bus = createBus(connection, `vm-task/${host}/${definition.name}`, log);
+  // The line that `up` waits for; everything else on stdout would be a mistake.
+  const ready = () => process.stdout.write('ready\n');
+  await definition.run({ environment, config, bus, log, host, ...signals, ready });
+}

@@ -1,0 +1,68 @@
+/**
+ * Every stream, bucket and store as data. The embedded system makes them at its first start; every service reads back
+ * those that it relies on and refuses to start on any difference, because an old server takes newer settings silently.
+ */
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
+import { commandSubjects, eventPatterns } from './subjects.ts';
+
+/** Expectations across subjects, per-message TTL and schedules are all there from this version on. */
+export const minimumServerVersion = '2.14.0';
+
+/** Twice the largest task (4 MiB), which is also the largest JSON of quotes and newlines that it can become. */
+export const maxPayloadBytes = 8 * 1024 * 1024;
+
+const GiB = 1024 ** 3;
+const days = 24 * 3600 * 1_000_000_000;
+
+export type StreamName = 'EVENTS' | 'COMMANDS' | 'LOGS' | 'DEAD';
+export type StreamDefinition = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
+
+export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
+  /** The truth about tasks. Never evicts: an evicted `task.created` would let every expectation on its task fail. */
+  EVENTS: {
+    name: 'EVENTS',
+    subjects: Object.values(eventPatterns),
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_bytes: 8 * GiB,
+    storage: StorageType.File,
+    deny_delete: true,
+    /** The broker's default, two minutes; the expectations carry the guarantee, this only makes a resend cheap. */
+    duplicate_window: 120 * 1_000_000_000,
+  },
+  COMMANDS: {
+    name: 'COMMANDS',
+    subjects: Object.values(commandSubjects),
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_age: 7 * days,
+    max_bytes: 2 * GiB,
+    storage: StorageType.File,
+  },
+  /** Output. The oldest goes first when it is full: a flood never stops a task. */
+  LOGS: {
+    name: 'LOGS',
+    subjects: ['log.*.*.*'],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: 7 * days,
+    max_bytes: 8 * GiB,
+    storage: StorageType.File,
+  },
+  /** What no handler could take, with the reason. */
+  DEAD: {
+    name: 'DEAD',
+    subjects: ['dead.*.*.*'],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: 30 * days,
+    max_bytes: 1 * GiB,
+    storage: StorageType.File,
+  },
+};
+
+/** Key-value buckets, with the age at which an entry goes. */
+export const buckets = { idempotency: { ttlMs: 24 * 3_600_000 } } as const;
+
+/** Object stores, with the age at which an object goes. */
+export const objectStores = { artifacts: { ttlMs: 30 * 24 * 3_600_000 } } as const;

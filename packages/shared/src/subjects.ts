@@ -1,0 +1,81 @@
+/**
+ * Every subject of the system, written once. Tokens are ids and names that have been checked; nothing else goes in.
+ *
+ * The *spine* of a task is `*.*.<pool>.<task>`: exactly the events that decide its fate. Whatever is published for the
+ * task carries the expectation that the spine has not moved since the message that is being handled (I3, I10).
+ */
+import type { Draft, EventType } from './events.ts';
+import type { TaskId } from './ids.ts';
+
+export const commandSubjects = { submit: 'task.submit', cancel: 'task.cancel' } as const;
+
+/** Patterns that the `EVENTS` stream takes, one for each event type. */
+export const eventPatterns: Readonly<Record<EventType, string>> = {
+  'task.created': 'task.created.*.*',
+  'vm.ready': 'vm.ready.*.*',
+  'task.resumed': 'task.resumed.*.*',
+  'task.setup.done': 'task.setup.done.*.*',
+  'task.cancelling': 'task.cancelling.*.*',
+  'task.completed': 'task.completed.*.*',
+  'vm.gone': 'vm.gone.*.*',
+  'alert.raised': 'alert.raised.*.*.*',
+};
+
+export function eventSubject(draft: Draft): string {
+  switch (draft.type) {
+    case 'vm.gone':
+      return `vm.gone.${draft.data.pool}.${draft.data.vm}`;
+    case 'alert.raised':
+      return `alert.raised.${draft.data.severity}.${draft.data.kind}.${draft.data.id}`;
+    default:
+      return taskSubject(draft.type, draft.data.pool, draft.data.task);
+  }
+}
+
+export type TaskEventType = Exclude<EventType, 'vm.gone' | 'alert.raised'>;
+
+/** One task's events of one type; `*` for any pool or any task. */
+export function taskSubject(type: TaskEventType, pool: string, task: TaskId | '*'): string {
+  return `${type}.${pool}.${task}`;
+}
+
+export interface SpineKey {
+  readonly pool: string;
+  readonly task: TaskId;
+}
+
+export function spineSubject({ pool, task }: SpineKey): string {
+  return `*.*.${pool}.${task}`;
+}
+
+/** All that is stored for a task, besides `vm.gone` of its VMs: for purging and for reading one task. */
+export function taskSubjects({ pool, task }: SpineKey): readonly string[] {
+  return [spineSubject({ pool, task }), taskSubject('task.setup.done', pool, task)];
+}
+
+export const logStreams = ['setup', 'stdout', 'stderr'] as const;
+export type LogStream = (typeof logStreams)[number];
+
+export function logSubject(task: TaskId, attempt: number, stream: LogStream): string {
+  return `log.${task}.${attempt}.${stream}`;
+}
+
+/** Every log subject of a task, all attempts and streams. */
+export function logSubjects(task: TaskId): string {
+  return `log.${task}.>`;
+}
+
+export function deadSubject(consumer: string, stream: string, seq: number): string {
+  return `dead.${consumer}.${stream}.${seq}`;
+}
+
+/** True when `subject` is one of those that `pattern` (with `*` and a final `>`) selects. */
+export function subjectMatches(pattern: string, subject: string): boolean {
+  const wanted = pattern.split('.');
+  const tokens = subject.split('.');
+  for (const [index, token] of wanted.entries()) {
+    if (token === '>') return tokens.length > index;
+    if (tokens[index] === undefined || (token !== '*' && token !== tokens[index])) return false;
+  }
+  return wanted.length === tokens.length;
+}

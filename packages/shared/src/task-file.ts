@@ -1,0 +1,106 @@
+/**
+ * A task as people write it: the YAML or JSON of `vm-task run FILE`, the body of `POST /v1/tasks` and the data of
+ * `task.submit`. Unknown keys are errors that name the key and the nearest known one. `task-spec.ts` is what it becomes.
+ */
+import { z } from 'zod';
+import { durationSchema } from './durations.ts';
+import { namePattern } from './ids.ts';
+import { jsonObjectSchema } from './json.ts';
+import { sizeSchema } from './sizes.ts';
+
+const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
+const textSchema = z.string().regex(/^[^\0]*$/, 'must not contain a NUL character');
+const envNameSchema = z
+  .string()
+  .max(256)
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a name of letters, digits and underscores');
+
+/** A path inside the work folder: relative, without `..`, never beginning with a dash. */
+const relativePathSchema = textSchema
+  .min(1)
+  .max(1_024)
+  .refine((path) => !path.startsWith('/') && !path.startsWith('-') && !path.split('/').includes('..'), {
+    message: 'must be relative, without "..", and not begin with "-"',
+  });
+
+const gitRefSchema = textSchema
+  .min(1)
+  .max(255)
+  .regex(/^[^-\s~^:?*[\\][^\s~^:?*[\\]*$/, 'must be a branch, a tag or a commit');
+
+const gitUrlSchema = textSchema
+  .max(2_048)
+  .regex(/^(https?|git|ssh):\/\/[^\s]+$/, 'must begin with https://, http://, git:// or ssh://');
+
+export const gitStepSchema = z
+  .strictObject({
+    url: gitUrlSchema,
+    ref: gitRefSchema.optional(),
+    branch: gitRefSchema.optional(),
+    path: relativePathSchema,
+  })
+  .refine((step) => step.ref === undefined || step.branch === undefined, { message: 'give ref or branch, not both' });
+
+const setupStepSchema = z.union([z.strictObject({ git: gitStepSchema }), z.strictObject({ run: textSchema.min(1) })]);
+
+export const timeoutsSchema = z.strictObject({
+  queue: durationSchema.optional(),
+  setup: durationSchema.optional(),
+  run: durationSchema.optional(),
+  total: durationSchema.optional(),
+});
+
+/** 64 MiB: what one task may keep of each output stream at most; the log stream is bounded in bytes as a whole. */
+const outputMaxBytesLimit = 64 * 1024 * 1024;
+
+export const taskFileSchema = z
+  .strictObject({
+    image: z
+      .string()
+      .regex(
+        /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?(@[0-9]+(\.[0-9]+){0,3})?$/,
+        'must be a name, or name@version such as python@3.2.0',
+      )
+      .optional(),
+    pool: nameSchema.optional(),
+    runtime: nameSchema.optional(),
+    inputs: jsonObjectSchema.optional(),
+    setup: z.array(setupStepSchema).max(64).optional(),
+    run: textSchema.refine((script) => script.trim() !== '', 'the script is empty; write what is to be run').optional(),
+    command: z
+      .array(textSchema)
+      .min(1, 'the command is empty; give the program and its arguments')
+      .max(4_096)
+      .optional(),
+    stdin: z.string().optional(),
+    env: z.record(envNameSchema, textSchema).optional(),
+    secrets: z.record(envNameSchema, nameSchema).optional(),
+    egress: z.enum(['none', 'internet']).optional(),
+    artifacts: z.array(relativePathSchema).max(64).optional(),
+    resources: sizeSchema.partial().optional(),
+    timeouts: timeoutsSchema.optional(),
+    output: z.strictObject({ maxBytes: z.int().min(1_024).max(outputMaxBytesLimit).optional() }).optional(),
+    labels: z.record(nameSchema, z.string().max(256)).optional(),
+  })
+  .superRefine((file, context) => {
+    if ((file.run === undefined) === (file.command === undefined)) {
+      context.addIssue({
+        code: 'custom',
+        message: 'give either run (a script) or command (a list), exactly one of them',
+      });
+    }
+    if (file.command !== undefined && file.runtime !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['runtime'],
+        message: 'goes with run only; a command names its own program',
+      });
+    }
+    for (const name of Object.keys(file.secrets ?? {})) {
+      if (file.env?.[name] !== undefined) {
+        context.addIssue({ code: 'custom', path: ['secrets', name], message: 'is set in env as well' });
+      }
+    }
+  });
+
+export type TaskFile = z.infer<typeof taskFileSchema>;

@@ -1,0 +1,128 @@
+/**
+ * A task as the system keeps it in `task.created`: every default applied, every duration in milliseconds, the size
+ * chosen. Nothing here depends on configuration any more, so every service reads the same task.
+ */
+import { z } from 'zod';
+import type { PoolConfig, SystemConfig } from './config.ts';
+import { VmTaskError } from './errors.ts';
+import { jsonObjectSchema } from './json.ts';
+import { sizeSchema, smallestFitting } from './sizes.ts';
+import { gitStepSchema, type TaskFile, taskFileSchema } from './task-file.ts';
+import { explainIssues, nearest } from './unknown-keys.ts';
+
+export const taskSpecSchema = z.strictObject({
+  /** `name` or `name@version`; the provisioner chooses the version where none is given. */
+  image: z.string(),
+  size: sizeSchema,
+  egress: z.enum(['none', 'internet']),
+  setup: z.array(
+    z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('git'), ...gitStepSchema.shape }),
+      z.strictObject({ kind: z.literal('run'), script: z.string() }),
+    ]),
+  ),
+  main: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('script'), runtime: z.string(), script: z.string() }),
+    z.strictObject({ kind: z.literal('command'), argv: z.array(z.string()).min(1) }),
+  ]),
+  stdin: z.string(),
+  inputs: jsonObjectSchema,
+  env: z.record(z.string(), z.string()),
+  /** Environment name → name of the secret; values never travel. */
+  secrets: z.record(z.string(), z.string()),
+  artifacts: z.array(z.string()),
+  timeouts: z.strictObject({ queueMs: z.int(), setupMs: z.int(), runMs: z.int(), totalMs: z.int() }),
+  outputMaxBytes: z.int(),
+  labels: z.record(z.string(), z.string()),
+});
+
+export type TaskSpec = z.infer<typeof taskSpecSchema>;
+export type SetupStep = TaskSpec['setup'][number];
+
+/** A task's JSON may have 4 MiB: half of the broker's largest message, so that headers and the event around it fit. */
+export const taskMaxBytes = 4 * 1024 * 1024;
+
+const minutes = 60_000;
+const defaultTimeouts = { queueMs: 10 * minutes, setupMs: 5 * minutes, runMs: 30 * minutes, totalMs: 60 * minutes };
+const defaultOutputMaxBytes = 4 * 1024 * 1024;
+
+/**
+ * What was submitted, as a task of one of the configured pools.
+ * Thrown: `invalid-task` with every key that is wrong, `payload-too-large`, `pool-not-found`, `no-size-fits`.
+ */
+export function planTask(submitted: unknown, config: SystemConfig): { pool: string; spec: TaskSpec } {
+  const file = parseTaskFile(submitted);
+  const name = file.pool ?? config.defaultPool;
+  const pool = config.pools[name];
+  if (pool === undefined) throw unknownPool(name, Object.keys(config.pools));
+  const spec = specFrom(file, pool, name);
+  const bytes = Buffer.byteLength(JSON.stringify(spec));
+  if (bytes > taskMaxBytes) {
+    throw new VmTaskError(
+      'payload-too-large',
+      `the task has ${bytes} bytes as JSON and may have ${taskMaxBytes}; hand large data over in the image, by git or as a file`,
+    );
+  }
+  return { pool: name, spec };
+}
+
+/** Thrown: `invalid-task`, one sentence for each thing that is wrong. */
+export function parseTaskFile(submitted: unknown): TaskFile {
+  const parsed = taskFileSchema.safeParse(submitted);
+  if (parsed.success) return parsed.data;
+  throw new VmTaskError('invalid-task', explainIssues(parsed.error, taskFileSchema));
+}
+
+function specFrom(file: TaskFile, pool: PoolConfig, poolName: string): TaskSpec {
+  return {
+    image: file.image ?? pool.image,
+    size: sizeFor(file, pool, poolName),
+    egress: file.egress ?? 'none',
+    setup: (file.setup ?? []).map((step) =>
+      'git' in step ? { kind: 'git', ...step.git } : { kind: 'run', script: step.run },
+    ),
+    main:
+      file.command === undefined
+        ? { kind: 'script', runtime: file.runtime ?? 'shell', script: file.run ?? '' }
+        : { kind: 'command', argv: file.command },
+    stdin: file.stdin ?? '',
+    inputs: file.inputs ?? {},
+    env: file.env ?? {},
+    secrets: file.secrets ?? {},
+    artifacts: file.artifacts ?? [],
+    timeouts: timeoutsOf(file),
+    outputMaxBytes: file.output?.maxBytes ?? defaultOutputMaxBytes,
+    labels: file.labels ?? {},
+  };
+}
+
+/** The total covers its parts: where only a part was asked for, the total grows with it. */
+function timeoutsOf(file: TaskFile): TaskSpec['timeouts'] {
+  const queueMs = file.timeouts?.queue ?? defaultTimeouts.queueMs;
+  const setupMs = file.timeouts?.setup ?? defaultTimeouts.setupMs;
+  const runMs = file.timeouts?.run ?? defaultTimeouts.runMs;
+  const totalMs = file.timeouts?.total ?? Math.max(defaultTimeouts.totalMs, queueMs + setupMs + runMs);
+  return { queueMs, setupMs, runMs, totalMs };
+}
+
+function sizeFor(file: TaskFile, pool: PoolConfig, poolName: string) {
+  const { cpus, memoryMiB, diskMiB } = file.resources ?? {};
+  const wanted = {
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memoryMiB === undefined ? {} : { memoryMiB }),
+    ...(diskMiB === undefined ? {} : { diskMiB }),
+  };
+  const size = smallestFitting(pool.sizes, wanted);
+  if (size !== null) return size;
+  const offered = pool.sizes.map((s) => `${s.cpus} cpus, ${s.memoryMiB} MiB memory, ${s.diskMiB} MiB disk`).join(' | ');
+  throw new VmTaskError(
+    'no-size-fits',
+    `pool "${poolName}" has no size for ${JSON.stringify(wanted)}; it offers: ${offered}. Ask for less, or add a size to the pool in vm-task.yaml`,
+  );
+}
+
+function unknownPool(name: string, known: readonly string[]): VmTaskError {
+  const near = nearest(name, known);
+  const hint = near === null ? `known are ${known.join(', ')}` : `did you mean "${near}"?`;
+  return new VmTaskError('pool-not-found', `there is no pool "${name}"; ${hint}`);
+}

@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { durationSchema } from './durations.ts';
 import { VmTaskError } from './errors.ts';
@@ -13,6 +12,7 @@ import { type Cache, cacheAt, type Home, homeAt } from './home.ts';
 import { namePattern } from './ids.ts';
 import { type Size, sizeSchema } from './sizes.ts';
 import { explainIssues } from './unknown-keys.ts';
+import { parseYaml } from './yaml-text.ts';
 
 const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
 
@@ -96,11 +96,7 @@ export type PoolConfig = SystemConfig['pools'][string];
 
 /** The configuration in `text` (YAML). Thrown: `invalid-config` with every key that is wrong. */
 export function parseConfig(text: string, source: string): SystemConfig {
-  const document = parseDocument(text, { logLevel: 'silent', uniqueKeys: true });
-  const problem = document.errors[0];
-  if (problem !== undefined) throw new VmTaskError('invalid-config', `${source} is not YAML: ${problem.message}`);
-  // YAML's aliases can multiply: a hundred are plenty for a configuration.
-  const parsed = configSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  const parsed = configSchema.safeParse(parseYaml(text, source, 'invalid-config') ?? {});
   if (parsed.success) return Object.freeze(parsed.data);
   throw new VmTaskError('invalid-config', `${source}: ${explainIssues(parsed.error, configSchema)}`);
 }

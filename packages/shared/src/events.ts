@@ -23,9 +23,11 @@ export const errorInfoSchema = z.strictObject({ code: z.enum(errorCodeList), mes
 /** One output stream of a process, in bytes: what it wrote, what was kept. They differ exactly when it was cut. */
 const outputSchema = z.strictObject({ seenBytes: z.int().min(0), storedBytes: z.int().min(0) });
 
+/** `source`: the file that `$VM_TASK_RESULT` names, or the last 64 KiB of stdout where the process wrote none. */
+const resultSourceSchema = z.enum(['file', 'stdout']);
 export const resultSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('json'), value: jsonSchema }),
-  z.strictObject({ kind: z.literal('text'), value: z.string() }),
+  z.strictObject({ kind: z.literal('json'), source: resultSourceSchema, value: jsonSchema }),
+  z.strictObject({ kind: z.literal('text'), source: resultSourceSchema, value: z.string() }),
 ]);
 export type TaskResult = z.infer<typeof resultSchema>;
 

@@ -1,0 +1,123 @@
+/**
+ * Images: where they are, and the map of this folder.
+ *
+ * - `image.ts` `image-ref.ts` `version.ts`: what an image is, how it is called, which is newer
+ * - `recipe.ts` `fingerprint.ts`: what a built image is made of
+ * - `ensure-image.ts`: from a name to an image, built if it must be (the way in for drivers)
+ * - `build-image.ts` with `bootstrap.ts` `debian-sources.ts` `write-overlay.ts` `scratch.ts` `make-disk.ts`: recipe to disk
+ * - `import-image.ts` with `inspect-disk.ts`: somebody's disk to ours, trusting nothing in it
+ * - `list-images.ts` `remove-image.ts`: what there is, and away with what nothing uses
+ *
+ * An image is made in the cache, `images/<fingerprint>/`, by renaming a finished folder there. A home knows it as
+ * `images/<name>@<version>/`, a folder with hard links to the same files.
+ */
+import { chmod, link, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Cache, Home } from '@vm-task/shared/home';
+import type { Report } from '../hypervisor.ts';
+import { type Image, type ImageManifest, type ImageVersion, imageManifestSchema } from './image.ts';
+import { formatImageRef, parseImageVersion } from './image-ref.ts';
+
+export interface ImageStore {
+  readonly home: Home;
+  readonly cache: Cache;
+  /** The folder with one folder per recipe. */
+  readonly recipesFolder: string;
+}
+
+/** How long work is watched and ended: what it says on the way, and the signal that stops it leaving nothing. */
+export interface Watch {
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+/** The finished image in the cache, or null. */
+export async function cachedImage(store: ImageStore, fingerprint: string): Promise<Image | null> {
+  return await readImage(cacheFolder(store, fingerprint));
+}
+
+/** The image that this home knows by exactly that name and version, or null. */
+export async function registeredImage(store: ImageStore, ref: ImageVersion): Promise<Image | null> {
+  return await readImage(homeFolder(store, ref));
+}
+
+/** Every image that this home knows. */
+export async function registeredImages(store: ImageStore): Promise<Image[]> {
+  const names = await readdir(store.home.images).catch(emptyIfMissing);
+  // Folders being linked or removed have a dot in front.
+  const refs = names.filter((name) => !name.startsWith('.')).map(parseImageVersion);
+  const images = await Promise.all(refs.map((ref) => registeredImage(store, ref)));
+  return images.filter((image) => image !== null);
+}
+
+/** Makes a finished folder in the cache known to this home, in place of what had its name before. */
+export async function registerImage(store: ImageStore, image: Image): Promise<Image> {
+  await mkdir(store.home.images, { recursive: true });
+  const staging = await mkdtemp(join(store.home.images, '.link-'));
+  try {
+    for (const file of await readdir(image.folder)) {
+      await link(join(image.folder, file), join(staging, file)).catch((error) => {
+        throw linkError(store, error);
+      });
+    }
+    await unregisterImage(store, image.ref);
+    await rename(staging, homeFolder(store, image.ref));
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+  return { ...image, folder: homeFolder(store, image.ref) };
+}
+
+/** Takes the name away at once, then the links. VMs keep their own. */
+export async function unregisterImage(store: ImageStore, ref: ImageVersion): Promise<void> {
+  const doomed = await mkdtemp(join(store.home.images, '.gone-'));
+  await rename(homeFolder(store, ref), join(doomed, 'image')).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rm(doomed, { recursive: true });
+}
+
+/** Puts a folder with everything but the manifest in its place in the cache, complete and read-only. Call it with the image's lock held. */
+export async function finishImage(store: ImageStore, staging: string, manifest: ImageManifest): Promise<Image> {
+  await writeFile(join(staging, 'image.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  for (const file of await readdir(staging)) await chmod(join(staging, file), 0o444);
+  const folder = cacheFolder(store, manifest.fingerprint);
+  await rename(staging, folder);
+  return imageOf(manifest, folder);
+}
+
+export function cacheFolder(store: ImageStore, fingerprint: string): string {
+  return join(store.cache.images, fingerprint);
+}
+
+function homeFolder(store: ImageStore, ref: ImageVersion): string {
+  return join(store.home.images, formatImageRef(ref));
+}
+
+async function readImage(folder: string): Promise<Image | null> {
+  const text = await readFile(join(folder, 'image.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (text === null) return null;
+  return imageOf(imageManifestSchema.parse(JSON.parse(text)), folder);
+}
+
+function imageOf({ name, version, ...rest }: ImageManifest, folder: string): Image {
+  return { ...rest, ref: { name, version }, folder };
+}
+
+function linkError(store: ImageStore, error: NodeJS.ErrnoException): unknown {
+  if (error.code !== 'EXDEV') return error;
+  return new VmTaskError(
+    'invalid-config',
+    `${store.home.root} and ${store.cache.root} are on two filesystems, and images are shared by hard links: set VM_TASK_CACHE to a folder on the home's filesystem`,
+    { cause: error },
+  );
+}
+
+function emptyIfMissing(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}

@@ -2,21 +2,26 @@ import { defineConfig } from 'vitest/config';
 
 const minutes = 60_000;
 
-/** Three levels: `unit` needs nothing, `int` starts real servers (nats-server, sshd), `e2e` starts real VMs. */
+/**
+ * Three levels, one after the other: `unit` needs nothing, `int` starts real servers (nats-server, sshd), `e2e` starts
+ * real VMs.
+ */
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
-          include: ['{packages,services,bench}/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
+          include: ['{packages,services,bench,setup}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.int.test.ts'],
         },
       },
       {
         test: {
           name: 'int',
-          include: ['{packages,services,bench}/**/*.int.test.ts'],
+          sequence: { groupOrder: 1 },
+          include: ['{packages,services,bench,setup}/**/*.int.test.ts'],
           exclude: ['**/node_modules/**'],
           testTimeout: 2 * minutes,
           hookTimeout: 2 * minutes,
@@ -25,6 +30,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          sequence: { groupOrder: 2 },
           include: ['test/e2e/**/*.e2e.test.ts'],
           exclude: ['**/node_modules/**'],
           testTimeout: 10 * minutes,

@@ -1,0 +1,29 @@
+# What vm-task stands on: every version and every program of the host, written once. Sourced.
+# shellcheck shell=sh disable=SC2034
+
+# From the npm registry. pnpm is its native build, so both are one file each and neither needs an install script.
+node_version=24.21.0
+pnpm_version=12.21.0
+
+# 2.14 has schedules and expectations across subjects. Debian 12 and 13 have older ones; the suite that has a newer one
+# is named by its code name, so that it stays the same when it becomes stable.
+nats_server_minimum=2.14
+nats_server_suite=forky
+
+# program, Debian package, oldest version that will do (0: any).
+# QEMU 8.2 is the first that maps a snapshot's memory copy-on-write from a read-only file.
+host_programs='
+qemu-system-x86_64 qemu-system-x86 8.2
+qemu-img           qemu-utils      8.2
+mmdebstrap         mmdebstrap      0
+mke2fs             e2fsprogs       0
+newuidmap          uidmap          0
+pasta              passt           0
+ip                 iproute2        0
+'
+
+# What only the tests start.
+test_programs='
+sshd openssh-server 0
+git  git            0
+'

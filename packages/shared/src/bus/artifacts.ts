@@ -1,6 +1,6 @@
 /** Files that attempts leave behind, in the object store; named by task, attempt and path, with a SHA-256 each. */
 import { createHash } from 'node:crypto';
-import { PassThrough, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { type ObjectStore, Objm } from '@nats-io/obj';
 import type { TaskId } from '../ids.ts';
 import type { Connection } from './connection.ts';
@@ -45,7 +45,7 @@ export async function openArtifact(connection: Connection, object: string): Prom
   const store = await openStore(connection);
   const found = await store.get(object);
   if (found === null) return null;
-  const body = new PassThrough();
-  Readable.fromWeb(found.data as never).pipe(body);
-  return body;
+  // Whoever reads learns of a failure from the stream itself; nobody else waits for this promise.
+  found.error.catch(() => undefined);
+  return Readable.fromWeb(found.data as never);
 }

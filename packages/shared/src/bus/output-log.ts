@@ -102,6 +102,11 @@ export async function* followLog(
   }
 }
 
+/** The sequence of the last stored chunk of a task, or 0 when there is none. */
+export async function lastLogSeq({ jsm }: Connection, task: TaskId): Promise<number> {
+  return (await jsm.streams.getMessage('LOGS', { last_by_subj: logSubjects(task) }))?.seq ?? 0;
+}
+
 function chunkOf(message: RawMessage): LogChunk | null {
   const [, , attempt, stream] = message.subject.split('.');
   const known = logStreams.find((name) => name === stream);

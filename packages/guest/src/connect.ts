@@ -2,16 +2,25 @@
  * The guest side: SSH, the job, its supervisor in the guest, identity. The only package that knows ssh2.
  *
  * - connect.ts, wait-for-ssh.ts: a connection with the host key pinned; ssh-errors.ts: ssh2's errors become ours
- * - request.ts, frames.ts: one framed stream to the one constant command, framed answers back
- * - supervisor.pl: what runs in the guest, sent along with each request (I8, I11, I13)
- * - job.ts, job-environment.ts, encode-job.ts: what a job is; run-job.ts, stop-job.ts: the verbs
+ * - exchange.ts, frames.ts: one framed stream to the one constant command, framed answers back
+ * - supervisor.ts, supervisor/*.pl: what runs in the guest, sent along with each request (I8, I13)
+ * - job.ts, job-environment.ts, encode-job.ts: what a job is, byte for byte (I11); run-job.ts, stop-job.ts: the verbs
  * - identity.ts: a clone gets an identity of its own and proves it (I12)
- * - artifacts/: files of the guest, by SFTP; mask.ts: secrets out of streams
+ * - artifacts/: files of the guest, by SFTP; mask.ts: secrets out of streams; keys.ts: ed25519
  *
  * Unknown is never success (I9): each of these throws, or says `lost`, when it cannot know.
  */
+import { createConnection, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import type { Client } from 'ssh2';
+import ssh2, { type Client } from 'ssh2';
+import { connectError, hostKeyMismatch, lostError } from './ssh-errors.ts';
+
+/** A login takes about half a second without hardware virtualisation; this is for a host with all its VMs starting. */
+const defaultHandshakeMs = 30_000;
+/** A black hole is noticed after four intervals: 20 s. Shorter would take a guest that is starved of CPU for dead. */
+const keepaliveInterval = 5_000;
+const keepaliveCountMax = 3;
 
 export interface ConnectOptions {
   /** The login's private key, OpenSSH format. */
@@ -25,12 +34,99 @@ export interface GuestConnection extends AsyncDisposable {
   readonly access: VmAccess;
   /** For this package alone. */
   readonly client: Client;
+  /** True once the connection ended, by either side. */
+  readonly closed: boolean;
+  /** Waits at most so long for the connection's end; true when it ended. */
+  endedWithin(ms: number): Promise<boolean>;
+  /** Why what was under way came to nothing, as `ssh-lost`. */
+  lost(): Error;
 }
 
 /**
  * A connection to exactly the machine that has the pinned host key.
  * Thrown: `ssh-unreachable`, `ssh-host-key-mismatch`, `ssh-auth-failed`; the signal's reason when aborted.
  */
-export async function connect(_access: VmAccess, _options: ConnectOptions): Promise<GuestConnection> {
-  throw new Error('soon');
+export async function connect(access: VmAccess, options: ConnectOptions): Promise<GuestConnection> {
+  options.signal.throwIfAborted();
+  // Without delay: the handshake is many small packets, each waited for.
+  const socket = createConnection({ host: access.host, port: access.port, noDelay: true });
+  const client = new ssh2.Client();
+  const connection = new Connection(access, client, socket);
+  try {
+    await handshake(connection, options);
+    return connection;
+  } catch (error) {
+    client.destroy();
+    socket.destroy();
+    throw error;
+  }
+}
+
+function handshake(connection: Connection, options: ConnectOptions): Promise<void> {
+  const { access, client, socket } = connection;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let mismatch: Error | null = null;
+  const fail = (error: Error) => reject(mismatch ?? connectError(access, error));
+  const abort = () => reject(options.signal.reason);
+  options.signal.addEventListener('abort', abort, { once: true });
+  client.once('ready', resolve).once('error', fail);
+  client.once('close', () => fail(new Error('the server closed the connection during the login')));
+  socket.once('error', fail);
+  const pinned = Buffer.from(access.hostKey.split(' ')[1] ?? '', 'base64');
+  client.connect({
+    sock: socket,
+    username: access.user,
+    privateKey: options.privateKey,
+    // Without the question which methods there are: one round trip less.
+    authHandler: ['publickey'],
+    hostVerifier: (key: Buffer) => {
+      if (!key.equals(pinned)) mismatch = hostKeyMismatch(access, `ssh-ed25519 ${key.toString('base64')}`);
+      return mismatch === null;
+    },
+    algorithms: { serverHostKey: ['ssh-ed25519'] },
+    readyTimeout: options.handshakeMs ?? defaultHandshakeMs,
+    keepaliveInterval,
+    keepaliveCountMax,
+  });
+  return promise.finally(() => options.signal.removeEventListener('abort', abort));
+}
+
+class Connection implements GuestConnection {
+  readonly access: VmAccess;
+  readonly client: Client;
+  readonly socket: Socket;
+  readonly #end = Promise.withResolvers<void>();
+  #cause: Error | null = null;
+  closed = false;
+
+  constructor(access: VmAccess, client: Client, socket: Socket) {
+    this.access = access;
+    this.client = client;
+    this.socket = socket;
+    client.on('error', (error) => {
+      this.#cause ??= error;
+    });
+    socket.once('close', () => {
+      this.closed = true;
+      this.#end.resolve();
+    });
+  }
+
+  async endedWithin(ms: number): Promise<boolean> {
+    await Promise.race([this.#end.promise, delay(ms, undefined, { ref: false })]);
+    return this.closed;
+  }
+
+  lost(): Error {
+    return lostError(this.access, this.#cause);
+  }
+
+  /** Returns once the socket is closed. A peer that does not answer the farewell is not waited for. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.end();
+    this.socket.destroySoon();
+    const impatience = setTimeout(() => this.socket.destroy(), 1_000);
+    await this.#end.promise;
+    clearTimeout(impatience);
+  }
 }

@@ -1,6 +1,12 @@
 /** Starting a job, and hearing of it until its end. */
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { GuestConnection } from './connect.ts';
-import type { Job, JobEvent, Offsets } from './job.ts';
+import { checkName, encodeJob } from './encode-job.ts';
+import { Exchange } from './exchange.ts';
+import type { Field, Frame } from './frames.ts';
+import type { Job, JobEvent, Offsets, OutputStream } from './job.ts';
+import { lostEnd, readEnd } from './job-end.ts';
+import { jobProgram } from './supervisor.ts';
 
 export interface FollowOptions {
   /** Output before these offsets is not sent again; by default all of it is. */
@@ -13,21 +19,76 @@ export interface FollowOptions {
  * The job outlives the connection and this generator: only `stopJob` or its own end stops it.
  * Thrown: `invalid-task` before anything is sent, `ssh-lost`, `guest-failed`; the signal's reason when aborted.
  */
-export async function* runJob(
-  _connection: GuestConnection,
-  _job: Job,
-  _options: FollowOptions,
-): AsyncGenerator<JobEvent, void> {
-  yield* [];
-  throw new Error('soon');
+export function runJob(connection: GuestConnection, job: Job, options: FollowOptions): AsyncGenerator<JobEvent, void> {
+  return events(connection, [['verb', 'start'], ...encodeJob(job)], options);
 }
 
 /** As `runJob` for a job that was started before, without anything to start. A job that is not there ended `lost`. */
-export async function* followJob(
-  _connection: GuestConnection,
-  _name: string,
-  _options: FollowOptions,
+export function followJob(
+  connection: GuestConnection,
+  name: string,
+  options: FollowOptions,
 ): AsyncGenerator<JobEvent, void> {
-  yield* [];
-  throw new Error('soon');
+  return events(
+    connection,
+    [
+      ['verb', 'follow'],
+      ['name', checkName(name)],
+    ],
+    options,
+  );
+}
+
+async function* events(
+  connection: GuestConnection,
+  request: readonly Field[],
+  options: FollowOptions,
+): AsyncGenerator<JobEvent, void> {
+  const next = { stdout: 0, stderr: 0, ...options.from };
+  const fields: Field[] = [...request, ['from', next.stdout], ['from', next.stderr]];
+  using exchange = await Exchange.open(connection, jobProgram, fields, options.signal);
+  const tails = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  let result: Buffer | null = null;
+  for await (const frame of exchange.frames()) {
+    switch (frame.kind) {
+      case 'started':
+      case 'attached':
+        yield { kind: 'running', attached: frame.kind === 'attached' };
+        break;
+      case 'stdout':
+      case 'stderr':
+        yield outputOf(frame, frame.kind, next);
+        break;
+      case 'tailstdout':
+        tails.stdout = Buffer.from(frame.bytes);
+        break;
+      case 'tailstderr':
+        tails.stderr = Buffer.from(frame.bytes);
+        break;
+      case 'result':
+        result = Buffer.from(frame.bytes);
+        break;
+      case 'end':
+        yield { kind: 'ended', end: readEnd(frame.bytes, tails, result) };
+        return;
+      case 'lost':
+        yield { kind: 'ended', end: lostEnd(frame.bytes.toString(), next) };
+        return;
+      default:
+        throw new VmTaskError(
+          'guest-failed',
+          `the machine answered with an unknown frame ${JSON.stringify(frame.kind)}`,
+        );
+    }
+  }
+}
+
+/** Advances `next`: a gap or a repetition would make stored offsets lie. */
+function outputOf(frame: Frame, stream: OutputStream, next: Record<OutputStream, number>): JobEvent {
+  const [offset] = frame.numbers;
+  if (offset !== next[stream]) {
+    throw new VmTaskError('guest-failed', `the machine sent ${stream} from byte ${offset}, not from ${next[stream]}`);
+  }
+  next[stream] += frame.bytes.length;
+  return { kind: 'output', stream, offset, bytes: frame.bytes };
 }

@@ -1,25 +1,168 @@
-/** A guest without a VM: OpenSSH's sshd on loopback, as an ordinary process with a home of its own. */
+/**
+ * A guest without a VM: OpenSSH's sshd on loopback, as an ordinary process with a home of its own. Works for root and
+ * for any other user, who logs in as themselves.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import type { VmAccess } from '@vm-task/shared/vm-access';
+import { descendantsOf, listProcesses, processesWithEnvironment, signalProcess } from './processes.ts';
+import { until } from './until.ts';
 
 export interface SshGuest extends AsyncDisposable {
   readonly access: VmAccess;
   /** The login's private key. */
   readonly privateKey: string;
-  /** The login's home: where relative paths start. */
+  /** The login's home. */
   readonly home: string;
   /** Cuts every connection as a crash does; new ones are accepted, and jobs go on. */
-  dropConnections(): Promise<void>;
-  /** Stops answering without closing anything, until `resume`. */
+  dropConnections(): void;
+  /** Stops answering without closing anything, new connections included, until `resume`. */
   freeze(): void;
   resume(): void;
-  /** Processes of jobs that run in this guest. */
+  /** Processes of jobs that run in this guest, their supervisors not included. */
   jobProcesses(): readonly number[];
 }
 
 /**
  * A guest that answers. Disposing it is the end of the machine: sshd, sessions and jobs are gone when it returns,
- * and it throws when they are not.
+ * and it throws when they are not. Without `controlGroups` jobs cannot make any, which only root can choose.
  */
-export async function startSshGuest(): Promise<SshGuest> {
-  throw new Error('soon');
+export async function startSshGuest(options: { readonly controlGroups?: boolean } = {}): Promise<SshGuest> {
+  const root = mkdtempSync(join(tmpdir(), 'vm-task-guest-'));
+  const home = join(root, 'home');
+  mkdirSync(home);
+  const hostKey = makeKey(join(root, 'host_key'));
+  const loginKey = makeKey(join(root, 'login_key'));
+  writeFileSync(join(root, 'authorized_keys'), loginKey.publicKey);
+  const port = await freePort();
+  writeFileSync(join(root, 'sshd_config'), configOf(root, home, port));
+  const sshd = startSshd(root, options.controlGroups ?? true);
+  await until(() => answers(sshd), 'sshd to listen');
+  const guest = new LoopbackGuest(root, sshd);
+  return Object.assign(guest, {
+    access: { host: '127.0.0.1', port, user: userInfo().username, hostKey: hostKey.publicKey },
+    privateKey: loginKey.privateKey,
+    home,
+  });
+}
+
+class LoopbackGuest {
+  readonly #root: string;
+  readonly #sshd: Sshd;
+
+  constructor(root: string, sshd: Sshd) {
+    this.#root = root;
+    this.#sshd = sshd;
+  }
+
+  dropConnections(): void {
+    for (const pid of this.#sessions()) signalProcess(pid, 'SIGKILL');
+  }
+
+  freeze(): void {
+    for (const pid of [this.#sshd.pid, ...this.#sessions()]) signalProcess(pid, 'SIGSTOP');
+  }
+
+  resume(): void {
+    for (const pid of [this.#sshd.pid, ...this.#sessions()]) signalProcess(pid, 'SIGCONT');
+  }
+
+  jobProcesses(): readonly number[] {
+    return this.#marked()
+      .filter(({ argv }) => argv.slice(0, 2).join(' ') !== 'perl -')
+      .map(({ pid }) => pid);
+  }
+
+  /** Jobs go first, so that their supervisors clean up after them; what is left of those goes then. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.dropConnections();
+    signalProcess(this.#sshd.pid, 'SIGKILL');
+    await until(() => !isThere(this.#sshd.pid), 'sshd to be gone');
+    const patience = performance.now() + 5_000;
+    await until(() => {
+      const left = performance.now() < patience ? this.jobProcesses() : this.#marked().map(({ pid }) => pid);
+      for (const pid of left) signalProcess(pid, 'SIGKILL');
+      return this.#marked().length === 0;
+    }, `everything of ${this.#root} to be gone`);
+    rmSync(this.#root, { recursive: true });
+  }
+
+  #sessions(): number[] {
+    return descendantsOf(this.#sshd.pid)
+      .filter(({ argv }) => argv[0]?.startsWith('sshd') || argv[0]?.endsWith('/sshd'))
+      .map(({ pid }) => pid);
+  }
+
+  /** Whatever a session started has the guest's home in its environment. */
+  #marked() {
+    return processesWithEnvironment(`HOME=${join(this.#root, 'home')}`);
+  }
+}
+
+interface Sshd {
+  readonly pid: number;
+  readonly process: ChildProcess;
+  said(): string;
+}
+
+function startSshd(root: string, controlGroups: boolean): Sshd {
+  // sshd, started by root, insists on this folder for the unprivileged half of each login.
+  if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+  const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', join(root, 'sshd_config')];
+  const hidden = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', 'sh', ...sshd];
+  const [program = '', ...args] = controlGroups ? sshd : hidden;
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] } });
+  if (child.pid === undefined) throw new Error(`cannot start ${program}: install openssh-server`);
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-4_096);
+  });
+  return { pid: child.pid, process: child, said: () => said };
+}
+
+function answers({ process: child, said }: Sshd): boolean {
+  if (child.exitCode !== null) throw new Error(`sshd ended with exit code ${child.exitCode}: ${said()}`);
+  return said().includes('Server listening');
+}
+
+function configOf(root: string, home: string, port: number): string {
+  return [
+    `ListenAddress 127.0.0.1:${port}`,
+    `HostKey ${join(root, 'host_key')}`,
+    `AuthorizedKeysFile ${join(root, 'authorized_keys')}`,
+    `SetEnv HOME=${home}`,
+    'PidFile none',
+    'StrictModes no',
+    'UsePAM no',
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+    `Subsystem sftp internal-sftp -d ${home}`,
+    // As many logins at once as a test likes.
+    'MaxStartups 1000',
+    'MaxSessions 100',
+    '',
+  ].join('\n');
+}
+
+function makeKey(path: string): { privateKey: string; publicKey: string } {
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', path]);
+  return { privateKey: readFileSync(path, 'utf8'), publicKey: readFileSync(`${path}.pub`, 'utf8').trim() };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port is free');
+  return address.port;
+}
+
+function isThere(pid: number): boolean {
+  return listProcesses().some((process) => process.pid === pid);
 }

@@ -1,0 +1,36 @@
+/** A broker as the system has it: a server of one's own, every stream made, a connection and a bus on it. */
+import { type Bus, createBus } from '@vm-task/shared/bus/bus';
+import { type Connection, openConnection } from '@vm-task/shared/bus/connection';
+import { makeStreams } from '@vm-task/shared/bus/provision';
+import { type Logger, silentLogger } from '@vm-task/shared/log';
+import { type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts';
+
+export interface Broker extends AsyncDisposable {
+  readonly server: NatsServer;
+  readonly connection: Connection;
+  readonly bus: Bus;
+  /** One more connection with a bus, as another service has it; whoever asks for it closes it. */
+  connect(options?: { user?: string; pass?: string; log?: Logger }): Promise<BusConnection>;
+}
+
+export interface BusConnection extends AsyncDisposable {
+  readonly connection: Connection;
+  readonly bus: Bus;
+}
+
+/** A running broker whose streams are made. `log` is the bus's. */
+export async function startBroker(options: NatsServerOptions & { log?: Logger } = {}): Promise<Broker> {
+  await using started = new AsyncDisposableStack();
+  const server = started.use(await startNatsServer(options));
+  const connect: Broker['connect'] = (as = {}) => openBus(server, as);
+  const { connection, bus } = started.use(await connect(options.log === undefined ? {} : { log: options.log }));
+  await makeStreams(connection);
+  const all = started.move();
+  return { server, connection, bus, connect, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+async function openBus(server: NatsServer, as: { user?: string; pass?: string; log?: Logger }): Promise<BusConnection> {
+  const connection = await openConnection(server.address(as.user, as.pass), 'test');
+  const bus = createBus(connection, 'vm-task/test', as.log ?? silentLogger);
+  return { connection, bus, [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose]() };
+}

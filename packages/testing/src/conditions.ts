@@ -1,0 +1,45 @@
+/** Waiting for what must become true, instead of sleeping for what usually takes so long. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { inspect } from 'node:util';
+
+export interface Condition {
+  /** What is waited for, for the error: "the task is completed". */
+  readonly what: string;
+  /** Generous: other work may have the machine. It costs time only when the test fails. */
+  readonly limitMs?: number;
+}
+
+const defaultLimitMs = 20_000;
+/** Between two looks: short at first, so that what is quick is seen at once. */
+const firstPauseMs = 1;
+const longestPauseMs = 50;
+
+type Falsy = false | null | undefined | 0 | '';
+
+/**
+ * The first value of `probe` that is not false, null, undefined, 0 or empty; a probe that throws has none yet.
+ * Thrown after the limit: what was waited for, and what the last look showed.
+ */
+export async function eventually<T>(
+  probe: () => T | Promise<T>,
+  { what, limitMs = defaultLimitMs }: Condition,
+): Promise<Exclude<T, Falsy>> {
+  const end = performance.now() + limitMs;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+    const look = await lookOnce(probe);
+    if (look.value) return look.value as Exclude<T, Falsy>;
+    if (performance.now() > end) {
+      throw new Error(`not within ${limitMs} ms: ${what}; the last look showed ${look.shown}`, { cause: look.error });
+    }
+    await delay(pauseMs);
+  }
+}
+
+async function lookOnce<T>(probe: () => T | Promise<T>): Promise<{ value: T | null; shown: string; error?: unknown }> {
+  try {
+    const value = await probe();
+    return { value, shown: inspect(value, { depth: 4 }) };
+  } catch (error) {
+    return { value: null, shown: `an error: ${error instanceof Error ? error.message : String(error)}`, error };
+  }
+}

@@ -4,13 +4,14 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { VmAccess } from '@vm-task/shared/vm-access';
+import { eventually } from './conditions.ts';
 import { descendantsOf, listProcesses, processesWithEnvironment, signalProcess } from './processes.ts';
-import { until } from './until.ts';
+import { makeTempFolder, type TempFolder } from './temp-folder.ts';
 
 export interface SshGuest extends AsyncDisposable {
   readonly access: VmAccess;
@@ -32,30 +33,32 @@ export interface SshGuest extends AsyncDisposable {
  * and it throws when they are not. Without `controlGroups` jobs cannot make any, which only root can choose.
  */
 export async function startSshGuest(options: { readonly controlGroups?: boolean } = {}): Promise<SshGuest> {
-  const root = mkdtempSync(join(tmpdir(), 'vm-task-guest-'));
-  const home = join(root, 'home');
+  const folder = await makeTempFolder('ssh-guest');
+  const home = join(folder.path, 'home');
   mkdirSync(home);
-  const hostKey = makeKey(join(root, 'host_key'));
-  const loginKey = makeKey(join(root, 'login_key'));
-  writeFileSync(join(root, 'authorized_keys'), loginKey.publicKey);
+  const hostKey = makeKey(join(folder.path, 'host_key'));
+  const loginKey = makeKey(join(folder.path, 'login_key'));
+  writeFileSync(join(folder.path, 'authorized_keys'), loginKey.publicKey);
   const port = await freePort();
-  writeFileSync(join(root, 'sshd_config'), configOf(root, home, port));
-  const sshd = startSshd(root, options.controlGroups ?? true);
-  await until(() => answers(sshd), 'sshd to listen');
-  const guest = new LoopbackGuest(root, sshd);
-  return Object.assign(guest, {
-    access: { host: '127.0.0.1', port, user: userInfo().username, hostKey: hostKey.publicKey },
-    privateKey: loginKey.privateKey,
-    home,
-  });
+  writeFileSync(join(folder.path, 'sshd_config'), configOf(folder.path, home, port));
+  const sshd = startSshd(folder.path, options.controlGroups ?? true);
+  await eventually(() => isListening(sshd), { what: 'sshd listens' });
+  const access = { host: '127.0.0.1', port, user: userInfo().username, hostKey: hostKey.publicKey };
+  return new LoopbackGuest(access, loginKey.privateKey, home, folder, sshd);
 }
 
-class LoopbackGuest {
-  readonly #root: string;
+class LoopbackGuest implements SshGuest {
+  readonly access: VmAccess;
+  readonly privateKey: string;
+  readonly home: string;
+  readonly #folder: TempFolder;
   readonly #sshd: Sshd;
 
-  constructor(root: string, sshd: Sshd) {
-    this.#root = root;
+  constructor(access: VmAccess, privateKey: string, home: string, folder: TempFolder, sshd: Sshd) {
+    this.access = access;
+    this.privateKey = privateKey;
+    this.home = home;
+    this.#folder = folder;
     this.#sshd = sshd;
   }
 
@@ -81,14 +84,15 @@ class LoopbackGuest {
   async [Symbol.asyncDispose](): Promise<void> {
     this.dropConnections();
     signalProcess(this.#sshd.pid, 'SIGKILL');
-    await until(() => !isThere(this.#sshd.pid), 'sshd to be gone');
+    await eventually(() => !isThere(this.#sshd.pid), { what: 'sshd is gone' });
     const patience = performance.now() + 5_000;
-    await until(() => {
+    const allGone = () => {
       const left = performance.now() < patience ? this.jobProcesses() : this.#marked().map(({ pid }) => pid);
       for (const pid of left) signalProcess(pid, 'SIGKILL');
       return this.#marked().length === 0;
-    }, `everything of ${this.#root} to be gone`);
-    rmSync(this.#root, { recursive: true });
+    };
+    await eventually(allGone, { what: `nothing of the guest in ${this.#folder.path} runs` });
+    await this.#folder[Symbol.asyncDispose]();
   }
 
   #sessions(): number[] {
@@ -99,7 +103,7 @@ class LoopbackGuest {
 
   /** Whatever a session started has the guest's home in its environment. */
   #marked() {
-    return processesWithEnvironment(`HOME=${join(this.#root, 'home')}`);
+    return processesWithEnvironment(`HOME=${this.home}`);
   }
 }
 
@@ -124,7 +128,7 @@ function startSshd(root: string, controlGroups: boolean): Sshd {
   return { pid: child.pid, process: child, said: () => said };
 }
 
-function answers({ process: child, said }: Sshd): boolean {
+function isListening({ process: child, said }: Sshd): boolean {
   if (child.exitCode !== null) throw new Error(`sshd ended with exit code ${child.exitCode}: ${said()}`);
   return said().includes('Server listening');
 }

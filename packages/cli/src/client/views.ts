@@ -1,0 +1,63 @@
+/** The JSON of the HTTP API, as intake gives it and `--json` prints it. */
+import type { ErrorInfo } from '@vm-task/shared/errors';
+import type { Outcome } from '@vm-task/shared/events';
+import type { Json } from '@vm-task/shared/json';
+import type { LogStream } from '@vm-task/shared/subjects';
+
+export type TaskStatus = 'queued' | 'starting' | 'setup' | 'running' | 'retrying' | 'cancelling' | 'completed';
+
+export interface TaskSummary {
+  readonly id: string;
+  readonly status: TaskStatus;
+  readonly outcome: Outcome | null;
+  readonly exitCode: number | null;
+  readonly result: Json;
+  readonly error: ErrorInfo | null;
+  readonly pool: string;
+  readonly image: string;
+  readonly vm: string | null;
+  readonly createdAt: string;
+  readonly completedAt: string | null;
+}
+
+export interface TaskView extends TaskSummary {
+  readonly attempts: readonly {
+    readonly number: number;
+    readonly vm: string | null;
+    readonly startedAt: string | null;
+    readonly endedAt: string | null;
+    readonly exitCode: number | null;
+    readonly error: ErrorInfo | null;
+  }[];
+  readonly timings: Readonly<Record<'queuedMs' | 'vmReadyMs' | 'setupMs' | 'runMs' | 'totalMs', number | null>>;
+}
+
+export interface Page {
+  readonly tasks: readonly TaskSummary[];
+  readonly next: string | null;
+}
+
+export interface EventLine {
+  readonly seq: number;
+  readonly type: string;
+  readonly time: string;
+  readonly subject: string;
+  readonly data: Record<string, unknown>;
+}
+
+export interface LogLine {
+  readonly attempt: number;
+  readonly stream: LogStream;
+  readonly offset: number;
+  /** Base64. */
+  readonly data: string;
+}
+
+export interface PoolView {
+  readonly name: string;
+  readonly driver: string;
+  readonly image: string;
+  readonly max: number;
+  readonly warm: number;
+  readonly tasks: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,33 @@
+/** What a task is waiting for, in a few words: from its last event, and from what the provisioner says it is doing. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Home } from '@vm-task/shared/home';
+import type { EventLine } from '../client/views.ts';
+
+export function phaseNote(home: Home, last: EventLine | null): string {
+  switch (last?.type) {
+    case undefined:
+    case 'task.created':
+      return preparation(home, String(last?.data['pool'] ?? '')) ?? 'waiting for a VM';
+    case 'vm.ready':
+    case 'task.resumed':
+      return `setting up in ${String(last?.data['vm'] ?? 'its VM')}`;
+    case 'task.setup.done':
+      return 'running';
+    case 'task.cancelling':
+      return 'cancelling';
+    default:
+      return 'removing the VM';
+  }
+}
+
+/** Such as `building image python: installing packages, 40 %`; null when nothing is being prepared. */
+function preparation(home: Home, pool: string): string | null {
+  try {
+    const text = readFileSync(join(home.run, `preparing-${pool}.json`), 'utf8');
+    const { note, fraction } = JSON.parse(text) as { note: string; fraction?: number };
+    return fraction === undefined ? note : `${note}, ${Math.round(fraction * 100)} %`;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * `vm-task run`: submit, follow the output live, print the result, end as the process did. The first Ctrl-C cancels
+ * and waits until the VM is gone; the second leaves that to the system.
+ */
+import type { Home } from '@vm-task/shared/home';
+import { type Client, createClient } from '../client/client.ts';
+import type { EventLine, TaskView } from '../client/views.ts';
+import { exitCodeOf, exitCodes } from '../exit-codes.ts';
+import { plainLine } from '../screen/plain-text.ts';
+import { note, print, printJson } from '../screen/print.ts';
+import { type Progress, startProgress } from '../screen/progress.ts';
+import { ensureUp } from '../system/detach.ts';
+import { phaseNote } from './phase-note.ts';
+
+export interface RunOptions {
+  readonly home: Home;
+  readonly task: unknown;
+  readonly json: boolean;
+}
+
+export async function run({ home, task, json }: RunOptions): Promise<number> {
+  using progress = startProgress({ quiet: json });
+  await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
+  const client = createClient(home);
+  const id = await client.submit(task);
+  progress.update(`task ${id} is queued`);
+  await using interrupt = cancelOnInterrupt(client, id, progress);
+  const ended = await Promise.race([followToTheEnd({ home, client, id, json, progress }), interrupt.left]);
+  if (ended === 'left') {
+    note(`task ${id} is being cancelled; ./vm-task show ${id} tells when it is over`);
+    return exitCodes.cancelled;
+  }
+  const view = await client.show(id);
+  progress.clear();
+  if (json) printJson(view);
+  else printEnding(view, ended);
+  return exitCodeOf({ ...view, signal: ended.signal });
+}
+
+interface Following {
+  readonly home: Home;
+  readonly client: Client;
+  readonly id: string;
+  readonly json: boolean;
+  readonly progress: Progress;
+}
+
+interface Ending {
+  readonly signal: string | null;
+  readonly resultFromFile: boolean;
+  readonly truncated: readonly string[];
+}
+
+async function followToTheEnd(following: Following): Promise<Ending> {
+  const signal = new AbortController().signal;
+  const [last] = await Promise.all([followPhases(following, signal), copyOutput(following, signal)]);
+  return endingOf(last);
+}
+
+/** The terminal event, once the VM that it names is gone as well. */
+async function followPhases({ home, client, id, progress }: Following, signal: AbortSignal): Promise<EventLine | null> {
+  let last: EventLine | null = null;
+  const refresh = setInterval(() => progress.update(phaseNote(home, last)), 500);
+  try {
+    for await (const event of client.followEvents(id, signal)) {
+      if (event.type === 'task.completed' || last?.type !== 'task.completed') last = event;
+      progress.update(phaseNote(home, last));
+    }
+    return last;
+  } finally {
+    clearInterval(refresh);
+  }
+}
+
+async function copyOutput({ client, id, json, progress }: Following, signal: AbortSignal): Promise<void> {
+  for await (const line of client.followLogs(id, { follow: true, signal })) {
+    if (json) continue;
+    progress.clear();
+    await write(line.stream === 'stdout' ? process.stdout : process.stderr, Buffer.from(line.data, 'base64'));
+  }
+}
+
+function write(target: NodeJS.WriteStream, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => target.write(bytes, (error) => (error ? reject(error) : resolve())));
+}
+
+function endingOf(event: EventLine | null): Ending {
+  const data = event?.data as
+    | {
+        signal?: string | null;
+        result?: { source?: string } | null;
+        output?: Record<string, { seenBytes: number; storedBytes: number }> | null;
+      }
+    | undefined;
+  const output = Object.entries(data?.output ?? {});
+  return {
+    signal: data?.signal ?? null,
+    resultFromFile: data?.result?.source === 'file',
+    truncated: output
+      .filter(([, { seenBytes, storedBytes }]) => storedBytes < seenBytes)
+      .map(([name, { seenBytes, storedBytes }]) => `${name}: kept ${storedBytes} of ${seenBytes} bytes`),
+  };
+}
+
+function printEnding(view: TaskView, ending: Ending): void {
+  for (const line of ending.truncated) note(`${line}; output.maxBytes sets the limit`);
+  // A result that is only the end of stdout has been seen already.
+  if (ending.resultFromFile) {
+    print(typeof view.result === 'string' ? view.result : JSON.stringify(view.result, null, 2));
+  }
+  if (view.error !== null) note(`${plainLine(view.error.message)} (${view.error.code}; ./vm-task show ${view.id})`);
+}
+
+interface Interrupt extends AsyncDisposable {
+  /** Resolves at the second Ctrl-C. */
+  readonly left: Promise<'left'>;
+}
+
+function cancelOnInterrupt(client: Client, id: string, progress: Progress): Interrupt {
+  const left = Promise.withResolvers<'left'>();
+  let cancelling: Promise<void> | null = null;
+  const onInterrupt = () => {
+    if (cancelling !== null) return left.resolve('left');
+    progress.clear();
+    note(`cancelling ${id} (Ctrl-C again leaves it to finish by itself)`);
+    cancelling = client.cancel(id).catch((error: Error) => note(error.message));
+  };
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
+  return {
+    left: left.promise,
+    async [Symbol.asyncDispose]() {
+      process.off('SIGINT', onInterrupt);
+      process.off('SIGTERM', onInterrupt);
+      await cancelling;
+    },
+  };
+}

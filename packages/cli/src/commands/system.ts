@@ -1,0 +1,119 @@
+/** `up`, `down` and `status`: the whole system of one home on this machine. */
+import type { Environment, SystemConfig } from '@vm-task/shared/config';
+import { readBrokerAddress } from '@vm-task/shared/credentials';
+import type { Home } from '@vm-task/shared/home';
+import { httpUrl } from '../client/client.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { note, print, printJson } from '../screen/print.ts';
+import { startProgress } from '../screen/progress.ts';
+import { table } from '../screen/table.ts';
+import { ensureUp } from '../system/detach.ts';
+import { stopProcess } from '../system/processes.ts';
+import { readState, type SystemState } from '../system/state.ts';
+import { destroyVms, stopProcesses } from '../system/stop.ts';
+import { runSystem } from '../system/supervisor.ts';
+
+/** The supervisor itself drains services (25 s), destroys VMs and stops the broker (10 s). */
+const downGraceMs = 90_000;
+const leftoverGraceMs = 25_000;
+
+interface SystemOptions {
+  readonly environment: Environment;
+  readonly config: SystemConfig;
+  readonly json: boolean;
+}
+
+/** Runs the system in the foreground until Ctrl-C or SIGTERM. */
+export async function up({ environment, config }: SystemOptions): Promise<void> {
+  const stop = new AbortController();
+  const onSignal = () => {
+    if (stop.signal.aborted) return;
+    note('stopping: tasks in hand have a moment to finish');
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  let told = '';
+  await runSystem({
+    environment,
+    config,
+    stop: stop.signal,
+    onChange(state) {
+      const summary = summaryOf(environment.home, state);
+      if (summary !== told) note(summary);
+      told = summary;
+    },
+  });
+  note('stopped; nothing is left running');
+}
+
+function summaryOf(home: Home, state: SystemState): string {
+  if (state.phase === 'ready') return `ready: ${httpUrl(home)}, ${state.nats?.url}`;
+  const failing = state.services.filter((service) => service.state === 'waiting');
+  if (failing.length === 0) return state.phase;
+  const names = failing.map((service) => `${service.name} (${service.lastExit})`).join(', ');
+  return `${names} ended and will be started again; logs are in ${home.logs}`;
+}
+
+/** Starts the system in the background; returns when it is ready. */
+export async function upDetached({ environment, json }: SystemOptions): Promise<void> {
+  using progress = startProgress({ quiet: json });
+  const state = await ensureUp(environment.home, () => progress.update('starting the system'));
+  progress.clear();
+  if (json) printJson(statusOf(environment, state));
+  else print(summaryOf(environment.home, state));
+}
+
+/** Stops everything of the home, also what a killed supervisor has left behind. */
+export async function down({ environment, config, json }: SystemOptions): Promise<void> {
+  using progress = startProgress({ quiet: json });
+  progress.update('stopping: tasks in hand have a moment to finish');
+  const state = readState(environment.home);
+  if (state !== null) await stopProcess(state.supervisor, downGraceMs);
+  const processes = await stopProcesses(environment.home, leftoverGraceMs);
+  const vms = await destroyVms(environment, config);
+  progress.clear();
+  if (json) printJson({ wasUp: state !== null, leftovers: { processes, vms } });
+  else print(state === null && processes + vms === 0 ? 'nothing was running' : 'stopped; nothing is left running');
+}
+
+/** Exits with 1 when the system is not up and ready. */
+export function status({ environment, json }: SystemOptions): number {
+  const state = readState(environment.home);
+  if (json) printJson(statusOf(environment, state));
+  else printStatus(environment, state);
+  return state?.phase === 'ready' ? 0 : exitCodes.failed;
+}
+
+function statusOf({ home }: Environment, state: SystemState | null): object {
+  if (state === null)
+    return { up: false, home: home.root, nats: null, http: null, services: [], isolation: isolation() };
+  const { user, pass } = readBrokerAddress(home, 'submit');
+  return {
+    up: true,
+    phase: state.phase,
+    home: home.root,
+    nats: state.nats === null ? null : { ...state.nats, submit: { user, pass } },
+    http: state.phase === 'ready' ? { url: httpUrl(home) } : null,
+    services: state.services,
+    isolation: isolation(),
+  };
+}
+
+function printStatus({ home }: Environment, state: SystemState | null): void {
+  if (state === null) return print(`not up on ${home.root}; start with ./vm-task up --detach, or just run a task`);
+  print(`${state.phase} on ${home.root}`);
+  if (state.phase === 'ready') print(`HTTP ${httpUrl(home)}`);
+  if (state.nats !== null) print(`NATS ${state.nats.url}, version ${state.nats.version}`);
+  const rows = state.services.map((s) => [s.name, s.state, s.pid, s.restarts, s.lastExit]);
+  print(`\n${table(['service', 'state', 'pid', 'restarts', 'last exit'], rows)}\n\n${isolation()}`);
+}
+
+/** What stands between two tasks on this host, said plainly. */
+function isolation(): string {
+  const uids =
+    process.getuid?.() === 0
+      ? 'each VM runs under a uid of its own'
+      : 'all VMs run under your uid, as you are not root';
+  return `isolation: ${uids}; without KVM, QEMU promises no security boundary`;
+}

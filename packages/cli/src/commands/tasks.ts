@@ -1,0 +1,108 @@
+/** Commands about tasks that answer at once: submit, show, list, events, cancel; and logs, which may follow. */
+import type { Home } from '@vm-task/shared/home';
+import { createClient } from '../client/client.ts';
+import type { TaskSummary, TaskView } from '../client/views.ts';
+import { shorten } from '../screen/plain-text.ts';
+import { print, printJson } from '../screen/print.ts';
+import { startProgress } from '../screen/progress.ts';
+import { humanDuration, table } from '../screen/table.ts';
+import { ensureUp } from '../system/detach.ts';
+
+export interface Common {
+  readonly home: Home;
+  readonly json: boolean;
+}
+
+export async function submit({ home, json }: Common, task: unknown, idempotencyKey?: string): Promise<void> {
+  using progress = startProgress({ quiet: json });
+  await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
+  const id = await createClient(home).submit(task, idempotencyKey);
+  progress.clear();
+  if (json) printJson({ id });
+  else print(id);
+}
+
+export async function show({ home, json }: Common, id: string): Promise<void> {
+  const view = await createClient(home).show(id);
+  if (json) return printJson(view);
+  print(table(['field', 'value'], fieldsOf(view)));
+  if (view.attempts.length > 0)
+    print(`\n${table(['attempt', 'vm', 'started', 'ended', 'exit', 'error'], attemptRows(view))}`);
+  if (view.result !== null) {
+    print(`\nresult:\n${typeof view.result === 'string' ? view.result : JSON.stringify(view.result, null, 2)}`);
+  }
+}
+
+function fieldsOf(view: TaskView): (readonly [string, string | number | null])[] {
+  const timings = Object.entries(view.timings).map(([name, ms]) => `${name.replace(/Ms$/, '')} ${humanDuration(ms)}`);
+  return [
+    ['id', view.id],
+    ['status', view.status],
+    ['outcome', view.outcome],
+    ['exitCode', view.exitCode],
+    ['error', view.error === null ? null : `${view.error.code}: ${view.error.message}`],
+    ['pool', view.pool],
+    ['image', view.image],
+    ['vm', view.vm],
+    ['created', view.createdAt],
+    ['completed', view.completedAt],
+    ['timings', timings.join(', ')],
+  ];
+}
+
+function attemptRows(view: TaskView): (string | number | null)[][] {
+  return view.attempts.map((attempt) => [
+    attempt.number,
+    attempt.vm,
+    attempt.startedAt,
+    attempt.endedAt,
+    attempt.exitCode,
+    attempt.error === null ? null : shorten(attempt.error.message, 60),
+  ]);
+}
+
+export async function list({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
+  const page = await createClient(home).list(query);
+  if (json) return printJson(page);
+  print(table(['id', 'status', 'exit', 'pool', 'image', 'created', 'note'], page.tasks.map(rowOf)));
+  if (page.next !== null) print(`\nmore: vm-task list --after ${page.next}`);
+}
+
+function rowOf(task: TaskSummary): (string | number | null)[] {
+  const note = task.error === null ? '' : shorten(task.error.message, 50);
+  return [task.id, task.outcome ?? task.status, task.exitCode, task.pool, task.image, task.createdAt, note];
+}
+
+export async function events({ home, json }: Common, id: string): Promise<void> {
+  const answer = await createClient(home).events(id);
+  if (json) return printJson(answer);
+  const rows = answer.events.map(({ seq, time, type, data }) => [seq, time, type, shorten(JSON.stringify(data), 100)]);
+  print(table(['seq', 'time', 'type', 'data'], rows));
+}
+
+export async function cancel({ home, json }: Common, id: string): Promise<void> {
+  const client = createClient(home);
+  const { id: task } = await client.show(id);
+  await client.cancel(task);
+  if (json) printJson({ id: task, status: 'cancelling' });
+  else print(`${task} is being cancelled`);
+}
+
+/** Output as it was written: the process's stdout on stdout, everything else on stderr. */
+export async function logs({ home, json }: Common, id: string, follow: boolean): Promise<void> {
+  const { signal } = new AbortController();
+  for await (const line of createClient(home).followLogs(id, { follow, signal })) {
+    if (json) print(JSON.stringify(line));
+    else (line.stream === 'stdout' ? process.stdout : process.stderr).write(Buffer.from(line.data, 'base64'));
+  }
+}
+
+export async function pools({ home, json }: Common): Promise<void> {
+  const answer = await createClient(home).pools();
+  if (json) return printJson(answer);
+  const rows = answer.pools.map((pool) => {
+    const tasks = Object.entries(pool.tasks).map(([status, count]) => `${count} ${status}`);
+    return [pool.name, pool.driver, pool.image, pool.max, pool.warm, tasks.join(', ')];
+  });
+  print(table(['pool', 'driver', 'image', 'max', 'warm', 'tasks'], rows));
+}

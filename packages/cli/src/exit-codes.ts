@@ -1,0 +1,32 @@
+/**
+ * Exit codes of `vm-task`. `run` ends as the task's process did; the codes from 124 on say that it did not get that
+ * far, as `timeout(1)` and `docker run` do.
+ */
+import { constants } from 'node:os';
+import type { TaskSummary } from './client/views.ts';
+
+export const exitCodes = {
+  /** A command failed; for `audit`: something leaked. */
+  failed: 1,
+  /** The command line itself is wrong. */
+  usage: 2,
+  timedOut: 124,
+  /** The task could not be run: refused, no VM, setup failed, VM lost. */
+  notRun: 125,
+  cancelled: 130,
+} as const;
+
+/** The process's own code; 128 + n when signal n ended it. */
+export function exitCodeOf(
+  task: Pick<TaskSummary, 'outcome' | 'exitCode'> & { readonly signal?: string | null },
+): number {
+  if (task.outcome === 'timed_out') return exitCodes.timedOut;
+  if (task.outcome === 'cancelled') return exitCodes.cancelled;
+  if (task.exitCode !== null) return task.exitCode;
+  const signal = task.signal === null || task.signal === undefined ? undefined : signalNumber(task.signal);
+  return signal === undefined ? exitCodes.notRun : 128 + signal;
+}
+
+function signalNumber(name: string): number | undefined {
+  return (constants.signals as Record<string, number | undefined>)[name.startsWith('SIG') ? name : `SIG${name}`];
+}

@@ -1,0 +1,40 @@
+/**
+ * `vm-task`, the command line.
+ *
+ * | place | role |
+ * |---|---|
+ * | `program.ts` | every command and its options |
+ * | `commands/` | what each command does |
+ * | `client/` | the HTTP API as commands use it |
+ * | `system/` | the embedded system: nats-server and the services as children of `up` |
+ * | `screen/` | progress, tables, text made safe for a terminal |
+ */
+import { errorInfo } from '@vm-task/shared/errors';
+import { CommanderError } from 'commander';
+import { exitCodes } from './exit-codes.ts';
+import { createProgram } from './program.ts';
+import { plainLine } from './screen/plain-text.ts';
+import { note, printJson } from './screen/print.ts';
+
+const argv = process.argv;
+
+try {
+  process.exitCode = await createProgram().execute(argv);
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** The error as one sentence, or as JSON where that was asked for; returns the exit code. */
+function report(error: unknown): number {
+  // Commander has printed its own message already; help and version are no errors.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
+  const info = errorInfo(error);
+  if (beforeDashes(argv).includes('--json')) printJson({ error: info });
+  else note(`${plainLine(info.message)} (${info.code})`);
+  return beforeDashes(argv)[2] === 'run' ? exitCodes.notRun : exitCodes.failed;
+}
+
+function beforeDashes(words: readonly string[]): readonly string[] {
+  const dashes = words.indexOf('--');
+  return dashes === -1 ? words : words.slice(0, dashes);
+}

@@ -1,0 +1,147 @@
+/** Every command and its options. An id may be any unambiguous prefix of a task's id. */
+import { type Environment, loadConfig, readEnvironment, type SystemConfig } from '@vm-task/shared/config';
+import { Command, Option } from 'commander';
+import { audit } from './commands/audit.ts';
+import { buildImages, importImageFile, listImages, removeImageVersions } from './commands/image.ts';
+import { run } from './commands/run.ts';
+import { down, status, up, upDetached } from './commands/system.ts';
+import { cancel, events, list, logs, pools, show, submit } from './commands/tasks.ts';
+import { readTask, type TaskOptions } from './task-source.ts';
+
+const exitCodeHelp = `
+Exit codes: run ends as the task's process did (128 + n when signal n ended it);
+124 timed out, 125 the task could not be run, 130 cancelled. Every other command:
+0, 1 when it failed (audit: something leaked), 2 when the command line is wrong.`;
+
+interface Context {
+  readonly environment: Environment;
+  readonly json: boolean;
+}
+
+interface Program {
+  /** Parses and runs; resolves with the exit code. Thrown: commander's own errors and ours. */
+  execute(argv: readonly string[]): Promise<number>;
+}
+
+type Define = (
+  spec: string,
+  description: string,
+  act: (context: Context, args: readonly string[], options: Record<string, unknown>) => Promise<number | void>,
+) => Command;
+
+export function createProgram(): Program {
+  let exitCode = 0;
+  const root = new Command('vm-task')
+    .description('Runs tasks in clean virtual machines, by itself, end to end.')
+    .addHelpText('after', exitCodeHelp)
+    .exitOverride();
+  const defineIn =
+    (parent: Command): Define =>
+    (spec, description, act) =>
+      parent
+        .command(spec)
+        .description(description)
+        .option('--home <folder>', 'where all state is (default: $VM_TASK_HOME, else ~/.vm-task)')
+        .option('--json', 'print JSON for programs')
+        .exitOverride()
+        .action(async (..._received: unknown[]) => {
+          const self = _received.at(-1) as Command;
+          const options = self.opts<Record<string, unknown>>();
+          const environment = readEnvironment(options['home'] as string | undefined);
+          exitCode = (await act({ environment, json: options['json'] === true }, self.args, options)) ?? 0;
+        });
+  taskCommands(defineIn(root));
+  systemCommands(defineIn(root));
+  imageCommands(defineIn(root.command('image').description('images: build, import, list, remove').exitOverride()));
+  poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
+  return {
+    async execute(argv) {
+      await root.parseAsync([...argv]);
+      return exitCode;
+    },
+  };
+}
+
+const homeOf = ({ environment, json }: Context) => ({ home: environment.home, json });
+const configured = (context: Context): Context & { config: SystemConfig } => ({
+  ...context,
+  config: loadConfig(context.environment.home),
+});
+
+function taskCommands(define: Define): void {
+  takesTask(
+    define(
+      'run [words...]',
+      'run a task file, or a command after "--", and follow it to its end',
+      (context, words, options) => run({ ...homeOf(context), task: taskFrom(words, options) }),
+    ),
+  );
+  takesTask(
+    define(
+      'submit [words...]',
+      'submit a task file, or a command after "--", and print its id',
+      (context, words, options) =>
+        submit(homeOf(context), taskFrom(words, options), options['key'] as string | undefined),
+    ),
+  ).option('--key <text>', 'idempotency key: the same key is the same task, for a day');
+  define('show <id>', 'what became of a task', (context, [id = '']) => show(homeOf(context), id));
+  define('list', 'tasks, the newest first', (context, _args, options) => list(homeOf(context), queryFrom(options)))
+    .addOption(new Option('--status <status>', 'only tasks of this status'))
+    .option('--pool <name>', 'only tasks of this pool')
+    .option('--after <cursor>', 'the page behind this one')
+    .option('--limit <n>', 'tasks on a page');
+  define('logs <id>', "a task's output", (context, [id = ''], options) =>
+    logs(homeOf(context), id, options['follow'] === true),
+  ).option('-f, --follow', 'go on until the task is over');
+  define('events <id>', "a task's events", (context, [id = '']) => events(homeOf(context), id));
+  define('cancel <id>', 'stop a task', (context, [id = '']) => cancel(homeOf(context), id));
+}
+
+function takesTask(command: Command): Command {
+  return command
+    .option('--image <name>', 'image, as name or name@version')
+    .option('--pool <name>', 'pool')
+    .addOption(new Option('--egress <mode>', "the VM's way out").choices(['none', 'internet']));
+}
+
+/** A file, unless the words come after `--`. */
+function taskFrom(words: readonly string[], options: Record<string, unknown>): unknown {
+  const wanted = Object.entries(options).filter(([name]) => ['image', 'pool', 'egress'].includes(name));
+  const dashes = process.argv.indexOf('--');
+  return readTask(words, dashes !== -1 && words.length > 0, Object.fromEntries(wanted) as TaskOptions);
+}
+
+function queryFrom(options: Record<string, unknown>): Record<string, string> {
+  const wanted = Object.entries(options).filter(([name]) => ['status', 'pool', 'after', 'limit'].includes(name));
+  return Object.fromEntries(wanted.map(([name, value]) => [name, String(value)]));
+}
+
+function systemCommands(define: Define): void {
+  define('up', 'run the whole system on this machine, in the foreground', (context, _args, options) =>
+    options['detach'] === true ? upDetached(configured(context)) : up(configured(context)),
+  ).option('-d, --detach', 'return when it is ready, and leave it running');
+  define('down', 'stop the system; nothing of it is left running', (context) => down(configured(context)));
+  define('status', 'what is running, and where', async (context) => status(configured(context)));
+  define('audit', 'compare host, ledger and log; exit code 1 if anything leaked', (context) =>
+    audit(configured(context)),
+  );
+}
+
+function imageCommands(define: Define): void {
+  define(
+    'build [names...]',
+    'build images from their recipes, where something they are made of has changed',
+    (context, names) => buildImages(context, names),
+  );
+  define('import <name> <file>', 'take a disk file as an image', (context, [name = '', file = ''], options) =>
+    importImageFile(context, { name, file, format: String(options['format']) }),
+  ).addOption(new Option('--format <format>', 'what the file is').choices(['qcow2', 'raw']).makeOptionMandatory());
+  define('list', 'images of this home', (context) => listImages(context));
+  define('rm <names...>', 'remove images (name or name@version) that nothing uses', (context, names) =>
+    removeImageVersions(context, names),
+  );
+}
+
+function poolCommands(define: Define): void {
+  define('list', 'pools, their limits and their tasks', (context) => pools(homeOf(context)));
+}

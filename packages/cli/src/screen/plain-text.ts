@@ -1,0 +1,16 @@
+/** Text from guests and users on its way to a table or an error: without anything that moves a terminal's cursor. */
+import { stripVTControlCharacters } from 'node:util';
+
+/** One line: control characters become spaces. */
+export function plainLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+  return stripVTControlCharacters(text)
+    .replaceAll(/[\x00-\x1f\x7f-\x9f]+/g, ' ')
+    .trim();
+}
+
+/** As long as `length` at most; what is cut shows as an ellipsis. */
+export function shorten(text: string, length: number): string {
+  const line = plainLine(text);
+  return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
+}

@@ -1,0 +1,74 @@
+/** Starting the system in the background, and waiting until it is ready. */
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Home } from '@vm-task/shared/home';
+import { cliMain } from './repository.ts';
+import { readState, type SystemState } from './state.ts';
+
+const pollMs = 50;
+/** nats-server and four Node processes on a slow machine; what takes long (images) happens after readiness. */
+const readyLimitMs = 120_000;
+
+/** The state of the system on this home, ready; started in the background where it is not up. Thrown: `not-ready`. */
+export async function ensureUp(home: Home, onStart: () => void): Promise<SystemState> {
+  const present = readState(home);
+  if (present?.phase === 'ready') return present;
+  if (present === null) onStart();
+  const exited = present === null ? startDetached(home) : new Promise<never>(() => undefined);
+  return Promise.race([untilReady(home), exited]);
+}
+
+/** Rejects with what the supervisor said last when it ends before it is ready. */
+function startDetached(home: Home): Promise<never> {
+  makeLogFolder(home);
+  const logFile = join(home.logs, 'up.log');
+  const log = openSync(logFile, 'w', 0o600);
+  const args = ['--disable-warning=ExperimentalWarning', cliMain, 'up', '--home', home.root];
+  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] });
+  closeSync(log);
+  child.unref();
+  return new Promise((_, reject) => {
+    child.once('error', reject);
+    child.once('exit', () => reject(new VmTaskError('not-ready', lastWords(logFile))));
+  });
+}
+
+function makeLogFolder(home: Home): void {
+  try {
+    mkdirSync(home.logs, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new VmTaskError(
+      'home-unusable',
+      `the home ${home.root} cannot be written (${(error as Error).message}); set VM_TASK_HOME to a folder that can`,
+      { cause: error },
+    );
+  }
+}
+
+function lastWords(logFile: string): string {
+  const lines = readFileSync(logFile, 'utf8').trim().split('\n');
+  const last = lines.at(-1)?.replace(/^vm-task: /, '') ?? '';
+  return last === '' ? `the system ended before it was ready; see ${logFile}` : last;
+}
+
+async function untilReady(home: Home): Promise<SystemState> {
+  const end = performance.now() + readyLimitMs;
+  for (;;) {
+    const state = readState(home);
+    if (state?.phase === 'ready') return state;
+    if (performance.now() > end) throw notReady(home, state);
+    await delay(pollMs);
+  }
+}
+
+function notReady(home: Home, state: SystemState | null): VmTaskError {
+  const missing = state?.services.filter((service) => service.state !== 'ready').map((service) => service.name) ?? [];
+  const what = missing.length === 0 ? 'the system is' : `${missing.join(', ')} are`;
+  return new VmTaskError(
+    'not-ready',
+    `${what} not ready after ${readyLimitMs / 1000} s; the logs in ${home.logs} say why`,
+  );
+}

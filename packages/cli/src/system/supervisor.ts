@@ -1,0 +1,210 @@
+/**
+ * `vm-task up`: nats-server and the four services of one home as children of this process. It ends with everything
+ * stopped and every VM of the home gone, whether it is asked to (SIGTERM, SIGINT, `vm-task down`) or cannot go on.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type FileLock, lockFile } from '@vm-task/hypervisor/file-lock';
+import type { Environment, SystemConfig } from '@vm-task/shared/config';
+import { VmTaskError } from '@vm-task/shared/errors';
+import { type ServiceName, services } from '@vm-task/shared/flow';
+import type { Home } from '@vm-task/shared/home';
+import { readHostId } from '@vm-task/shared/host-id';
+import { prepareBroker } from './broker.ts';
+import { writeBrokerFiles } from './broker-config.ts';
+import { superviseChild } from './child.ts';
+import { freePort } from './free-port.ts';
+import { makeHttpToken } from './http-token.ts';
+import { processRef } from './processes.ts';
+import { servicesFolder } from './repository.ts';
+import { type ServiceState, type SystemState, writeState } from './state.ts';
+import { destroyVms, stopProcesses } from './stop.ts';
+
+/** A service drains for at most 20 s; then it is given a little time to say so. */
+const serviceGraceMs = 25_000;
+const brokerGraceMs = 10_000;
+
+export interface UpOptions {
+  readonly environment: Environment;
+  readonly config: SystemConfig;
+  /** Aborted when the system is to stop. */
+  readonly stop: AbortSignal;
+  /** Called when everything is ready, and when it no longer is. */
+  readonly onChange: (state: SystemState) => void;
+}
+
+/** Runs the system until `stop`. Thrown: `already-up`, `broker-too-old`, `home-unusable`, and what stopping met. */
+export async function runSystem(options: UpOptions): Promise<void> {
+  const { home } = options.environment;
+  makeHome(home);
+  await using _lock = await claimHome(home, options.stop);
+  await stopProcesses(home, brokerGraceMs);
+  readHostId(home);
+  makeHttpToken(home);
+  const board = createBoard(home, options.onChange);
+  const failed = new AbortController();
+  const stop = AbortSignal.any([options.stop, failed.signal]);
+  try {
+    await superviseAll(options, board, stop, (error) => failed.abort(error));
+  } finally {
+    board.update({ phase: 'stopping' });
+    await destroyVms(options.environment, options.config);
+    rmSync(join(home.run, 'system.json'), { force: true });
+  }
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+/** nats-server outlives the services: what they still append while draining is stored. */
+async function superviseAll(
+  options: UpOptions,
+  board: Board,
+  stop: AbortSignal,
+  fail: (error: unknown) => void,
+): Promise<void> {
+  const brokerStop = new AbortController();
+  const broker = superviseBroker(options, board, brokerStop.signal);
+  try {
+    await Promise.race([broker.answering, aborted(stop)]);
+    if (!stop.aborted) await superviseServices(options, board, stop);
+  } catch (error) {
+    fail(error);
+  } finally {
+    brokerStop.abort();
+    await broker.gone;
+  }
+}
+
+function superviseBroker(options: UpOptions, board: Board, stop: AbortSignal) {
+  const { home } = options.environment;
+  const answering = Promise.withResolvers<void>();
+  const gone = (async () => {
+    const port = await freePort(options.config.nats.port);
+    const { config, url } = writeBrokerFiles(home, port);
+    const ready = async (signal: AbortSignal) => {
+      try {
+        const { version } = await prepareBroker(home, signal);
+        board.update({ nats: { url, version, pid: board.state.nats?.pid ?? null } });
+        answering.resolve();
+      } catch (error) {
+        if (!signal.aborted) answering.reject(error);
+        throw error;
+      }
+    };
+    const logFile = join(home.logs, 'nats-server.log');
+    const child = {
+      name: 'nats-server',
+      command: options.environment.natsServer,
+      args: ['-c', config],
+      logFile,
+      ready,
+    };
+    await superviseChild(child, {
+      stop,
+      graceMs: brokerGraceMs,
+      report: ({ state, pid, restarts, lastExit }) => {
+        board.update({ nats: { url, version: board.state.nats?.version ?? '', pid } });
+        if (state === 'waiting' && restarts === 0 && board.state.nats?.version === '') {
+          answering.reject(brokerDidNotStart(options.environment, lastExit, logFile));
+        }
+      },
+    });
+  })();
+  gone.catch(answering.reject);
+  return { answering: answering.promise, gone };
+}
+
+function brokerDidNotStart(environment: Environment, lastExit: string | null, logFile: string): VmTaskError {
+  const why = lastExit ?? 'no exit status';
+  return new VmTaskError(
+    'broker-unreachable',
+    `${environment.natsServer} did not start (${why}); its log is ${logFile}. ./vm-task installs it when it is missing`,
+  );
+}
+
+async function superviseServices(options: UpOptions, board: Board, stop: AbortSignal): Promise<void> {
+  const { home } = options.environment;
+  const supervise = (name: ServiceName) =>
+    superviseChild(
+      {
+        name,
+        command: process.execPath,
+        args: [
+          '--disable-warning=ExperimentalWarning',
+          join(servicesFolder, name, 'src', 'main.ts'),
+          '--home',
+          home.root,
+        ],
+        logFile: join(home.logs, `${name}.log`),
+        ready: 'line',
+      },
+      { stop, graceMs: serviceGraceMs, report: (report) => board.updateService({ name, ...report }) },
+    );
+  await Promise.all(services.map(supervise));
+}
+
+interface Board {
+  readonly state: SystemState;
+  update(change: Partial<SystemState>): void;
+  updateService(service: ServiceState): void;
+}
+
+/** The state as it is told: to whoever reads `run/system.json`, and to the caller. */
+function createBoard(home: Home, onChange: (state: SystemState) => void): Board {
+  const supervisor = processRef(process.pid);
+  if (supervisor === null) throw new Error('this process is not in /proc');
+  let state: SystemState = { supervisor, phase: 'starting', nats: null, services: [] };
+  const update = (change: Partial<SystemState>) => {
+    state = { ...state, ...change };
+    if (state.phase !== 'stopping') {
+      const ready = state.services.length === services.length && state.services.every((s) => s.state === 'ready');
+      state = { ...state, phase: ready ? 'ready' : 'starting' };
+    }
+    writeState(home, state);
+    onChange(state);
+  };
+  return {
+    get state() {
+      return state;
+    },
+    update,
+    updateService: (service) =>
+      update({ services: [...state.services.filter(({ name }) => name !== service.name), service].sort(byName) }),
+  };
+}
+
+function byName(a: ServiceState, b: ServiceState): number {
+  return services.indexOf(a.name) - services.indexOf(b.name);
+}
+
+function makeHome(home: Home): void {
+  try {
+    // Others may pass through, not look: QEMU runs under uids of its own inside.
+    mkdirSync(home.root, { recursive: true, mode: 0o711 });
+    for (const folder of [home.run, home.logs, home.credentials, home.secrets]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    }
+  } catch (error) {
+    throw new VmTaskError(
+      'home-unusable',
+      `the home ${home.root} cannot be written (${(error as Error).message}); set VM_TASK_HOME to a folder that can`,
+      { cause: error },
+    );
+  }
+}
+
+/** One supervisor per home: the kernel holds the lock for as long as this process lives. */
+async function claimHome(home: Home, signal: AbortSignal): Promise<FileLock> {
+  const taken = new AbortController();
+  const onWait = () =>
+    taken.abort(new VmTaskError('already-up', `vm-task is up already on ${home.root}; see ./vm-task status`));
+  try {
+    return await lockFile(join(home.run, 'up.lock'), onWait, AbortSignal.any([signal, taken.signal]));
+  } catch (error) {
+    throw taken.signal.aborted ? taken.signal.reason : error;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,39 @@
+/** What the user wants run: a file, or a command after `--`. */
+import { readFileSync } from 'node:fs';
+import { VmTaskError } from '@vm-task/shared/errors';
+import { parseTaskFile } from '@vm-task/shared/task-spec';
+import { parseYaml } from '@vm-task/shared/yaml-text';
+
+export interface TaskOptions {
+  readonly image?: string;
+  readonly pool?: string;
+  readonly egress?: string;
+}
+
+/** The task as it will be submitted, checked here already so that a slip costs nothing. Thrown: `invalid-task`. */
+export function readTask(words: readonly string[], isCommand: boolean, options: TaskOptions): unknown {
+  const task = { ...(isCommand ? { command: words } : readTaskFile(words)), ...options };
+  parseTaskFile(task);
+  return task;
+}
+
+function readTaskFile(words: readonly string[]): object {
+  const [path, ...more] = words;
+  if (path === undefined || more.length > 0) {
+    throw new VmTaskError('invalid-task', 'give one task file, or a command after "--": vm-task run -- echo hello');
+  }
+  const source = path === '-' ? 'standard input' : path;
+  const parsed = parseYaml(readText(path, source), source, 'invalid-task');
+  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
+    throw new VmTaskError('invalid-task', `${source} is not a task: it must have keys such as run or command`);
+  }
+  return parsed;
+}
+
+function readText(path: string, source: string): string {
+  try {
+    return readFileSync(path === '-' ? 0 : path, 'utf8');
+  } catch (error) {
+    throw new VmTaskError('invalid-task', `${source} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}

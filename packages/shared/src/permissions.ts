@@ -1,0 +1,73 @@
+/**
+ * What each user of the broker may do: a service publishes the events that the flow table gives it and reads the
+ * streams that it works on, the submitter publishes commands, and only `system` changes streams.
+ */
+import type { BrokerUser } from './credentials.ts';
+import type { EventType } from './events.ts';
+import { flow, ownInitiative, type ServiceName } from './flow.ts';
+import type { StreamName } from './streams.ts';
+import { commandSubjects, eventPatterns } from './subjects.ts';
+
+export interface Permissions {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+/** The streams that a service reads messages of, besides those of its rows in the flow table. */
+const alsoReads: Readonly<Record<ServiceName, readonly StreamName[]>> = {
+  intake: ['LOGS'],
+  provisioner: [],
+  runner: ['LOGS'],
+  reaper: ['LOGS'],
+};
+
+const objectStore = (name: string): readonly string[] => [`$O.${name}.>`, ...read(`OBJ_${name}`), purge(`OBJ_${name}`)];
+const bucket = (name: string): readonly string[] => [`$KV.${name}.>`, ...read(`KV_${name}`)];
+
+const extras: Readonly<Record<ServiceName, readonly string[]>> = {
+  intake: [...objectStore('artifacts'), ...bucket('idempotency')],
+  provisioner: [],
+  runner: ['log.*.*.*', ...objectStore('artifacts')],
+  reaper: [purge('EVENTS'), purge('LOGS'), ...objectStore('artifacts')],
+};
+
+export function permissionsOf(user: BrokerUser): Permissions {
+  const subscribe = [`_INBOX_${user}.>`];
+  if (user === 'system') return { publish: ['$JS.API.>', '$KV.>', '$O.>'], subscribe };
+  if (user === 'submit') return { publish: Object.values(commandSubjects), subscribe };
+  return { publish: [...new Set(publishedBy(user))], subscribe };
+}
+
+function publishedBy(service: ServiceName): readonly string[] {
+  const rows = Object.values(flow).filter((row) => row.service === service);
+  const events = new Set<EventType>([...rows.flatMap((row) => row.emits), ...ownInitiative[service]]);
+  // Every worker may have to tell people about a message that it cannot handle, and to end that message's task.
+  const always: EventType[] = ['alert.raised', 'task.completed'];
+  const streams = new Set<StreamName>(['EVENTS', ...rows.map((row) => row.stream), ...alsoReads[service]]);
+  return [
+    ...[...events, ...always].map((type) => eventPatterns[type]),
+    `dead.*.*.*`,
+    ...[...streams].flatMap(read),
+    '$JS.API.STREAM.INFO.*',
+  ];
+}
+
+/** Reading a stream: its state, single messages through its leader, and consumers of one's own. */
+function read(stream: string): readonly string[] {
+  return [
+    `$JS.API.STREAM.INFO.${stream}`,
+    `$JS.API.STREAM.MSG.GET.${stream}`,
+    `$JS.API.DIRECT.GET.${stream}.>`,
+    `$JS.API.DIRECT.GET.${stream}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.>`,
+    `$JS.API.CONSUMER.INFO.${stream}.>`,
+    `$JS.API.CONSUMER.DELETE.${stream}.>`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.>`,
+    `$JS.ACK.${stream}.>`,
+    `$JS.FC.${stream}.>`,
+  ];
+}
+
+function purge(stream: string): string {
+  return `$JS.API.STREAM.PURGE.${stream}`;
+}

@@ -4,7 +4,7 @@ import type { JobEnd, JobOutcome, Offsets, OutputStream, StreamTotals } from './
 
 const nothing = Buffer.alloc(0);
 const recordPattern =
-  /^outcome (?<outcome>[^\n]+)\nmemory (?<memory>[01])\nstopped (?<stopped>[01])\nstdout (?<stdout>\d+ \d+)\nstderr (?<stderr>\d+ \d+)\n$/;
+  /^outcome (?<outcome>[^\n]+)\nmemory (?<memory>[01])\nstopped (?<stopped>[01])\nran (?<ran>\d+)\nstdout (?<stdout>\d+ \d+)\nstderr (?<stderr>\d+ \d+)\n$/;
 
 /** Thrown: `guest-failed` when the record is not one, because what cannot be read is no exit status (I9). */
 export function readEnd(record: Buffer, tails: Record<OutputStream, Buffer>, result: Buffer | null): JobEnd {
@@ -15,6 +15,7 @@ export function readEnd(record: Buffer, tails: Record<OutputStream, Buffer>, res
     outcome,
     outOfMemory: groups['memory'] === '1',
     stopped: groups['stopped'] === '1',
+    ranMs: Number(groups['ran']),
     stdout: totalsOf(groups['stdout'] ?? '', tails.stdout),
     stderr: totalsOf(groups['stderr'] ?? '', tails.stderr),
     result,
@@ -28,6 +29,7 @@ export function lostEnd(reason: string, read: Offsets): JobEnd {
     outcome: { kind: 'lost', reason },
     outOfMemory: false,
     stopped: false,
+    ranMs: null,
     stdout: totals(read.stdout),
     stderr: totals(read.stderr),
     result: null,

@@ -58,6 +58,8 @@ export interface JobEnd {
   readonly outOfMemory: boolean;
   /** `stopJob` was called before it ended. */
   readonly stopped: boolean;
+  /** From the program's start to its end, by the guest's monotonic clock; null where nobody can know. */
+  readonly ranMs: number | null;
   readonly stdout: StreamTotals;
   readonly stderr: StreamTotals;
   /** The first `resultMaxBytes` + 1 bytes of the file `$VM_TASK_RESULT`, or null where there is none. */

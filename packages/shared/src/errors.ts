@@ -8,6 +8,10 @@
 export const errorCodes = {
   internal: { status: 500, permanent: false, title: 'Something failed that should not' },
   'invalid-config': { status: 500, permanent: true, title: 'The configuration cannot be used' },
+  'home-unusable': { status: 500, permanent: true, title: 'The state folder cannot be used' },
+  'already-up': { status: 409, permanent: true, title: 'The system runs on this home already' },
+  'not-up': { status: 503, permanent: false, title: 'No system runs on this home' },
+  'not-ready': { status: 503, permanent: false, title: 'The system did not get ready in time' },
   'invalid-task': { status: 400, permanent: true, title: 'The task cannot be accepted as written' },
   'invalid-request': { status: 400, permanent: true, title: 'The request has a part that cannot be understood' },
   'invalid-id': { status: 400, permanent: true, title: 'Not an id of the form that this place takes' },
@@ -44,6 +48,13 @@ export const errorCodes = {
   'ssh-lost': { status: 502, permanent: false, title: 'The connection to the machine ended before its answer' },
   'guest-failed': { status: 502, permanent: false, title: 'The machine could not do what it was asked' },
   'identity-failed': { status: 502, permanent: false, title: 'A clone did not prove an identity of its own' },
+  'vm-lost': { status: 502, permanent: false, title: 'The machine ended, or could not be reached any more' },
+  'secret-unusable': { status: 400, permanent: true, title: 'A secret of the task is missing or not kept safely' },
+  'runtime-not-found': { status: 400, permanent: true, title: 'The image declares no runtime of that name' },
+  'setup-failed': { status: 400, permanent: false, title: 'A setup step of the task failed' },
+  'process-not-started': { status: 400, permanent: true, title: 'The program of the task could not be executed' },
+  'process-lost': { status: 502, permanent: false, title: 'Nobody can know how the process ended' },
+  'out-of-memory': { status: 400, permanent: false, title: 'The process needed more memory than it may have' },
   'artifact-refused': { status: 400, permanent: true, title: 'A file of the task cannot be collected' },
 } as const satisfies Record<string, { status: number; permanent: boolean; title: string }>;
 

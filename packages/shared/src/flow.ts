@@ -78,7 +78,7 @@ export const flow = {
     file: 'on-task-cancelling',
     stream: 'EVENTS',
     consumer: null,
-    filters: ['task.cancelling.<pool>.<task>', 'task.completed.<pool>.<task>'],
+    filters: [taskSubject('task.cancelling', '*', '*'), taskSubject('task.completed', '*', '*')],
     emits: [],
   }),
   reaperOnTaskCancelling: row({

@@ -48,7 +48,10 @@ sub launch {
     fcntl $in, $set_flags, $nonblocking;
     my $why = <$failure>;
     $why = substr $why, 0, 300 if defined $why;
-    return { pid => $pid, streams => \%streams, in => $in, stdin => $request->{stdin}[0], fed => 0, failure => $why };
+    return {
+        pid => $pid, streams => \%streams, in => $in, stdin => $request->{stdin}[0], fed => 0, failure => $why,
+        started_at => seconds(), ran => 0,
+    };
 }
 
 # The job's process, up to the program that it becomes. What goes wrong is said on $failure_end, which the program
@@ -97,6 +100,7 @@ sub attend {
         if (!defined $status && waitpid($job->{pid}, $no_hang) == $job->{pid}) {
             $status = $?;
             $over_at = seconds();
+            $job->{ran} = $over_at - $job->{started_at};
         }
         next unless defined $status;
         # Who was asked to stop has its grace to the end, also after the first of its processes is gone.
@@ -177,6 +181,7 @@ sub heed_stop {
 sub record {
     my ($dir, $job, $outcome, $out_of_memory) = @_;
     my $text = "outcome $outcome\nmemory $out_of_memory\nstopped " . ($job->{stopping} || 0) . "\n";
+    $text .= 'ran ' . int($job->{ran} * 1000) . "\n";
     for my $name ('stdout', 'stderr') {
         my $stream = $job->{streams}{$name};
         put("$dir/$name.tail", $stream->{tail}) if length $stream->{tail};

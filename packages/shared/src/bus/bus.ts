@@ -7,7 +7,7 @@
  * | `provision.ts` | streams and consumers: made, and read back |
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
  * | `append.ts` | fenced appends: stored or overtaken (I2, I3, I10) |
- * | `work.ts`, `outcome.ts` | durable workers: done, retry, reject (I4) |
+ * | `work.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
  * | `follow.ts` | reading without acknowledging |
  * | `output-log.ts`, `artifacts.ts` | live output and files of attempts |
  */
@@ -144,6 +144,11 @@ function resumable(event: Stored, head: Stored | null): boolean {
   return (head.type === 'task.resumed' || head.type === 'task.cancelling') && head.data.attempt === event.data.attempt;
 }
 
+/** Whoever resumed the attempt has a later delivery of the same message. */
+function wasTakenOver(appended: Appended): boolean {
+  return appended.kind === 'overtaken' && appended.head?.type === 'task.resumed';
+}
+
 async function runWorker(
   bus: Bus,
   row: WorkerRow,
@@ -158,9 +163,10 @@ async function runWorker(
   const hooks = {
     handle: (delivery: Delivery) => handle(delivery, bound),
     settle: async (outcome: HandlerOutcome & { kind: 'done' }, delivery: Delivery) => {
-      if (outcome.event === null) return;
+      if (outcome.event === null) return 'ours' as const;
       const appended = await bus.append(outcome.event, outcome.fence ?? delivery.message.seq, abort);
       await outcome.settle?.(appended);
+      return wasTakenOver(appended) ? ('left' as const) : ('ours' as const);
     },
     bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, bound),
     alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker.name, delivery, reason),

@@ -22,7 +22,13 @@ export interface Reject {
   readonly reason: string;
 }
 
-export type HandlerOutcome = Done | Retry | Reject;
+/** Neither acknowledged nor given back: another worker has the message by now, and what it decides counts. */
+export interface Leave {
+  readonly kind: 'leave';
+  readonly reason: string;
+}
+
+export type HandlerOutcome = Done | Retry | Reject | Leave;
 
 export function done(
   event: Draft | null = null,
@@ -37,4 +43,8 @@ export function retry(afterMs: number, reason: string): Retry {
 
 export function reject(reason: string): Reject {
   return { kind: 'reject', reason };
+}
+
+export function leave(reason: string): Leave {
+  return { kind: 'leave', reason };
 }

@@ -40,8 +40,8 @@ export interface Delivery {
 
 export interface WorkerHooks {
   readonly handle: (delivery: Delivery) => Promise<HandlerOutcome>;
-  /** Carries out a `done` with an event: returns once the stream has decided. */
-  readonly settle: (outcome: HandlerOutcome & { kind: 'done' }, delivery: Delivery) => Promise<void>;
+  /** Carries out a `done` with an event: returns once the stream has decided, and whose the message is then. */
+  readonly settle: (outcome: HandlerOutcome & { kind: 'done' }, delivery: Delivery) => Promise<'ours' | 'left'>;
   /** Stores the dead letter; the message is terminated only after this returned. */
   readonly bury: (delivery: Delivery, reason: string) => Promise<void>;
   readonly alert: (delivery: Delivery, reason: string) => Promise<void>;
@@ -171,7 +171,8 @@ async function carryOut(
 ): Promise<void> {
   switch (outcome.kind) {
     case 'done':
-      await hooks.settle(outcome, delivery);
+      // An acknowledgement counts whoever sends it: that of a stale worker would take the message from its successor.
+      if ((await hooks.settle(outcome, delivery)) === 'left') return;
       // A false answer means that the acknowledgement may come back as a redelivery, whose head says "nothing to do".
       await message.ackAck();
       return;
@@ -181,6 +182,8 @@ async function carryOut(
     case 'reject':
       await hooks.bury(delivery, outcome.reason);
       message.term(outcome.reason.slice(0, 200));
+      return;
+    case 'leave':
       return;
   }
 }

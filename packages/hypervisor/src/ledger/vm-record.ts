@@ -43,6 +43,8 @@ export const vmRecordSchema = z.strictObject({
   port: z.int(),
   createdAt: z.iso.datetime(),
   deadline: deadlineSchema,
+  /** Who makes it: a VM still being made by nobody is to be removed. */
+  creator: processRefSchema,
   /** Null until QEMU was started; it may be running already, with our mark, when a crash left this null. */
   process: processRefSchema.nullable(),
 });

@@ -1,0 +1,29 @@
+/** Processes by number and start: a number alone is used again, and then names somebody else. */
+import { readFileSync } from 'node:fs';
+import type { ProcessRef } from './vm-record.ts';
+
+/** This process, for the record of what it is about to make. */
+export function thisProcess(): ProcessRef {
+  const startTicks = startTicksOf(process.pid);
+  if (startTicks === null) throw new Error('/proc does not show this process');
+  return { pid: process.pid, startTicks };
+}
+
+/** True while exactly that process exists and has not ended (a zombie has). */
+export function isRunning({ pid, startTicks }: ProcessRef): boolean {
+  return startTicksOf(pid) === startTicks;
+}
+
+/** When the process started, in clock ticks since boot; null when there is none, or only its zombie. */
+export function startTicksOf(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name, field 2, may hold anything; the last parenthesis ends it. Field 3 follows, and 22 is the start.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : Number(fields[19]);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    throw error;
+  }
+}

@@ -34,6 +34,8 @@ export async function* follow({ js }: Connection, options: FollowOptions): Async
       const messages = await consumer.consume();
       const stop = () => messages.stop();
       options.signal.addEventListener('abort', stop, { once: true });
+      // It may have come while the consumer was made, before anybody listened.
+      if (options.signal.aborted) stop();
       try {
         for await (const message of messages) {
           yield { message: rawOfFollowed(message), pending: message.info.pending };

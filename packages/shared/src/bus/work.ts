@@ -117,6 +117,8 @@ async function nextMessage(consumer: Consumer, stop: AbortSignal): Promise<JsMsg
   const messages = await consumer.fetch({ max_messages: 1, expires: pullExpiresMs });
   const close = () => void messages.close();
   stop.addEventListener('abort', close, { once: true });
+  // It may have come while the pull was sent, before anybody listened.
+  if (stop.aborted) close();
   try {
     for await (const message of messages) return message;
     return null;

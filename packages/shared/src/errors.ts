@@ -48,6 +48,7 @@ export const errorCodes = {
   'ssh-lost': { status: 502, permanent: false, title: 'The connection to the machine ended before its answer' },
   'guest-failed': { status: 502, permanent: false, title: 'The machine could not do what it was asked' },
   'identity-failed': { status: 502, permanent: false, title: 'A clone did not prove an identity of its own' },
+  'vm-not-started': { status: 503, permanent: false, title: 'No machine could be made for the task' },
   'vm-lost': { status: 502, permanent: false, title: 'The machine ended, or could not be reached any more' },
   'secret-unusable': { status: 400, permanent: true, title: 'A secret of the task is missing or not kept safely' },
   'runtime-not-found': { status: 400, permanent: true, title: 'The image declares no runtime of that name' },
@@ -55,6 +56,11 @@ export const errorCodes = {
   'process-not-started': { status: 400, permanent: true, title: 'The program of the task could not be executed' },
   'process-lost': { status: 502, permanent: false, title: 'Nobody can know how the process ended' },
   'out-of-memory': { status: 400, permanent: false, title: 'The process needed more memory than it may have' },
+  'timed-out-queue': { status: 504, permanent: true, title: 'No machine was free for the task in time' },
+  'timed-out-setup': { status: 504, permanent: true, title: 'The setup steps took longer than they may' },
+  'timed-out-run': { status: 504, permanent: true, title: 'The process ran longer than it may' },
+  'timed-out-total': { status: 504, permanent: true, title: 'The task as a whole took longer than it may' },
+  'cancel-forced': { status: 504, permanent: true, title: 'Cancelling was not answered; the machine was removed' },
   'artifact-refused': { status: 400, permanent: true, title: 'A file of the task cannot be collected' },
 } as const satisfies Record<string, { status: number; permanent: boolean; title: string }>;
 

@@ -3,13 +3,14 @@
  * taken, what is in hand is finished or handed over within the grace), then an exit code.
  */
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Bus, createBus } from './bus/bus.ts';
-import { openConnection } from './bus/connection.ts';
+import { type BrokerAddress, type Connection, openConnection } from './bus/connection.ts';
 import { readBackStreams } from './bus/provision.ts';
 import { type Environment, loadConfig, readEnvironment, type SystemConfig } from './config.ts';
 import { readBrokerAddress } from './credentials.ts';
-import { errorInfo } from './errors.ts';
+import { errorInfo, VmTaskError } from './errors.ts';
 import type { ServiceName } from './flow.ts';
 import { readHostId } from './host-id.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -34,10 +35,18 @@ export interface ServiceContext {
   readonly ready: () => void;
 }
 
+/** What a service has while the broker is away. */
+export type LocalContext = Omit<ServiceContext, 'bus' | 'ready'>;
+
+/** Between two tries to reach the broker, for a service that has work without it. */
+const reconnectPauseMs = 1_000;
+
 export interface ServiceDefinition {
   readonly name: ServiceName;
   /** Read back before anything else happens. */
   readonly streams: readonly StreamName[];
+  /** Work that needs no broker: begins before there is one, and goes on until `stop`. The broker is then waited for. */
+  readonly withoutBus?: (context: LocalContext) => Promise<void>;
   /** Works until `stop`, and resolves when drained. */
   readonly run: (context: ServiceContext) => Promise<void>;
 }
@@ -76,11 +85,37 @@ async function runUntilDrained(
   const config = loadConfig(environment.home);
   await using _telemetry = startTelemetry(definition.name, environment.otlpEndpoint !== null);
   const host = readHostId(environment.home);
+  const local: LocalContext = { environment, config, log, host, ...signals };
+  const tasks = [withBus(definition, local)];
+  if (definition.withoutBus !== undefined) tasks.push(definition.withoutBus(local));
+  await Promise.all(tasks);
+}
+
+async function withBus(definition: ServiceDefinition, local: LocalContext): Promise<void> {
+  const { environment, host, log } = local;
   const address = readBrokerAddress(environment.home, definition.name);
-  await using connection = await openConnection(address, `${definition.name}@${hostname()}`);
+  const reach = definition.withoutBus === undefined ? openConnection : waitForConnection(local);
+  await using connection = await reach(address, `${definition.name}@${hostname()}`);
+  if (connection === null) return;
   await readBackStreams(connection, definition.streams);
   const bus = createBus(connection, `vm-task/${host}/${definition.name}`, log);
   // The line that `up` waits for; everything else on stdout would be a mistake.
   const ready = () => process.stdout.write('ready\n');
-  await definition.run({ environment, config, bus, log, host, ...signals, ready });
+  await definition.run({ ...local, bus, ready });
+}
+
+/** Tries until the broker takes us in; null when `stop` came first. What waiting cannot heal is thrown. */
+function waitForConnection({ log, stop }: LocalContext) {
+  return async (address: BrokerAddress, name: string): Promise<Connection | null> => {
+    while (!stop.aborted) {
+      try {
+        return await openConnection(address, name);
+      } catch (error) {
+        if (!(error instanceof VmTaskError && error.code === 'broker-unreachable')) throw error;
+        log.warn({ err: error }, 'working without the broker');
+        await delay(reconnectPauseMs, undefined, { signal: stop }).catch(() => undefined);
+      }
+    }
+    return null;
+  };
 }

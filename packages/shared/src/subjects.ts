@@ -5,7 +5,7 @@
  * task carries the expectation that the spine has not moved since the message that is being handled (I3, I10).
  */
 import type { Draft, EventType } from './events.ts';
-import type { TaskId } from './ids.ts';
+import type { TaskId, VmId } from './ids.ts';
 
 export const commandSubjects = { submit: 'task.submit', cancel: 'task.cancel' } as const;
 
@@ -24,7 +24,7 @@ export const eventPatterns: Readonly<Record<EventType, string>> = {
 export function eventSubject(draft: Draft): string {
   switch (draft.type) {
     case 'vm.gone':
-      return `vm.gone.${draft.data.pool}.${draft.data.vm}`;
+      return vmGoneSubject(draft.data.pool, draft.data.vm);
     case 'alert.raised':
       return `alert.raised.${draft.data.severity}.${draft.data.kind}.${draft.data.id}`;
     default:
@@ -39,6 +39,10 @@ export function taskSubject(type: TaskEventType, pool: string, task: TaskId | '*
   return `${type}.${pool}.${task}`;
 }
 
+export function vmGoneSubject(pool: string, vm: VmId): string {
+  return `vm.gone.${pool}.${vm}`;
+}
+
 export interface SpineKey {
   readonly pool: string;
   readonly task: TaskId;
@@ -48,9 +52,9 @@ export function spineSubject({ pool, task }: SpineKey): string {
   return `*.*.${pool}.${task}`;
 }
 
-/** All that is stored for a task, besides `vm.gone` of its VMs: for purging and for reading one task. */
+/** All that is stored for a task, besides `vm.gone` of its VMs. The spine is the last. */
 export function taskSubjects({ pool, task }: SpineKey): readonly string[] {
-  return [spineSubject({ pool, task }), taskSubject('task.setup.done', pool, task)];
+  return [taskSubject('task.setup.done', pool, task), spineSubject({ pool, task })];
 }
 
 export const logStreams = ['setup', 'stdout', 'stderr'] as const;

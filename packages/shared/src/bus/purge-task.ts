@@ -1,0 +1,14 @@
+/** Forgetting a task that ended long ago. */
+import type { VmId } from '../ids.ts';
+import { logSubjects, type SpineKey, taskSubjects, vmGoneSubject } from '../subjects.ts';
+import type { Connection } from './connection.ts';
+
+/**
+ * Removes all that is stored of the task and of its VMs. Its spine goes last, so that a purge which was cut short is
+ * seen by whoever reads the stream again and done once more.
+ */
+export async function purgeTask({ jsm }: Connection, spine: SpineKey, vms: readonly VmId[]): Promise<void> {
+  await jsm.streams.purge('LOGS', { filter: logSubjects(spine.task) });
+  const gone = vms.map((vm) => vmGoneSubject(spine.pool, vm));
+  for (const filter of [...gone, ...taskSubjects(spine)]) await jsm.streams.purge('EVENTS', { filter });
+}

@@ -26,7 +26,7 @@ interface Program {
 type Define = (
   spec: string,
   description: string,
-  act: (context: Context, args: readonly string[], options: Record<string, unknown>) => Promise<number | void>,
+  act: (context: Context, args: readonly string[], options: Record<string, unknown>) => Promise<number> | Promise<void>,
 ) => Command;
 
 export function createProgram(): Program {

@@ -144,8 +144,7 @@ export function readEnvironment(homeOption?: string): Environment {
 /** A home is named on command lines and in QEMU's options, so it must be plain: absolute, no control characters. */
 function absolute(name: string, path: string): string {
   const full = isAbsolute(path) ? resolve(path) : resolve(process.cwd(), path);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\x00-\x1f\x7f]/.test(full)) {
+  if (/\p{Cc}/u.test(full)) {
     throw new VmTaskError('invalid-config', `${name} has a control character: ${JSON.stringify(full)}`);
   }
   return full;

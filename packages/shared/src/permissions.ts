@@ -49,6 +49,7 @@ function publishedBy(service: ServiceName): readonly string[] {
     `dead.*.*.*`,
     ...[...streams].flatMap(read),
     '$JS.API.STREAM.INFO.*',
+    ...extras[service],
   ];
 }
 

@@ -93,19 +93,24 @@ async function* resumingStream(
   open: (headers: Record<string, string>) => Promise<Response>,
   signal: AbortSignal,
 ): AsyncGenerator<EventSourceMessage> {
-  let lastId: string | undefined;
+  let lastId: string | null = null;
   for (;;) {
-    const resume = lastId === undefined ? {} : { 'last-event-id': lastId };
+    const resume: Record<string, string> = lastId === null ? {} : { 'last-event-id': lastId };
     const response = await open({ accept: 'text/event-stream', ...resume });
-    try {
-      for await (const message of messagesOf(response)) {
-        if (message.id !== undefined) lastId = message.id;
-        yield message;
-        if (message.event === 'end') return;
-      }
-    } catch (error) {
-      if (signal.aborted) throw error;
+    for await (const message of untilBroken(response, signal)) {
+      lastId = message.id ?? lastId;
+      yield message;
+      if (message.event === 'end') return;
     }
+  }
+}
+
+/** The response's messages; a broken connection ends them like a closed one. */
+async function* untilBroken(response: Response, signal: AbortSignal): AsyncGenerator<EventSourceMessage> {
+  try {
+    yield* messagesOf(response);
+  } catch (error) {
+    if (signal.aborted) throw error;
   }
 }
 

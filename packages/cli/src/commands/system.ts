@@ -101,7 +101,10 @@ function statusOf({ home }: Environment, state: SystemState | null): object {
 }
 
 function printStatus({ home }: Environment, state: SystemState | null): void {
-  if (state === null) return print(`not up on ${home.root}; start with ./vm-task up --detach, or just run a task`);
+  if (state === null) {
+    print(`not up on ${home.root}; start with ./vm-task up --detach, or just run a task`);
+    return;
+  }
   print(`${state.phase} on ${home.root}`);
   if (state.phase === 'ready') print(`HTTP ${httpUrl(home)}`);
   if (state.nats !== null) print(`NATS ${state.nats.url}, version ${state.nats.version}`);

@@ -3,9 +3,8 @@ import { stripVTControlCharacters } from 'node:util';
 
 /** One line: control characters become spaces. */
 export function plainLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   return stripVTControlCharacters(text)
-    .replaceAll(/[\x00-\x1f\x7f-\x9f]+/g, ' ')
+    .replaceAll(/\p{Cc}+/gu, ' ')
     .trim();
 }
 

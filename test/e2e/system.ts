@@ -1,0 +1,121 @@
+/**
+ * The whole system for a test: `./vm-task` as a user has it, on a home of its own, with real VMs. Lent with
+ * `await using`; taken down at the end, when it is checked that nothing of it is left.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readEnvironment } from '@vm-task/shared/config';
+import { type Home, homeAt } from '@vm-task/shared/home';
+import { stringify } from 'yaml';
+
+export const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
+const main = join(repositoryRoot, 'packages/cli/src/main.ts');
+
+export interface Finished {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningCommand {
+  readonly finished: Promise<Finished>;
+  /** Resolves once stdout has `text`. */
+  printed(text: string): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
+}
+
+export interface TestSystem extends AsyncDisposable {
+  readonly home: Home;
+  /** `./vm-task ARGS`, to its end. */
+  vmTask(args: readonly string[], input?: string): Promise<Finished>;
+  start(args: readonly string[], input?: string): RunningCommand;
+  /** `./vm-task ARGS --json`, parsed. Thrown: what it printed, when it is not JSON. */
+  json<T>(args: readonly string[]): Promise<T>;
+  /** Writes a task file into the home and returns its path. */
+  taskFile(task: object): Promise<string>;
+}
+
+/** Ports of the system's choice, so that tests never meet; the rest as a user has it by default. */
+const testConfig = { http: { port: 0 }, nats: { port: 0 } };
+
+export async function lendSystem(config: object = {}): Promise<TestSystem> {
+  const { cache } = readEnvironment();
+  // A home and its cache must be on one filesystem; so it is made beside what it will link.
+  const parent = join(cache.root, 'tests');
+  await mkdir(parent, { recursive: true });
+  const home = homeAt(await mkdtemp(join(parent, 'home-')));
+  await writeFile(home.config, stringify({ ...testConfig, ...config }));
+  const start = (args: readonly string[], input = '') => startCommand(home, args, input);
+  const vmTask = (args: readonly string[], input?: string) => start(args, input).finished;
+  let files = 0;
+  return {
+    home,
+    start,
+    vmTask,
+    async json<T>(args: readonly string[]): Promise<T> {
+      const [command = '', ...rest] = args;
+      const { stdout, stderr } = await vmTask([command, '--json', ...rest]);
+      try {
+        return JSON.parse(stdout) as T;
+      } catch {
+        throw new Error(`vm-task ${args.join(' ')} printed no JSON: ${stdout}${stderr}`);
+      }
+    },
+    async taskFile(task) {
+      const path = join(home.root, `task-${files++}.json`);
+      await writeFile(path, JSON.stringify(task));
+      return path;
+    },
+    async [Symbol.asyncDispose]() {
+      const down = await vmTask(['down']);
+      const left = await whatIsLeft(home);
+      await rm(home.root, { recursive: true, force: true });
+      if (down.exitCode !== 0) throw new Error(`down failed: ${down.stderr}`);
+      if (left.length > 0) throw new Error(`down left behind: ${left.join(', ')}`);
+    },
+  };
+}
+
+function startCommand(home: Home, args: readonly string[], input: string): RunningCommand {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
+    cwd: repositoryRoot,
+    env: { ...process.env, VM_TASK_HOME: home.root },
+    stdio: 'pipe',
+  });
+  const printed = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  child.stdout.on('data', (bytes: Buffer) => printed.stdout.push(bytes));
+  child.stderr.on('data', (bytes: Buffer) => printed.stderr.push(bytes));
+  child.stdin.on('error', () => undefined).end(input);
+  const text = (stream: 'stdout' | 'stderr') => Buffer.concat(printed[stream]).toString('utf8');
+  const finished = once(child, 'close').then(([exitCode]) => ({
+    exitCode: exitCode as number | null,
+    stdout: text('stdout'),
+    stderr: text('stderr'),
+  }));
+  return {
+    finished,
+    signal: (signal) => void child.kill(signal),
+    async printed(wanted) {
+      const ended = finished.then(({ stdout, stderr }) => {
+        if (!stdout.includes(wanted)) throw new Error(`ended without printing ${wanted}: ${stdout}${stderr}`);
+      });
+      while (!text('stdout').includes(wanted)) await Promise.race([once(child.stdout, 'data'), ended]);
+    },
+  };
+}
+
+/** Processes that name the home on their command line, and VM folders in its ledger. */
+async function whatIsLeft(home: Home): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(
+    pids.map(async (pid) => {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return line.includes(home.root) ? `process ${pid} ${line.replaceAll('\0', ' ').slice(0, 120)}` : null;
+    }),
+  );
+  const folders = await readdir(home.vms).catch(() => []);
+  return [...lines.filter((line) => line !== null), ...folders.map((name) => `ledger folder ${name}`)];
+}

@@ -1,0 +1,29 @@
+/** What `--json` prints, as far as the tests look at it. */
+export interface Shown {
+  readonly id: string;
+  readonly status: string;
+  readonly outcome: string | null;
+  readonly exitCode: number | null;
+  readonly result: unknown;
+  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly vm: string | null;
+}
+
+export interface Events {
+  readonly events: readonly { readonly seq: number; readonly type: string; readonly data: Record<string, unknown> }[];
+}
+
+export interface Audit {
+  readonly vms: number;
+  readonly leaked: readonly unknown[];
+  readonly missing: readonly unknown[];
+}
+
+export interface Status {
+  readonly nats: {
+    readonly url: string;
+    readonly pid: number;
+    readonly submit: { readonly user: string; readonly pass: string };
+  };
+  readonly services: readonly { readonly name: string; readonly pid: number; readonly state: string }[];
+}

@@ -16,6 +16,11 @@ export function createMasker(secrets: readonly string[]): Masker {
   return new StreamMasker(needles);
 }
 
+/** A masker that begins so many bytes before a place masks from there on as if it had seen everything before. */
+export function maskReachBytes(secrets: readonly string[]): number {
+  return Math.max(0, ...secrets.flatMap(formsOf).map((form) => Buffer.byteLength(form) - 1));
+}
+
 /** A line of a longer secret counts as one from this length: shorter ones, such as `}`, would mask ordinary output. */
 const lineMinChars = 8;
 

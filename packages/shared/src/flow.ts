@@ -22,7 +22,7 @@ export interface FlowRow {
   readonly emits: readonly EventType[];
 }
 
-const row = (r: FlowRow): FlowRow => Object.freeze(r);
+const row = <const T extends FlowRow>(r: T): Readonly<T> => Object.freeze(r);
 
 export const flow = {
   intakeOnTaskSubmit: row({

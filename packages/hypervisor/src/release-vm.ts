@@ -1,0 +1,33 @@
+import type { EventData } from '@vm-task/shared/events';
+import type { VmId } from '@vm-task/shared/ids';
+import type { Hypervisor } from './hypervisor.ts';
+import type { Claim, VmState } from './ledger/vm-record.ts';
+
+/** Of this host; the caller adds which one that is. */
+export type Gone = Omit<EventData<'vm.gone'>, 'v' | 'host'>;
+
+/**
+ * Removes a VM and tells of it, in that order; false when the ledger has no such VM. Its folder outlives the telling,
+ * so that after a crash at any point the same call does what is left. A VM that worked for nobody is not told of.
+ */
+export async function releaseVm(
+  hypervisor: Pick<Hypervisor, 'find' | 'end' | 'destroy'>,
+  vm: VmId,
+  reason: string,
+  tell: (gone: Gone) => Promise<void>,
+): Promise<boolean> {
+  const state = await hypervisor.find(vm);
+  if (state === null) return false;
+  const claim = claimOf(state);
+  if (claim !== null) {
+    await hypervisor.end(vm, reason);
+    await tell({ pool: state.record.pool, vm, task: claim.task, reason });
+  }
+  await hypervisor.destroy(vm, reason);
+  return true;
+}
+
+/** For whom the VM works or worked, or null. */
+export function claimOf(state: VmState): Claim | null {
+  return state.phase === 'claimed' || state.phase === 'ending' ? state.claim : null;
+}

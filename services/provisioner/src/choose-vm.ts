@@ -1,0 +1,78 @@
+/** Which VM a task gets: decided from the ledger alone. */
+import type { VmClass } from '@vm-task/hypervisor/hypervisor';
+import type { ImageVersion } from '@vm-task/hypervisor/images/image';
+import { type HostClock, remainingMs } from '@vm-task/hypervisor/ledger/deadline';
+import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
+
+/** A class whose image is one exact version. */
+export type ExactClass = VmClass & { readonly image: ImageVersion };
+
+export interface Wanted {
+  readonly task: TaskId;
+  readonly attempt: number;
+  readonly vmClass: ExactClass;
+}
+
+export type ReadyState = VmState & { readonly phase: 'ready' };
+export type ClaimedState = VmState & { readonly phase: 'claimed' };
+
+export type Choice =
+  /** Claimed for this very attempt by somebody who died, or who is as far as we are. */
+  | { readonly kind: 'reuse'; readonly vm: ClaimedState }
+  | { readonly kind: 'claim'; readonly vm: ReadyState }
+  /** It would be the one, and is of no use to anybody any more. */
+  | { readonly kind: 'discard'; readonly vm: VmState; readonly reason: string }
+  | { readonly kind: 'create' };
+
+/** A warm VM in its last minutes is given to nobody: the reaper would end it under its task. */
+export const lastMinutesMs = 5 * 60_000;
+
+/** The task's own VM if there is one, else the oldest warm one of its class, else a new one. */
+export function chooseVm(
+  states: readonly VmState[],
+  wanted: Wanted,
+  isAlive: (vm: VmId) => boolean,
+  clock: HostClock,
+): Choice {
+  const own = states.find((state) => state.phase === 'claimed' && isClaimFor(state, wanted));
+  const warm = states.find((state) => isWarm(state) && isOfClass(state, wanted.vmClass) && isFresh(state, clock));
+  const vm = own ?? warm;
+  if (vm === undefined) return { kind: 'create' };
+  if (!isAlive(vm.record.vm)) return { kind: 'discard', vm, reason: 'its process has ended' };
+  if (vm.phase === 'ready') return { kind: 'claim', vm };
+  if (vm.phase === 'claimed' && isOfClass(vm, wanted.vmClass)) return { kind: 'reuse', vm };
+  return { kind: 'discard', vm, reason: 'the task gets another class of VM now' };
+}
+
+/** What may go so that another class gets its place: the oldest warm VM of the pool, or of the host when that is full. */
+export function spareVm(states: readonly VmState[], pool: string, limit: 'pool' | 'host'): ReadyState | null {
+  const warm = states.filter(isWarm);
+  const ofPool = warm.find((state) => state.record.pool === pool);
+  return ofPool ?? (limit === 'host' ? warm[0] : undefined) ?? null;
+}
+
+export function isWarm(state: VmState): state is ReadyState {
+  return state.phase === 'ready';
+}
+
+export function isFresh(state: VmState, clock: HostClock): boolean {
+  return remainingMs(state.record.deadline, clock) > lastMinutesMs;
+}
+
+/** True when the VM differs from others of the class in nothing but its identity. */
+export function isOfClass({ record }: VmState, { pool, image, size, egress }: ExactClass): boolean {
+  return (
+    record.pool === pool &&
+    record.image.name === image.name &&
+    record.image.version === image.version &&
+    record.egress === egress &&
+    record.size.cpus === size.cpus &&
+    record.size.memoryMiB === size.memoryMiB &&
+    record.size.diskMiB === size.diskMiB
+  );
+}
+
+function isClaimFor({ claim }: ClaimedState, { task, attempt }: Wanted): boolean {
+  return claim.task === task && claim.attempt === attempt;
+}

@@ -1,0 +1,143 @@
+/** Getting a task its VM: its own, a warm one, or a new one, and claiming it. */
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import { type Deadline, hostClock } from '@vm-task/hypervisor/ledger/deadline';
+import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
+import { type ErrorInfo, errorInfo } from '@vm-task/shared/errors';
+import type { VmId } from '@vm-task/shared/ids';
+import type { Logger } from '@vm-task/shared/log';
+import type { VmAccess } from '@vm-task/shared/vm-access';
+import { type Choice, chooseVm, spareVm, type Wanted } from './choose-vm.ts';
+import type { Preparations } from './preparations.ts';
+import { retireVm } from './retire-vm.ts';
+import type { Room, RoomLimits } from './room.ts';
+
+export interface ObtainContext {
+  readonly hypervisor: Hypervisor;
+  readonly preparations: Preparations;
+  readonly room: Room;
+  readonly limits: RoomLimits;
+  readonly clock: BrokerClock;
+  readonly log: Logger;
+}
+
+export interface Order extends Wanted {
+  /** The VM's, from now on. */
+  readonly deadline: Deadline;
+  /** Ends a creation under way. */
+  readonly signal: AbortSignal;
+  /** Ends the waiting for room and for preparations, too. */
+  readonly patience: AbortSignal;
+}
+
+export interface ObtainedVm {
+  readonly id: VmId;
+  readonly access: VmAccess;
+  /** True when it stood ready before the task came. */
+  readonly warm: boolean;
+}
+
+export type Obtained =
+  | { readonly kind: 'claimed'; readonly vm: ObtainedVm }
+  /** No VM of this class can be made. */
+  | { readonly kind: 'failed'; readonly error: ErrorInfo };
+
+/** A VM that is claimed for the order, or why there is none. Thrown: the reasons of the order's signals. */
+export async function obtainVm(context: ObtainContext, order: Order): Promise<Obtained> {
+  using _waiting = context.room.waitFor(order.vmClass.pool);
+  for (;;) {
+    order.patience.throwIfAborted();
+    const seen = context.room.changes;
+    const states = await context.hypervisor.list();
+    const choice = await choose(context.hypervisor, states, order);
+    const obtained = await carryOut(context, order, choice, states, seen);
+    if (obtained !== 'again') return obtained;
+  }
+}
+
+async function choose(hypervisor: Hypervisor, states: readonly VmState[], order: Order): Promise<Choice> {
+  const usable = states.filter((state) => state.phase === 'ready' || state.phase === 'claimed');
+  const looks = usable.map(async ({ record }) => ({ vm: record.vm, alive: await hypervisor.isAlive(record.vm) }));
+  const alive = new Set((await Promise.all(looks)).filter((look) => look.alive).map((look) => look.vm));
+  return chooseVm(states, order, (vm) => alive.has(vm), hostClock());
+}
+
+async function carryOut(
+  context: ObtainContext,
+  order: Order,
+  choice: Choice,
+  states: readonly VmState[],
+  seen: number,
+): Promise<Obtained | 'again'> {
+  const { hypervisor, log } = context;
+  switch (choice.kind) {
+    case 'reuse':
+      return { kind: 'claimed', vm: { id: choice.vm.record.vm, access: choice.vm.ready.access, warm: false } };
+    case 'discard':
+      log.warn({ vm: choice.vm.record.vm, reason: choice.reason }, 'removing a VM that is of no use');
+      await hypervisor.destroy(choice.vm.record.vm, choice.reason);
+      return 'again';
+    case 'claim':
+      return claim(context, order, { id: choice.vm.record.vm, access: choice.vm.ready.access, warm: true });
+    case 'create':
+      return create(context, order, states, seen);
+  }
+}
+
+async function claim({ hypervisor, room }: ObtainContext, order: Order, vm: ObtainedVm): Promise<Obtained | 'again'> {
+  const { task, attempt, deadline } = order;
+  if (!(await hypervisor.claim(vm.id, { task, attempt, deadline }))) return 'again';
+  room.changed();
+  return { kind: 'claimed', vm };
+}
+
+async function create(
+  context: ObtainContext,
+  order: Order,
+  states: readonly VmState[],
+  seen: number,
+): Promise<Obtained | 'again'> {
+  const outcome = await make(context, order);
+  switch (outcome.kind) {
+    case 'failed':
+      return outcome;
+    case 'full':
+      return makeRoom(context, order, states, seen, outcome.limit);
+    case 'ready':
+      return claim(context, order, { id: outcome.vm.id, access: outcome.vm.access, warm: false });
+  }
+}
+
+async function make({ hypervisor, preparations, limits }: ObtainContext, order: Order) {
+  try {
+    await preparations.vmClass(order.vmClass, order.patience);
+    return await hypervisor.create(order.vmClass, limits, order.deadline, order.signal);
+  } catch (error) {
+    order.patience.throwIfAborted();
+    return { kind: 'failed' as const, error: whyNoVm(error) };
+  }
+}
+
+/** One warm VM of another kind goes, or something else has to. */
+async function makeRoom(
+  { hypervisor, room, clock, log }: ObtainContext,
+  order: Order,
+  states: readonly VmState[],
+  seen: number,
+  limit: 'pool' | 'host',
+): Promise<'again'> {
+  const spare = spareVm(states, order.vmClass.pool, limit);
+  if (spare === null) {
+    await room.nextChange(seen, order.patience);
+    return 'again';
+  }
+  log.info({ vm: spare.record.vm }, 'a warm VM goes to make room for another class');
+  if (await retireVm(hypervisor, spare.record.vm, 'its place was needed', clock)) room.changed();
+  return 'again';
+}
+
+/** What the maker says where it has a word for it; else that there is no VM, and why. */
+export function whyNoVm(error: unknown): ErrorInfo {
+  const info = errorInfo(error);
+  return info.code === 'internal' ? { code: 'vm-not-started', message: `no VM could be made: ${info.message}` } : info;
+}

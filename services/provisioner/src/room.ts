@@ -1,0 +1,107 @@
+/**
+ * Room for tasks: how many more messages a pool may take in hand. Judged by the ledger, which all provisioners of the
+ * host share, and by what this one has in hand already. What it misjudges waits with its message, and loses nothing.
+ */
+import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+
+export interface RoomLimits {
+  readonly poolMax: number;
+  readonly hostMax: number;
+}
+
+/** Other processes free slots too, and tell nobody; a waiting task sees it after so long. */
+const lookEveryMs = 1_000;
+
+/** How many messages more may be taken: a warm VM is room, whatever its class is, because it can go. */
+export function freeTickets(states: readonly VmState[], pool: string, inHand: number, limits: RoomLimits): number {
+  // What is being made here is made for a message in hand, or becomes a warm VM.
+  const taken = states.filter((state) => state.phase === 'claimed' || state.phase === 'ending');
+  const takenOfPool = taken.filter((state) => state.record.pool === pool).length;
+  return Math.min(limits.poolMax - takenOfPool, limits.hostMax - taken.length) - inHand;
+}
+
+export class Room {
+  readonly #list: () => Promise<readonly VmState[]>;
+  readonly #limits: (pool: string) => RoomLimits;
+  readonly #tickets = new Map<string, number>();
+  readonly #waiting = new Map<string, number>();
+  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #sleepers = new Set<() => void>();
+  #changes = 0;
+
+  constructor(list: () => Promise<readonly VmState[]>, limits: (pool: string) => RoomLimits) {
+    this.#list = list;
+    this.#limits = limits;
+  }
+
+  /** How often something has changed here; what `nextChange` compares with. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Tasks in hand that have no VM yet: they come before any warm VM. */
+  waitingIn(pool: string | 'any'): number {
+    if (pool !== 'any') return this.#waiting.get(pool) ?? 0;
+    return [...this.#waiting.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Resolves when the pool has room for one more message, first come first served. Thrown: the signal's reason. */
+  admit(pool: string, signal: AbortSignal): Promise<{ release: () => void }> {
+    const before = this.#queues.get(pool) ?? Promise.resolve();
+    const mine = before.catch(() => undefined).then(() => this.#grant(pool, signal));
+    this.#queues.set(pool, mine);
+    return mine;
+  }
+
+  async #grant(pool: string, signal: AbortSignal): Promise<{ release: () => void }> {
+    for (;;) {
+      signal.throwIfAborted();
+      const seen = this.#changes;
+      const states = await this.#list();
+      if (freeTickets(states, pool, this.#tickets.get(pool) ?? 0, this.#limits(pool)) > 0) {
+        count(this.#tickets, pool, 1);
+        return { release: () => this.#change(() => count(this.#tickets, pool, -1)) };
+      }
+      await this.nextChange(seen, signal);
+    }
+  }
+
+  /** Counts a task as waiting for its VM until disposed of. */
+  waitFor(pool: string): Disposable {
+    count(this.#waiting, pool, 1);
+    return { [Symbol.dispose]: () => this.#change(() => count(this.#waiting, pool, -1)) };
+  }
+
+  /** Something was freed or made: whoever waits looks again. */
+  changed(): void {
+    this.#change(() => undefined);
+  }
+
+  #change(what: () => void): void {
+    what();
+    this.#changes += 1;
+    for (const wake of [...this.#sleepers]) wake();
+  }
+
+  /** Returns when anything has changed since `seen`, and after a second in any case. Thrown: the signal's reason. */
+  async nextChange(seen: number, signal: AbortSignal, limitMs = lookEveryMs): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#changes !== seen) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const giveUp = () => reject(signal.reason);
+    const timer = setTimeout(resolve, limitMs);
+    this.#sleepers.add(resolve);
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#sleepers.delete(resolve);
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+}
+
+function count(counts: Map<string, number>, pool: string, by: number): void {
+  counts.set(pool, (counts.get(pool) ?? 0) + by);
+}

@@ -1,0 +1,66 @@
+/** The provisioner at work, over whatever bus and hypervisor it is given. */
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { PoolConfig, SystemConfig } from '@vm-task/shared/config';
+import { flow } from '@vm-task/shared/flow';
+import type { Logger } from '@vm-task/shared/log';
+import { onTaskCompleted } from './on-task-completed.ts';
+import { onTaskCreated } from './on-task-created.ts';
+import { type Images, Preparations, type TellProgress } from './preparations.ts';
+import { Room, type RoomLimits } from './room.ts';
+import { keepWarm } from './warm-keeper.ts';
+
+export interface ProvisionerOptions {
+  readonly bus: Bus;
+  readonly hypervisor: Hypervisor;
+  readonly images: Images;
+  readonly config: Pick<SystemConfig, 'pools' | 'host'>;
+  readonly host: string;
+  readonly log: Logger;
+  /** Aborted: take no task and begin no VM any more. */
+  readonly stop: AbortSignal;
+  /** Aborted: give up what is in hand. */
+  readonly abort: AbortSignal;
+  readonly tellProgress: TellProgress;
+}
+
+/** Removing a VM is a wait for the host; so many at once keep it busy, and one that hangs holds up nobody. */
+const releasesAtOnce = 8;
+
+/** Works until `stop`; resolves when nothing is in hand any more. Warm VMs stay, for the next provisioner. */
+export async function startProvisioner(options: ProvisionerOptions): Promise<void> {
+  const { bus, hypervisor, images, config, host, stop, abort, tellProgress } = options;
+  const clock = await openBrokerClock(() => bus.now(), abort);
+  const limitsOf = (pool: string): RoomLimits => ({
+    poolMax: config.pools[pool]?.max ?? 0,
+    hostMax: config.host.maxVms,
+  });
+  const room = new Room(() => hypervisor.list(), limitsOf);
+  const preparations = new Preparations(hypervisor, images, tellProgress, stop);
+  const shared = { ...options, clock, room, preparations };
+  const workPool = async ([pool, poolConfig]: [string, PoolConfig]) => {
+    const limits = limitsOf(pool);
+    await Promise.all([
+      bus.workEvents(flow.provisionerOnTaskCreated, onTaskCreated({ ...shared, limits }), {
+        slots: poolConfig.max,
+        scope: { pool },
+        admit: (signal) => room.admit(pool, signal),
+        stop,
+        abort,
+      }),
+      ...(poolConfig.warm > 0 ? [keepWarm({ ...shared, pool, config: poolConfig, limits })] : []),
+    ]);
+  };
+  await Promise.all([
+    ...Object.entries(config.pools).map(workPool),
+    bus.workEvents(flow.provisionerOnTaskCompleted, onTaskCompleted({ bus, hypervisor, host, room }), {
+      slots: releasesAtOnce,
+      scope: { host },
+      past: true,
+      stop,
+      abort,
+    }),
+  ]);
+  await preparations.ended();
+}

@@ -1,0 +1,108 @@
+/** Keeps a pool's warm VMs ready, for as long as the provisioner runs; they stay when it ends, for the next one. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import { parseImageRef } from '@vm-task/hypervisor/images/image-ref';
+import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
+import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { PoolConfig } from '@vm-task/shared/config';
+import { errorInfo } from '@vm-task/shared/errors';
+import type { Logger } from '@vm-task/shared/log';
+import type { ExactClass } from './choose-vm.ts';
+import type { Preparations } from './preparations.ts';
+import { retireVm } from './retire-vm.ts';
+import type { Room, RoomLimits } from './room.ts';
+import { planWarm } from './warm-plan.ts';
+
+export interface WarmKeeping {
+  readonly pool: string;
+  readonly config: PoolConfig;
+  readonly limits: RoomLimits;
+  readonly bus: Pick<Bus, 'announce'>;
+  readonly hypervisor: Hypervisor;
+  readonly preparations: Preparations;
+  readonly room: Room;
+  readonly clock: BrokerClock;
+  readonly log: Logger;
+  readonly stop: AbortSignal;
+}
+
+/** Young enough that its clock and its memory are as they were frozen, and rare enough to cost nothing. */
+const warmForMs = 60 * 60_000;
+
+/** A VM that died without a word is noticed after so long. */
+const lookEveryMs = 5_000;
+
+/** A task that waits in the stream is pulled first when room comes free, and has the processor for itself. */
+const settleMs = 250;
+
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+/** The third failure in a row is more than a hiccup. */
+const alertAtFailure = 3;
+
+/** Works until `stop`; what it is making then is gone again. */
+export async function keepWarm(keeping: WarmKeeping): Promise<void> {
+  const { room, stop, log } = keeping;
+  let failures = 0;
+  while (!stop.aborted) {
+    const seen = room.changes;
+    try {
+      const created = await topUp(keeping);
+      if (created) failures = 0;
+      else await room.nextChange(seen, stop, lookEveryMs);
+      await delay(settleMs, undefined, { signal: stop });
+    } catch (error) {
+      if (stop.aborted) return;
+      failures += 1;
+      log.warn({ err: error, pool: keeping.pool, failures }, 'no warm VM could be made');
+      if (failures === alertAtFailure) await raiseAlert(keeping, error).catch(() => undefined);
+      const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10));
+      await delay(pauseMs, undefined, { signal: stop }).catch(() => undefined);
+    }
+  }
+}
+
+/** Replaces what is of no use and makes one VM where one is missing; true when it did. */
+async function topUp(keeping: WarmKeeping): Promise<boolean> {
+  const { pool, config, limits, hypervisor, preparations, room, clock, log, stop } = keeping;
+  const vmClass = await warmClass(keeping);
+  const states = await hypervisor.list();
+  const looks = states.map(async ({ record }) => [record.vm, await hypervisor.isAlive(record.vm)] as const);
+  const alive = new Map(await Promise.all(looks));
+  const plan = planWarm(
+    { vmClass, warm: config.warm, limits },
+    {
+      states,
+      isAlive: (vm) => alive.get(vm) === true,
+      waiting: { pool: room.waitingIn(pool), host: room.waitingIn('any') },
+      clock: hostClock(),
+      nowMs: Date.now(),
+    },
+  );
+  for (const { vm, reason } of plan.replace) {
+    log.info({ vm, reason }, 'replacing a warm VM');
+    if (await retireVm(hypervisor, vm, reason, clock)) room.changed();
+  }
+  if (!plan.create) return false;
+  await preparations.vmClass(vmClass, stop);
+  const nowMs = clock.nowMs();
+  const outcome = await hypervisor.create(vmClass, limits, deadlineFrom(nowMs + warmForMs, nowMs), stop);
+  if (outcome.kind === 'full') return false;
+  log.info({ vm: outcome.vm.id }, 'a warm VM is ready');
+  room.changed();
+  return true;
+}
+
+async function warmClass({ pool, config, preparations, stop }: WarmKeeping): Promise<ExactClass> {
+  const [size] = config.sizes;
+  if (size === undefined) throw new Error(`pool ${pool} has no size`);
+  const image = await preparations.image(pool, parseImageRef(config.image), stop);
+  return { pool, image: image.ref, size, egress: 'none' };
+}
+
+async function raiseAlert({ bus, pool, stop }: WarmKeeping, error: unknown): Promise<void> {
+  const text = `pool "${pool}" has no warm VM and goes on trying: ${errorInfo(error).message}`;
+  const data = { v: 1 as const, severity: 'warning' as const, kind: 'no-warm-vm', id: pool, text };
+  await bus.announce({ type: 'alert.raised', data }, stop);
+}

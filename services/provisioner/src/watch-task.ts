@@ -1,0 +1,39 @@
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Stored } from '@vm-task/shared/events';
+
+export interface TaskWatch extends Disposable {
+  /** Aborted when the work for the task is to stop: it has moved on, or `outer` was aborted. */
+  readonly signal: AbortSignal;
+  /** True when somebody else has decided on the task meanwhile: cancelled, timed out, taken further. */
+  readonly movedOn: boolean;
+}
+
+/** Making a VM takes a second as a rule; only what takes longer is looked after. */
+const lookEveryMs = 2_000;
+
+/** Watches whether `event` is still the last word on its task. Never wrong for good: the append decides. */
+export function watchTask(
+  bus: Pick<Bus, 'head'>,
+  event: Stored<'task.created'>,
+  outer: AbortSignal,
+  everyMs = lookEveryMs,
+): TaskWatch {
+  const moved = new AbortController();
+  const { pool, task } = event.data;
+  const look = async () => {
+    // A broker that does not answer says nothing about the task.
+    const seq = await bus.head({ pool, task }).then(
+      (head) => head?.seq,
+      () => event.seq,
+    );
+    if (seq !== event.seq) moved.abort(new Error(`task ${task} has moved on`));
+  };
+  const timer = setInterval(() => void look(), everyMs);
+  return {
+    signal: AbortSignal.any([moved.signal, outer]),
+    get movedOn() {
+      return moved.signal.aborted;
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}

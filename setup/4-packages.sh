@@ -29,6 +29,9 @@ cd "$work"
 cd "$root"
 export npm_config_userconfig="$work/npmrc" pnpm_config_store_dir="$VM_TASK_CACHE/pnpm/store"
 export XDG_CACHE_HOME="$VM_TASK_CACHE/pnpm/cache" XDG_STATE_HOME="$work"
+# pnpm's own locks are in /tmp, whatever TMPDIR says: where it had none before, none stay.
+locks=/tmp/pnpm-store-operation-locks-$(id -u)
+[ -e "$locks" ] || trap 'rm -rf -- "$locks"' EXIT
 CI=true pnpm install --frozen-lockfile
-sha256sum -- "$root/pnpm-lock.yaml" "$root/pnpm-workspace.yaml" >"$work/installed"
-mv -- "$work/installed" "$installed"
+sha256sum -- "$root/pnpm-lock.yaml" "$root/pnpm-workspace.yaml" >"$installed.new"
+mv -- "$installed.new" "$installed"

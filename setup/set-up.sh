@@ -1,5 +1,6 @@
 #!/bin/sh
-# Brings a machine from "Node 20 and apt" to where vm-task runs (`set-up.sh run`) or is tested (`set-up.sh test`).
+# Brings a machine from "Node 20 and apt" to where vm-task runs (`set-up.sh run COMMAND…`) or is tested
+# (`set-up.sh test COMMAND…`), and then becomes the command: one process, so that a signal reaches whatever is at work.
 #
 #   needs.sh            every version and every program that is needed
 #   environment.sh      where things are; is everything there?
@@ -19,6 +20,7 @@ root=$(readlink -f -- "$0")
 root=${root%/setup/*}
 . "$root/setup/environment.sh"
 level=$1
+shift
 log=$VM_TASK_CACHE/setup.log
 work=$VM_TASK_CACHE/setup.tmp
 
@@ -56,7 +58,7 @@ show_progress() {
 interrupted() {
   trap '' INT TERM HUP
   say 'set-up: interrupted; it goes on from here next time'
-  kill -TERM -- "-$steps" 2>/dev/null || :
+  kill -s TERM -- "-$steps" 2>/dev/null || :
   wait "$steps" || :
   exit "$1"
 }
@@ -67,26 +69,37 @@ explain_failure() {
   fail "The whole log is $log. When the cause is gone, the same command goes on from here."
 }
 
-take_lock
-is_ready "$level" && exit
-rm -rf -- "$work"
-mkdir -m 700 -- "$work"
-: >"$log"
-trap 'rm -rf -- "$work"' EXIT
-start_steps
-trap 'interrupted 130' INT
-trap 'interrupted 143' TERM HUP
-[ ! -t 2 ] || show_progress
-status=0
-wait "$steps" || status=$?
-case $status in
-  0) ;;
-  9) exit 1 ;; # `refuse` has said it
-  *) explain_failure ;;
-esac
-
-stamp_of "$level"
-sums=$(sha256sum -- "$root"/setup/*.sh "$root/pnpm-lock.yaml" "$root/pnpm-workspace.yaml")
-[ "$sums" = "$(cat -- "$stamp" 2>/dev/null)" ] || {
-  printf '%s\n' "$sums" >"$stamp.$$" && mv -- "$stamp.$$" "$stamp"
+write_stamp() {
+  stamp_of "$level"
+  sums=$(sha256sum -- "$root"/setup/*.sh "$root/pnpm-lock.yaml" "$root/pnpm-workspace.yaml")
+  [ "$sums" != "$(cat -- "$stamp" 2>/dev/null)" ] || return 0
+  printf '%s\n' "$sums" >"$stamp.new"
+  mv -- "$stamp.new" "$stamp"
 }
+
+set_up() {
+  rm -rf -- "$work" # of one that was killed
+  mkdir -m 700 -- "$work"
+  trap 'rm -rf -- "$work"' EXIT
+  : >"$log"
+  start_steps
+  trap 'interrupted 130' INT
+  trap 'interrupted 143' TERM HUP
+  [ ! -t 2 ] || show_progress
+  status=0
+  wait "$steps" || status=$?
+  case $status in
+    0) ;;
+    9) exit 1 ;; # `refuse` has said why
+    *) explain_failure ;;
+  esac
+  write_stamp
+  rm -rf -- "$work"
+  trap - EXIT INT TERM HUP
+}
+
+take_lock
+is_ready "$level" || set_up
+is_ready "$level" || fail "Something changed while it was set up; see $log, and try again."
+exec 9>&-
+exec "$@"

@@ -6,6 +6,9 @@ set -eu
 trap 'exit 143' TERM
 # npm's logs and pnpm's locks go where all that is unfinished goes, not to ~/.npm and /tmp.
 export npm_config_cache="$work/npm" npm_config_update_notifier=false
+# Without a network, it is said after seconds; npm's own pauses between attempts are 10 and 60 s.
+export npm_config_fetch_retry_mintimeout=1000 npm_config_fetch_retry_maxtimeout=5000
+export pnpm_config_fetch_retry_mintimeout=1000 pnpm_config_fetch_retry_maxtimeout=5000
 
 # announce TITLE: the user sees what is being done from here on.
 announce() {

@@ -5,7 +5,7 @@ set -eu
 root=$(readlink -f -- "$0")
 root=${root%/setup/*}
 . "$root/setup/environment.sh"
-is_ready test || "$root/setup/set-up.sh" test
+is_ready test || exec "$root/setup/set-up.sh" test "$root/setup/test.sh" "$@"
 
 PATH=$root/node_modules/.bin:$PATH
 cd "$root"

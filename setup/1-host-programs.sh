@@ -7,6 +7,7 @@
 . /etc/os-release
 newer_suite=''
 [ "${VERSION_CODENAME:-}" != bookworm ] || newer_suite=bookworm-backports
+new_source_file=$apt_settings/sources.list.d/$newer_suite.sources
 
 # Sets $missing (for people), $packages and $newer_packages (for apt).
 look() {
@@ -34,7 +35,7 @@ look_for_source() {
 
 # The same as at the end, for people to read and paste.
 commands_for_root() {
-  [ -z "$new_source" ] || printf "cat >%s <<'END'\n%s\nEND\n" "$sources_parts/$newer_suite.sources" "$new_source"
+  [ -z "$new_source" ] || printf "cat >%s <<'END'\n%s\nEND\n" "$new_source_file" "$new_source"
   echo 'apt-get update'
   [ -z "$packages" ] || echo "apt-get install --no-install-recommends$packages"
   [ -z "$newer_packages" ] || echo "apt-get install --no-install-recommends --target-release $newer_suite$newer_packages"
@@ -91,7 +92,7 @@ announce "$missing, by apt"
 export DEBIAN_FRONTEND=noninteractive
 if [ -n "$new_source" ]; then
   echo "$new_source" >"$work/source"
-  install -m 644 "$work/source" "$sources_parts/$newer_suite.sources"
+  install -m 644 "$work/source" "$new_source_file"
 fi
 update_lists
 forbid_services

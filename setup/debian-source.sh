@@ -1,17 +1,17 @@
 # The machine's own Debian mirror and signing key, asked for another suite. Sourced.
 # shellcheck shell=sh
-sources_parts=/etc/apt/sources.list.d
+apt_settings=/etc/apt
 
 # entry_for SUITE: prints address and key file (or -) of the machine's own apt entry for that suite; fails if it has none.
 entry_for() {
   {
-    cat /etc/apt/sources.list "$sources_parts"/*.list 2>/dev/null | awk '
+    cat "$apt_settings/sources.list" "$apt_settings"/sources.list.d/*.list 2>/dev/null | awk '
       $1 == "deb" {
         key = match($0, /signed-by=[^] ,]+/) ? substr($0, RSTART + 10, RLENGTH - 10) : "-"
         sub(/\[[^]]*\]/, "")
         print $3, $2, key
       }'
-    for file in "$sources_parts"/*.sources; do
+    for file in "$apt_settings"/sources.list.d/*.sources; do
       [ -e "$file" ] || continue
       awk -v RS= -F '\n' '{
         split("", field)

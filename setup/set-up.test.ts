@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+/** A checkout with nothing but the launcher and the set-up, on a machine whose every program is a stand-in. */
+let folder: string;
+const checkout = () => join(folder, 'checkout');
+const cache = () => join(folder, 'cache');
+const running = new Set<ChildProcess>();
+
+function program(name: string, script: string): void {
+  writeFileSync(join(folder, 'bin', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+const installsNodeAndPnpm = `
+  [ "$1" = install ] || { echo "$MACHINE/none"; exit; }
+  echo installed >>"$MACHINE/npm-calls"
+  for wanted; do
+    case $wanted in
+      node-linux-*) mkdir -p "node_modules/\${wanted%@*}/bin"; cp "$MACHINE/node" "node_modules/\${wanted%@*}/bin/node" ;;
+      @pnpm/*) mkdir -p "node_modules/\${wanted%@*}"; cp "$MACHINE/pnpm" "node_modules/\${wanted%@*}/pnpm" ;;
+    esac
+  done`;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vm-task-set-up-'));
+  mkdirSync(join(folder, 'bin'));
+  cpSync(import.meta.dirname, join(checkout(), 'setup'), { recursive: true });
+  cpSync(join(import.meta.dirname, '..', 'vm-task'), join(checkout(), 'vm-task'));
+  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml']) writeFileSync(join(checkout(), file), '');
+  for (const name of ['mmdebstrap', 'mke2fs', 'newuidmap', 'pasta', 'ip']) program(name, '');
+  for (const name of ['qemu-system-x86_64', 'qemu-img']) program(name, 'echo "QEMU version 10.0.2 (Debian)"');
+  program('nats-server', 'echo "nats-server: v2.15.1"');
+  program('npm', installsNodeAndPnpm);
+  program('../node', 'echo "node ran $*"');
+  program('../pnpm', '[ "$1" = install ] || exit 0; echo installed >>"$MACHINE/pnpm-calls"; mkdir -p node_modules');
+});
+
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function launch(environment: Record<string, string> = { HOME: folder, VM_TASK_CACHE: cache() }) {
+  const path = `${join(folder, 'bin')}:/usr/bin:/bin`;
+  const child = spawn(join(checkout(), 'vm-task'), ['show', 'a b'], {
+    env: { PATH: path, MACHINE: folder, ...environment },
+  });
+  running.add(child);
+  const told = { stdout: '', stderr: '' };
+  child.stdout.on('data', (text) => (told.stdout += text));
+  child.stderr.on('data', (text) => (told.stderr += text));
+  const done = once(child, 'close').then(([code]) => ({ code, ...told }));
+  const says = (words: string) => vi.waitFor(() => expect(told.stderr).toContain(words), { timeout: 20_000 });
+  return { child, done, says };
+}
+
+const calls = (name: string) => readFileSync(join(folder, `${name}-calls`), 'utf8').split('\n').length - 1;
+
+/** What npm does until the test lets it go on. */
+const waits = 'echo $$ >"$MACHINE/npm-pid"; until [ -e "$MACHINE/go" ]; do sleep 0.05; done';
+
+test('what is missing is said and set up, then the command runs with its arguments as they were', async () => {
+  const { code, stdout, stderr } = await launch().done;
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `node ran ${checkout()}/packages/cli/src/main.ts show a b\n` });
+  expect(stderr).toMatch(/^vm-task: set-up: Node 24.*\nvm-task: set-up: the workspace's npm packages, by pnpm\n$/);
+});
+
+test('the second time nothing is set up and nothing is said', async () => {
+  await launch().done;
+  const second = await launch().done;
+  expect(second).toMatchObject({ code: 0, stderr: '' });
+  expect([calls('npm'), calls('pnpm')]).toEqual([1, 1]);
+});
+
+test('a changed lockfile repeats the packages and nothing else', async () => {
+  await launch().done;
+  appendFileSync(join(checkout(), 'pnpm-lock.yaml'), 'changed');
+  const second = await launch().done;
+  expect(second.stderr).toBe("vm-task: set-up: the workspace's npm packages, by pnpm\n");
+  expect([calls('npm'), calls('pnpm')]).toEqual([1, 2]);
+});
+
+test('a second cache gets its own Node, and leaves the packages of the checkout alone', async () => {
+  await launch().done;
+  expect(await launch({ HOME: folder, VM_TASK_CACHE: join(folder, 'other cache') }).done).toMatchObject({ code: 0 });
+  expect([calls('npm'), calls('pnpm')]).toEqual([2, 1]);
+});
+
+test('of two at once, one sets up and the other waits, says so, and runs', async () => {
+  program('npm', `${waits}; ${installsNodeAndPnpm}`);
+  const first = launch();
+  await first.says('set-up: Node');
+  const second = launch();
+  await second.says('another one is at work');
+  writeFileSync(join(folder, 'go'), '');
+  expect([(await first.done).code, (await second.done).code, calls('npm'), calls('pnpm')]).toEqual([0, 0, 1, 1]);
+});
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s ends what is at work and leaves nothing half made',
+  async (signal) => {
+    program('npm', waits);
+    const { child, done, says } = launch();
+    await says('set-up: Node');
+    await vi.waitFor(() => expect(readFileSync(join(folder, 'npm-pid'), 'utf8')).toMatch(/\n/), { timeout: 20_000 });
+    child.kill(signal);
+    const { code, stdout, stderr } = await done;
+    expect({ code, stdout }).toEqual({ code: signal === 'SIGINT' ? 130 : 143, stdout: '' });
+    expect(stderr).toContain('interrupted');
+    expect(existsSync(join(cache(), 'setup.tmp'))).toBe(false);
+    expect(existsSync(`/proc/${readFileSync(join(folder, 'npm-pid'), 'utf8').trim()}`)).toBe(false);
+    program('npm', installsNodeAndPnpm);
+    expect(await launch().done).toMatchObject({ code: 0 });
+  },
+);
+
+test('what a set-up that was killed left behind is cleared away by the next', async () => {
+  mkdirSync(join(cache(), 'setup.tmp', 'half'), { recursive: true });
+  expect(await launch().done).toMatchObject({ code: 0 });
+  expect(existsSync(join(cache(), 'setup.tmp'))).toBe(false);
+});
+
+test('a failure names the step, the last words and the log, and the next time goes on', async () => {
+  program('npm', 'echo "npm error code ENOTFOUND"; exit 1');
+  const { code, stdout, stderr } = await launch().done;
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toContain('this did not work: Node 24');
+  expect(stderr).toContain('    npm error code ENOTFOUND');
+  expect(stderr).toContain(join(cache(), 'setup.log'));
+  program('npm', installsNodeAndPnpm);
+  expect(await launch().done).toMatchObject({ code: 0 });
+});
+
+test('who is not root is told the command that root has to run', async () => {
+  program('qemu-img', 'echo "qemu-img version 7.2.0"');
+  program('id', 'echo 1000');
+  program('apt-get', 'exit 1');
+  const { code, stderr } = await launch().done;
+  expect(code).toBe(1);
+  expect(stderr).toContain('Only root can install what is missing: qemu-img ≥ 8.2. Have root run this');
+  expect(stderr).toMatch(/^apt-get install --no-install-recommends .*qemu-utils$/m);
+});
+
+test('without HOME, and with a cache that cannot be written, a sentence says what to set', async () => {
+  expect((await launch({}).done).stderr).toMatch(/^vm-task: HOME is not set.*VM_TASK_CACHE/);
+  writeFileSync(cache(), 'a file');
+  const { code, stderr } = await launch().done;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^vm-task: The cache folder cannot be written \(.*\): .*Set VM_TASK_CACHE/);
+});

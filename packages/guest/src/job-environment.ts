@@ -2,8 +2,8 @@
  * A job's environment, checked here so that the kernel has nothing to cut or refuse later (I11).
  *
  * An input `name` is the variable `VM_TASK_INPUT_<NAME>`: upper case, `-` as `_`; text as it is, anything else as
- * JSON. Inputs whose names have other characters than letters, digits, `-` and `_`, whose text has a NUL, or that no
- * longer fit are in the file `$VM_TASK_INPUTS` alone, which always has all of them.
+ * JSON. Inputs whose names have other characters than letters, digits, `-` and `_`, whose text no variable can have, or
+ * that no longer fit are in the file `$VM_TASK_INPUTS` alone, which always has all of them.
  */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Json } from '@vm-task/shared/json';
@@ -59,7 +59,7 @@ function inputVariables(inputs: Job['inputs']): Record<string, string> {
     owners.set(name, input);
     const text = textOf(value);
     const bytes = Buffer.byteLength(`${name}=${text}`);
-    if (bytes > stringMaxBytes || bytes > left || text.includes('\0')) continue;
+    if (bytes > stringMaxBytes || bytes > left || text.includes('\0') || !text.isWellFormed()) continue;
     left -= bytes;
     variables[name] = text;
   }

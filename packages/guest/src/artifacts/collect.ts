@@ -1,5 +1,9 @@
 /** Files that a task leaves for its submitter, read out of the guest. */
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { GuestConnection } from '../connect.ts';
+import { parsePatterns } from './patterns.ts';
+import { Sftp } from './sftp.ts';
+import { type Found, walk } from './walk.ts';
 
 export interface ArtifactLimits {
   readonly maxFiles: number;
@@ -10,6 +14,7 @@ export interface ArtifactLimits {
 export interface ArtifactFile {
   /** Relative to the working directory, with `/` and without `.` or `..`. */
   readonly path: string;
+  /** What the file had before it was read; `content` has the last word. */
   readonly sizeBytes: number;
   /** Throws `artifact-refused` when more comes than may come. */
   readonly content: AsyncIterable<Uint8Array>;
@@ -21,20 +26,123 @@ export interface ArtifactReport {
   readonly refused: readonly { readonly path: string; readonly reason: string }[];
 }
 
+export interface ArtifactRequest {
+  readonly cwd: string;
+  readonly patterns: readonly string[];
+  readonly limits: ArtifactLimits;
+  readonly signal: AbortSignal;
+}
+
+/** So many refusals say enough; a million would be a report without end. */
+const refusedMax = 100;
+
 /**
  * Gives every regular file under `cwd` that matches a pattern to `sink`, one after the other, without holding any
  * in memory. Thrown: `artifact-refused` for a pattern that is absolute or has `..`, before anything is read;
- * `ssh-lost`; whatever `sink` throws.
+ * `ssh-lost`, `guest-failed`; whatever `sink` throws.
  */
 export async function collectArtifacts(
-  _connection: GuestConnection,
-  _request: {
-    readonly cwd: string;
-    readonly patterns: readonly string[];
-    readonly limits: ArtifactLimits;
-    readonly signal: AbortSignal;
-  },
-  _sink: (file: ArtifactFile) => Promise<void>,
+  connection: GuestConnection,
+  request: ArtifactRequest,
+  sink: (file: ArtifactFile) => Promise<void>,
 ): Promise<ArtifactReport> {
-  throw new Error('soon');
+  const patterns = parsePatterns(request.patterns);
+  using sftp = await Sftp.open(connection, request.signal);
+  const root = await sftp.realpath(request.cwd);
+  const collection = new Collection(sftp, root, request.limits, sink);
+  for await (const found of walk(sftp, root, patterns)) {
+    await collection.add(found);
+    if (collection.isOver) break;
+  }
+  return collection;
+}
+
+class Collection implements ArtifactReport {
+  readonly collected: { path: string; sizeBytes: number }[] = [];
+  readonly refused: { path: string; reason: string }[] = [];
+  readonly #sftp: Sftp;
+  readonly #root: string;
+  readonly #limits: ArtifactLimits;
+  readonly #sink: (file: ArtifactFile) => Promise<void>;
+  #bytes = 0;
+  isOver = false;
+
+  constructor(sftp: Sftp, root: string, limits: ArtifactLimits, sink: (file: ArtifactFile) => Promise<void>) {
+    this.#sftp = sftp;
+    this.#root = root;
+    this.#limits = limits;
+    this.#sink = sink;
+  }
+
+  async add(found: Found): Promise<void> {
+    const { path } = found;
+    if (found.kind === 'gave-up') return this.#end(path, found.reason);
+    if (this.collected.length === this.#limits.maxFiles) {
+      return this.#end(path, `more than ${this.#limits.maxFiles} files match`);
+    }
+    const size = await this.#sizeOf(found);
+    if (typeof size === 'string') return this.#refuse(path, size);
+    if (size > this.#left) return this.#refuse(path, this.#tooLarge(size));
+    await this.#take(path, size);
+  }
+
+  async #take(path: string, sizeBytes: number): Promise<void> {
+    const before = this.#bytes;
+    try {
+      await this.#sink({ path, sizeBytes, content: this.#content(path) });
+      this.collected.push({ path, sizeBytes: this.#bytes - before });
+    } catch (error) {
+      if (!isAboutThisFile(error)) throw error;
+      this.#refuse(path, error.message);
+    }
+  }
+
+  async *#content(path: string): AsyncGenerator<Uint8Array, void> {
+    for await (const chunk of this.#sftp.read(`${this.#root}/${path}`)) {
+      if (chunk.length > this.#left) {
+        throw new VmTaskError('artifact-refused', this.#tooLarge(null));
+      }
+      this.#bytes += chunk.length;
+      yield chunk;
+    }
+  }
+
+  /** The size of a regular file that is in the working directory, or why it is not taken. */
+  async #sizeOf({ path, stats }: Extract<Found, { kind: 'entry' }>): Promise<number | string> {
+    if (stats.isFile()) return stats.size;
+    if (!stats.isSymbolicLink()) return 'it is no regular file';
+    try {
+      const target = await this.#sftp.realpath(`${this.#root}/${path}`);
+      if (!target.startsWith(`${this.#root}/`)) return 'it is a link that leads out of the working directory';
+      const there = await this.#sftp.stat(target);
+      return there.isFile() ? there.size : 'it is a link to what is no regular file';
+    } catch (error) {
+      if (isAboutThisFile(error)) return 'it is a link that leads nowhere';
+      throw error;
+    }
+  }
+
+  get #left(): number {
+    return this.#limits.maxBytes - this.#bytes;
+  }
+
+  #tooLarge(size: number | null): string {
+    const has = size === null ? 'it has more bytes than' : `it has ${size} bytes and`;
+    return `${has} ${this.#left} are left of the ${this.#limits.maxBytes} that all artifacts together may have`;
+  }
+
+  #refuse(path: string, reason: string): void {
+    this.refused.push({ path, reason });
+    if (this.refused.length === refusedMax) this.isOver = true;
+  }
+
+  #end(path: string, reason: string): void {
+    this.#refuse(path, reason);
+    this.isOver = true;
+  }
+}
+
+/** Too large, or the guest cannot read it; the others may still be fine. */
+function isAboutThisFile(error: unknown): error is VmTaskError {
+  return error instanceof VmTaskError && (error.code === 'artifact-refused' || error.code === 'guest-failed');
 }

@@ -50,10 +50,18 @@ sub take_host_key {
     must_put("$ours.pub", "$public\n");
 }
 
-# Without a process id there is no listening sshd but one per connection, which reads the new key by itself.
+# Returns once sshd listens again with the new key, which it says by writing its process id anew. Without one there is
+# no listening sshd but one per connection, which reads the new key by itself.
 sub reload_sshd {
-    my ($pid) = (contents('/run/sshd.pid') || '') =~ /^(\d+)/ or return;
+    my $file = '/run/sshd.pid';
+    my ($pid) = (contents($file) || '') =~ /^(\d+)/ or return;
+    unlink $file;
     kill 'HUP', $pid or refuse("cannot reload sshd, process $pid: $!");
+    for (1 .. 2000) {
+        return if (contents($file) || '') =~ /^\d/;
+        select undef, undef, undef, 0.01;
+    }
+    refuse("sshd, process $pid, did not come back within 20 s of its reload");
 }
 
 sub prove {

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { createMasker } from './mask.ts';
+
+function maskWhole(secrets: readonly string[], text: string): string {
+  const masker = createMasker(secrets);
+  return Buffer.concat([masker.push(Buffer.from(text)), masker.flush()]).toString();
+}
+
+test('each byte of a secret becomes a star, so that the length stays', () => {
+  expect(maskWhole(['hunter2'], 'a hunter2 b')).toBe('a ******* b');
+  expect(maskWhole(['密码'], 'x密码y')).toBe('x******y');
+});
+
+test('what cannot be the start of a secret is shown at once', () => {
+  const masker = createMasker(['hunter2']);
+  expect(masker.push(Buffer.from('done: hun')).toString()).toBe('done: ');
+  expect(masker.push(Buffer.from('dred\n')).toString()).toBe('hundred\n');
+});
+
+test('secrets that overlap are both masked, also when the first is already shown', () => {
+  const masker = createMasker(['abc', 'cde']);
+  const shown = ['ab', 'c', 'd', 'ef'].map((chunk) => masker.push(Buffer.from(chunk)).toString()).join('');
+  expect(shown + masker.flush()).toBe('*****f');
+});
+
+test('the base64 and JSON forms of a secret and the lines of a long one are masked', () => {
+  const secret = 'first "line"\nsecond line';
+  expect(maskWhole([secret], Buffer.from(secret).toString('base64'))).toMatch(/^\*+=*$/);
+  expect(maskWhole([secret], JSON.stringify({ secret }))).toMatch(/^\{"secret":"\*+"\}$/);
+  expect(maskWhole([secret], '  second line  ')).toBe('  ***********  ');
+});
+
+test('an empty secret masks nothing', () => {
+  expect(maskWhole([''], 'text')).toBe('text');
+});
+
+test('wherever chunks are cut, the result is that of the whole text', () => {
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  const random = mulberry32(seed);
+  const secrets = ['aab', 'abab', 'ba\nb', 'aaaa'];
+  for (let round = 0; round < 300; round++) {
+    const text = Array.from({ length: 200 }, () => 'ab\n'[Math.floor(random() * 2.2)]).join('');
+    const masker = createMasker(secrets);
+    let shown = '';
+    for (let at = 0; at < text.length; ) {
+      const length = Math.floor(random() * 7);
+      shown += masker.push(Buffer.from(text.slice(at, at + length)));
+      at += length;
+    }
+    shown += masker.flush();
+    expect(shown, `seed ${seed}, round ${round}`).toBe(maskWhole(secrets, text));
+    expect(shown.length).toBe(text.length);
+    for (const secret of secrets) expect(shown, `seed ${seed}`).not.toContain(secret);
+  }
+});
+
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * Accepting a submission by HTTP: yes is said only after the stream has acknowledged `task.created` (I1), and whoever
+ * repeats a request with its key is led to the one task of that key, whatever crashed in between.
+ */
+import { createHash } from 'node:crypto';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
+import type { SystemConfig } from '@vm-task/shared/config';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Stored } from '@vm-task/shared/events';
+import { newTaskId, type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
+import { planTask } from '@vm-task/shared/task-spec';
+import type { Admission } from './admission.ts';
+
+export interface Submission {
+  /** A task file, as it was parsed from JSON or YAML. */
+  readonly body: unknown;
+  /** The `Idempotency-Key`, or null. */
+  readonly key: string | null;
+  /** Names the request in `task.created`. */
+  readonly requestId: string;
+}
+
+export interface Accepted {
+  readonly id: TaskId;
+  /** Of the event that says so. */
+  readonly seq: number;
+}
+
+export interface Acceptance {
+  readonly config: SystemConfig;
+  readonly bus: Pick<Bus, 'append'>;
+  readonly admission: Admission;
+  readonly claimKey: (key: string, wanted: IdempotencyEntry) => Promise<IdempotencyEntry>;
+  readonly findCreated: (task: TaskId) => Promise<Stored<'task.created'> | null>;
+  readonly now: () => number;
+}
+
+/** Thrown: what `planTask` throws, `stream-full`, `idempotency-conflict`, the abort's reason. */
+export async function acceptTask(deps: Acceptance, submission: Submission, signal: AbortSignal): Promise<Accepted> {
+  const { pool, spec } = planTask(submission.body, deps.config);
+  await deps.admission.requireRoom();
+  const id = await taskIdOf(deps, submission);
+  // A repeated key's task may be there already, in another pool if the configuration has changed since.
+  const earlier = submission.key === null ? null : await deps.findCreated(id);
+  if (earlier !== null) return { id, seq: earlier.seq };
+  const cause = { kind: 'http' as const, id: submission.requestId };
+  const appended = await deps.bus.append(
+    { type: 'task.created', data: { v: 1, task: id, pool, spec, cause } },
+    0,
+    signal,
+  );
+  // Overtaken means that the task goes on already: another request with the same key was faster.
+  return { id, seq: appended.kind === 'stored' ? appended.event.seq : (appended.head?.seq ?? 0) };
+}
+
+async function taskIdOf(deps: Acceptance, { key, body }: Submission): Promise<TaskId> {
+  if (key === null) return newTaskId(deps.now());
+  const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
+  const entry = await deps.claimKey(key, { id: taskIdFromCause(deps.now(), 'http', key), bodyHash });
+  if (entry.bodyHash === bodyHash) return entry.id;
+  throw new VmTaskError(
+    'idempotency-conflict',
+    `the key ${JSON.stringify(key)} stands for task ${entry.id}, which was submitted with another body; use a new key`,
+  );
+}

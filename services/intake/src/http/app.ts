@@ -1,0 +1,77 @@
+/**
+ * The HTTP API.
+ *
+ * | file | role |
+ * |---|---|
+ * | `server.ts` | bodies, validation, what routes are given |
+ * | `guard.ts` | token and host name |
+ * | `problem.ts` | errors as problem details |
+ * | `find-task.ts` | an id or its beginning → the task |
+ * | `submit-task.ts`, `list-tasks.ts`, `show-task.ts`, `cancel-task.ts` | tasks |
+ * | `task-events.ts`, `task-logs.ts`, `sse.ts` | events and output, also live |
+ * | `task-artifacts.ts` | files |
+ * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
+ * | `listen.ts` | port and `run/http.json` |
+ */
+import swagger from '@fastify/swagger';
+import { VmTaskError } from '@vm-task/shared/errors';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { cancelTaskRoute } from './cancel-task.ts';
+import { requireKnownHost, requireToken } from './guard.ts';
+import { healthRoutes } from './health.ts';
+import { listPoolsRoute } from './list-pools.ts';
+import { listTasksRoute } from './list-tasks.ts';
+import { metricsRoute } from './metrics.ts';
+import { sendProblem } from './problem.ts';
+import { type App, createServer, type HttpDeps } from './server.ts';
+import { showTaskRoute } from './show-task.ts';
+import { submitTaskRoute } from './submit-task.ts';
+import { taskArtifactsRoute } from './task-artifacts.ts';
+import { taskEventsRoute } from './task-events.ts';
+import { taskLogsRoute } from './task-logs.ts';
+
+export async function createApp(deps: HttpDeps): Promise<App> {
+  const app = createServer();
+  app.addHook('onRequest', async (request) => {
+    requireKnownHost(request, deps.config.http.host);
+    requireToken(request, deps.token);
+  });
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, deps.log));
+  app.setNotFoundHandler((request, reply) => {
+    const error = new VmTaskError('not-found', `there is no ${request.method} ${request.url}; see /openapi.json`);
+    return sendProblem(error, request, reply, deps.log);
+  });
+  await describeApi(app);
+  addRoutes(app, deps);
+  return app;
+}
+
+async function describeApi(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'vm-task',
+        version: '1',
+        description: 'Tasks in virtual machines. Errors are RFC 9457 documents.',
+      },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}
+
+function addRoutes(app: App, deps: HttpDeps): void {
+  metricsRoute(app, deps);
+  submitTaskRoute(app, deps);
+  listTasksRoute(app, deps);
+  showTaskRoute(app, deps);
+  cancelTaskRoute(app, deps);
+  taskEventsRoute(app, deps);
+  taskLogsRoute(app, deps);
+  taskArtifactsRoute(app, deps);
+  listPoolsRoute(app, deps);
+  healthRoutes(app, deps);
+}

@@ -1,0 +1,57 @@
+/**
+ * Who may speak to the API: whoever has the home's token. A web page that resolves its own name to this machine is
+ * refused by its name, and no answer ever carries a CORS header.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Home } from '@vm-task/shared/home';
+import type { FastifyRequest } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without a token. */
+    open?: boolean;
+  }
+}
+
+/** Thrown: `invalid-config` when the home has none, with what makes one. */
+export function readToken(home: Home): string {
+  const file = join(home.credentials, 'http-token');
+  let token = '';
+  try {
+    token = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new VmTaskError('invalid-config', `the HTTP token ${file} cannot be read (${why}); ./vm-task up makes it`, {
+      cause: error,
+    });
+  }
+  if (token !== '') return token;
+  throw new VmTaskError('invalid-config', `the HTTP token ${file} is empty; remove it and run ./vm-task up`);
+}
+
+/** Thrown: `host-refused`. An address cannot be rebound, so only names have to be known. */
+export function requireKnownHost(request: FastifyRequest, configuredHost: string): void {
+  const host = (request.headers.host ?? '').replace(/:\d*$/, '').toLowerCase();
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(address) !== 0 || host === 'localhost' || host === configuredHost.toLowerCase()) return;
+  throw new VmTaskError('host-refused', `this is not ${JSON.stringify(host)}; use the address in run/http.json`);
+}
+
+/** Thrown: `unauthorized`. Takes the same time whatever was given. */
+export function requireToken(request: FastifyRequest, token: string): void {
+  if (request.routeOptions.config.open === true) return;
+  const [, given = ''] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  if (timingSafeEqual(digest(given), digest(token))) return;
+  throw new VmTaskError(
+    'unauthorized',
+    'send the token of credentials/http-token in the home as "Authorization: Bearer …"',
+  );
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,50 @@
+/** The bare server, and what its routes are given. */
+import { randomUUID } from 'node:crypto';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { SystemConfig } from '@vm-task/shared/config';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Logger } from '@vm-task/shared/log';
+import { taskMaxBytes } from '@vm-task/shared/task-spec';
+import { explainIssues } from '@vm-task/shared/unknown-keys';
+import { parseYaml } from '@vm-task/shared/yaml-text';
+import { type FastifySchemaCompiler, fastify } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import type { Acceptance } from '../accept-task.ts';
+import type { Projection } from '../projection/projection.ts';
+
+export interface HttpDeps extends Acceptance {
+  readonly bus: Bus;
+  readonly config: SystemConfig;
+  readonly projection: Projection;
+  readonly token: string;
+  readonly log: Logger;
+  /** Aborted at the drain: live streams end, so that their readers go on elsewhere. */
+  readonly stop: AbortSignal;
+}
+
+export type App = ReturnType<typeof createServer>;
+
+/** Bodies are JSON or YAML; what a schema refuses is answered with the sentences that task files get. */
+export function createServer() {
+  const app = fastify({ bodyLimit: taskMaxBytes, genReqId: () => randomUUID(), forceCloseConnections: 'idle' });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => JSON.stringify);
+  // A web page may post plain text anywhere without asking first.
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser('application/yaml', { parseAs: 'string' }, async (_request: unknown, body: string) =>
+    parseYaml(body, 'the body', 'invalid-task'),
+  );
+  return app.withTypeProvider<ZodTypeProvider>();
+}
+
+/** Gives `invalid-request`; a body is left to its route, which has more to say about it than its schema. */
+const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
+  ({ schema, httpPart }) =>
+  (value) => {
+    if (httpPart === 'body') return { value };
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return { value: parsed.data };
+    const message = `${httpPart ?? 'request'}: ${explainIssues(parsed.error, schema)}`;
+    return { error: new VmTaskError('invalid-request', message) };
+  };

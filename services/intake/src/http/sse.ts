@@ -1,0 +1,51 @@
+/** Server-sent events: a stream of messages to one reader, at its speed, until the source ends or the reader goes. */
+import { PassThrough, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+
+export interface SseMessage {
+  /** What a reader gives back as `Last-Event-ID` to go on behind this message. */
+  readonly id?: number;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** Nothing more will come: a connection that ends without it was broken, and is taken up again. */
+export const endMessage: SseMessage = { event: 'end', data: {} };
+
+/** So that proxies keep a silent stream, and a reader that vanished is noticed. */
+const heartbeatMs = 15_000;
+
+export const lastEventIdSchema = z.object({
+  'last-event-id': z.coerce.number().int().min(0).default(0).describe('goes on behind this one'),
+});
+
+/** Streams what `source` yields. Its signal is aborted when the reader goes or the service stops. */
+export function sendMessages(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  stop: AbortSignal,
+  source: (signal: AbortSignal) => AsyncIterable<SseMessage>,
+): FastifyReply {
+  const gone = new AbortController();
+  request.raw.socket.once('close', () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, stop]);
+  const out = new PassThrough();
+  const heartbeat = setInterval(() => out.write(': waiting\n\n'), heartbeatMs);
+  pipeline(Readable.from(frames(source(signal))), out)
+    // The reader sees the broken stream, and asks again from its last message.
+    .catch((error) => out.destroy(error))
+    .finally(() => clearInterval(heartbeat));
+  return reply.type('text/event-stream').header('cache-control', 'no-store').send(out);
+}
+
+async function* frames(messages: AsyncIterable<SseMessage>): AsyncGenerator<string, void, void> {
+  for await (const message of messages) yield frame(message);
+}
+
+/** JSON has no line breaks, so one data line is always enough. */
+export function frame({ id, event, data }: SseMessage): string {
+  const idLine = id === undefined ? '' : `id: ${id}\n`;
+  return `${idLine}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}

@@ -1,0 +1,67 @@
+/** `GET /v1/tasks/:id/events`: a task's events as JSON, or live until it is over. */
+import type { Bus } from '@vm-task/shared/bus/bus';
+import { z } from 'zod';
+import type { Projection } from '../projection/projection.ts';
+import { readTaskEvents } from '../projection/task-events.ts';
+import { type EventView, eventViewSchema } from '../task-view.ts';
+import { findTask, taskParamsSchema } from './find-task.ts';
+import type { App, HttpDeps } from './server.ts';
+import { endMessage, lastEventIdSchema, type SseMessage, sendMessages } from './sse.ts';
+
+export function taskEventsRoute(app: App, { bus, projection, stop }: HttpDeps): void {
+  app.get(
+    '/v1/tasks/:id/events',
+    {
+      schema: {
+        summary: "A task's events; with Accept: text/event-stream live, each under its type, then `end`",
+        params: taskParamsSchema,
+        headers: lastEventIdSchema,
+        response: { 200: z.object({ events: z.array(eventViewSchema) }) },
+      },
+    },
+    async (request, reply) => {
+      const { id } = await findTask(projection, request.params.id);
+      const after = request.headers['last-event-id'];
+      if (wantsEventStream(request.raw.headers.accept)) {
+        return sendMessages(request, reply, stop, (signal) => liveEvents(bus, projection, id, after, signal));
+      }
+      const events: EventView[] = [];
+      for await (const event of readEvents(bus, readTaskEvents(projection.db, id, after).seqs)) events.push(event);
+      return { events };
+    },
+  );
+}
+
+function wantsEventStream(accept = ''): boolean {
+  return accept.includes('text/event-stream');
+}
+
+async function* liveEvents(
+  bus: Bus,
+  projection: Projection,
+  task: string,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<SseMessage, void, void> {
+  // Listened for before the first look, so that nothing falls between.
+  const changes = projection.changesOf(task, signal);
+  let sent = after;
+  do {
+    const { seqs, over } = readTaskEvents(projection.db, task, sent);
+    for await (const event of readEvents(bus, seqs)) {
+      yield { id: event.seq, event: event.type, data: event };
+      sent = event.seq;
+    }
+    if (over) return yield endMessage;
+  } while (!(await changes.next()).done);
+}
+
+/** The events of these sequences that the stream still has. */
+async function* readEvents(bus: Bus, seqs: readonly number[]): AsyncGenerator<EventView, void, void> {
+  for (const seq of seqs) {
+    const event = await bus.eventAt(seq);
+    if (event === null) continue;
+    const { type, time, subject, data } = event;
+    yield { seq, type, time: time.toISOString(), subject, data };
+  }
+}

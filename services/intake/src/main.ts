@@ -1,0 +1,93 @@
+/**
+ * intake: everything that makes tasks, and what people read about them.
+ *
+ * | file | role |
+ * |---|---|
+ * | `on-task-submit.ts`, `on-task-cancel.ts` | commands from any NATS client |
+ * | `accept-task.ts`, `cancel-task.ts` | the same by HTTP |
+ * | `admission.ts` | room for new tasks, or a refusal in time |
+ * | `on-any-event.ts`, `projection/` | `EVENTS` as tables |
+ * | `task-view.ts` | the JSON of `show`, `list` and `events` |
+ * | `http/` | the API |
+ *
+ * Responsible for I1 (a yes only after the stream's acknowledgement), for its part of I2 (the first terminal event is
+ * what is shown) and I13 (new tasks are refused while there is still room for running ones).
+ */
+import { setInterval } from 'node:timers/promises';
+import { findCreated } from '@vm-task/shared/bus/find-task';
+import { claimKey, type IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
+import { lastEventSeq } from '@vm-task/shared/bus/last-event';
+import { flow } from '@vm-task/shared/flow';
+import type { TaskId } from '@vm-task/shared/ids';
+import { runService, type ServiceContext } from '@vm-task/shared/service';
+import { createAdmission, measureRoom } from './admission.ts';
+import { createApp } from './http/app.ts';
+import { readToken } from './http/guard.ts';
+import { announce, closeNow, finishHttp, listen } from './http/listen.ts';
+import { onAnyEvent } from './on-any-event.ts';
+import { onTaskCancel } from './on-task-cancel.ts';
+import { onTaskSubmit } from './on-task-submit.ts';
+import { dropEndedBefore } from './projection/drop-ended.ts';
+import { openDatabase } from './projection/open-database.ts';
+import { createProjection, type Projection } from './projection/projection.ts';
+
+/** Submissions at once: each waits for one fsync of the broker. */
+const submitSlots = 16;
+const cancelSlots = 4;
+/** Retention is counted in days. */
+const retentionSweepMs = 60_000;
+
+await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'LOGS'], run });
+
+async function run(context: ServiceContext): Promise<void> {
+  const { bus, config, log, stop, abort, environment } = context;
+  const token = readToken(environment.home);
+  using projection = await openProjection(context);
+  const deps = { bus, config, projection, token, log, stop, ...brokerQuestions(context), now: Date.now };
+  const app = await createApp(deps);
+  await using _http = { [Symbol.asyncDispose]: () => closeNow(app) };
+  using _announced = announce(environment.home, await listen(app, config.http));
+  projection.upToDate(stop).then(context.ready, () => undefined);
+  const drain = { stop, abort };
+  await Promise.all([
+    onAnyEvent(deps, stop),
+    bus.workCommands(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), {
+      slots: submitSlots,
+      ...drain,
+    }),
+    bus.workCommands(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), {
+      slots: cancelSlots,
+      ...drain,
+    }),
+    keepRetention(projection, config.reaper.retention, stop),
+    finishHttp(app, stop),
+  ]);
+}
+
+/** Whatever is in the stream now is expected: until then nothing is shown rather than a part. */
+async function openProjection({ bus, environment }: ServiceContext): Promise<Projection> {
+  const { created, state } = await bus.connection.jsm.streams.info('EVENTS');
+  const stream = { created, lastSeq: state.last_seq };
+  const projection = createProjection(openDatabase(environment.home.projection, stream));
+  projection.expect(await lastEventSeq(bus.connection));
+  return projection;
+}
+
+function brokerQuestions({ bus: { connection }, environment: { home } }: ServiceContext) {
+  const measure = () => measureRoom(connection, home.root);
+  return {
+    admission: createAdmission(measure, () => performance.now()),
+    findCreated: (task: TaskId) => findCreated(connection, task),
+    claimKey: (key: string, wanted: IdempotencyEntry) => claimKey(connection, key, wanted),
+  };
+}
+
+async function keepRetention(projection: Projection, retentionMs: number, stop: AbortSignal): Promise<void> {
+  try {
+    for await (const _tick of setInterval(retentionSweepMs, undefined, { signal: stop })) {
+      dropEndedBefore(projection.db, Date.now() - retentionMs);
+    }
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  }
+}

@@ -1,0 +1,46 @@
+/** Handles task.submit. Emits: task.created. The task's id follows from the command, so a redelivery makes no second one. */
+import type { Handling } from '@vm-task/shared/bus/bus';
+import { parseJson, type RawMessage } from '@vm-task/shared/bus/envelope';
+import { done, type HandlerOutcome, reject, retry } from '@vm-task/shared/bus/outcome';
+import type { SystemConfig } from '@vm-task/shared/config';
+import { errorCodes, VmTaskError } from '@vm-task/shared/errors';
+import type { Draft, Stored } from '@vm-task/shared/events';
+import { type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
+import { planTask } from '@vm-task/shared/task-spec';
+import type { Admission } from './admission.ts';
+
+export interface SubmitDeps {
+  readonly config: SystemConfig;
+  readonly admission: Pick<Admission, 'refusal'>;
+  readonly findCreated: (task: TaskId) => Promise<Stored<'task.created'> | null>;
+}
+
+/** Between two looks whether there is room again; the command waits in its stream meanwhile. */
+const roomPauseMs = 10_000;
+
+/**
+ * What cannot be a task becomes a dead letter and an alert, which is how its sender is told: a stored command has
+ * nobody to answer to.
+ */
+export async function onTaskSubmit(deps: SubmitDeps, { event }: Handling<RawMessage>): Promise<HandlerOutcome> {
+  const task = taskIdFromCause(event.time.getTime(), 'COMMANDS', String(event.seq));
+  // Asked before the task is planned: the configuration may have changed since it was created.
+  if ((await deps.findCreated(task)) !== null) return done();
+  const planned = planOrReason(parseJson(event), deps.config);
+  if (typeof planned === 'string') return reject(planned);
+  const full = await deps.admission.refusal();
+  if (full !== null) return retry(roomPauseMs, full);
+  const cause = { kind: 'command' as const, id: String(event.seq) };
+  const created: Draft = { type: 'task.created', data: { v: 1, task, ...planned, cause } };
+  return done(created, { fence: 0 });
+}
+
+/** The plan, or the sentence that says why it is none and never will be. */
+function planOrReason(submitted: unknown, config: SystemConfig): ReturnType<typeof planTask> | string {
+  try {
+    return planTask(submitted, config);
+  } catch (error) {
+    if (error instanceof VmTaskError && errorCodes[error.code].permanent) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+}

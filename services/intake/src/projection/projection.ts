@@ -1,0 +1,98 @@
+/**
+ * What people read: the tasks as `EVENTS` tells them, in a local SQLite file. A reader asks `upToDate` first, so that
+ * whoever was told "accepted" finds the task.
+ *
+ * | file | role |
+ * |---|---|
+ * | `open-database.ts`, `schema.ts` | the file, kept or made anew |
+ * | `apply-event.ts` | what each event changes |
+ * | `progress.ts` | the position, in the same transaction |
+ * | `read-task.ts`, `list-tasks.ts`, `resolve-id.ts`, `task-events.ts`, `read-artifacts.ts`, `count-tasks.ts` | one question each |
+ * | `drop-ended.ts` | retention |
+ */
+import { EventEmitter, on, once } from 'node:events';
+import type { DatabaseSync } from 'node:sqlite';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Stored } from '@vm-task/shared/events';
+import { applyEvent, taskOf } from './apply-event.ts';
+import { readProgress, saveProgress } from './progress.ts';
+import { inTransaction } from './statement.ts';
+
+/** A message of the stream; `event` is null for one that cannot be read. */
+export interface Step {
+  readonly seq: number;
+  readonly event: Stored | null;
+}
+
+export interface Projection extends Disposable {
+  readonly db: DatabaseSync;
+  /** The last sequence whose effect is in the tables. */
+  readonly position: number;
+  /** Applies messages in order, all or none. What another instance on the same file has applied is left out. */
+  advance(steps: readonly Step[]): void;
+  /** From now on `upToDate` waits for this sequence. */
+  expect(seq: number): void;
+  /** Returns when everything expected so far is in the tables. Thrown at the limit, 5 s: `projection-behind`. */
+  upToDate(limit?: AbortSignal): Promise<void>;
+  /** A turn whenever an event of the task was applied, from this call on; ends by `signal`, which is no error. */
+  changesOf(task: string, signal: AbortSignal): AsyncGenerator<void, void, void>;
+}
+
+/** Far longer than an event takes from the stream to the tables, unless the projection is being rebuilt. */
+const upToDateLimitMs = 5_000;
+
+export function createProjection(db: DatabaseSync): Projection {
+  const news = new EventEmitter().setMaxListeners(0);
+  let position = readProgress(db).seq;
+  let expected = 0;
+  return {
+    db,
+    get position() {
+      return position;
+    },
+    advance(steps) {
+      const last = steps.at(-1);
+      if (last === undefined) return;
+      applyNew(db, steps);
+      position = last.seq;
+      news.emit('advanced');
+      for (const task of new Set(steps.map(({ event }) => event && taskOf(event)))) {
+        if (task !== null) news.emit(task);
+      }
+    },
+    expect(seq) {
+      expected = Math.max(expected, seq);
+    },
+    async upToDate(limit = AbortSignal.timeout(upToDateLimitMs)) {
+      const wanted = expected;
+      while (position < wanted) {
+        await once(news, 'advanced', { signal: limit }).catch((cause) => {
+          const message = `the event ${wanted} is not shown yet, only up to ${position}; ask again in a moment`;
+          throw new VmTaskError('projection-behind', message, { cause });
+        });
+      }
+    },
+    changesOf: (task, signal) => turns(on(news, task, { signal }), signal),
+    [Symbol.dispose]: () => db.close(),
+  };
+}
+
+function applyNew(db: DatabaseSync, steps: readonly Step[]): void {
+  inTransaction(db, () => {
+    let { seq } = readProgress(db);
+    for (const step of steps) {
+      if (step.seq <= seq) continue;
+      if (step.event !== null) applyEvent(db, step.event);
+      seq = step.seq;
+    }
+    saveProgress(db, seq);
+  });
+}
+
+async function* turns(source: AsyncIterable<unknown>, signal: AbortSignal): AsyncGenerator<void, void, void> {
+  try {
+    for await (const _turn of source) yield;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

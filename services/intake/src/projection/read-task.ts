@@ -1,0 +1,47 @@
+/** One task as `show` shows it. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { AttemptView, TaskView } from '../task-view.ts';
+import { statement } from './statement.ts';
+import { errorOf, isoTime, summaryColumns, summaryOf, type TaskRow } from './task-row.ts';
+import { timingsOf } from './timings.ts';
+
+interface AttemptRow {
+  readonly number: number;
+  readonly vm: string;
+  readonly started_at: number;
+  readonly setup_done_at: number | null;
+  readonly ended_at: number | null;
+  readonly exit_code: number | null;
+  readonly error: string | null;
+}
+
+/** Null when there is no such task. */
+export function readTask(db: DatabaseSync, id: string): TaskView | null {
+  const row = statement(db, `SELECT ${summaryColumns} FROM tasks WHERE id = ?`).get(id) as TaskRow | undefined;
+  if (row === undefined) return null;
+  const sql = `SELECT number, vm, started_at, setup_done_at, ended_at, exit_code, error FROM attempts
+    WHERE task = ? ORDER BY number`;
+  const attempts = statement(db, sql).all(id) as unknown as AttemptRow[];
+  const timings = timingsOf({
+    createdAt: row.created_at,
+    completedAt: row.completed_at,
+    processMs: row.process_ms,
+    attempts: attempts.map(({ vm, started_at, setup_done_at }) => ({
+      vm,
+      startedAt: started_at,
+      setupDoneAt: setup_done_at,
+    })),
+  });
+  return { ...summaryOf(row), attempts: attempts.map(attemptOf), timings };
+}
+
+function attemptOf(row: AttemptRow): AttemptView {
+  return {
+    number: row.number,
+    vm: row.vm,
+    startedAt: isoTime(row.started_at),
+    endedAt: row.ended_at === null ? null : isoTime(row.ended_at),
+    exitCode: row.exit_code,
+    error: errorOf(row.error),
+  };
+}

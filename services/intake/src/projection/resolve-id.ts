@@ -1,0 +1,22 @@
+/** Which task the beginning of an id means. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { TaskId } from '@vm-task/shared/ids';
+import { statement } from './statement.ts';
+
+export type Resolved =
+  | { readonly kind: 'task'; readonly id: TaskId; readonly pool: string }
+  | { readonly kind: 'ambiguous'; readonly candidates: readonly string[] }
+  | { readonly kind: 'none' };
+
+/** Enough to choose from, and to see that a longer beginning is needed. */
+const mostCandidates = 10;
+
+/** `prefix` has digits, a to f and dashes only, all of which sort before `g`. */
+export function resolveId(db: DatabaseSync, prefix: string): Resolved {
+  const sql = `SELECT id, pool FROM tasks WHERE id >= ? AND id < ? ORDER BY id LIMIT ${mostCandidates}`;
+  const rows = statement(db, sql).all(prefix, `${prefix}g`) as unknown as { id: TaskId; pool: string }[];
+  const [first, second] = rows;
+  if (first === undefined) return { kind: 'none' };
+  if (second === undefined) return { kind: 'task', ...first };
+  return { kind: 'ambiguous', candidates: rows.map(({ id }) => id) };
+}

@@ -1,0 +1,42 @@
+/** One attempt in hand: the fence that it may write with, and what can end the work on it from outside. */
+import type { EventData, Stored } from '@vm-task/shared/events';
+
+export class Attempt {
+  readonly ready: EventData<'vm.ready'>;
+  /** True when another delivery may have left jobs in the guest and events in the log. */
+  readonly resumed: boolean;
+  /** Aborted when the work must stop now: the service has ended its drain, or the task is over. */
+  readonly signal: AbortSignal;
+  readonly #cancelling = new AbortController();
+  readonly #over = new AbortController();
+  #fence: number;
+
+  constructor(ready: EventData<'vm.ready'>, begun: { fence: number; resumed: boolean }, drained: AbortSignal) {
+    this.ready = ready;
+    this.resumed = begun.resumed;
+    this.#fence = begun.fence;
+    this.signal = AbortSignal.any([drained, this.#over.signal]);
+  }
+
+  /** What the spine's last sequence must still be when something of this attempt is appended (I10). */
+  get fence(): number {
+    return this.#fence;
+  }
+
+  /** Aborted when the task is being cancelled; its work goes on until the process has ended. */
+  get cancelling(): AbortSignal {
+    return this.#cancelling.signal;
+  }
+
+  /** From now on the cancelling's sequence is the fence: only the runner may follow it within the grace. */
+  cancel(event: Stored<'task.cancelling'>): void {
+    if (event.data.attempt !== this.ready.attempt || event.seq <= this.#fence) return;
+    this.#fence = event.seq;
+    this.#cancelling.abort(new Error('the task is being cancelled'));
+  }
+
+  /** The task has its terminal event: nothing that is done here counts any more. */
+  end(): void {
+    this.#over.abort(new Error('the task is over'));
+  }
+}

@@ -1,0 +1,56 @@
+/** The files that a task wants kept, from the guest into the object store. */
+
+import { artifactName, storeArtifact } from '@vm-task/shared/bus/artifacts';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { ErrorInfo } from '@vm-task/shared/errors';
+import type { EventData } from '@vm-task/shared/events';
+import type { Logger } from '@vm-task/shared/log';
+import type { Attempt } from './attempt.ts';
+import type { Contact } from './contact.ts';
+import { workFolder } from './plan-jobs.ts';
+import type { Secrets } from './secrets.ts';
+
+type Artifacts = EventData<'task.completed'>['artifacts'];
+
+/** As many as one event can list with the longest names that Linux has, and less than would crowd out the events. */
+const limits = { maxFiles: 256, maxBytes: 256 * 1024 * 1024 };
+
+export interface CollectedArtifacts {
+  readonly artifacts: Artifacts;
+  /** What was refused, or null. Patterns that match nothing are no error. */
+  readonly error: ErrorInfo | null;
+}
+
+/** Everything that matches and may be taken is stored, whatever is refused beside it. Thrown: as `Contact.reach`. */
+export async function collectArtifacts(
+  attempt: Attempt,
+  contact: Contact,
+  patterns: readonly string[],
+  { bus, secrets, log }: { readonly bus: Bus; readonly secrets: Secrets; readonly log: Logger },
+): Promise<CollectedArtifacts> {
+  if (patterns.length === 0) return { artifacts: [], error: null };
+  const { task, attempt: number } = attempt.ready;
+  return contact.reach(async (guest) => {
+    const artifacts: Artifacts = [];
+    const request = { cwd: workFolder, patterns, limits, signal: attempt.signal };
+    const { refused } = await guest.collect(request, async (file) => {
+      const path = secrets.maskText(file.path);
+      artifacts.push({
+        path,
+        ...(await storeArtifact(bus.connection, artifactName(task, number, path), file.content)),
+      });
+    });
+    if (artifacts.length === 0) log.info({ patterns }, 'no file matches what the task wants kept');
+    return { artifacts, error: refusal(refused, secrets) };
+  });
+}
+
+/** A few refusals tell what is wrong. */
+const shownMax = 5;
+
+function refusal(refused: readonly { path: string; reason: string }[], secrets: Secrets): ErrorInfo | null {
+  if (refused.length === 0) return null;
+  const shown = refused.slice(0, shownMax).map(({ path, reason }) => `${path}: ${reason}`);
+  const more = refused.length > shown.length ? [`and ${refused.length - shown.length} more`] : [];
+  return { code: 'artifact-refused', message: secrets.maskText([...shown, ...more].join('; ')) };
+}

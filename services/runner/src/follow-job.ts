@@ -1,0 +1,66 @@
+/** One job of an attempt, from its start, or from where its output was left, to its end. */
+import type { Job, JobEnd, JobEvent, Offsets } from '@vm-task/guest/job';
+import type { Logger } from '@vm-task/shared/log';
+import type { Attempt } from './attempt.ts';
+import type { Contact } from './contact.ts';
+import type { Guest } from './guest.ts';
+
+/** Where a job's output goes. */
+export interface OutputSink {
+  /** The first bytes that are still wanted. */
+  readonly from: Offsets;
+  readonly take: (output: JobEvent & { readonly kind: 'output' }) => Promise<void>;
+}
+
+export interface FollowJobOptions {
+  /** From SIGTERM to SIGKILL when the task is cancelled. */
+  readonly graceMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * How the job ended; `not-begun` when the task is being cancelled and the job is not in the guest. A cancelling while
+ * it runs stops it, and its end is waited for. Survives lost connections: output goes on where it stopped.
+ */
+export async function followJob(
+  attempt: Attempt,
+  contact: Contact,
+  job: Job,
+  sink: OutputSink,
+  options: FollowJobOptions,
+): Promise<JobEnd | 'not-begun'> {
+  const { signal, cancelling } = attempt;
+  return contact.reach(async (guest) => {
+    if (cancelling.aborted && (await guest.status(job.name, { signal })).kind === 'absent') return 'not-begun';
+    using stopping = new DisposableStack();
+    for await (const event of guest.run(job, { from: sink.from, signal })) {
+      if (event.kind === 'ended') return event.end;
+      if (event.kind === 'output') await sink.take(event);
+      // Not before: a request to stop what is not there yet would be forgotten.
+      else stopping.use(whenAborted(cancelling, () => stop(guest, job.name, attempt, options)));
+    }
+    throw new Error(`the job ${job.name} was followed to no end`);
+  });
+}
+
+/** Asks on the connection that follows the job: when that is lost, both are done again on the next one. */
+async function stop(
+  guest: Guest,
+  name: string,
+  { signal }: Attempt,
+  { graceMs, log }: FollowJobOptions,
+): Promise<void> {
+  try {
+    await guest.stop(name, { graceMs, signal });
+  } catch (error) {
+    if (!signal.aborted) log.warn({ err: error, job: name }, 'the job could not be asked to stop');
+  }
+}
+
+/** Runs `action` once `signal` is aborted, at once when it is, unless disposed of before. */
+function whenAborted(signal: AbortSignal, action: () => Promise<void>): Disposable {
+  const listener = () => void action();
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', listener) };
+}

@@ -1,0 +1,37 @@
+/**
+ * runner: takes an attempt whose VM is ready, and brings it to its terminal event.
+ *
+ * | file | role |
+ * |---|---|
+ * | `start.ts` | the service with everything given to it |
+ * | `on-vm-ready.ts`, `attempt.ts` | begins, resumes or leaves an attempt; its fence |
+ * | `on-task-cancelling.ts` | who is cancelled, and who was completed by another |
+ * | `run-attempt.ts` | setup, main process, artifacts, result, in this order |
+ * | `plan-jobs.ts`, `git-step.ts` | what is started in the VM, as data |
+ * | `run-setup.ts`, `follow-job.ts`, `pump.ts` | from a job's start to its end, its output into `LOGS` |
+ * | `collect-artifacts.ts`, `read-result.ts`, `ending.ts` | what is left of it, as `task.completed` |
+ * | `secrets.ts` | read from files, masked everywhere |
+ * | `guest.ts`, `contact.ts`, `vm-alive.ts` | the machine: asked, lost, found again |
+ *
+ * Responsible for I8 (started once, gone on behind the last stored byte), I9 (unknown is never success) and I10 (every
+ * append and every log chunk carries the fence); for its part of I2, I11 and I13.
+ */
+import { runService } from '@vm-task/shared/service';
+import { connectBySsh } from './guest.ts';
+import { startRunner } from './start.ts';
+import { isVmAlive } from './vm-alive.ts';
+
+await runService({
+  name: 'runner',
+  streams: ['EVENTS', 'LOGS'],
+  async run({ environment: { home }, ready, ...context }) {
+    const running = startRunner({
+      ...context,
+      home,
+      connect: connectBySsh(home),
+      isVmAlive: isVmAlive.bind(null, home),
+    });
+    ready();
+    await running;
+  },
+});

@@ -1,0 +1,51 @@
+/** Handles task.cancelling. Emits: nothing. One follower for all attempts in hand: who cancels, and who was completed. */
+import type { Bus } from '@vm-task/shared/bus/bus';
+import { unseal } from '@vm-task/shared/bus/envelope';
+import type { Stored } from '@vm-task/shared/events';
+import { flow } from '@vm-task/shared/flow';
+import type { TaskId } from '@vm-task/shared/ids';
+import type { Logger } from '@vm-task/shared/log';
+import type { Attempt } from './attempt.ts';
+
+/** The attempts that this runner works on. A task may be there twice for a moment: a stale one, and its successor. */
+export class AttemptsInHand {
+  readonly #attempts = new Set<Attempt>();
+  /** Every task that is being cancelled now: one may be, between the read of its head and `add`. */
+  readonly #cancelling = new Map<TaskId, Stored<'task.cancelling'>>();
+
+  /** Tells the attempt of what follows, and of a cancelling that was there before, until disposed of. */
+  add(attempt: Attempt): Disposable {
+    this.#attempts.add(attempt);
+    const cancelling = this.#cancelling.get(attempt.ready.task);
+    if (cancelling !== undefined) attempt.cancel(cancelling);
+    return { [Symbol.dispose]: () => void this.#attempts.delete(attempt) };
+  }
+
+  onTaskCancelling(event: Stored): void {
+    if (event.type !== 'task.cancelling' && event.type !== 'task.completed') return;
+    const { task } = event.data;
+    if (event.type === 'task.cancelling') this.#cancelling.set(task, event);
+    else this.#cancelling.delete(task);
+    for (const attempt of this.#attempts) {
+      if (attempt.ready.task !== task) continue;
+      if (event.type === 'task.cancelling') attempt.cancel(event);
+      else attempt.end();
+    }
+  }
+}
+
+/** Follows from the sequence `from` on until `signal`. What cannot be read is left to the workers, who report it. */
+export async function followCancelling(
+  bus: Bus,
+  inHand: AttemptsInHand,
+  { from, signal, log }: { from: number; signal: AbortSignal; log: Logger },
+): Promise<void> {
+  const { filters } = flow.runnerOnTaskCancelling;
+  for await (const { message } of bus.follow({ filters, from, signal })) {
+    try {
+      inHand.onTaskCancelling(unseal(message));
+    } catch (error) {
+      log.warn({ err: error, seq: message.seq }, 'an event of a task cannot be read');
+    }
+  }
+}

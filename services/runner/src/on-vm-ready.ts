@@ -1,0 +1,99 @@
+/** Handles vm.ready. Emits: task.resumed | task.setup.done | task.completed. One attempt, from wherever it stands. */
+import type { Handling } from '@vm-task/shared/bus/bus';
+import { done, type HandlerOutcome, leave, retry } from '@vm-task/shared/bus/outcome';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Draft, Stored } from '@vm-task/shared/events';
+import { Attempt } from './attempt.ts';
+import type { AttemptsInHand } from './on-task-cancelling.ts';
+import { runAttempt } from './run-attempt.ts';
+import type { RunnerParts } from './start.ts';
+
+/** At the end of a drain: the next runner may take over at once. */
+const handOverMs = 100;
+
+export async function onVmReady(
+  handling: Handling<Stored<'vm.ready'>>,
+  inHand: AttemptsInHand,
+  parts: RunnerParts,
+): Promise<HandlerOutcome> {
+  const attempt = await begin(handling, parts);
+  if (!(attempt instanceof Attempt)) return attempt;
+  using _ = inHand.add(attempt);
+  for (;;) {
+    try {
+      const ending = await runAttempt(attempt, parts, handling.log);
+      const { outcome, error } = ending.data;
+      handling.log.info({ outcome, error: error?.code, fence: attempt.fence }, 'the attempt has ended');
+      return done(ending, {
+        fence: attempt.fence,
+        settle: (appended) => endCancelled(ending, appended, handling, parts),
+      });
+    } catch (error) {
+      const outcome = await standAfter(error, attempt, handling, parts);
+      if (outcome !== 'again') return outcome;
+    }
+  }
+}
+
+/**
+ * The attempt with its fence. A first delivery works on `vm.ready` itself. Any other takes the attempt over with
+ * `task.resumed` before it touches the VM (I8, I10), or finds it being cancelled, which is a fence as well.
+ */
+async function begin(
+  { event, head, deliveries, signal }: Handling<Stored<'vm.ready'>>,
+  { bus, host }: RunnerParts,
+): Promise<Attempt | HandlerOutcome> {
+  const ready = event.data;
+  if (deliveries === 1 && head?.seq === event.seq)
+    return new Attempt(ready, { fence: event.seq, resumed: false }, signal);
+  if (head?.type === 'task.cancelling') return cancelledBefore(ready, head, signal);
+  const { task, pool, attempt, vm } = ready;
+  // No two deliveries have one number, so this names exactly one of them.
+  const runner = `${host}/${process.pid}/${deliveries}`;
+  const resumed: Draft = { type: 'task.resumed', data: { v: 1, task, pool, attempt, vm, runner } };
+  const appended = await bus.append(resumed, head?.seq ?? event.seq, signal);
+  if (appended.kind === 'stored') {
+    const { data, seq } = appended.event;
+    if ('runner' in data && data.runner === runner) return new Attempt(ready, { fence: seq, resumed: true }, signal);
+    return leave('another delivery resumed the attempt at the same time');
+  }
+  if (appended.head?.type === 'task.cancelling') return cancelledBefore(ready, appended.head, signal);
+  return whenMovedOn(appended.head);
+}
+
+function cancelledBefore(ready: Attempt['ready'], head: Stored<'task.cancelling'>, signal: AbortSignal): Attempt {
+  const attempt = new Attempt(ready, { fence: 0, resumed: true }, signal);
+  attempt.cancel(head);
+  return attempt;
+}
+
+/** A cancelling that came between the process's end and its event changes nothing about how it ended. */
+async function endCancelled(
+  ending: Draft<'task.completed'>,
+  appended: Awaited<ReturnType<RunnerParts['bus']['append']>>,
+  { signal }: Handling<Stored<'vm.ready'>>,
+  { bus }: RunnerParts,
+): Promise<void> {
+  if (appended.kind === 'stored' || appended.head?.type !== 'task.cancelling') return;
+  await bus.append(ending, appended.head.seq, signal);
+}
+
+/** What an error means follows from where the task stands now. Thrown: the error itself when the attempt is still ours. */
+async function standAfter(
+  error: unknown,
+  attempt: Attempt,
+  { signal }: Handling<Stored<'vm.ready'>>,
+  { bus }: RunnerParts,
+): Promise<HandlerOutcome | 'again'> {
+  if (signal.aborted) return retry(handOverMs, 'the runner ends; its successor goes on with the process');
+  const head = await bus.head(attempt.ready);
+  if (head?.type === 'task.cancelling') attempt.cancel(head);
+  if (head?.seq !== attempt.fence) return whenMovedOn(head);
+  // A stale runner wrote between our reading and our writing: it will be refused, and we go on behind what it stored.
+  if (error instanceof VmTaskError && error.code === 'log-overtaken') return 'again';
+  throw error;
+}
+
+function whenMovedOn(head: Stored | null): HandlerOutcome {
+  return head?.type === 'task.resumed' ? leave('another runner goes on with this attempt') : done();
+}

@@ -1,0 +1,76 @@
+/** The jobs that an attempt starts in its VM, as data: a name each that is the same for every runner (I8). */
+import type { Job, JobLimits } from '@vm-task/guest/job';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { EventData } from '@vm-task/shared/events';
+import type { Size } from '@vm-task/shared/sizes';
+import type { SetupStep, TaskSpec } from '@vm-task/shared/task-spec';
+import { gitArgv } from './git-step.ts';
+
+type Ready = EventData<'vm.ready'>;
+
+/** Where every job of a task runs and artifacts are looked for: a folder in the login's home. */
+export const workFolder = 'work';
+
+/** The kernel's own, systemd, sshd, the supervisors' perl and some page cache, on a Debian that does nothing else. */
+const systemMemoryMiB = 128;
+
+const MiB = 1024 * 1024;
+
+export interface SetupJob {
+  /** For people, and without what may be confidential in a step: `git repo`, `run`. */
+  readonly label: string;
+  readonly job: Job;
+}
+
+/** One job per setup step, each with one stream: standard error goes to standard output, in the order of writing. */
+export function planSetup(ready: Ready, spec: TaskSpec): readonly SetupJob[] {
+  return spec.setup.map((step, index) => ({
+    label: step.kind === 'git' ? `git ${step.path}` : 'run',
+    job: {
+      ...commonOf(ready, spec),
+      name: nameOf(ready, `setup-${index + 1}`),
+      program: programOf(step),
+      secrets: {},
+      stdin: '',
+    },
+  }));
+}
+
+/** Thrown: `runtime-not-found` with those that the image has. */
+export function planMain(ready: Ready, spec: TaskSpec, secrets: Readonly<Record<string, string>>): Job {
+  const { main } = spec;
+  const program: Job['program'] =
+    main.kind === 'command' ? main : { kind: 'script', script: main.script, runtime: runtimeOf(ready, main.runtime) };
+  return { ...commonOf(ready, spec), name: nameOf(ready, 'main'), program, secrets, stdin: spec.stdin };
+}
+
+function commonOf({ size }: Ready, { env, inputs, outputMaxBytes }: TaskSpec) {
+  return { cwd: workFolder, env, inputs, outputMaxBytes, limits: limitsFor(size) };
+}
+
+function nameOf({ task, attempt }: Ready, step: string): string {
+  return `${task}-${attempt}-${step}`;
+}
+
+function programOf(step: SetupStep): Job['program'] {
+  if (step.kind === 'git') return { kind: 'command', argv: gitArgv(step) };
+  return { kind: 'script', script: step.script, runtime: ['/bin/sh', '-c', 'exec /bin/sh -e "$0" 2>&1'] };
+}
+
+/** The guest's own system keeps its share of memory; of the processors it gets its share from the kernel anyway. */
+function limitsFor({ cpus, memoryMiB }: Size): JobLimits {
+  const systemMiB = Math.min(systemMemoryMiB, memoryMiB / 2);
+  return {
+    memoryBytes: Math.floor((memoryMiB - systemMiB) * MiB),
+    cpus,
+    // A process that has less than half a MiB does no work: more of them are a bomb.
+    processes: 2 * memoryMiB,
+  };
+}
+
+function runtimeOf({ runtimes, image }: Ready, name: string): readonly string[] {
+  const argv = Object.hasOwn(runtimes, name) ? runtimes[name] : undefined;
+  if (argv !== undefined) return argv;
+  const known = Object.keys(runtimes).join(', ') || 'none';
+  throw new VmTaskError('runtime-not-found', `the image ${image} has no runtime "${name}"; it declares: ${known}`);
+}

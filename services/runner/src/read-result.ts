@@ -1,0 +1,67 @@
+/** What a process leaves as its result: the file that `$VM_TASK_RESULT` names, else the end of its standard output. */
+import { type JobEnd, resultMaxBytes, type StreamTotals } from '@vm-task/guest/job';
+import type { ErrorInfo } from '@vm-task/shared/errors';
+import type { TaskResult } from '@vm-task/shared/events';
+import type { Json } from '@vm-task/shared/json';
+import type { Secrets } from './secrets.ts';
+
+/** Deeper JSON is kept as text: whoever reads the event must be able to walk it. */
+const jsonMaxDepth = 64;
+
+export interface ReadResult {
+  readonly result: TaskResult | null;
+  /** Why there is none. */
+  readonly error: ErrorInfo | null;
+}
+
+/** JSON where the file parses as such, else text; secrets masked. */
+export function readResult({ result, stdout }: JobEnd, secrets: Secrets): ReadResult {
+  if (result === null) {
+    return { result: { kind: 'text', source: 'stdout', value: lastLines(stdout, secrets) }, error: null };
+  }
+  if (result.length > resultMaxBytes) return { result: null, error: tooLarge };
+  const json = parseShallow(result.toString());
+  return {
+    result:
+      json === undefined
+        ? { kind: 'text', source: 'file', value: secrets.maskBytes(result).toString() }
+        : { kind: 'json', source: 'file', value: secrets.maskJson(json) },
+    error: null,
+  };
+}
+
+/** How much larger it is, nobody counts: it is read up to the limit. */
+const tooLarge: ErrorInfo = {
+  code: 'result-too-large',
+  message: `the result has more than the ${resultMaxBytes} bytes that it may have; leave large data as an artifact`,
+};
+
+/** The last output as text, from the start of a line where there is one. */
+export function lastLines({ tail, seenBytes }: StreamTotals, secrets: Secrets): string {
+  const masked = secrets.maskBytes(tail);
+  if (seenBytes <= tail.length) return masked.toString();
+  // A secret that is cut at the beginning is not recognised; what may be the rest of one is left out.
+  const certain = masked.subarray(Math.min(secrets.reachBytes, masked.length));
+  const newline = certain.subarray(0, -1).indexOf('\n');
+  return certain.subarray(newline < 0 ? characterStart(certain) : newline + 1).toString();
+}
+
+/** Behind the rest of a UTF-8 character that was cut, which has three bytes at most. */
+function characterStart(bytes: Buffer): number {
+  const first = bytes.subarray(0, 4).findIndex((byte) => (byte & 0xc0) !== 0x80);
+  return Math.max(0, first);
+}
+
+function parseShallow(text: string): Json | undefined {
+  try {
+    const value = JSON.parse(text) as Json;
+    return isDeeper(value, jsonMaxDepth) ? undefined : value;
+  } catch {
+    return undefined;
+  }
+}
+
+function isDeeper(value: Json, depth: number): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  return depth === 0 || Object.values(value).some((item) => isDeeper(item, depth - 1));
+}

@@ -1,0 +1,148 @@
+/** One attempt from its fence to its terminal event: setup, main process, artifacts, result. */
+import type { Job, JobEnd } from '@vm-task/guest/job';
+import { findLast } from '@vm-task/shared/bus/find-task';
+import { type LogWriter, openLogWriter } from '@vm-task/shared/bus/output-log';
+import type { Draft } from '@vm-task/shared/events';
+import type { Logger } from '@vm-task/shared/log';
+import type { LogStream } from '@vm-task/shared/subjects';
+import type { TaskSpec } from '@vm-task/shared/task-spec';
+import type { Attempt } from './attempt.ts';
+import { collectArtifacts } from './collect-artifacts.ts';
+import { Contact } from './contact.ts';
+import { cancelled, completed, endsTheAttempt, failed, hasRun, outputOf, type Verdict, verdictOf } from './ending.ts';
+import { followJob, type OutputSink } from './follow-job.ts';
+import { planMain, planSetup } from './plan-jobs.ts';
+import { Pump } from './pump.ts';
+import { readResult } from './read-result.ts';
+import { runSetup, type SetupOutcome } from './run-setup.ts';
+import { readSecrets, Secrets } from './secrets.ts';
+import type { RunnerParts } from './start.ts';
+
+type Completed = Draft<'task.completed'>;
+
+/** What to append with the attempt's fence. Thrown: whatever is not the attempt's own end, see `endsTheAttempt`. */
+export async function runAttempt(attempt: Attempt, parts: RunnerParts, log: Logger): Promise<Completed> {
+  const { ready, signal } = attempt;
+  const { connect, isVmAlive } = parts;
+  await using contact = new Contact({ ready, connect, isVmAlive, signal, log });
+  return await new Run(attempt, parts, contact, log).toItsEnd();
+}
+
+class Run {
+  readonly #attempt: Attempt;
+  readonly #parts: RunnerParts;
+  readonly #contact: Contact;
+  readonly #log: Logger;
+  #secrets = new Secrets({});
+
+  constructor(attempt: Attempt, parts: RunnerParts, contact: Contact, log: Logger) {
+    this.#attempt = attempt;
+    this.#parts = parts;
+    this.#contact = contact;
+    this.#log = log;
+  }
+
+  async toItsEnd(): Promise<Completed> {
+    const { ready, signal, cancelling } = this.#attempt;
+    try {
+      return this.#masked(await this.#work());
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!endsTheAttempt(error)) throw error;
+      return this.#masked(cancelling.aborted ? cancelled(ready) : failed(ready, error.info));
+    }
+  }
+
+  async #work(): Promise<Completed> {
+    const spec = await this.#spec();
+    this.#secrets = await readSecrets(this.#parts.home, spec.secrets);
+    const job = planMain(this.#attempt.ready, spec, this.#secrets.environment);
+    const ended = await this.#setUp(spec);
+    if (ended !== null) return ended;
+    const end = await this.#runMain(job);
+    if (end === 'not-begun') return cancelled(this.#attempt.ready);
+    return this.#conclude(end, verdictOf(end, job.limits), spec);
+  }
+
+  async #spec(): Promise<TaskSpec> {
+    const created = await findLast(this.#parts.bus.connection, 'task.created', this.#attempt.ready);
+    if (created === null) throw new Error(`task ${this.#attempt.ready.task} has no task.created`);
+    return created.data.spec;
+  }
+
+  /** Null when every step ran, now or under an earlier runner, and `task.setup.done` is stored. */
+  async #setUp(spec: TaskSpec): Promise<Completed | null> {
+    const { bus } = this.#parts;
+    const { ready, resumed, signal, cancelling } = this.#attempt;
+    if (resumed) {
+      const setUp = await findLast(bus.connection, 'task.setup.done', ready);
+      if (setUp?.data.attempt === ready.attempt) return null;
+    }
+    const outcome = await this.#runSteps(spec);
+    if (outcome.kind === 'failed') return failed(ready, outcome.error);
+    if (outcome.kind === 'cancelled') return cancelled(ready);
+    // Whether the process is there decides then, not whether it may be started.
+    if (cancelling.aborted) return null;
+    const { task, pool, attempt } = ready;
+    const data = { v: 1 as const, task, pool, attempt, steps: outcome.steps };
+    const appended = await bus.append({ type: 'task.setup.done', data }, this.#attempt.fence, signal);
+    if (appended.kind === 'stored') return null;
+    if (appended.head?.type !== 'task.cancelling') throw new Error('overtaken before the process was started');
+    this.#attempt.cancel(appended.head);
+    return cancelled(ready);
+  }
+
+  async #runSteps(spec: TaskSpec): Promise<SetupOutcome> {
+    const jobs = planSetup(this.#attempt.ready, spec);
+    if (jobs.length === 0) return { kind: 'ready', steps: [] };
+    using pump = new Pump(await this.#openLog('setup'), new Secrets({}), this.#attempt.signal);
+    const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#followOptions());
+    await pump.finish();
+    return outcome;
+  }
+
+  async #runMain(job: Job): Promise<JobEnd | 'not-begun'> {
+    const { signal } = this.#attempt;
+    const [outLog, errLog] = await Promise.all([this.#openLog('stdout'), this.#openLog('stderr')]);
+    using stdout = new Pump(outLog, this.#secrets, signal);
+    using stderr = new Pump(errLog, this.#secrets, signal);
+    const pumps = { stdout, stderr };
+    const sink: OutputSink = {
+      get from() {
+        return { stdout: stdout.next, stderr: stderr.next };
+      },
+      take: ({ stream, bytes }) => pumps[stream].push(bytes),
+    };
+    const end = await followJob(this.#attempt, this.#contact, job, sink, this.#followOptions());
+    await Promise.all([stdout.finish(), stderr.finish()]);
+    return end;
+  }
+
+  async #conclude(end: JobEnd, verdict: Verdict, spec: TaskSpec): Promise<Completed> {
+    const { ready } = this.#attempt;
+    const facts = { output: outputOf(end), processMs: end.ranMs };
+    if (verdict.outcome === 'cancelled' || !hasRun(end)) return completed(ready, verdict, facts);
+    const parts = { bus: this.#parts.bus, secrets: this.#secrets, log: this.#log };
+    const { artifacts, error: refused } = await collectArtifacts(this.#attempt, this.#contact, spec.artifacts, parts);
+    const { result, error: tooLarge } = readResult(end, this.#secrets);
+    const error = verdict.error ?? refused ?? tooLarge;
+    const judged: Verdict = error === null ? verdict : { ...verdict, outcome: 'failed', error };
+    return completed(ready, judged, { ...facts, artifacts, result });
+  }
+
+  #openLog(stream: LogStream): Promise<LogWriter> {
+    const { task, attempt } = this.#attempt.ready;
+    return openLogWriter(this.#parts.bus.connection, task, attempt, stream);
+  }
+
+  #followOptions() {
+    return { graceMs: this.#parts.config.cancel.grace, log: this.#log };
+  }
+
+  /** A guest's or a program's own words may have anything in them. */
+  #masked({ type, data }: Completed): Completed {
+    const { error } = data;
+    if (error === null) return { type, data };
+    return { type, data: { ...data, error: { ...error, message: this.#secrets.maskText(error.message) } } };
+  }
+}

@@ -1,12 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { lockFile } from '../file-lock.ts';
 import { hostArchitecture } from './architecture.ts';
 import { bootstrap } from './bootstrap.ts';
-import { recipeFingerprint } from './fingerprint.ts';
+import { fileSha256, recipeFingerprint } from './fingerprint.ts';
 import type { Image, ImageManifest } from './image.ts';
-import { cachedImage, finishImage, type ImageStore, registerImage, type Watch } from './image-store.ts';
+import { cachedImage, finishImage, type ImageStore, lockImage, registerImage, type Watch } from './image-store.ts';
 import { makeDisk } from './make-disk.ts';
 import type { Recipe } from './recipe.ts';
 import { makeScratch } from './scratch.ts';
@@ -18,9 +17,7 @@ import { makeScratch } from './scratch.ts';
  */
 export async function buildImage(store: ImageStore, recipe: Recipe, watch: Watch): Promise<Image> {
   const fingerprint = await recipeFingerprint(recipe, hostArchitecture());
-  await mkdir(store.cache.images, { recursive: true });
-  const onWait = () => watch.report({ note: `waiting for another process that builds image ${recipe.name}` });
-  await using lock = await lockFile(join(store.cache.images, `.lock-${fingerprint}`), onWait, watch.signal);
+  await using lock = await lockImage(store, fingerprint, watch);
   const finished = await cachedImage(store, fingerprint);
   if (finished !== null) return await registerImage(store, finished);
   const built = await build(store, recipe, fingerprint, lock.fd, watch).catch((error) => {
@@ -51,7 +48,7 @@ async function build(
     const disk = join(staging, 'disk.qcow2');
     await makeDisk({ tree: scratch.tree, raw, disk, sizeMiB: recipe.diskMiB, keepOpen: [lock] }, signal);
     await rm(join(staging, 'overlay'), { recursive: true });
-    const image = await finishImage(store, staging, manifestOf(recipe, fingerprint));
+    const image = await finishImage(store, staging, await manifestOf(recipe, fingerprint, disk));
     say('built', 1);
     return image;
   } finally {
@@ -59,13 +56,14 @@ async function build(
   }
 }
 
-function manifestOf(recipe: Recipe, fingerprint: string): ImageManifest {
+async function manifestOf(recipe: Recipe, fingerprint: string, disk: string): Promise<ImageManifest> {
   return {
     name: recipe.name,
     version: recipe.version,
     fingerprint,
     architecture: hostArchitecture(),
     disk: 'disk.qcow2',
+    diskSha256: await fileSha256(disk),
     boot: { kind: 'direct', kernel: 'vmlinuz', initrd: 'initrd.img', cmdline: recipe.cmdline },
     runtimes: recipe.runtimes,
     virtualSizeMiB: recipe.diskMiB,

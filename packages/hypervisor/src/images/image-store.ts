@@ -15,6 +15,7 @@ import { chmod, link, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile }
 import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Cache, Home } from '@vm-task/shared/home';
+import { type FileLock, lockFile } from '../file-lock.ts';
 import type { Report } from '../hypervisor.ts';
 import { type Image, type ImageManifest, type ImageVersion, imageManifestSchema } from './image.ts';
 import { formatImageRef, parseImageVersion } from './image-ref.ts';
@@ -78,13 +79,20 @@ export async function unregisterImage(store: ImageStore, ref: ImageVersion): Pro
   await rm(doomed, { recursive: true });
 }
 
-/** Puts a folder with everything but the manifest in its place in the cache, complete and read-only. Call it with the image's lock held. */
+/** Writes the manifest, and puts the folder in its place in the cache, complete and read-only. Call it with a lock held. */
 export async function finishImage(store: ImageStore, staging: string, manifest: ImageManifest): Promise<Image> {
   await writeFile(join(staging, 'image.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   for (const file of await readdir(staging)) await chmod(join(staging, file), 0o444);
   const folder = cacheFolder(store, manifest.fingerprint);
   await rename(staging, folder);
   return imageOf(manifest, folder);
+}
+
+/** The lock under which an image comes into the cache and goes from it. `key` is its fingerprint, or its name before it has one. */
+export async function lockImage(store: ImageStore, key: string, watch: Watch): Promise<FileLock> {
+  await mkdir(store.cache.images, { recursive: true });
+  const onWait = () => watch.report({ note: 'waiting for another process that has the image in hand' });
+  return await lockFile(join(store.cache.images, `.lock-${key}`), onWait, watch.signal);
 }
 
 export function cacheFolder(store: ImageStore, fingerprint: string): string {

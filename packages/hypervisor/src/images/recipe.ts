@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { namePattern } from '@vm-task/shared/ids';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
-import { parseDocument } from 'yaml';
+import { parseYaml } from '@vm-task/shared/yaml-text';
 import { z } from 'zod';
 import { versionPattern } from './version.ts';
 
@@ -107,10 +107,7 @@ async function readRecipeFile(recipesFolder: string, name: string): Promise<Reci
     throw error;
   });
   if (text === null) return null;
-  const document = parseDocument(text);
-  const syntax = document.errors[0];
-  if (syntax !== undefined) throw invalid(recipesFolder, name, syntax.message);
-  const parsed = recipeFileSchema.safeParse(document.toJS({ maxAliasCount: 0 }));
+  const parsed = recipeFileSchema.safeParse(parseYaml(text, recipePath(recipesFolder, name), 'invalid-recipe'));
   if (!parsed.success) throw invalid(recipesFolder, name, explainIssues(parsed.error, recipeFileSchema));
   if (parsed.data.name !== name)
     throw invalid(recipesFolder, name, `name: is "${parsed.data.name}" in folder "${name}"`);

@@ -17,6 +17,7 @@ export const errorCodes = {
   'invalid-id': { status: 400, permanent: true, title: 'Not an id of the form that this place takes' },
   'unreadable-event': { status: 500, permanent: true, title: 'A stored message cannot be read' },
   'broker-unreachable': { status: 503, permanent: false, title: 'NATS does not answer, or does not take us in' },
+  'broker-denied': { status: 503, permanent: false, title: 'NATS does not allow this user what it has to do' },
   'broker-too-old': { status: 503, permanent: true, title: 'nats-server is older than what the guarantees need' },
   'stream-altered': { status: 503, permanent: true, title: 'A stream or consumer is missing or not as defined' },
   'stream-full': { status: 503, permanent: false, title: 'A stream is at its limit' },

@@ -4,10 +4,11 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { JetStreamApiError } from '@nats-io/jetstream';
-import { VmTaskError } from '../errors.ts';
+import { errorInfo, VmTaskError } from '../errors.ts';
 import type { Draft, Stored } from '../events.ts';
+import { orAborted } from '../or-aborted.ts';
 import { eventSubject, type SpineKey, spineSubject } from '../subjects.ts';
+import { isFull, throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { eventId, rawOf, seal, unseal } from './envelope.ts';
 
@@ -17,28 +18,24 @@ export type Appended =
   /** Refused: the spine has moved on to `head`, or is no longer there (null). */
   | { readonly kind: 'overtaken'; readonly head: Stored | null };
 
-/** The broker's codes for an expectation that does not hold, or cannot be known to hold. */
-const wrongLastSequence = 10071;
-const wrongLastSequenceUnknown = 10164;
-/** The broker's codes for a stream that is at its limit, or has no room on disk. */
-const streamFull = new Set([10077, 10047]);
-
 /** Between two looks at an undecided append, while the broker is away. */
 const undecidedPauseMs = 250;
 
-/** Where a task stands: the last event of its spine, or null when there is none. */
-export async function readHead({ jsm }: Connection, spine: SpineKey): Promise<Stored | null> {
-  return readLast(jsm, spineSubject(spine));
+/** Where a task stands: the last event of its spine, or null. When that is still `known`, it is not read once more. */
+export async function readHead({ jsm }: Connection, spine: SpineKey, known?: Stored): Promise<Stored | null> {
+  return readLast(jsm, spineSubject(spine), known);
 }
 
-async function readLast(jsm: Connection['jsm'], subject: string): Promise<Stored | null> {
+async function readLast(jsm: Connection['jsm'], subject: string, known?: Stored): Promise<Stored | null> {
   const message = await jsm.streams.getMessage('EVENTS', { last_by_subj: subject });
-  return message === null ? null : unseal(rawOf(message));
+  if (message === null) return null;
+  return message.seq === known?.seq ? known : unseal(rawOf(message));
 }
 
 /**
  * Appends when the spine's last sequence is `fence` (0: no event yet). Returns only what the stream itself shows; waits
- * as long as the broker is away, until `signal` aborts. Thrown: `stream-full`, `payload-too-large`, the abort's reason.
+ * as long as the broker is away, until `signal` aborts. Thrown: `stream-full`, `payload-too-large`, `broker-denied`, the
+ * abort's reason.
  */
 export async function append(
   connection: Connection,
@@ -51,12 +48,11 @@ export async function append(
   const subject = eventSubject(draft);
   const spine = spineSubject(spineOf(draft));
   for (;;) {
-    signal.throwIfAborted();
-    const answer = await offer(connection, source, draft, { id, subject, spine, fence });
+    const answer = await orAborted(offer(connection, source, draft, { id, subject, spine, fence }), signal);
     if (answer !== 'undecided') return answer;
-    const found = await settleUndecided(connection, { id, subject, spine, fence });
+    const found = await orAborted(settleUndecided(connection, { id, subject, spine, fence }), signal);
     if (found !== 'undecided') return found;
-    await delay(undecidedPauseMs, undefined, { signal });
+    await orAborted(delay(undecidedPauseMs), signal);
   }
 }
 
@@ -91,14 +87,9 @@ async function offer(
 
 /** Errors that leave the append undecided; the others are the caller's business. */
 function undecidedOrThrow(error: unknown): 'undecided' {
-  if (error instanceof JetStreamApiError) {
-    if (error.code === wrongLastSequence || error.code === wrongLastSequenceUnknown) return 'undecided';
-    if (streamFull.has(error.code)) {
-      throw new VmTaskError('stream-full', `the stream EVENTS takes no more: ${error.message}`, { cause: error });
-    }
-  }
-  if (error instanceof Error && /max_payload|payload size exceeded/i.test(error.message)) {
-    throw new VmTaskError('payload-too-large', `the event is larger than the broker takes: ${error.message}`, {
+  throwIfHopeless(error);
+  if (isFull(error)) {
+    throw new VmTaskError('stream-full', `the stream EVENTS takes no more: ${errorInfo(error).message}`, {
       cause: error,
     });
   }
@@ -115,7 +106,7 @@ async function settleUndecided(connection: Connection, attempt: Attempt): Promis
     return { kind: 'overtaken', head };
   } catch (error) {
     if (error instanceof VmTaskError) throw error;
-    return 'undecided';
+    return undecidedOrThrow(error);
   }
 }
 

@@ -7,26 +7,27 @@
  * | `provision.ts` | streams and consumers: made, and read back |
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
  * | `append.ts` | fenced appends: stored or overtaken (I2, I3, I10) |
+ * | `announce.ts` | what is on no spine: VMs that are gone, alerts |
  * | `work.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
+ * | `dead-letter.ts` | what no handler could take |
  * | `follow.ts` | reading without acknowledging |
  * | `output-log.ts`, `artifacts.ts` | live output and files of attempts |
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import { trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { errorInfo, VmTaskError } from '../errors.ts';
-import type { Draft, EventData, Stored } from '../events.ts';
+import { VmTaskError } from '../errors.ts';
+import type { Draft, Stored } from '../events.ts';
 import { consumerFor, type FlowRow } from '../flow.ts';
-import { isTaskId } from '../ids.ts';
-import { deadSubject, eventSubject, type SpineKey } from '../subjects.ts';
+import type { SpineKey } from '../subjects.ts';
+import { announce } from './announce.ts';
 import { type Appended, append, readHead } from './append.ts';
 import type { Connection } from './connection.ts';
-import { eventId, type RawMessage, rawOf, seal, unseal } from './envelope.ts';
+import { bury, raiseRetryAlert } from './dead-letter.ts';
+import { type RawMessage, rawOf, unseal } from './envelope.ts';
 import { type Followed, follow } from './follow.ts';
-import { done, type HandlerOutcome } from './outcome.ts';
+import { done, type HandlerOutcome, leave } from './outcome.ts';
 import { makeConsumer } from './provision.ts';
 import { inSpanOf } from './tracing.ts';
-import { type Delivery, work } from './work.ts';
+import { type Delivery, type Verdict, work } from './work.ts';
 
 export interface Handling<T> {
   readonly event: T;
@@ -54,7 +55,7 @@ export interface Bus {
   readonly connection: Connection;
   /** Appends on the event's spine when its last sequence is `fence`; 0 begins the spine. */
   append(draft: Draft, fence: number, signal: AbortSignal): Promise<Appended>;
-  /** Publishes what is on no spine (`vm.gone`, `alert.raised`), once per id; waits until it is stored. */
+  /** Publishes what is on no spine; waits until it is stored. `vm.gone` is stored once per VM. */
   announce(draft: Draft<'vm.gone' | 'alert.raised'>, signal: AbortSignal): Promise<void>;
   /** The last event of a task's spine, read through the stream's leader. */
   head(spine: SpineKey): Promise<Stored | null>;
@@ -99,19 +100,15 @@ export function createBus(connection: Connection, source: string, log: Logger): 
     async workEvents(row, handle, options) {
       await runWorker(bus, row, options, log, async (delivery, bound) => {
         const event = unseal(delivery.message);
-        return inSpanOf(event.traceparent, row, () =>
-          options.past === true
-            ? handle({ event, head: null, ...delivery, log: bindTo(event, bound) })
-            : onlyIfHead(bus, event, delivery, bindTo(event, bound), handle),
-        );
+        return options.past === true
+          ? handle({ event, head: null, ...delivery, log: bindTo(event, bound) })
+          : onlyIfHead(bus, event, delivery, bindTo(event, bound), handle);
       });
     },
     async workCommands(row, handle, options) {
-      await runWorker(bus, row, options, log, (delivery, bound) => {
-        const { message, deliveries, signal } = delivery;
-        const parent = message.headers?.get('traceparent') || null;
-        return inSpanOf(parent, row, () => handle({ event: message, head: null, deliveries, signal, log: bound }));
-      });
+      await runWorker(bus, row, options, log, ({ message, deliveries, signal }, bound) =>
+        handle({ event: message, head: null, deliveries, signal, log: bound }),
+      );
     },
     follow: (options) => follow(connection, { stream: 'EVENTS', ...options }),
   };
@@ -130,7 +127,7 @@ async function onlyIfHead(
   handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
 ): Promise<HandlerOutcome> {
   if (event.type === 'vm.gone' || event.type === 'alert.raised') throw new Error(`${event.type} is on no spine`);
-  const head = await bus.head({ pool: event.data.pool, task: event.data.task });
+  const head = await readHead(bus.connection, { pool: event.data.pool, task: event.data.task }, event);
   if (head?.seq !== event.seq && !resumable(event, head)) {
     log.debug({ head: head?.type ?? null }, 'nothing to do: the task has moved on');
     return done();
@@ -161,13 +158,11 @@ async function runWorker(
   const bound = log.child({ consumer: worker.name });
   const { slots, stop, abort } = options;
   const hooks = {
-    handle: (delivery: Delivery) => handle(delivery, bound),
-    settle: async (outcome: HandlerOutcome & { kind: 'done' }, delivery: Delivery) => {
-      if (outcome.event === null) return 'ours' as const;
-      const appended = await bus.append(outcome.event, outcome.fence ?? delivery.message.seq, abort);
-      await outcome.settle?.(appended);
-      return wasTakenOver(appended) ? ('left' as const) : ('ours' as const);
-    },
+    // One span over deciding and appending, so that what is appended carries the trace on.
+    handle: (delivery: Delivery) =>
+      inSpanOf(delivery.message.headers?.get('traceparent') || null, row, async () =>
+        settle(bus, await handle(delivery, bound), delivery.message.seq, abort),
+      ),
     bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, bound),
     alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker.name, delivery, reason),
     ...(options.admit === undefined ? {} : { admit: options.admit }),
@@ -175,86 +170,11 @@ async function runWorker(
   await work(bus.connection, worker, hooks, { slots, stop, abort, log: bound });
 }
 
-/** Stores what could not be handled, with the reason, ends its task, and tells people. */
-async function bury(
-  bus: Bus,
-  worker: { name: string; stream: string },
-  { message, signal }: Delivery,
-  reason: string,
-  log: Logger,
-): Promise<void> {
-  const subject = deadSubject(worker.name, worker.stream, message.seq);
-  const letter = {
-    reason,
-    subject: message.subject,
-    stream: worker.stream,
-    seq: message.seq,
-    traceparent: message.headers?.get('traceparent') || null,
-    data: Buffer.from(message.data).toString('base64'),
-  };
-  await bus.connection.js.publish(subject, JSON.stringify(letter), { msgID: subject });
-  log.error({ reason, subject: message.subject, seq: message.seq }, 'stored as a dead letter');
-  await endTaskOf(bus, message, reason, signal);
-  const id = `${worker.stream.toLowerCase()}-${message.seq}`;
-  const text = `${worker.name} cannot handle message ${message.seq} of ${worker.stream}: ${reason}`;
-  await bus.announce(
-    { type: 'alert.raised', data: { v: 1, severity: 'warning', kind: 'dead-letter', id, text } },
-    signal,
-  );
-}
-
-/** The task whose event cannot be handled has failed, unless it has moved on. Its ids are in the subject, always. */
-async function endTaskOf(bus: Bus, message: RawMessage, reason: string, signal: AbortSignal): Promise<void> {
-  const [, , pool, task, ...more] = message.subject.split('.');
-  if (pool === undefined || task === undefined || !isTaskId(task) || more.length > 0) return;
-  const failed: EventData<'task.completed'> = {
-    v: 1,
-    task,
-    pool,
-    attempt: 1,
-    vm: null,
-    outcome: 'failed',
-    exitCode: null,
-    signal: null,
-    result: null,
-    error: { code: 'unreadable-event', message: reason },
-    output: null,
-    artifacts: [],
-    processMs: null,
-  };
-  await bus.append({ type: 'task.completed', data: failed }, message.seq, signal);
-}
-
-async function raiseRetryAlert(
-  bus: Bus,
-  consumer: string,
-  { message, signal }: Delivery,
-  reason: string,
-): Promise<void> {
-  const text = `${consumer} failed five times on message ${message.seq} (${message.subject}) and goes on trying: ${reason}`;
-  const data = { v: 1 as const, severity: 'warning' as const, kind: 'handler-failing', id: `${message.seq}`, text };
-  await bus.announce({ type: 'alert.raised', data }, signal);
-}
-
-/** Between two tries of a publish that the broker did not answer. */
-const announcePauseMs = 500;
-
-async function announce(
-  { js }: Connection,
-  source: string,
-  draft: Draft<'vm.gone' | 'alert.raised'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const id = eventId(draft, null);
-  for (;;) {
-    signal.throwIfAborted();
-    const { payload, headers } = seal(draft, id, source, new Date());
-    try {
-      await js.publish(eventSubject(draft), payload, { headers, msgID: id });
-      return;
-    } catch (error) {
-      trace.getActiveSpan()?.addEvent('announce-undecided', { reason: errorInfo(error).message });
-      await delay(announcePauseMs, undefined, { signal });
-    }
-  }
+/** Carries out a `done` with an event: returns once the stream has decided. */
+async function settle(bus: Bus, outcome: HandlerOutcome, seq: number, abort: AbortSignal): Promise<Verdict> {
+  if (outcome.kind !== 'done') return outcome;
+  if (outcome.event === null) return { kind: 'ack' };
+  const appended = await bus.append(outcome.event, outcome.fence ?? seq, abort);
+  await outcome.settle?.(appended);
+  return wasTakenOver(appended) ? leave('another worker goes on with this attempt') : { kind: 'ack' };
 }

@@ -29,6 +29,8 @@ export async function openConnection(address: BrokerAddress, name: string): Prom
     // Every user may subscribe below its own inbox only, so nobody reads the answers of another.
     inboxPrefix: `_INBOX_${address.user}`,
     maxReconnectAttempts: -1,
+    // Not even when it is refused twice: credentials can be altered and set right under a running service.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
     // A server that hangs without closing is noticed after two unanswered pings.

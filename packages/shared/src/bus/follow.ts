@@ -1,7 +1,8 @@
 /** Reading a stream from any point without acknowledging: projections, deadlines, live output. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import type { JsMsg } from '@nats-io/jetstream';
+import { throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
 
@@ -19,43 +20,49 @@ export interface Followed {
   readonly pending: number;
 }
 
+/** Between two tries while the broker is away. */
 const pauseMs = 500;
 
 /**
  * Every message once and in order, then the next as they come, until `signal`. Survives restarts of the broker: it goes
- * on behind the last message that was taken.
+ * on behind the last message that was taken. Thrown: what waiting cannot heal.
  */
-export async function* follow({ js }: Connection, options: FollowOptions): AsyncGenerator<Followed, void, void> {
-  let next: number | 'new' = options.from;
+export async function* follow(connection: Connection, options: FollowOptions): AsyncGenerator<Followed, void, void> {
+  let next = options.from === 'new' ? null : options.from;
   while (!options.signal.aborted) {
     try {
-      const start = next === 'new' ? { deliver_policy: DeliverPolicy.New } : { opt_start_seq: next };
-      const consumer = await js.consumers.get(options.stream, { filter_subjects: [...options.filters], ...start });
-      const messages = await consumer.consume();
-      const stop = () => messages.stop();
-      options.signal.addEventListener('abort', stop, { once: true });
-      // It may have come while the consumer was made, before anybody listened.
-      if (options.signal.aborted) stop();
-      try {
-        for await (const message of messages) {
-          yield { message: rawOfFollowed(message), pending: message.info.pending };
-          next = message.seq + 1;
-        }
-      } finally {
-        options.signal.removeEventListener('abort', stop);
-        messages.stop();
+      next ??= (await connection.jsm.streams.info(options.stream)).state.last_seq + 1;
+      for await (const followed of readFrom(connection, options, next)) {
+        yield followed;
+        next = followed.message.seq + 1;
       }
     } catch (error) {
       if (options.signal.aborted) return;
-      if (isPermanent(error)) throw error;
+      throwIfHopeless(error);
       await delay(pauseMs, undefined, { signal: options.signal }).catch(() => undefined);
     }
   }
 }
 
-/** A right that is missing will not come by waiting. */
-function isPermanent(error: unknown): boolean {
-  return error instanceof Error && error.name === 'PermissionViolationError';
+async function* readFrom(
+  { js }: Connection,
+  { stream, filters, signal }: FollowOptions,
+  from: number,
+): AsyncGenerator<Followed, void, void> {
+  const consumer = await js.consumers.get(stream, { filter_subjects: [...filters], opt_start_seq: from });
+  const messages = await consumer.consume();
+  const stop = () => messages.stop();
+  signal.addEventListener('abort', stop, { once: true });
+  // It may have come while the consumer was made, before anybody listened.
+  if (signal.aborted) stop();
+  try {
+    for await (const message of messages) yield { message: rawOfFollowed(message), pending: message.info.pending };
+  } finally {
+    signal.removeEventListener('abort', stop);
+    messages.stop();
+    // The broker would keep it for minutes; where it cannot be told, it does.
+    consumer.delete().catch(() => undefined);
+  }
 }
 
 function rawOfFollowed(message: JsMsg): RawMessage {

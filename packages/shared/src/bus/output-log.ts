@@ -2,12 +2,15 @@
  * The live output of attempts, in `LOGS`. A chunk's payload is the bytes themselves, its offset a header. A writer
  * expects the last sequence of its own subject, so a stale one cannot write (I8, I10), and goes on at the stored end.
  */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { VmTaskError } from '../errors.ts';
 import type { TaskId } from '../ids.ts';
+import { orAborted } from '../or-aborted.ts';
 import { type LogStream, logStreams, logSubject, logSubjects } from '../subjects.ts';
+import { throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
 import { follow } from './follow.ts';
@@ -42,6 +45,8 @@ export async function openLogWriter(
 ): Promise<LogWriter> {
   const subject = logSubject(task, attempt, stream);
   const last = await connection.jsm.streams.getMessage('LOGS', { last_by_subj: subject });
+  // A stale writer at the same place must not be taken for this one, nor this one for it.
+  const writer = randomUUID();
   let seq = last?.seq ?? 0;
   let offset = last === null ? 0 : Number(last.header.get(offsetHeader)) + last.data.length;
   return {
@@ -49,7 +54,7 @@ export async function openLogWriter(
       return offset;
     },
     async write(bytes, signal) {
-      seq = await store(connection, { subject, offset, bytes, after: seq }, signal);
+      seq = await store(connection, { subject, offset, bytes, after: seq, writer }, signal);
       offset += bytes.length;
     },
   };
@@ -61,27 +66,36 @@ interface Chunk {
   readonly bytes: Uint8Array;
   /** The last sequence of the subject that the writer knows. */
   readonly after: number;
+  readonly writer: string;
 }
 
 /** The chunk's sequence, once the stream shows it; the broker's absence is waited out. */
 async function store(connection: Connection, chunk: Chunk, signal: AbortSignal): Promise<number> {
-  const msgID = `${chunk.subject}/${chunk.offset}/${chunk.after}`;
+  const msgID = `${chunk.subject}/${chunk.offset}/${chunk.writer}`;
+  let after = chunk.after;
   for (;;) {
-    signal.throwIfAborted();
     const header = headers();
     header.set(offsetHeader, String(chunk.offset));
     try {
-      const expect = { lastSubjectSequence: chunk.after };
-      return (await connection.js.publish(chunk.subject, chunk.bytes, { headers: header, expect, msgID })).seq;
+      const expect = { lastSubjectSequence: after };
+      const publishing = connection.js.publish(chunk.subject, chunk.bytes, { headers: header, expect, msgID });
+      return (await orAborted(publishing, signal)).seq;
     } catch (error) {
-      const stored = await lastOf(connection, chunk.subject);
-      if (stored !== 'unknown' && stored?.header.get('Nats-Msg-Id') === msgID) return stored.seq;
-      if (stored !== 'unknown' && (stored?.seq ?? 0) !== chunk.after) {
-        throw new VmTaskError('log-overtaken', `another runner writes ${chunk.subject} now`, { cause: error });
-      }
-      await delay(undecidedPauseMs, undefined, { signal });
+      signal.throwIfAborted();
+      throwIfHopeless(error);
+      const last = await orAborted(lastOf(connection, chunk.subject), signal);
+      if (last !== 'unknown' && last?.header.get('Nats-Msg-Id') === msgID) return last.seq;
+      if (last !== 'unknown') after = goOnAfter(last, chunk, error);
+      await orAborted(delay(undecidedPauseMs), signal);
     }
   }
+}
+
+/** Thrown: `log-overtaken`. The stream is bounded: where other output has pushed out all of this one, it begins anew. */
+function goOnAfter(last: StoredMsg | null, chunk: Chunk, cause: unknown): number {
+  if (last === null) return 0;
+  if (last.seq === chunk.after) return last.seq;
+  throw new VmTaskError('log-overtaken', `another runner writes ${chunk.subject} now`, { cause });
 }
 
 async function lastOf({ jsm }: Connection, subject: string): Promise<StoredMsg | null | 'unknown'> {

@@ -2,13 +2,16 @@
  * Making streams, buckets and consumers, and reading back what a service relies on. A difference between what was
  * asked for and what the server has is an error that names the setting: old servers drop newer settings silently.
  */
-import type { StreamConfig } from '@nats-io/jetstream';
+import { JetStreamApiError, type StreamConfig } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Objm } from '@nats-io/obj';
 import { VmTaskError } from '../errors.ts';
 import { buckets, objectStores, type StreamDefinition, type StreamName, streams } from '../streams.ts';
 import type { Connection } from './connection.ts';
 import { consumerConfig, type WorkerDefinition } from './work.ts';
+
+/** The broker's code for a durable of that name that is not as asked for. */
+const consumerExists = 10148;
 
 /** Makes what is missing and brings what is there to its definition. For the one user who may: the system itself. */
 export async function makeStreams(connection: Connection): Promise<void> {
@@ -41,6 +44,7 @@ export async function readBackStreams({ jsm }: Connection, names: readonly Strea
       `stream ${name}`,
       streams[name] as Partial<StreamConfig>,
       info.config as unknown as Record<string, unknown>,
+      'Run ./vm-task up to set it right',
     );
   }
 }
@@ -48,20 +52,27 @@ export async function readBackStreams({ jsm }: Connection, names: readonly Strea
 /** Makes the durable, or finds it as it should be. Thrown: `stream-altered`. */
 export async function makeConsumer({ jsm }: Connection, worker: WorkerDefinition): Promise<void> {
   const wanted = consumerConfig(worker);
-  const { config } = await jsm.consumers.add(worker.stream, wanted);
+  const { config } = await jsm.consumers.add(worker.stream, wanted).catch(async (error: unknown) => {
+    // One of that name that differs is refused: then what differs is told.
+    if (error instanceof JetStreamApiError && error.code === consumerExists) {
+      return jsm.consumers.info(worker.stream, worker.name);
+    }
+    throw error;
+  });
   const found: Record<string, unknown> = { ...config };
   // The server hands a single filter back in the singular form.
   if (config.filter_subject !== undefined) found['filter_subjects'] = [config.filter_subject];
-  requireSame(`consumer ${worker.name}`, wanted, found);
+  const remedy = 'Delete the consumer: it is made anew, and nothing is done twice';
+  requireSame(`consumer ${worker.name}`, wanted, found, remedy);
 }
 
-function requireSame(what: string, wanted: object, found: Record<string, unknown>): void {
+function requireSame(what: string, wanted: object, found: Record<string, unknown>, remedy: string): void {
   for (const [key, value] of Object.entries(wanted)) {
     const have = found[key];
     if (JSON.stringify(have) === JSON.stringify(value) || (have === undefined && value === false)) continue;
     throw new VmTaskError(
       'stream-altered',
-      `${what}: ${key} is ${JSON.stringify(have)} and must be ${JSON.stringify(value)}. Run ./vm-task up to set it right, or upgrade nats-server`,
+      `${what}: ${key} is ${JSON.stringify(have)} and must be ${JSON.stringify(value)}. ${remedy}, or upgrade nats-server`,
     );
   }
 }

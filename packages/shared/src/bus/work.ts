@@ -4,19 +4,32 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { AckPolicy, type Consumer, type ConsumerConfig, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  type Consumer,
+  type ConsumerConfig,
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JsMsg,
+} from '@nats-io/jetstream';
+import type { Subscription } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { errorInfo, VmTaskError } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
-import type { HandlerOutcome } from './outcome.ts';
+import type { Leave, Reject, Retry } from './outcome.ts';
 
-/** A worker's message comes back so long after its worker fell silent; three missed signs of life. */
-export const ackWaitMs = 15_000;
-const workingEveryMs = 5_000;
+/** A worker's message comes back so long after its worker fell silent. */
+const ackWaitMs = 15_000;
+/** Two signs of life may get lost before that. */
+const signsPerAckWait = 3;
 
 /** One pull waits so long for a message before it is asked for again. */
 const pullExpiresMs = 30_000;
+/** At a stop, the broker has so long to say that nothing is on its way to us any more. */
+const letGoLimitMs = 1_000;
+
+const nanosPerMs = 1_000_000;
 
 const firstRetryMs = 1_000;
 const longestRetryMs = 60_000;
@@ -38,10 +51,11 @@ export interface Delivery {
   readonly signal: AbortSignal;
 }
 
+/** What becomes of a message. `ack` means that everything which follows from it is stored. */
+export type Verdict = { readonly kind: 'ack' } | Retry | Reject | Leave;
+
 export interface WorkerHooks {
-  readonly handle: (delivery: Delivery) => Promise<HandlerOutcome>;
-  /** Carries out a `done` with an event: returns once the stream has decided, and whose the message is then. */
-  readonly settle: (outcome: HandlerOutcome & { kind: 'done' }, delivery: Delivery) => Promise<'ours' | 'left'>;
+  readonly handle: (delivery: Delivery) => Promise<Verdict>;
   /** Stores the dead letter; the message is terminated only after this returned. */
   readonly bury: (delivery: Delivery, reason: string) => Promise<void>;
   readonly alert: (delivery: Delivery, reason: string) => Promise<void>;
@@ -64,7 +78,7 @@ export function consumerConfig(worker: WorkerDefinition): Partial<ConsumerConfig
     durable_name: worker.name,
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
-    ack_wait: ackWaitMs * 1_000_000,
+    ack_wait: ackWaitMs * nanosPerMs,
     // Deliveries count crashes too, so their number must never end a task.
     max_deliver: -1,
     // Above every number of slots that all workers of a durable have together.
@@ -101,30 +115,54 @@ async function workOnce(
   options: WorkerOptions,
 ): Promise<void> {
   const consumer = await connection.js.consumers.get(worker.stream, worker.name);
+  const { config } = await consumer.info(true);
+  const workingEveryMs = (config.ack_wait ?? ackWaitMs * nanosPerMs) / nanosPerMs / signsPerAckWait;
   while (!options.stop.aborted) {
     const admitted = await hooks.admit?.(options.stop);
     try {
       const message = await nextMessage(consumer, options.stop);
-      if (message !== null) await handleOne(message, worker, hooks, options);
+      if (message === null) continue;
+      const working = setInterval(() => message.working(), workingEveryMs);
+      try {
+        await handleOne(message, worker, hooks, options);
+      } finally {
+        clearInterval(working);
+      }
     } finally {
       admitted?.release();
     }
   }
 }
 
-/** Null when the pull ran out, or when `stop` came first; a message that comes after `stop` goes back at once. */
+/**
+ * Null when the pull ran out, or when `stop` came first; a message that comes after `stop` goes back at once.
+ * A pull of one message at a time, because the client's `consume` asks for more while a long handler is busy.
+ */
 async function nextMessage(consumer: Consumer, stop: AbortSignal): Promise<JsMsg | null> {
   const messages = await consumer.fetch({ max_messages: 1, expires: pullExpiresMs });
-  const close = () => void messages.close();
+  const close = () => void letGo(messages);
   stop.addEventListener('abort', close, { once: true });
   // It may have come while the pull was sent, before anybody listened.
   if (stop.aborted) close();
   try {
-    for await (const message of messages) return message;
+    for await (const message of messages) {
+      if (!stop.aborted) return message;
+      message.nak();
+    }
     return null;
   } finally {
     stop.removeEventListener('abort', close);
   }
+}
+
+/**
+ * Ends a pull without losing what is on its way to us: closing alone drops such a message, and it would wait for
+ * `ack_wait`. Draining the pull's subscription is what the client itself does when a whole connection drains.
+ */
+async function letGo(messages: ConsumerMessages): Promise<void> {
+  const { sub } = messages as ConsumerMessages & { readonly sub: Subscription };
+  await Promise.race([sub.drain(), delay(letGoLimitMs, undefined, { ref: false })]).catch(() => undefined);
+  await messages.close();
 }
 
 async function handleOne(
@@ -138,10 +176,9 @@ async function handleOne(
     deliveries: message.info.deliveryCount,
     signal: options.abort,
   };
-  const working = setInterval(() => message.working(), workingEveryMs);
   try {
-    const outcome = await decide(delivery, worker, hooks);
-    await carryOut(message, outcome, delivery, hooks);
+    const verdict = await judge(delivery, worker, hooks);
+    await carryOut(message, verdict, delivery, hooks);
   } catch (error) {
     options.log.error(
       { err: error, consumer: worker.name, subject: message.subject, seq: message.seq },
@@ -149,12 +186,10 @@ async function handleOne(
     );
     message.nak(retryDelayMs(delivery.deliveries));
     if (delivery.deliveries === alertAtDelivery) await hooks.alert(delivery, errorInfo(error).message);
-  } finally {
-    clearInterval(working);
   }
 }
 
-async function decide(delivery: Delivery, worker: WorkerDefinition, hooks: WorkerHooks): Promise<HandlerOutcome> {
+async function judge(delivery: Delivery, worker: WorkerDefinition, hooks: WorkerHooks): Promise<Verdict> {
   try {
     return await hooks.handle(delivery);
   } catch (error) {
@@ -165,27 +200,21 @@ async function decide(delivery: Delivery, worker: WorkerDefinition, hooks: Worke
   }
 }
 
-async function carryOut(
-  message: JsMsg,
-  outcome: HandlerOutcome,
-  delivery: Delivery,
-  hooks: WorkerHooks,
-): Promise<void> {
-  switch (outcome.kind) {
-    case 'done':
-      // An acknowledgement counts whoever sends it: that of a stale worker would take the message from its successor.
-      if ((await hooks.settle(outcome, delivery)) === 'left') return;
-      // A false answer means that the acknowledgement may come back as a redelivery, whose head says "nothing to do".
-      await message.ackAck();
+async function carryOut(message: JsMsg, verdict: Verdict, delivery: Delivery, hooks: WorkerHooks): Promise<void> {
+  switch (verdict.kind) {
+    case 'ack':
+      // Unanswered, it may come back as a redelivery, whose head says "nothing to do".
+      await message.ackAck().catch(() => false);
       return;
     case 'retry':
-      message.nak(outcome.afterMs);
+      message.nak(verdict.afterMs);
       return;
     case 'reject':
-      await hooks.bury(delivery, outcome.reason);
-      message.term(outcome.reason.slice(0, 200));
+      await hooks.bury(delivery, verdict.reason);
+      message.term();
       return;
     case 'leave':
+      // An acknowledgement counts whoever sends it: that of a stale worker would take the message from its successor.
       return;
   }
 }

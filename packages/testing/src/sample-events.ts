@@ -1,0 +1,103 @@
+/** Events of an ordinary task in an ordinary VM, for tests that need some; each may be altered where it matters. */
+import type { Draft, EventData } from '@vm-task/shared/events';
+import { newTaskId, newVmId, type TaskId, type VmId } from '@vm-task/shared/ids';
+import type { TaskSpec } from '@vm-task/shared/task-spec';
+
+const minutes = 60_000;
+
+export const sampleSpec: TaskSpec = {
+  image: 'python',
+  size: { cpus: 1, memoryMiB: 512, diskMiB: 4096 },
+  egress: 'none',
+  setup: [],
+  main: { kind: 'script', runtime: 'shell', script: 'echo hi' },
+  stdin: '',
+  inputs: {},
+  env: {},
+  secrets: {},
+  artifacts: [],
+  timeouts: { queueMs: 10 * minutes, setupMs: 5 * minutes, runMs: 30 * minutes, totalMs: 60 * minutes },
+  outputMaxBytes: 4 * 1024 * 1024,
+  labels: {},
+};
+
+export function sampleTask(): TaskId {
+  return newTaskId(Date.now());
+}
+
+export function sampleVm(): VmId {
+  return newVmId(Date.now());
+}
+
+export function created(task: TaskId, changes: Partial<EventData<'task.created'>> = {}): Draft<'task.created'> {
+  const data = { v: 1 as const, task, pool: 'default', spec: sampleSpec, cause: { kind: 'http' as const, id: 'test' } };
+  return { type: 'task.created', data: { ...data, ...changes } };
+}
+
+export function vmReady(task: TaskId, changes: Partial<EventData<'vm.ready'>> = {}): Draft<'vm.ready'> {
+  const data: EventData<'vm.ready'> = {
+    v: 1,
+    task,
+    pool: 'default',
+    attempt: 1,
+    vm: sampleVm(),
+    host: 'host-1',
+    image: 'python@3.2.0',
+    runtimes: { shell: ['/bin/sh', '-eu'], python: ['/usr/bin/python3'] },
+    size: sampleSpec.size,
+    access: { host: '127.0.0.1', port: 2222, user: 'root', hostKey: 'ssh-ed25519 AAAA' },
+    warm: true,
+  };
+  return { type: 'vm.ready', data: { ...data, ...changes } };
+}
+
+export function resumed(
+  task: TaskId,
+  vm: VmId,
+  changes: Partial<EventData<'task.resumed'>> = {},
+): Draft<'task.resumed'> {
+  const data = { v: 1 as const, task, pool: 'default', attempt: 1, vm, runner: 'runner-2' };
+  return { type: 'task.resumed', data: { ...data, ...changes } };
+}
+
+export function setupDone(task: TaskId, changes: Partial<EventData<'task.setup.done'>> = {}): Draft<'task.setup.done'> {
+  const data = { v: 1 as const, task, pool: 'default', attempt: 1, steps: [{ name: 'run 1', ms: 12 }] };
+  return { type: 'task.setup.done', data: { ...data, ...changes } };
+}
+
+export function cancelling(
+  task: TaskId,
+  changes: Partial<EventData<'task.cancelling'>> = {},
+): Draft<'task.cancelling'> {
+  const data = { v: 1 as const, task, pool: 'default', attempt: 1, by: 'http', reason: 'no longer needed' };
+  return { type: 'task.cancelling', data: { ...data, ...changes } };
+}
+
+export function completed(task: TaskId, changes: Partial<EventData<'task.completed'>> = {}): Draft<'task.completed'> {
+  const data: EventData<'task.completed'> = {
+    v: 1,
+    task,
+    pool: 'default',
+    attempt: 1,
+    vm: null,
+    outcome: 'succeeded',
+    exitCode: 0,
+    signal: null,
+    result: { kind: 'text', source: 'stdout', value: 'hi\n' },
+    error: null,
+    output: { stdout: { seenBytes: 3, storedBytes: 3 }, stderr: { seenBytes: 0, storedBytes: 0 } },
+    artifacts: [],
+    processMs: 5,
+  };
+  return { type: 'task.completed', data: { ...data, ...changes } };
+}
+
+export function vmGone(vm: VmId, changes: Partial<EventData<'vm.gone'>> = {}): Draft<'vm.gone'> {
+  const data = { v: 1 as const, pool: 'default', vm, host: 'host-1', task: null, reason: 'the task is completed' };
+  return { type: 'vm.gone', data: { ...data, ...changes } };
+}
+
+export function alertRaised(changes: Partial<EventData<'alert.raised'>> = {}): Draft<'alert.raised'> {
+  const data = { v: 1 as const, severity: 'warning' as const, kind: 'pool-full', id: 'default', text: 'Look at this' };
+  return { type: 'alert.raised', data: { ...data, ...changes } };
+}

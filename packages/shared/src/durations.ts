@@ -17,3 +17,23 @@ export const durationSchema = z.string().transform((text, context): number => {
   }
   return Math.round(ms);
 });
+
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1_000],
+  ['ms', 1],
+] as const;
+
+/** As people write it and `durationSchema` reads it: `10m`, `1h30m`, `250ms`. */
+export function formatDuration(ms: number): string {
+  let left = Math.max(0, Math.round(ms));
+  let text = '';
+  for (const [unit, size] of units) {
+    const whole = Math.floor(left / size);
+    if (whole > 0) text += `${whole}${unit}`;
+    left -= whole * size;
+  }
+  return text === '' ? '0ms' : text;
+}

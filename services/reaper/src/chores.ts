@@ -1,0 +1,74 @@
+/**
+ * Work that has to succeed one day and must not be in a hurry (I13): one at a time for each key, a few at once for
+ * all, growing pauses after failures, and one alert for what goes on failing.
+ */
+import { errorInfo } from '@vm-task/shared/errors';
+import type { Logger } from '@vm-task/shared/log';
+import pLimit from 'p-limit';
+
+export interface ChoresOptions {
+  readonly log: Logger;
+  /** Aborted: nothing is begun any more, and what fails is nobody's fault. */
+  readonly stop: AbortSignal;
+  readonly alert: (chore: Chore, reason: string) => Promise<void>;
+}
+
+export interface Chore {
+  /** What it is about: a task's or a VM's id. */
+  readonly id: string;
+  /** For people: "removing a VM". */
+  readonly what: string;
+}
+
+/** Enough to keep a host busy that removes VMs; a chore that hangs holds up none of the others. */
+const mostAtOnce = 8;
+const firstPauseMs = 1_000;
+const longestPauseMs = 300_000;
+/** The third failure in a row is more than a hiccup. */
+const alertAtFailure = 3;
+
+export class Chores {
+  readonly #options: ChoresOptions;
+  readonly #limit = pLimit(mostAtOnce);
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #failed = new Map<string, { failures: number; notBefore: number }>();
+
+  constructor(options: ChoresOptions) {
+    this.#options = options;
+  }
+
+  /** Begins it, unless it is under way or pausing after a failure. */
+  start(chore: Chore, action: () => Promise<void>): void {
+    const key = `${chore.what} ${chore.id}`;
+    const pausing = performance.now() < (this.#failed.get(key)?.notBefore ?? 0);
+    if (this.#options.stop.aborted || this.#running.has(key) || pausing) return;
+    const running = this.#limit(() => this.#run(key, chore, action)).finally(() => this.#running.delete(key));
+    this.#running.set(key, running);
+  }
+
+  /** Returns when nothing is under way any more. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
+
+  async #run(key: string, chore: Chore, action: () => Promise<void>): Promise<void> {
+    const { stop, log } = this.#options;
+    if (stop.aborted) return;
+    try {
+      await action();
+      this.#failed.delete(key);
+    } catch (error) {
+      if (stop.aborted) return;
+      const failures = (this.#failed.get(key)?.failures ?? 0) + 1;
+      const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10));
+      this.#failed.set(key, { failures, notBefore: performance.now() + pauseMs });
+      log.warn({ err: error, ...chore, failures, pauseMs }, 'failed, and will be tried again');
+      if (failures === alertAtFailure) await this.#alert(chore, errorInfo(error).message);
+    }
+  }
+
+  async #alert(chore: Chore, reason: string): Promise<void> {
+    const { alert, log } = this.#options;
+    await alert(chore, reason).catch((error) => log.warn({ err: error, ...chore }, 'the alert could not be raised'));
+  }
+}

@@ -1,0 +1,38 @@
+import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
+import type { Deadlines, Overdue } from './deadlines.ts';
+
+/** Node's timers hold no more than 24 days; an hour is as good, because each wake looks again. */
+const longestTimerMs = 3_600_000;
+
+/** Calls back for each deadline the moment it comes, by the broker's clock; what is overdue already comes first. */
+export class DeadlineTimer implements Disposable {
+  readonly #deadlines: Deadlines;
+  readonly #clock: BrokerClock;
+  readonly #onDue: (overdue: Overdue) => void;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(deadlines: Deadlines, clock: BrokerClock, onDue: (overdue: Overdue) => void) {
+    this.#deadlines = deadlines;
+    this.#clock = clock;
+    this.#onDue = onDue;
+  }
+
+  /** False until the log was read to its end: what it shows before may long be over. */
+  get isArmed(): boolean {
+    return this.#timer !== null;
+  }
+
+  /** Looks now, and again at the next deadline. To be called when the deadlines have changed. */
+  arm(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const overdue of this.#deadlines.takeDue(nowMs)) this.#onDue(overdue);
+    const nextMs = this.#deadlines.nextMs() ?? Number.POSITIVE_INFINITY;
+    clearTimeout(this.#timer ?? undefined);
+    // One millisecond later: timers are early by a fraction of one.
+    this.#timer = setTimeout(() => this.arm(), Math.min(longestTimerMs, nextMs - nowMs + 1));
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer ?? undefined);
+  }
+}

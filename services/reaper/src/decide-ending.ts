@@ -1,0 +1,61 @@
+/** How a task ends that is out of time: decided from its view, what is due, and the head of its spine. */
+import { formatDuration } from '@vm-task/shared/durations';
+import type { ErrorInfo } from '@vm-task/shared/errors';
+import type { Stored } from '@vm-task/shared/events';
+import type { UnrunEnding } from '@vm-task/shared/unrun-ending';
+import type { DueKind, Overdue } from './deadlines.ts';
+import { type LiveTask, vmOf } from './task-view.ts';
+
+/** How many VMs of the pool are there, and how many may be, on this host. */
+export interface PoolUse {
+  readonly vms: number;
+  readonly max: number;
+}
+
+/** Null: the task has moved on, and what it has moved on to has deadlines of its own. */
+export function decideEnding({ task, due }: Overdue, head: Stored | null, use: PoolUse): UnrunEnding | null {
+  if (head === null || head.type === 'task.completed') return null;
+  const isAsKnown = head.seq === task.headSeq;
+  // The total does not depend on how far the task has come; a cancelling has the last word on how it ends.
+  const isForGood = due.kind === 'total' && head.type !== 'task.cancelling';
+  if (!isAsKnown && !isForGood) return null;
+  const named = head.type === 'vm.ready' || head.type === 'task.resumed' ? head.data.vm : null;
+  return {
+    task: task.task,
+    pool: task.pool,
+    attempt: task.attempt,
+    vm: named ?? vmOf(task)?.id ?? null,
+    outcome: due.kind === 'cancel' ? 'cancelled' : 'timed_out',
+    error: whyEnded(task, due.kind, use),
+  };
+}
+
+function whyEnded(task: LiveTask, kind: DueKind, use: PoolUse): ErrorInfo {
+  const { queueMs, setupMs, runMs, totalMs } = task.timeouts;
+  switch (kind) {
+    case 'queue':
+      return { code: 'timed-out-queue', message: whyQueued(task.pool, queueMs, use) };
+    case 'setup': {
+      const message = `the setup steps took longer than ${formatDuration(setupMs)}: raise timeouts.setup, or have the image bring what they install`;
+      return { code: 'timed-out-setup', message };
+    }
+    case 'run': {
+      const message = `the process ran longer than ${formatDuration(runMs)}: raise timeouts.run, or give it less to do`;
+      return { code: 'timed-out-run', message };
+    }
+    case 'total': {
+      const message = `the task took longer than ${formatDuration(totalMs)} from its submission on: raise timeouts.total`;
+      return { code: 'timed-out-total', message };
+    }
+    case 'cancel':
+      return { code: 'cancel-forced', message: 'no runner answered the cancelling in time; the VM was removed' };
+  }
+}
+
+function whyQueued(pool: string, queueMs: number, { vms, max }: PoolUse): string {
+  const waited = formatDuration(queueMs);
+  if (vms >= max) {
+    return `waited ${waited} for a free VM of pool "${pool}" (max ${max}): raise pools.${pool}.max in vm-task.yaml, or the task's timeouts.queue`;
+  }
+  return `waited ${waited} for a VM of pool "${pool}" and got none, although the pool is not full: ./vm-task status tells whether a provisioner is running, its log what it was doing`;
+}

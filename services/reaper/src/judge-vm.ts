@@ -1,0 +1,68 @@
+/** What is to become of a VM that the ledger knows (I6): decided from what the ledger, the host and the log say of it. */
+import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { Stored } from '@vm-task/shared/events';
+import type { VmId } from '@vm-task/shared/ids';
+
+/** What the log says of the attempt that claimed a VM. */
+export type Standing =
+  /** Its spine goes on, and names no VM, or this one. */
+  | 'live'
+  /** Live, and it has another VM. */
+  | 'elsewhere'
+  | 'over';
+
+export function standingOf(claim: Claim, vm: VmId, head: Stored | null): Standing {
+  switch (head?.type) {
+    case 'vm.ready':
+    case 'task.resumed':
+      if (head.data.attempt > claim.attempt) return 'over';
+      return head.data.vm === vm ? 'live' : 'elsewhere';
+    case 'task.created':
+    case 'task.cancelling':
+      return 'live';
+    default:
+      return 'over';
+  }
+}
+
+export interface VmFacts {
+  readonly state: VmState;
+  readonly isAlive: boolean;
+  readonly isCreatorAlive: boolean;
+  /** Null for a VM that works for nobody. */
+  readonly standing: Standing | null;
+}
+
+export interface Patience {
+  /** One sweep: what another process is just about to do. */
+  readonly sweepMs: number;
+  /** What may be a misunderstanding. */
+  readonly orphanGraceMs: number;
+}
+
+export type Verdict =
+  | { readonly kind: 'keep' }
+  /** To be acted upon when it has held for `afterMs`. */
+  | { readonly kind: 'remove'; readonly reason: string; readonly afterMs: number }
+  /** Its task's runner should have noticed, and has not: the task ends, then the VM goes. */
+  | { readonly kind: 'lost'; readonly reason: string; readonly afterMs: number };
+
+const keep: Verdict = { kind: 'keep' };
+
+export function judgeVm(facts: VmFacts, { sweepMs, orphanGraceMs }: Patience): Verdict {
+  const { state, standing, isAlive, isCreatorAlive } = facts;
+  const remove = (reason: string, afterMs: number): Verdict => ({ kind: 'remove', reason, afterMs });
+  const lost: Verdict = { kind: 'lost', reason: 'its process has ended', afterMs: orphanGraceMs };
+  switch (state.phase) {
+    case 'creating':
+      return isCreatorAlive ? keep : remove('whoever was making it has died', 0);
+    case 'ready':
+      return isAlive ? keep : remove('its process has ended', orphanGraceMs);
+    case 'claimed':
+      if (standing === 'over') return remove('its task is over', sweepMs);
+      if (standing === 'elsewhere') return remove('its task has another VM', orphanGraceMs);
+      return isAlive ? keep : lost;
+    case 'ending':
+      return standing === 'live' ? lost : remove(state.ended.reason, orphanGraceMs);
+  }
+}

@@ -1,0 +1,90 @@
+/** What the reaper does to tasks and VMs, whoever decided it: each is right to do again. */
+import type { Hypervisor, Stray } from '@vm-task/hypervisor/hypervisor';
+import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
+import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { SystemConfig } from '@vm-task/shared/config';
+import type { Draft, EventData } from '@vm-task/shared/events';
+import type { VmId } from '@vm-task/shared/ids';
+import type { Logger } from '@vm-task/shared/log';
+import type { SpineKey } from '@vm-task/shared/subjects';
+import { unrunEnding } from '@vm-task/shared/unrun-ending';
+import type { Overdue } from './deadlines.ts';
+import { decideEnding, type PoolUse } from './decide-ending.ts';
+import { type NamedVm, vmOf } from './task-view.ts';
+
+export interface Reaping {
+  readonly bus: Pick<Bus, 'head' | 'append' | 'announce'>;
+  readonly hypervisor: Hypervisor;
+  readonly config: Pick<SystemConfig, 'pools'>;
+  readonly host: string;
+  readonly log: Logger;
+  readonly clock: BrokerClock;
+  /** True when the attempt's setup steps are done, by the log itself. */
+  readonly isSetUp: (spine: SpineKey, attempt: number) => Promise<boolean>;
+  readonly abort: AbortSignal;
+}
+
+/** Ends a task that is out of time, unless it has moved on, and removes its VM if that is this host's. */
+export async function endOverdue(reaping: Reaping, overdue: Overdue): Promise<void> {
+  const { bus, log, clock, abort } = reaping;
+  const { task, due } = overdue;
+  const head = await bus.head(task);
+  if (due.kind === 'setup' && (await reaping.isSetUp(task, task.attempt))) return;
+  const ending = decideEnding(overdue, head, await poolUse(reaping, task.pool));
+  if (head === null || ending === null) return;
+  const vm = vmOf(task);
+  // Nobody answered the cancelling, so nobody may go on in there when it is called over.
+  if (due.kind === 'cancel') await removeNamed(reaping, vm, 'its task was cancelled');
+  const appended = await bus.append(unrunEnding(ending), head.seq, abort);
+  if (appended.kind === 'overtaken') return;
+  const lateMs = Math.round(clock.nowMs() - due.atMs);
+  log.info({ task: task.task, due: due.kind, lateMs }, 'ended a task that was out of time');
+  await removeNamed(reaping, vm, 'its task was out of time');
+}
+
+async function poolUse({ hypervisor, config }: Reaping, pool: string): Promise<PoolUse> {
+  const states = await hypervisor.list();
+  const vms = states.filter((state) => state.record.pool === pool).length;
+  return { vms, max: config.pools[pool]?.max ?? 0 };
+}
+
+async function removeNamed(reaping: Reaping, vm: NamedVm | null, reason: string): Promise<void> {
+  if (vm?.host === reaping.host) await removeVm(reaping, vm.id, reason);
+}
+
+/** Removes the VM and tells of it, if the ledger knows it. */
+export async function removeVm(reaping: Reaping, vm: VmId, reason: string): Promise<void> {
+  const { bus, hypervisor, host, log, abort } = reaping;
+  const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host } }, abort);
+  if (await releaseVm(hypervisor, vm, reason, tell)) log.info({ vm, reason }, 'removed a VM');
+}
+
+/** Ends the task of a VM that is no more, if the log still takes that VM for the task's; then removes what is left. */
+export async function endLost(reaping: Reaping, spine: SpineKey, vm: VmId, reason: string): Promise<void> {
+  const { bus, abort } = reaping;
+  const head = await bus.head(spine);
+  const named = head?.type === 'vm.ready' || head?.type === 'task.resumed' ? head : null;
+  if (named?.data.vm === vm) {
+    const { task, pool, attempt } = named.data;
+    const error = { code: 'vm-lost', message: `VM ${vm} is lost: ${reason}` } as const;
+    await bus.append(unrunEnding({ task, pool, attempt, vm, outcome: 'failed', error }), named.seq, abort);
+  }
+  await removeVm(reaping, vm, reason);
+}
+
+/** Removes what carries our mark and is known to nobody, and tells people. */
+export async function removeStray(reaping: Reaping, stray: Stray): Promise<void> {
+  await reaping.hypervisor.removeStray(stray);
+  const where = stray.kind === 'process' ? `process ${stray.pid}` : stray.path;
+  reaping.log.warn({ stray }, 'removed what nobody knew');
+  await reaping.bus.announce(
+    alertOf('stray-removed', stray.vm, `${where} of VM ${stray.vm} was in no ledger and has been removed`),
+    reaping.abort,
+  );
+}
+
+export function alertOf(kind: string, id: string, text: string): Draft<'alert.raised'> {
+  const data: EventData<'alert.raised'> = { v: 1, severity: 'warning', kind, id, text };
+  return { type: 'alert.raised', data };
+}

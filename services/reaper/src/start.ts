@@ -1,0 +1,83 @@
+/** The reaper at work, over whatever bus and hypervisor it is given. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import { findLast } from '@vm-task/shared/bus/find-event';
+import { purgeTask } from '@vm-task/shared/bus/purge-task';
+import type { SystemConfig } from '@vm-task/shared/config';
+import { flow } from '@vm-task/shared/flow';
+import type { Logger } from '@vm-task/shared/log';
+import { Chores } from './chores.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
+import { Deadlines, type Overdue } from './deadlines.ts';
+import { FirstSeen } from './first-seen.ts';
+import { onAnyEvent } from './on-any-event.ts';
+import { type FindReady, onTaskCancelling } from './on-task-cancelling.ts';
+import { alertOf, endOverdue, type Reaping } from './reaping.ts';
+import { purgeOldTasks } from './retention.ts';
+import { sweep } from './sweep.ts';
+import type { EndedTask } from './task-view.ts';
+
+export interface ReaperOptions {
+  readonly bus: Bus;
+  readonly hypervisor: Hypervisor;
+  readonly config: Pick<SystemConfig, 'pools' | 'cancel' | 'reaper'>;
+  readonly host: string;
+  readonly log: Logger;
+  /** Aborted: begin nothing more. */
+  readonly stop: AbortSignal;
+  /** Aborted: give up what is in hand. */
+  readonly abort: AbortSignal;
+}
+
+/** Past the grace between SIGTERM and SIGKILL: what a runner may take to stop a process and to tell of it. */
+const cancelAnswerMs = 30_000;
+
+/** Answers to cancelling are one append each. */
+const cancellingsAtOnce = 8;
+
+/** Works until `stop`; resolves when nothing is in hand any more. */
+export async function startReaper(options: ReaperOptions): Promise<void> {
+  const { bus, config, log, stop, abort } = options;
+  const clock = await openBrokerClock(() => bus.now(), abort);
+  const deadlines = new Deadlines(config.cancel.grace + cancelAnswerMs);
+  const chores = new Chores({
+    log,
+    stop,
+    alert: ({ id, what }, reason) => bus.announce(alertOf('reaper-failing', id, `${what} ${id}: ${reason}`), abort),
+  });
+  const reaping: Reaping = {
+    ...options,
+    clock,
+    isSetUp: async (spine, attempt) =>
+      (await findLast(bus.connection, 'task.setup.done', spine))?.data.attempt === attempt,
+  };
+  const onDue = (overdue: Overdue) =>
+    chores.start({ id: overdue.task.task, what: 'ending an overdue task' }, () => endOverdue(reaping, overdue));
+  using timer = new DeadlineTimer(deadlines, clock, onDue);
+  const patience = { sweepMs: config.reaper.sweep, orphanGraceMs: config.reaper.orphanGrace };
+  const sweeping = { ...reaping, chores, seen: new FirstSeen(), patience, liveTasks: () => deadlines.live() };
+  const purge = (task: EndedTask) => purgeTask(bus.connection, task, task.vms);
+  const look = async () => {
+    if (timer.isArmed) for (const overdue of deadlines.allOverdue(clock.nowMs())) onDue(overdue);
+    purgeOldTasks({ deadlines, chores, retentionMs: config.reaper.retention, purge }, clock.nowMs());
+    await sweep(sweeping);
+  };
+  const findReady: FindReady = (spine) => findLast(bus.connection, 'vm.ready', spine);
+  const slots = cancellingsAtOnce;
+  await Promise.all([
+    onAnyEvent({ bus, deadlines, onNews: () => timer.arm(), log, stop }),
+    bus.workEvents(flow.reaperOnTaskCancelling, onTaskCancelling(findReady), { slots, stop, abort }),
+    lookAgainAndAgain(look, options),
+  ]);
+  await chores.ended();
+}
+
+/** A look that fails is followed by the next: the host may be short of something for a while. */
+async function lookAgainAndAgain(look: () => Promise<void>, { config, log, stop }: ReaperOptions): Promise<void> {
+  while (!stop.aborted) {
+    await look().catch((error) => log.warn({ err: error }, 'the sweep could not be finished'));
+    await delay(config.reaper.sweep, undefined, { signal: stop }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * The sweep (I6): host, ledger and log compared in both directions, again and again, behind everything that reacts to
+ * events. It acts only on what has been wrong for a while, and on nothing that does not carry our mark.
+ */
+import type { Stray } from '@vm-task/hypervisor/hypervisor';
+import { isRunning } from '@vm-task/hypervisor/ledger/process-ref';
+import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { claimOf } from '@vm-task/hypervisor/release-vm';
+import type { Chores } from './chores.ts';
+import type { FirstSeen } from './first-seen.ts';
+import { judgeVm, type Patience, type Standing, standingOf, type VmFacts } from './judge-vm.ts';
+import { endLost, type Reaping, removeStray, removeVm } from './reaping.ts';
+import { type LiveTask, vmOf } from './task-view.ts';
+
+export interface Sweeping extends Reaping {
+  readonly chores: Chores;
+  readonly seen: FirstSeen;
+  readonly patience: Patience;
+  /** The tasks that the log calls live. */
+  readonly liveTasks: () => readonly LiveTask[];
+}
+
+/** One look at everything. Thrown: when the host, or the log, cannot be read. */
+export async function sweep(sweeping: Sweeping): Promise<void> {
+  const nowMs = performance.now();
+  const states = await sweeping.hypervisor.list();
+  await Promise.all(states.map((state) => sweepVm(sweeping, state, nowMs)));
+  const known = new Set(states.map((state) => state.record.vm));
+  for (const task of sweeping.liveTasks()) if (isMissing(sweeping, task, known)) sweepMissing(sweeping, task, nowMs);
+  for (const stray of await sweeping.hypervisor.strays()) sweepStray(sweeping, stray, nowMs);
+  sweeping.seen.endLook();
+}
+
+async function sweepVm(sweeping: Sweeping, state: VmState, nowMs: number): Promise<void> {
+  const { chores, seen, patience } = sweeping;
+  const verdict = judgeVm(await factsOf(sweeping, state), patience);
+  if (verdict.kind === 'keep') return;
+  const { vm, pool } = state.record;
+  if (!seen.hasLasted(`${vm} ${verdict.reason}`, verdict.afterMs, nowMs)) return;
+  const claim = claimOf(state);
+  chores.start({ id: vm, what: 'removing a VM' }, () =>
+    verdict.kind === 'lost' && claim !== null
+      ? endLost(sweeping, { pool, task: claim.task }, vm, verdict.reason)
+      : removeVm(sweeping, vm, verdict.reason),
+  );
+}
+
+async function factsOf({ bus, hypervisor }: Sweeping, state: VmState): Promise<VmFacts> {
+  const { vm, pool, creator } = state.record;
+  const claim = claimOf(state);
+  const standing: Standing | null =
+    claim === null ? null : standingOf(claim, vm, await bus.head({ pool, task: claim.task }));
+  return { state, standing, isAlive: await hypervisor.isAlive(vm), isCreatorAlive: isRunning(creator) };
+}
+
+/** The log says that the VM is here, and the ledger has never heard of it, or no longer. */
+function isMissing({ host }: Sweeping, task: LiveTask, known: ReadonlySet<string>): boolean {
+  const vm = vmOf(task);
+  return vm !== null && vm.host === host && !known.has(vm.id);
+}
+
+function sweepMissing(sweeping: Sweeping, task: LiveTask, nowMs: number): void {
+  const { chores, seen, patience } = sweeping;
+  const vm = vmOf(task);
+  if (vm === null || !seen.hasLasted(`${vm.id} missing`, patience.orphanGraceMs, nowMs)) return;
+  chores.start({ id: task.task, what: 'ending the task of a lost VM' }, () =>
+    endLost(sweeping, task, vm.id, 'this host has no record of it'),
+  );
+}
+
+function sweepStray(sweeping: Sweeping, stray: Stray, nowMs: number): void {
+  const { chores, seen, patience } = sweeping;
+  const what = stray.kind === 'process' ? `process ${stray.pid} ${stray.startTicks}` : stray.path;
+  if (!seen.hasLasted(`stray ${what}`, patience.orphanGraceMs, nowMs)) return;
+  chores.start({ id: stray.vm, what: `removing a stray ${stray.kind}` }, () => removeStray(sweeping, stray));
+}

@@ -1,0 +1,96 @@
+/** What the log says of one task, as far as its deadlines go: a fold over its events, and nothing else. */
+import type { EventData, Stored } from '@vm-task/shared/events';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
+
+export interface NamedVm {
+  readonly id: VmId;
+  readonly host: string;
+}
+
+export type Phase =
+  | { readonly name: 'queue'; readonly sinceMs: number }
+  | { readonly name: 'setup' | 'run'; readonly sinceMs: number; readonly vm: NamedVm }
+  | { readonly name: 'cancelling'; readonly sinceMs: number; readonly vm: NamedVm | null };
+
+interface KnownTask {
+  readonly pool: string;
+  readonly task: TaskId;
+  /** Every VM that worked for it, so that all it left behind can be forgotten one day. */
+  readonly vms: readonly VmId[];
+}
+
+export interface LiveTask extends KnownTask {
+  readonly kind: 'live';
+  readonly attempt: number;
+  /** Of the last event of its spine. */
+  readonly headSeq: number;
+  readonly createdMs: number;
+  readonly timeouts: EventData<'task.created'>['spec']['timeouts'];
+  readonly phase: Phase;
+}
+
+export interface EndedTask extends KnownTask {
+  readonly kind: 'ended';
+  readonly endedMs: number;
+}
+
+export type TaskView = LiveTask | EndedTask;
+
+/** The task after one more of its events; null for one that the log no longer knows. */
+export function foldTask(view: TaskView | null, event: Stored): TaskView | null {
+  switch (event.type) {
+    case 'task.created':
+      return view ?? begin(event);
+    case 'task.completed':
+      return view?.kind === 'ended' ? view : end(view, event);
+    case 'vm.gone':
+      return view === null ? null : withVm(view, event.data.vm);
+    case 'alert.raised':
+      return view;
+    default:
+      return view?.kind === 'live' ? advance(view, event) : view;
+  }
+}
+
+/** The VM that the task has now, or null. */
+export function vmOf({ phase }: LiveTask): NamedVm | null {
+  return phase.name === 'queue' ? null : phase.vm;
+}
+
+function begin({ data, seq, time }: Stored<'task.created'>): LiveTask {
+  const { pool, task, spec } = data;
+  const createdMs = time.getTime();
+  const phase = { name: 'queue', sinceMs: createdMs } as const;
+  return { kind: 'live', pool, task, vms: [], attempt: 1, headSeq: seq, createdMs, timeouts: spec.timeouts, phase };
+}
+
+function advance(
+  view: LiveTask,
+  event: Stored<'vm.ready' | 'task.resumed' | 'task.setup.done' | 'task.cancelling'>,
+): LiveTask {
+  const sinceMs = event.time.getTime();
+  const headSeq = event.seq;
+  switch (event.type) {
+    case 'vm.ready': {
+      const { attempt, vm: id, host } = event.data;
+      return { ...withVm(view, id), attempt, headSeq, phase: { name: 'setup', sinceMs, vm: { id, host } } };
+    }
+    case 'task.resumed':
+      return { ...view, headSeq };
+    case 'task.setup.done':
+      // Not of the spine: it moves the task on, and the spine's head stays.
+      return view.phase.name === 'setup' ? { ...view, phase: { ...view.phase, name: 'run', sinceMs } } : view;
+    case 'task.cancelling':
+      return { ...view, headSeq, phase: { name: 'cancelling', sinceMs, vm: vmOf(view) } };
+  }
+}
+
+function end(view: TaskView | null, { data, time }: Stored<'task.completed'>): EndedTask {
+  const { pool, task, vm } = data;
+  const ended: EndedTask = { kind: 'ended', pool, task, vms: view?.vms ?? [], endedMs: time.getTime() };
+  return vm === null ? ended : withVm(ended, vm);
+}
+
+function withVm<T extends TaskView>(view: T, vm: VmId): T {
+  return view.vms.includes(vm) ? view : { ...view, vms: [...view.vms, vm] };
+}

@@ -7,7 +7,7 @@ import type { Image, ImageRef } from './image.ts';
 import { formatImageRef } from './image-ref.ts';
 import { type ImageStore, registeredImage, registeredImages, type Watch } from './image-store.ts';
 import { type Recipe, readRecipe, recipeNames } from './recipe.ts';
-import { newestVersion } from './version.ts';
+import { compareVersions, newestVersion } from './version.ts';
 
 /** What a name stands for at this moment. */
 export type Resolution =
@@ -45,13 +45,16 @@ async function resolveRecipe(store: ImageStore, recipe: Recipe): Promise<Resolut
 async function notFound(store: ImageStore, ref: ImageRef, versions: readonly string[]): Promise<VmTaskError> {
   const wanted = `there is no image "${formatImageRef(ref)}"`;
   if (versions.length > 0) {
-    return new VmTaskError('image-not-found', `${wanted}; versions of ${ref.name} are ${versions.join(', ')}`);
+    return new VmTaskError(
+      'image-not-found',
+      `${wanted}; versions of ${ref.name} are ${versions.toSorted(compareVersions).join(', ')}`,
+    );
   }
   const images = await registeredImages(store);
   const known = [
     ...new Set([...images.map((image) => image.ref.name), ...(await recipeNames(store.recipesFolder))]),
   ].sort();
   const near = nearest(ref.name, known);
-  const hint = near === null ? '' : `; did you mean "${near}"?`;
+  const hint = near === null ? '' : ` (did you mean "${near}"?)`;
   return new VmTaskError('image-not-found', `${wanted}${hint}; known are ${known.join(', ')}`);
 }

@@ -13,6 +13,9 @@ import { versionPattern } from './version.ts';
 
 const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
 
+/** Safe in a shell script and inside of whatever root it is put below. */
+const pathSchema = z.string().regex(/^(\/(?!\.\.?(\/|$))[A-Za-z0-9._@+-]+)+$/, 'must be an absolute path');
+
 const recipeFileSchema = z.strictObject({
   name: nameSchema,
   version: z.string().regex(versionPattern, 'must be 1 to 4 numbers with dots between them, in quotes: "1.0"'),
@@ -23,9 +26,9 @@ const recipeFileSchema = z.strictObject({
   /** Debian packages; `{arch}` stands for Debian's name of the machine's architecture. */
   packages: z.array(z.string().regex(/^[a-z0-9{][a-z0-9+.{}-]*$/, 'must be the name of a Debian package')).default([]),
   /** What a task may name as its runtime, and the argv that a script's path is appended to. */
-  runtimes: z.record(nameSchema, z.array(z.string().min(1)).min(1)).default({}),
+  runtimes: z.record(nameSchema, z.tuple([pathSchema], z.string())).default({}),
   /** Files by absolute path, 0644 and root's; in place before the packages are installed, so they may configure that. */
-  files: z.record(z.string().regex(/^(\/[A-Za-z0-9._@-]+)+$/, 'must be an absolute path'), z.string()).default({}),
+  files: z.record(pathSchema, z.string()).default({}),
   /** A shell script, run as root in the new system once everything is installed. */
   run: z.string().optional(),
   /** What the kernel is told at boot, beyond where its console is. */

@@ -1,0 +1,140 @@
+/**
+ * A hypervisor without machines: the ledger in memory, with the capacity, claims and states of a real one. It fails
+ * and hangs when told to. Several provisioners may share one, as they share a host.
+ */
+import type { CreateOutcome, Hypervisor, ReadyVm, Stray, VmClass } from '@vm-task/hypervisor/hypervisor';
+import type { Deadline } from '@vm-task/hypervisor/ledger/deadline';
+import type { Claim, VmRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { newVmId, type VmId } from '@vm-task/shared/ids';
+import type { VmAccess } from '@vm-task/shared/vm-access';
+
+export type Operation = 'prepare' | 'create' | 'claim' | 'end' | 'destroy';
+
+export interface FakeHypervisor extends Hypervisor {
+  /** The next call of this operation throws, before it has changed anything. */
+  failNext(operation: Operation, error: Error): void;
+  /** The next call of this operation waits until it is let go, or its signal aborts. */
+  holdNext(operation: Operation): { letGo(): void };
+  /** The VM's process ends by itself; the ledger does not notice. */
+  crash(vm: VmId): void;
+  addStray(stray: Stray): void;
+  /** Every VM that was ever made, in order; also those that are gone. */
+  readonly made: readonly VmId[];
+  readonly prepared: readonly VmClass[];
+}
+
+const anyAccess: VmAccess = { host: '127.0.0.1', port: 22, user: 'root', hostKey: 'ssh-ed25519 AAAA' };
+
+/** `access`: how every one of its VMs is said to be reached. */
+export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess } = {}): FakeHypervisor {
+  const vms = new Map<VmId, VmState>();
+  const dead = new Set<VmId>();
+  const strays = new Set<Stray>();
+  const made: VmId[] = [];
+  const prepared: VmClass[] = [];
+  const { before, failNext, holdNext } = createMishaps();
+
+  const create = (vmClass: VmClass, deadline: Deadline): ReadyVm => {
+    const id = newVmId(Date.now());
+    const record = recordOf(id, vmClass, deadline, made.length);
+    const ready = { access, at: new Date().toISOString(), timings: { runningMs: 1, identifiedMs: 2 } };
+    vms.set(id, { phase: 'ready', record, ready });
+    made.push(id);
+    return { id, vmClass, access };
+  };
+  const end = (vm: VmId, reason: string) => {
+    const state = vms.get(vm);
+    if (state === undefined || state.phase === 'ending') return;
+    const claim = state.phase === 'claimed' ? state.claim : null;
+    const ended = { reason, at: new Date().toISOString() };
+    vms.set(vm, { phase: 'ending', record: state.record, ended, claim });
+    dead.add(vm);
+  };
+
+  return {
+    made,
+    prepared,
+    failNext,
+    holdNext,
+    crash: (vm) => void dead.add(vm),
+    addStray: (stray) => void strays.add(stray),
+    async prepare(vmClass, _report, signal) {
+      await before('prepare', signal);
+      prepared.push(vmClass);
+    },
+    async create(vmClass, capacity, deadline, signal): Promise<CreateOutcome> {
+      await before('create', signal);
+      const all = [...vms.values()];
+      if (all.length >= capacity.hostMax) return { kind: 'full', limit: 'host', max: capacity.hostMax };
+      const ofPool = all.filter(({ record }) => record.pool === vmClass.pool);
+      if (ofPool.length >= capacity.poolMax) return { kind: 'full', limit: 'pool', max: capacity.poolMax };
+      return { kind: 'ready', vm: create(vmClass, deadline) };
+    },
+    async claim(vm, claim: Claim) {
+      await before('claim');
+      const state = vms.get(vm);
+      if (state?.phase !== 'ready') return false;
+      vms.set(vm, { ...state, phase: 'claimed', claim });
+      return true;
+    },
+    async end(vm, reason) {
+      await before('end');
+      end(vm, reason);
+    },
+    async destroy(vm, reason) {
+      await before('destroy');
+      end(vm, reason);
+      vms.delete(vm);
+    },
+    list: async () => [...vms.values()],
+    find: async (vm) => vms.get(vm) ?? null,
+    isAlive: async (vm) => vms.has(vm) && !dead.has(vm),
+    strays: async () => [...strays],
+    removeStray: async (stray) => void strays.delete(stray),
+  };
+}
+
+function recordOf(vm: VmId, { pool, image, size, egress }: VmClass, deadline: Deadline, index: number): VmRecord {
+  return {
+    version: 1,
+    vm,
+    pool,
+    image: { name: image.name, version: image.version ?? '1.0.0' },
+    snapshot: 'fake',
+    size,
+    egress,
+    resources: ['slots', 'files', 'process', 'port'],
+    slots: { pool: index, host: index },
+    uid: null,
+    port: 20_000 + index,
+    createdAt: new Date().toISOString(),
+    deadline,
+    creator: { pid: process.pid, startTicks: 1 },
+    process: { pid: process.pid, startTicks: 1 },
+  };
+}
+
+/** What is to go wrong with the next calls, in the order in which it was asked for. */
+function createMishaps() {
+  const waiting: { operation: Operation; happen: (signal?: AbortSignal) => Promise<void> }[] = [];
+  return {
+    async before(operation: Operation, signal?: AbortSignal): Promise<void> {
+      signal?.throwIfAborted();
+      const index = waiting.findIndex((mishap) => mishap.operation === operation);
+      const [mishap] = index < 0 ? [] : waiting.splice(index, 1);
+      await mishap?.happen(signal);
+    },
+    failNext(operation: Operation, error: Error): void {
+      waiting.push({ operation, happen: () => Promise.reject(error) });
+    },
+    holdNext(operation: Operation): { letGo(): void } {
+      const { promise: held, resolve: letGo, reject } = Promise.withResolvers<void>();
+      const happen = (signal?: AbortSignal) => {
+        signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+        return held;
+      };
+      waiting.push({ operation, happen });
+      return { letGo };
+    },
+  };
+}

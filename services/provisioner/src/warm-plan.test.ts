@@ -1,0 +1,64 @@
+import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
+import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { sampleSpec } from '@vm-task/testing/sample-events';
+import { claimedVm, creatingVm, warmVm } from '@vm-task/testing/sample-states';
+import { expect, test } from 'vitest';
+import { planWarm, type WarmFacts } from './warm-plan.ts';
+
+const vmClass = {
+  pool: 'default',
+  image: { name: 'python', version: '3.2.0' },
+  size: sampleSpec.size,
+  egress: 'none',
+} as const;
+const outdated = { image: { name: 'python', version: '3.1.0' } };
+const minuteAgo = { at: new Date(Date.now() - 60_000).toISOString() };
+
+function plan(states: readonly VmState[], more: Partial<WarmFacts> & { warm?: number; hostMax?: number } = {}) {
+  const { warm = 1, hostMax = 16, ...facts } = more;
+  return planWarm(
+    { vmClass, warm, limits: { poolMax: 4, hostMax } },
+    {
+      states,
+      isAlive: () => true,
+      waiting: { pool: 0, host: 0 },
+      clock: hostClock(),
+      nowMs: Date.now(),
+      ...facts,
+    },
+  );
+}
+
+test('a missing warm VM is made, one that is there or coming is not', () => {
+  expect(plan([])).toEqual({ replace: [], create: true });
+  expect(plan([warmVm()])).toEqual({ replace: [], create: false });
+  expect(plan([creatingVm()])).toEqual({ replace: [], create: false });
+  expect(plan([warmVm()], { warm: 2 }).create).toBe(true);
+  expect(plan([warmVm({ pool: 'other' })]).create).toBe(true);
+});
+
+test('warm VMs count in max, of the pool and of the host', () => {
+  const busy = [claimedVm(), claimedVm(), claimedVm()];
+  expect(plan(busy).create).toBe(true);
+  expect(plan([...busy, claimedVm()]).create).toBe(false);
+  expect(plan(busy, { hostMax: 3 }).create).toBe(false);
+});
+
+test('tasks that wait come before a warm VM', () => {
+  const busy = [claimedVm(), claimedVm(), claimedVm()];
+  expect(plan(busy, { waiting: { pool: 1, host: 1 } }).create).toBe(false);
+  expect(plan(busy, { hostMax: 4, waiting: { pool: 0, host: 1 } }).create).toBe(false);
+});
+
+test('dead, outworn and outdated warm VMs are replaced', () => {
+  const old = warmVm({ deadline: deadlineFrom(60_000, 0) });
+  expect(plan([old])).toMatchObject({ replace: [{ vm: old.record.vm }], create: true });
+  const dead = warmVm();
+  expect(plan([dead], { isAlive: () => false })).toMatchObject({ replace: [{ vm: dead.record.vm }], create: true });
+  const past = warmVm(outdated, minuteAgo);
+  expect(plan([past])).toMatchObject({ replace: [{ vm: past.record.vm }], create: true });
+});
+
+test('a VM of another class that was just made is left to the task that it is for', () => {
+  expect(plan([warmVm(outdated)]).replace).toEqual([]);
+});

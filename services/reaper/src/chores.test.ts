@@ -1,0 +1,66 @@
+import { silentLogger } from '@vm-task/shared/log';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Chores } from './chores.ts';
+
+const chore = { id: 'vm-1', what: 'removing a VM' };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function makeChores() {
+  const stop = new AbortController();
+  const alert = vi.fn(async () => undefined);
+  return { stop, alert, chores: new Chores({ log: silentLogger, stop: stop.signal, alert }) };
+}
+
+test('a chore that is under way is not begun again', async () => {
+  const { chores } = makeChores();
+  const action = vi.fn(async () => undefined);
+  chores.start(chore, action);
+  chores.start(chore, action);
+  await chores.ended();
+  expect(action).toHaveBeenCalledTimes(1);
+  chores.start(chore, action);
+  await chores.ended();
+  expect(action).toHaveBeenCalledTimes(2);
+});
+
+test('a chore that goes on failing is tried with growing pauses, and alerted once', async () => {
+  const { chores, alert } = makeChores();
+  const action = vi.fn(async () => Promise.reject(new Error('still there')));
+  // Asked for every second, for an hour.
+  for (let second = 0; second < 3_600; second += 1) {
+    chores.start(chore, action);
+    await chores.ended();
+    vi.advanceTimersByTime(1_000);
+  }
+  expect(action.mock.calls.length).toBeGreaterThan(10);
+  expect(action.mock.calls.length).toBeLessThan(25);
+  expect(alert).toHaveBeenCalledTimes(1);
+  expect(alert).toHaveBeenCalledWith(chore, 'still there');
+});
+
+test('a chore that hangs holds up no other', async () => {
+  const { chores } = makeChores();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  chores.start(chore, () => promise);
+  const other = vi.fn(async () => undefined);
+  chores.start({ ...chore, id: 'vm-2' }, other);
+  await vi.waitFor(() => expect(other).toHaveBeenCalled());
+  resolve();
+  await chores.ended();
+});
+
+test('nothing is begun once the service ends', async () => {
+  const { chores, stop } = makeChores();
+  stop.abort();
+  const action = vi.fn(async () => undefined);
+  chores.start(chore, action);
+  await chores.ended();
+  expect(action).not.toHaveBeenCalled();
+});

@@ -1,0 +1,62 @@
+import type { Draft, Stored } from '@vm-task/shared/events';
+import type { TaskId } from '@vm-task/shared/ids';
+import * as sample from '@vm-task/testing/sample-events';
+import { expect, test } from 'vitest';
+import { Deadlines } from './deadlines.ts';
+
+const timeouts = { queueMs: 10_000, setupMs: 20_000, runMs: 30_000, totalMs: 45_000 };
+const created = (task: TaskId) => sample.created(task, { spec: { ...sample.sampleSpec, timeouts } });
+
+function deadlinesOf(...events: readonly (readonly [atMs: number, draft: Draft])[]): Deadlines {
+  const deadlines = new Deadlines(40_000);
+  for (const [index, [atMs, draft]] of events.entries()) {
+    deadlines.take({ ...draft, seq: index + 1, time: new Date(atMs) } as Stored);
+  }
+  return deadlines;
+}
+
+test('each phase has its deadline, and the total is above all', () => {
+  const task = sample.sampleTask();
+  const at = (...events: readonly (readonly [number, Draft])[]) => deadlinesOf([0, created(task)], ...events).nextMs();
+  expect(at()).toBe(10_000);
+  expect(at([5_000, sample.vmReady(task)])).toBe(25_000);
+  expect(at([5_000, sample.vmReady(task)], [10_000, sample.setupDone(task)])).toBe(40_000);
+  expect(at([5_000, sample.vmReady(task)], [20_000, sample.setupDone(task)])).toBe(45_000);
+  expect(at([5_000, sample.cancelling(task)])).toBe(45_000);
+  expect(at([8_000, sample.cancelling(task)])).toBe(48_000);
+  expect(at([8_000, sample.completed(task)])).toBe(null);
+});
+
+test('what is due comes once, the earliest first, and only while it is due', () => {
+  const [first, second, over] = [sample.sampleTask(), sample.sampleTask(), sample.sampleTask()];
+  const deadlines = deadlinesOf(
+    [0, created(over)],
+    [3_000, created(second)],
+    [1_000, created(first)],
+    [4_000, sample.completed(over)],
+  );
+  expect(deadlines.takeDue(10_999)).toEqual([]);
+  expect(deadlines.takeDue(20_000).map(({ task, due }) => [task.task, due.kind, due.atMs])).toEqual([
+    [first, 'queue', 11_000],
+    [second, 'queue', 13_000],
+  ]);
+  expect(deadlines.takeDue(20_000)).toEqual([]);
+  expect(deadlines.allOverdue(20_000)).toHaveLength(2);
+});
+
+test('tasks that ended are found in the order of their ends, until they are forgotten', () => {
+  const [first, second, live] = [sample.sampleTask(), sample.sampleTask(), sample.sampleTask()];
+  const deadlines = deadlinesOf(
+    [0, created(second)],
+    [0, created(live)],
+    [0, created(first)],
+    [1_000, sample.completed(first)],
+    [2_000, sample.completed(second)],
+  );
+  const ended = (beforeMs: number, most: number) => deadlines.endedBefore(beforeMs, most).map(({ task }) => task);
+  expect(ended(3_000, 20)).toEqual([first, second]);
+  expect(ended(3_000, 1)).toEqual([first]);
+  expect(ended(1_500, 20)).toEqual([first]);
+  deadlines.forget(first);
+  expect(ended(3_000, 20)).toEqual([second]);
+});

@@ -1,0 +1,66 @@
+import type { Draft, Stored } from '@vm-task/shared/events';
+import * as sample from '@vm-task/testing/sample-events';
+import { expect, test } from 'vitest';
+import type { DueKind } from './deadlines.ts';
+import { decideEnding } from './decide-ending.ts';
+import type { LiveTask, Phase } from './task-view.ts';
+
+const task = sample.sampleTask();
+const id = sample.sampleVm();
+const vm = { id, host: 'host-1' };
+const use = { vms: 1, max: 4 };
+const stored = (draft: Draft, seq: number): Stored => ({ ...draft, seq }) as Stored;
+
+function decide(kind: DueKind, phase: Phase, head: Stored | null, poolUse = use) {
+  const view: LiveTask = {
+    kind: 'live',
+    pool: 'default',
+    task,
+    vms: [],
+    attempt: 1,
+    headSeq: 2,
+    createdMs: 0,
+    timeouts: sample.sampleSpec.timeouts,
+    phase,
+  };
+  return decideEnding({ task: view, due: { kind, atMs: 0 } }, head, poolUse);
+}
+
+test('a task that is where it was is out of time, and its VM is named', () => {
+  const run = { name: 'run', sinceMs: 0, vm } as const;
+  expect(decide('run', run, stored(sample.resumed(task, id), 2))).toMatchObject({
+    outcome: 'timed_out',
+    vm: id,
+    error: { code: 'timed-out-run', message: expect.stringContaining('30m: raise timeouts.run') },
+  });
+});
+
+test('a task that has moved on is left alone, but for its total', () => {
+  const queue = { name: 'queue', sinceMs: 0 } as const;
+  const moved = stored(sample.vmReady(task, { vm: id }), 3);
+  expect(decide('queue', queue, moved)).toBe(null);
+  expect(decide('total', queue, moved)).toMatchObject({ outcome: 'timed_out', vm: id });
+  expect(decide('total', queue, stored(sample.cancelling(task), 3))).toBe(null);
+});
+
+test('a task that is over, or that nobody knows, is left alone', () => {
+  const queue = { name: 'queue', sinceMs: 0 } as const;
+  expect(decide('total', queue, stored(sample.completed(task), 2))).toBe(null);
+  expect(decide('total', queue, null)).toBe(null);
+});
+
+test('a task that waited too long is told whether its pool was full', () => {
+  const head = stored(sample.created(task), 2);
+  const why = (vms: number) => decide('queue', { name: 'queue', sinceMs: 0 }, head, { vms, max: 4 })?.error?.message;
+  expect(why(4)).toContain('waited 10m for a free VM of pool "default" (max 4): raise pools.default.max');
+  expect(why(3)).toContain('although the pool is not full');
+});
+
+test('a cancelling that nobody answered ends as cancelled', () => {
+  const phase = { name: 'cancelling', sinceMs: 0, vm } as const;
+  expect(decide('cancel', phase, stored(sample.cancelling(task), 2))).toMatchObject({
+    outcome: 'cancelled',
+    vm: id,
+    error: { code: 'cancel-forced' },
+  });
+});

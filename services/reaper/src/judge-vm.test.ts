@@ -1,0 +1,50 @@
+import type { Draft, Stored } from '@vm-task/shared/events';
+import * as sample from '@vm-task/testing/sample-events';
+import { claimedVm, creatingVm, endingVm, warmVm } from '@vm-task/testing/sample-states';
+import { expect, test } from 'vitest';
+import { judgeVm, standingOf, type VmFacts } from './judge-vm.ts';
+
+const patience = { sweepMs: 5_000, orphanGraceMs: 30_000 };
+const judge = (state: VmFacts['state'], facts: Partial<VmFacts> = {}) =>
+  judgeVm({ state, isAlive: true, isCreatorAlive: true, standing: null, ...facts }, patience);
+
+test('what is as it should be is kept', () => {
+  expect(judge(creatingVm())).toEqual({ kind: 'keep' });
+  expect(judge(warmVm())).toEqual({ kind: 'keep' });
+  expect(judge(claimedVm(), { standing: 'live' })).toEqual({ kind: 'keep' });
+});
+
+test('a VM whose maker has died goes at once', () => {
+  expect(judge(creatingVm(), { isCreatorAlive: false })).toMatchObject({ kind: 'remove', afterMs: 0 });
+});
+
+test('a VM whose task is over goes after one more look', () => {
+  expect(judge(claimedVm(), { standing: 'over' })).toMatchObject({ kind: 'remove', afterMs: 5_000 });
+});
+
+test('what may be a misunderstanding goes after the grace', () => {
+  const afterMs = 30_000;
+  expect(judge(warmVm(), { isAlive: false })).toMatchObject({ kind: 'remove', afterMs });
+  expect(judge(claimedVm(), { standing: 'elsewhere' })).toMatchObject({ kind: 'remove', afterMs });
+  expect(judge(endingVm(null, new Date()))).toMatchObject({ kind: 'remove', afterMs });
+});
+
+test("a dead VM of a live task is its runner's to notice, for so long", () => {
+  const { claim } = claimedVm();
+  expect(judge(claimedVm(), { standing: 'live', isAlive: false })).toMatchObject({ kind: 'lost', afterMs: 30_000 });
+  expect(judge(endingVm(claim, new Date()), { standing: 'live' })).toMatchObject({ kind: 'lost', afterMs: 30_000 });
+});
+
+test('the head of the spine tells how a claim stands', () => {
+  const { claim, record } = claimedVm();
+  const standing = (draft: Draft | null) => standingOf(claim, record.vm, draft as Stored | null);
+  const { task } = claim;
+  expect(standing(sample.created(task))).toBe('live');
+  expect(standing(sample.vmReady(task, { vm: record.vm }))).toBe('live');
+  expect(standing(sample.resumed(task, record.vm))).toBe('live');
+  expect(standing(sample.cancelling(task))).toBe('live');
+  expect(standing(sample.vmReady(task))).toBe('elsewhere');
+  expect(standing(sample.vmReady(task, { vm: record.vm, attempt: 2 }))).toBe('over');
+  expect(standing(sample.completed(task))).toBe('over');
+  expect(standing(null)).toBe('over');
+});

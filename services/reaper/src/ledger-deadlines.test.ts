@@ -1,0 +1,25 @@
+import { deadlineFrom, type HostClock } from '@vm-task/hypervisor/ledger/deadline';
+import { claimedVm, endingVm, warmVm } from '@vm-task/testing/sample-states';
+import { expect, test } from 'vitest';
+import { deadlineOf, untilNext } from './ledger-deadlines.ts';
+
+const clock: HostClock = { bootId: 'boot-1', uptimeMs: 1_000_000 };
+const inMs = (ms: number) => deadlineFrom(ms, 0, clock);
+
+test('a claim replaces the deadline of the warm VM, also while it is going', () => {
+  const claimed = claimedVm({ deadline: inMs(5_000) }, { deadline: inMs(60_000) });
+  expect(deadlineOf(claimed)).toEqual(inMs(5_000));
+  expect(deadlineOf(endingVm(claimed.claim, new Date(), { deadline: inMs(60_000) }))).toEqual(inMs(5_000));
+  expect(deadlineOf(warmVm({ deadline: inMs(60_000) }))).toEqual(inMs(60_000));
+});
+
+test('the next look is at the first deadline that is to come, or at the sweep', () => {
+  const states = [
+    warmVm({ deadline: inMs(-1_000) }),
+    warmVm({ deadline: inMs(1_200) }),
+    warmVm({ deadline: inMs(9_000) }),
+  ];
+  expect(untilNext(states, clock, 5_000)).toBe(1_200);
+  expect(untilNext(states.slice(2), clock, 5_000)).toBe(5_000);
+  expect(untilNext([], clock, 5_000)).toBe(5_000);
+});

@@ -58,9 +58,7 @@ update_lists() {
 install_packages() {
   set -- --yes --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
   apt-get install --download-only "$@"
-  trap '' TERM
-  apt-get install "$@"
-  trap 'exit 143' TERM
+  (trap '' TERM && exec apt-get install "$@")
 }
 
 # What we install must not start a service: openssh-server is there for its program. So Debian's question whether a

@@ -21,7 +21,8 @@ export TMPDIR="$work"
 cd "$work"
 {
   for file in "$(npm config get globalconfig)" "$(npm config get userconfig)"; do
-    [ ! -e "$file" ] || sed '$a\' -- "$file" # whole lines, also where the last one has no end
+    [ ! -e "$file" ] || cat -- "$file"
+    echo # the last line may have no end
   done
   echo "registry=$(npm config get registry)"
 } >"$work/npmrc"

@@ -48,7 +48,7 @@ start_steps() {
 show_progress() {
   began=$(date +%s)
   while kill -0 "$steps" 2>/dev/null; do
-    words=$(tail -n 1 -- "$log" | tr -dc '[:print:]' | cut -c 1-60)
+    words=$(tail -n 1 -- "$log" | sed '/^===/d' | tr -dc '[:print:]' | cut -c 1-60)
     printf '\r\033[K  %s s  %s' "$(($(date +%s) - began))" "$words" >&2
     sleep 0.5
   done
@@ -66,7 +66,7 @@ interrupted() {
 explain_failure() {
   say "set-up: this did not work: $(cat -- "$work/title")"
   tail -n 8 -- "$log" | sed 's/^/    /' >&2
-  fail "The whole log is $log. When the cause is gone, the same command goes on from here."
+  fail "Most often it is the network or the disk. When that is mended, the same command goes on from here. The whole log: $log"
 }
 
 write_stamp() {

@@ -1,0 +1,96 @@
+import { eventually } from '@vm-task/testing/conditions';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { append, type Rig, type RunningRunner, startRig } from './rig.ts';
+
+let rig: Rig;
+let runner: RunningRunner;
+
+beforeAll(async () => {
+  rig = await startRig();
+  runner = await rig.startRunner();
+});
+
+afterEach(() => {
+  expect(rig.guest.jobProcesses()).toEqual([]);
+});
+
+afterAll(async () => {
+  await runner.stop();
+  await rig[Symbol.asyncDispose]();
+});
+
+test('a task that is cancelled while its process runs is stopped, and cancelled', async () => {
+  const task = await rig.submit({ run: 'echo begun; exec sleep 300' });
+  await eventually(async () => (await rig.output(task)).stdout.length > 0, { what: 'the process runs' });
+  await rig.cancel(task);
+  expect(await rig.completed(task)).toMatchObject({ outcome: 'cancelled', exitCode: null, signal: 'SIGTERM' });
+  expect((await rig.output(task)).stdout.toString()).toBe('begun\n');
+});
+
+test('a process that takes no heed of SIGTERM is killed after the grace', async () => {
+  const task = await rig.submit({ run: 'trap "" TERM; echo begun; while :; do sleep 0.1; done' });
+  await eventually(async () => (await rig.output(task)).stdout.length > 0, { what: 'the process runs' });
+  await rig.cancel(task);
+  expect(await rig.completed(task)).toMatchObject({ outcome: 'cancelled', signal: 'SIGKILL' });
+});
+
+test('a task that is cancelled in a setup step never starts its process', async () => {
+  const task = await rig.submit({ setup: [{ run: 'echo begun; exec sleep 300' }], run: 'echo main' });
+  await eventually(async () => (await rig.output(task)).setup.includes('begun'), { what: 'the step runs' });
+  await rig.cancel(task);
+  expect(await rig.completed(task)).toMatchObject({ outcome: 'cancelled', exitCode: null });
+  expect((await rig.output(task)).stdout.length).toBe(0);
+});
+
+test('a task that was cancelled before its runner came is cancelled without a process', async () => {
+  await runner.stop();
+  const task = await rig.submit({ run: 'echo never' });
+  await rig.cancel(task);
+  runner = await rig.startRunner();
+  expect(await rig.completed(task)).toMatchObject({ outcome: 'cancelled', exitCode: null, signal: null });
+  expect((await rig.output(task)).stdout.length).toBe(0);
+});
+
+test('a task that was cancelled after its process had ended has the outcome of the process', async () => {
+  const task = await rig.submit({ run: 'echo begun; sleep 0.5; exit 5' });
+  await eventually(async () => (await rig.output(task)).stdout.length > 0, { what: 'the process runs' });
+  await runner.stop();
+  await eventually(() => rig.guest.jobProcesses().length === 0, { what: 'the process has ended' });
+  await rig.cancel(task);
+  runner = await rig.startRunner();
+  expect(await rig.completed(task)).toMatchObject({ outcome: 'failed', exitCode: 5 });
+});
+
+test('a task that another ended is left as it is', async () => {
+  const task = await rig.submit({ run: 'echo begun; exec sleep 300' });
+  await eventually(async () => (await rig.output(task)).stdout.length > 0, { what: 'the process runs' });
+  const { pool, ready } = task;
+  await append(
+    rig.broker.bus,
+    {
+      type: 'task.completed',
+      data: {
+        v: 1,
+        task: task.task,
+        pool,
+        attempt: 1,
+        vm: ready.data.vm,
+        outcome: 'timed_out',
+        exitCode: null,
+        signal: null,
+        result: null,
+        error: null,
+        output: null,
+        artifacts: [],
+        processMs: null,
+      },
+    },
+    ready.seq,
+  );
+  // The process goes with its VM, which is the provisioner's; here the guest stays, so the test ends it.
+  for (const pid of rig.guest.jobProcesses()) process.kill(pid, 'SIGKILL');
+  await eventually(() => rig.guest.jobProcesses().length === 0, { what: 'the process has ended' });
+  // The slot is free, and nothing was added.
+  expect(await rig.run({ run: 'true' })).toMatchObject({ outcome: 'succeeded' });
+  expect((await rig.events(task)).filter(({ type }) => type === 'task.completed')).toHaveLength(1);
+});

@@ -1,0 +1,181 @@
+/** A runner on a real broker with a guest on loopback: what the provisioner does is done by the test. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Connection } from '@vm-task/shared/bus/connection';
+import { unseal } from '@vm-task/shared/bus/envelope';
+
+import { parseConfig, type SystemConfig } from '@vm-task/shared/config';
+import type { Draft, EventData, Stored } from '@vm-task/shared/events';
+import { type Home, homeAt } from '@vm-task/shared/home';
+import { newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
+import { silentLogger } from '@vm-task/shared/log';
+import { planTask, type TaskSpec } from '@vm-task/shared/task-spec';
+import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
+import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
+import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { connectBySsh } from '../src/guest.ts';
+import { type RunnerParts, startRunner } from '../src/start.ts';
+
+export type Completed = Stored<'task.completed'>['data'];
+
+export interface RunningRunner extends AsyncDisposable {
+  /** Ends it as a drain does whose grace is over; resolves when nothing is in hand. */
+  stop(): Promise<void>;
+}
+
+export interface Task {
+  readonly task: TaskId;
+  readonly pool: string;
+  readonly ready: Stored<'vm.ready'>;
+}
+
+export interface Rig extends AsyncDisposable {
+  readonly broker: Broker;
+  readonly guest: SshGuest;
+  readonly home: Home;
+  /** One more runner, on a connection of its own. */
+  startRunner(parts?: Partial<RunnerParts>): Promise<RunningRunner>;
+  /** Accepts the task file and makes its VM ready: the runner's turn. */
+  submit(file: object): Promise<Task>;
+  cancel(task: Task): Promise<Stored>;
+  completed(task: Task): Promise<Completed>;
+  /** `submit`, and its terminal event. */
+  run(file: object): Promise<Completed>;
+  events(task: Task): Promise<Stored[]>;
+  /** What is in `LOGS`; thrown when a stream of it has a gap or a repetition. */
+  output(task: Task): Promise<Record<'setup' | 'stdout' | 'stderr', Buffer>>;
+}
+
+const config: SystemConfig = parseConfig('cancel: { grace: 2s }\nrunner: { maxTasks: 4 }', 'test');
+
+export async function startRig(): Promise<Rig> {
+  await using started = new AsyncDisposableStack();
+  const folder = started.use(await makeTempFolder('runner'));
+  const broker = started.use(await startBroker());
+  const guest = started.use(await startSshGuest());
+  const home = homeAt(folder.path);
+  const all = started.move();
+  const rig: Rig = {
+    broker,
+    guest,
+    home,
+    startRunner: (parts = {}) => startOne(broker, home, parts),
+    submit: (file) => submit(broker, guest, home, file),
+    cancel: (task) => cancel(broker, task),
+    completed: (task) => waitForEnd(broker, task),
+    run: async (file) => waitForEnd(broker, await submit(broker, guest, home, file)),
+    events: (task) => readEvents(broker.connection, task),
+    output: ({ task }) => readOutput(broker.connection, task),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+  return rig;
+}
+
+async function startOne(broker: Broker, home: Home, parts: Partial<RunnerParts>): Promise<RunningRunner> {
+  const { bus, ...own } = await broker.connect();
+  const stop = new AbortController();
+  const abort = new AbortController();
+  const running = startRunner({
+    bus,
+    config,
+    home,
+    host: 'test-host',
+    log: silentLogger,
+    stop: stop.signal,
+    abort: abort.signal,
+    connect: connectBySsh(home),
+    isVmAlive: async () => true,
+    ...parts,
+  });
+  const end = async () => {
+    stop.abort(new Error('the test drains the runner'));
+    abort.abort(new Error('the test ends the runner'));
+    await running;
+    await own[Symbol.asyncDispose]();
+  };
+  return { stop: end, [Symbol.asyncDispose]: end };
+}
+
+async function submit({ bus }: Broker, guest: SshGuest, home: Home, file: object): Promise<Task> {
+  const { pool, spec } = planTask(file, config);
+  const task = newTaskId(Date.now());
+  const vm = newVmId(Date.now());
+  const key = home.vm(vm).sshKey;
+  await mkdir(dirname(key), { recursive: true });
+  await writeFile(key, guest.privateKey, { mode: 0o600 });
+  const created = await append(bus, { type: 'task.created', data: createdData(task, pool, spec) }, 0);
+  const ready = await append(bus, { type: 'vm.ready', data: readyData(task, pool, vm, spec, guest) }, created.seq);
+  return { task, pool, ready: ready as Stored<'vm.ready'> };
+}
+
+function createdData(task: TaskId, pool: string, spec: TaskSpec): EventData<'task.created'> {
+  return { v: 1, task, pool, spec, cause: { kind: 'command', id: '1' } };
+}
+
+function readyData(
+  task: TaskId,
+  pool: string,
+  vm: EventData<'vm.ready'>['vm'],
+  { size }: TaskSpec,
+  { access }: SshGuest,
+): EventData<'vm.ready'> {
+  const runtimes = { shell: ['/bin/sh'], perl: ['/usr/bin/perl'] };
+  const image = 'test@1';
+  return { v: 1, task, pool, attempt: 1, vm, host: 'test-host', image, runtimes, size, access, warm: true };
+}
+
+export async function append(bus: Broker['bus'], draft: Draft, fence: number): Promise<Stored> {
+  const appended = await bus.append(draft, fence, AbortSignal.timeout(20_000));
+  if (appended.kind !== 'stored') throw new Error(`${draft.type} was overtaken by ${appended.head?.type}`);
+  return appended.event;
+}
+
+async function cancel({ bus }: Broker, { task, pool }: Task): Promise<Stored> {
+  const head = await bus.head({ task, pool });
+  const data: EventData<'task.cancelling'> = { v: 1, task, pool, attempt: 1, by: 'test', reason: 'because' };
+  return append(bus, { type: 'task.cancelling', data }, head?.seq ?? 0);
+}
+
+async function waitForEnd({ bus }: Broker, { task, pool }: Task): Promise<Completed> {
+  const end = await eventually(
+    async () => {
+      const head = await bus.head({ task, pool });
+      return head?.type === 'task.completed' ? head : null;
+    },
+    { what: 'the task is completed', limitMs: 60_000 },
+  );
+  return end.data;
+}
+
+async function readEvents({ jsm }: Connection, task: Task): Promise<Stored[]> {
+  const { state } = await jsm.streams.info('EVENTS');
+  const found: Stored[] = [];
+  for (let seq = 1; seq <= state.last_seq; seq++) {
+    const message = await jsm.streams.getMessage('EVENTS', { seq });
+    if (message === null) continue;
+    const { subject, time, header: headers, data } = message;
+    const event = unseal({ seq, subject, time, headers, data });
+    if ('task' in event.data && event.data.task === task.task) found.push(event);
+  }
+  return found;
+}
+
+async function readOutput(
+  connection: Connection,
+  task: TaskId,
+): Promise<Record<'setup' | 'stdout' | 'stderr', Buffer>> {
+  const { state } = await connection.jsm.streams.info('LOGS');
+  const streams = { setup: Buffer.alloc(0), stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  for (let seq = 1; seq <= state.last_seq; seq++) {
+    const message = await connection.jsm.streams.getMessage('LOGS', { seq });
+    const [, owner, , stream] = message?.subject.split('.') ?? [];
+    if (message === null || owner !== task || !(stream === 'setup' || stream === 'stdout' || stream === 'stderr'))
+      continue;
+    const offset = Number(message.header.get('vm-task-offset'));
+    if (offset !== streams[stream].length)
+      throw new Error(`${stream} has ${streams[stream].length} bytes before ${offset}`);
+    streams[stream] = Buffer.concat([streams[stream], message.data]);
+  }
+  return streams;
+}

@@ -1,0 +1,89 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { eventually } from '@vm-task/testing/conditions';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Rig, type RunningRunner, startRig } from './rig.ts';
+
+const value = 'tr0ub4dor&3 "quoted" 密码';
+let rig: Rig;
+let runner: RunningRunner;
+
+beforeAll(async () => {
+  rig = await startRig();
+  await mkdir(rig.home.secrets);
+  await writeFile(rig.home.secret('analysis-key'), `${value}\n`, { mode: 0o600 });
+  runner = await rig.startRunner();
+});
+
+afterAll(async () => {
+  await runner.stop();
+  await rig[Symbol.asyncDispose]();
+});
+
+/** Every message of every stream, the object store's included, as one text. */
+async function everythingStored(): Promise<string> {
+  const { jsm } = rig.broker.connection;
+  const texts: string[] = [];
+  for (const name of ['EVENTS', 'LOGS', 'COMMANDS', 'DEAD', 'OBJ_artifacts']) {
+    const { state } = await jsm.streams.info(name);
+    for (let seq = 1; seq <= state.last_seq; seq++) {
+      const message = await jsm.streams.getMessage(name, { seq });
+      texts.push(message?.subject ?? '', JSON.stringify(message?.header), Buffer.from(message?.data ?? []).toString());
+    }
+  }
+  return texts.join('\n');
+}
+
+/** The value itself is in no part of the task, so wherever it is found, it leaked. */
+const script = String.raw`
+echo "bytes: $(printf %s "$API_KEY" | wc -c)"
+echo "key: $API_KEY."; echo "key: $API_KEY." >&2
+printf "cut: "
+# Far enough apart to be two messages.
+printf %s "$API_KEY" | head -c 11; sleep 0.3; printf %s "$API_KEY" | tail -c +12; echo .
+perl -CAS -e '$_ = shift; s/(["\\])/\\$1/g; s/([^ -~])/sprintf "\\u%04x", ord $1/ge; print qq({"key": "$_"})' "$API_KEY" > "$VM_TASK_RESULT"
+touch "$API_KEY.txt"
+`;
+
+test('a secret is in the environment of the process, and stored nowhere', async () => {
+  const task = await rig.submit({
+    secrets: { API_KEY: 'analysis-key' },
+    run: script,
+    artifacts: ['*.txt'],
+  });
+  const end = await rig.completed(task);
+  const stars = '*'.repeat(Buffer.byteLength(value));
+  expect(end).toMatchObject({
+    outcome: 'succeeded',
+    result: { kind: 'json', value: { key: stars } },
+    artifacts: [{ path: `${stars}.txt` }],
+  });
+  const { stdout, stderr } = await rig.output(task);
+  expect(stdout.toString()).toBe(`bytes: ${stars.length}\nkey: ${stars}.\ncut: ${stars}.\n`);
+  expect(stderr.toString()).toBe(`key: ${stars}.\n`);
+  const stored = await everythingStored();
+  for (const part of ['tr0ub4dor', 'quoted"', '密码']) expect(stored).not.toContain(part);
+});
+
+test('a secret across the seam of two runners stays masked', async () => {
+  const task = await rig.submit({
+    secrets: { API_KEY: 'analysis-key' },
+    run: `printf 'before '; printf %s "$API_KEY" | head -c 11; until [ -e go ]; do sleep 0.02; done
+      printf %s "$API_KEY" | tail -c +12; printf ' after'`,
+  });
+  await eventually(async () => (await rig.output(task)).stdout.length > 0, { what: 'the first output' });
+  await runner.stop();
+  await writeFile(`${rig.guest.home}/work/go`, '');
+  runner = await rig.startRunner();
+  expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded' });
+  const stars = '*'.repeat(Buffer.byteLength(value));
+  expect((await rig.output(task)).stdout.toString()).toBe(`before ${stars} after`);
+});
+
+test('a secret that others may read, or that is not there, ends the task before anything is started', async () => {
+  await writeFile(rig.home.secret('open-key'), 'visible', { mode: 0o644 });
+  const open = await rig.run({ secrets: { KEY: 'open-key' }, run: 'true' });
+  expect(open).toMatchObject({ outcome: 'failed', error: { code: 'secret-unusable' } });
+  expect(open.error?.message).toContain(`chmod 600 ${rig.home.secret('open-key')}`);
+  const none = await rig.run({ secrets: { KEY: 'no-key' }, run: 'true' });
+  expect(none.error?.message).toContain(`there is no ${rig.home.secret('no-key')}`);
+});

@@ -68,7 +68,9 @@ describe('vm-task run', () => {
     expect((await running.finished).exitCode).toBe(130);
     const shown = await newest();
     expect(shown).toMatchObject({ status: 'completed', outcome: 'cancelled' });
-    expect(await readdir(system.home.vms)).not.toContain(shown.vm);
+    await eventually(async () => !(await readdir(system.home.vms)).includes(shown.vm ?? ''), {
+      what: 'its folder is gone',
+    });
     const { events } = await system.json<Events>(['events', shown.id]);
     expect(events.filter(({ type }) => type === 'task.completed')).toHaveLength(1);
   });

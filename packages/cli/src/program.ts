@@ -1,4 +1,5 @@
 /** Every command and its options. An id may be any unambiguous prefix of a task's id. */
+import { type DiskFormat, diskFormats } from '@vm-task/hypervisor/images/inspect-disk';
 import { type Environment, loadConfig, readEnvironment, type SystemConfig } from '@vm-task/shared/config';
 import { Command, Option } from 'commander';
 import { audit } from './commands/audit.ts';
@@ -134,8 +135,8 @@ function imageCommands(define: Define): void {
     (context, names) => buildImages(context, names),
   );
   define('import <name> <file>', 'take a disk file as an image', (context, [name = '', file = ''], options) =>
-    importImageFile(context, { name, file, format: String(options['format']) }),
-  ).addOption(new Option('--format <format>', 'what the file is').choices(['qcow2', 'raw']).makeOptionMandatory());
+    importImageFile(context, { name, file, format: options['format'] as DiskFormat }),
+  ).addOption(new Option('--format <format>', 'what the file is').choices(diskFormats).makeOptionMandatory());
   define('list', 'images of this home', (context) => listImages(context));
   define('rm <names...>', 'remove images (name or name@version) that nothing uses', (context, names) =>
     removeImageVersions(context, names),

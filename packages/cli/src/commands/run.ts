@@ -2,6 +2,7 @@
  * `vm-task run`: submit, follow the output live, print the result, end as the process did. The first Ctrl-C cancels
  * and waits until the VM is gone; the second leaves that to the system.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Home } from '@vm-task/shared/home';
 import { type Client, createClient } from '../client/client.ts';
 import type { EventLine, TaskView } from '../client/views.ts';
@@ -11,6 +12,9 @@ import { note, print, printJson } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
 import { ensureUp } from '../system/detach.ts';
 import { phaseNote } from './phase-note.ts';
+
+/** Between two looks for the end of the VM; nothing waits for it but a person. */
+const goneLookMs = 200;
 
 export interface RunOptions {
   readonly home: Home;
@@ -31,6 +35,7 @@ export async function run({ home, task, json }: RunOptions): Promise<number> {
     return exitCodes.cancelled;
   }
   const view = await client.show(id);
+  if (view.outcome === 'cancelled') await Promise.race([untilVmGone(client, view, progress), interrupt.left]);
   progress.clear();
   if (json) printJson(view);
   else printEnding(view, ended);
@@ -57,7 +62,7 @@ async function followToTheEnd(following: Following): Promise<Ending> {
   return endingOf(last);
 }
 
-/** The terminal event, once the VM that it names is gone as well. */
+/** The terminal event. */
 async function followPhases({ home, client, id, progress }: Following, signal: AbortSignal): Promise<EventLine | null> {
   let last: EventLine | null = null;
   const refresh = setInterval(() => progress.update(phaseNote(home, last)), 500);
@@ -109,6 +114,15 @@ function printEnding(view: TaskView, ending: Ending): void {
     print(typeof view.result === 'string' ? view.result : JSON.stringify(view.result, null, 2));
   }
   if (view.error !== null) note(`${plainLine(view.error.message)} (${view.error.code}; ./vm-task show ${view.id})`);
+}
+
+/** Whoever cancels wants to know that nothing runs any more. */
+async function untilVmGone(client: Client, { id, vm }: TaskView, progress: Progress): Promise<void> {
+  const isGone = ({ type, data }: EventLine) => type === 'vm.gone' && data['vm'] === vm;
+  while (vm !== null && !(await client.events(id)).events.some(isGone)) {
+    progress.update(`removing ${vm}`);
+    await delay(goneLookMs);
+  }
 }
 
 interface Interrupt extends AsyncDisposable {

@@ -1,0 +1,88 @@
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { EventData } from '@vm-task/shared/events';
+import { silentLogger } from '@vm-task/shared/log';
+import { afterEach, expect, test, vi } from 'vitest';
+import { Contact, type ContactOptions, contactLostMs } from './contact.ts';
+import type { Guest } from './guest.ts';
+
+const ready = { vm: 'vm-1' } as unknown as EventData<'vm.ready'>;
+const lost = () => new VmTaskError('ssh-lost', 'the connection ended');
+const unreachable = () => new VmTaskError('ssh-unreachable', 'nobody answers');
+
+function fakeGuest(): Guest & { closed: boolean } {
+  const guest = {
+    closed: false,
+    async [Symbol.asyncDispose]() {
+      guest.closed = true;
+    },
+  };
+  return guest as unknown as Guest & { closed: boolean };
+}
+
+function contactWith(options: Partial<ContactOptions>): Contact {
+  const signal = new AbortController().signal;
+  return new Contact({
+    ready,
+    connect: async () => fakeGuest(),
+    isVmAlive: async () => true,
+    signal,
+    log: silentLogger,
+    ...options,
+  });
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test('one connection serves everything that is asked', async () => {
+  const connect = vi.fn(async () => fakeGuest());
+  const contact = contactWith({ connect });
+  const guests = [await contact.reach(async (guest) => guest), await contact.reach(async (guest) => guest)];
+  expect(guests[0]).toBe(guests[1]);
+  expect(connect).toHaveBeenCalledTimes(1);
+});
+
+test('what a lost connection interrupted is done again on the next one, and the first is closed', async () => {
+  const guests: ReturnType<typeof fakeGuest>[] = [];
+  const connect = async () => {
+    guests.push(fakeGuest());
+    return guests.at(-1) as Guest;
+  };
+  const contact = contactWith({ connect });
+  let calls = 0;
+  const reaching = contact.reach(async () => {
+    if (calls++ === 0) throw lost();
+    return 'done';
+  });
+  expect(await reaching).toBe('done');
+  expect(guests.map(({ closed }) => closed)).toEqual([true, false]);
+});
+
+test('a machine whose process has ended is lost at once', async () => {
+  const connect = vi.fn(async () => Promise.reject(unreachable()));
+  const contact = contactWith({ connect, isVmAlive: async () => false });
+  await expect(contact.reach(async () => 1)).rejects.toMatchObject({ code: 'vm-lost' });
+  expect(connect).toHaveBeenCalledTimes(1);
+});
+
+test('a machine that is silent for minutes is waited for, and lost when it stays silent', async () => {
+  for (const isVmAlive of [async () => true, async () => null]) {
+    let nowMs = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+    const connect = vi.fn(async () => {
+      nowMs += contactLostMs / 2;
+      throw unreachable();
+    });
+    await expect(contactWith({ connect, isVmAlive }).reach(async () => 1)).rejects.toMatchObject({ code: 'vm-lost' });
+    expect(connect).toHaveBeenCalledTimes(3);
+  }
+});
+
+test('another machine, or a refused key, is never tried again', async () => {
+  for (const code of ['ssh-host-key-mismatch', 'ssh-auth-failed'] as const) {
+    const connect = vi.fn(async () => Promise.reject(new VmTaskError(code, 'no')));
+    await expect(contactWith({ connect }).reach(async () => 1)).rejects.toMatchObject({ code });
+    expect(connect).toHaveBeenCalledTimes(1);
+  }
+});

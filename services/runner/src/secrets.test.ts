@@ -1,0 +1,55 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { homeAt } from '@vm-task/shared/home';
+import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { expect, test } from 'vitest';
+import { readSecrets } from './secrets.ts';
+
+async function homeWith(content: string | Buffer, mode = 0o600) {
+  const folder = await makeTempFolder('secrets');
+  const home = homeAt(folder.path);
+  await mkdir(home.secrets);
+  await writeFile(home.secret('key'), content);
+  await chmod(home.secret('key'), mode);
+  return {
+    home,
+    read: () => readSecrets(home, { KEY: 'key' }),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+test('a secret is the text of its file without one line end', async () => {
+  for (const [content, value] of [
+    ['hunter2', 'hunter2'],
+    ['hunter2\n', 'hunter2'],
+    ['hunter2\r\n', 'hunter2'],
+    ['a\nb c\n\n', 'a\nb c\n'],
+  ]) {
+    await using stage = await homeWith(content ?? '');
+    expect((await stage.read()).environment).toEqual({ KEY: value });
+  }
+});
+
+test('a file that others may read is refused with the command that sets it right', async () => {
+  for (const mode of [0o640, 0o604, 0o660]) {
+    await using stage = await homeWith('hunter2', mode);
+    await expect(stage.read()).rejects.toThrow(`run chmod 600 ${stage.home.secret('key')}`);
+  }
+});
+
+test('what is no regular file is refused without being waited for', async () => {
+  await using stage = await homeWith('hunter2');
+  await symlink(stage.home.secret('key'), stage.home.secret('link'));
+  execFileSync('mkfifo', ['-m', '600', stage.home.secret('pipe')]);
+  await mkdir(stage.home.secret('folder'), { mode: 0o700 });
+  for (const name of ['link', 'pipe', 'folder', 'none']) {
+    await expect(readSecrets(stage.home, { KEY: name })).rejects.toMatchObject({ code: 'secret-unusable' });
+  }
+});
+
+test('a value that is too short to mask, too long for a variable, or no text is refused', async () => {
+  for (const content of ['', 'abc\n', 'a\0bcd', 'x'.repeat(200_000), Buffer.from([0xff, 0xfe, 0x41, 0x42])]) {
+    await using stage = await homeWith(content);
+    await expect(stage.read()).rejects.toMatchObject({ code: 'secret-unusable' });
+  }
+});

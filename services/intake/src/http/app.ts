@@ -11,17 +11,17 @@
  * | `task-events.ts`, `task-logs.ts`, `sse.ts` | events and output, also live |
  * | `task-artifacts.ts` | files |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
+ * | `openapi.ts` | all of it described |
  * | `listen.ts` | port and `run/http.json` |
  */
-import swagger from '@fastify/swagger';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { cancelTaskRoute } from './cancel-task.ts';
 import { requireKnownHost, requireToken } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { listPoolsRoute } from './list-pools.ts';
 import { listTasksRoute } from './list-tasks.ts';
 import { metricsRoute } from './metrics.ts';
+import { describeApi } from './openapi.ts';
 import { sendProblem } from './problem.ts';
 import { type App, createServer, type HttpDeps } from './server.ts';
 import { showTaskRoute } from './show-task.ts';
@@ -44,23 +44,6 @@ export async function createApp(deps: HttpDeps): Promise<App> {
   await describeApi(app);
   addRoutes(app, deps);
   return app;
-}
-
-async function describeApi(app: App): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'vm-task',
-        version: '1',
-        description: 'Tasks in virtual machines. Errors are RFC 9457 documents.',
-      },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-      security: [{ token: [] }],
-    },
-    transform: jsonSchemaTransform,
-  });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }
 
 function addRoutes(app: App, deps: HttpDeps): void {

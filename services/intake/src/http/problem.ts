@@ -2,6 +2,8 @@
  * Errors as RFC 9457 problem details with our stable code. What Fastify, the broker or Node throw becomes one of ours
  * here and nowhere else.
  */
+import type { IncomingMessage } from 'node:http';
+import { finished } from 'node:stream/promises';
 import { errorCodes, errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { Logger } from '@vm-task/shared/log';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
@@ -28,7 +30,16 @@ export class ProblemError extends VmTaskError {
   }
 }
 
-export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+/** A body that is refused is let run out for so long: who is still sending does not look for an answer. */
+const runOutLimitMs = 5_000;
+
+export async function sendProblem(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Logger,
+): Promise<FastifyReply> {
+  if (!request.raw.readableEnded) await runOut(request.raw);
   const ours = asOurs(error, request);
   const { code, message } = errorInfo(ours);
   const { status, title } = errorCodes[code];
@@ -80,4 +91,10 @@ function tooLarge(request: FastifyRequest): string {
 function unsupported(request: FastifyRequest): string {
   const given = JSON.stringify(request.headers['content-type'] ?? '');
   return `a body of type ${given} is not understood; send application/json or application/yaml`;
+}
+
+async function runOut(body: IncomingMessage): Promise<void> {
+  const signal = AbortSignal.timeout(runOutLimitMs);
+  body.resume();
+  await finished(body, { signal }).catch(() => undefined);
 }

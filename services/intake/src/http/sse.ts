@@ -32,7 +32,10 @@ export function sendMessages(
   request.raw.socket.once('close', () => gone.abort());
   const signal = AbortSignal.any([gone.signal, stop]);
   const out = new PassThrough();
-  const heartbeat = setInterval(() => out.write(': waiting\n\n'), heartbeatMs);
+  const beat = () => out.write(': waiting\n\n');
+  // The first one carries the headers, so that the reader knows that it is heard.
+  beat();
+  const heartbeat = setInterval(beat, heartbeatMs);
   pipeline(Readable.from(frames(source(signal))), out)
     // The reader sees the broken stream, and asks again from its last message.
     .catch((error) => out.destroy(error))

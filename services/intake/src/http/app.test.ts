@@ -1,0 +1,154 @@
+import type { Bus } from '@vm-task/shared/bus/bus';
+import { errorCodes } from '@vm-task/shared/errors';
+import { newTaskId } from '@vm-task/shared/ids';
+import { silentLogger } from '@vm-task/shared/log';
+import { taskMaxBytes } from '@vm-task/shared/task-spec';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type MemoryEvents, memoryEvents } from '../../test/memory-events.ts';
+import { completed, config, created } from '../../test/task-events.ts';
+import { openDatabase } from '../projection/open-database.ts';
+import { createProjection, type Projection } from '../projection/projection.ts';
+import { createApp } from './app.ts';
+import type { App } from './server.ts';
+
+const authorization = 'Bearer right';
+let events: MemoryEvents;
+let projection: Projection;
+let app: App;
+
+beforeEach(async () => {
+  events = memoryEvents();
+  projection = createProjection(openDatabase(':memory:', { created: 'now', lastSeq: 0 }));
+  app = await createApp({
+    config,
+    bus: events as unknown as Bus,
+    admission: { refusal: async () => null, requireRoom: async () => undefined },
+    findCreated: events.findCreated,
+    claimKey: async (_key, wanted) => wanted,
+    now: Date.now,
+    projection,
+    token: 'right',
+    log: silentLogger,
+    stop: new AbortController().signal,
+  });
+});
+
+afterEach(async () => {
+  await app.close();
+  projection[Symbol.dispose]();
+});
+
+function show(): void {
+  projection.advance(events.stored.map((event) => ({ seq: event.seq, event })));
+}
+
+function get(url: string, headers: Record<string, string> = { authorization }) {
+  return app.inject({ method: 'GET', url, headers });
+}
+
+test('without the token nothing is answered but whether it is alive', async () => {
+  for (const url of ['/v1/tasks', '/metrics', '/openapi.json', '/nothing', '/v1/pools']) {
+    for (const wrong of ['', 'Bearer', 'Bearer wrong', 'Basic right', 'Bearer right2', 'right']) {
+      const answer = await get(url, { authorization: wrong });
+      expect([url, wrong, answer.statusCode, answer.json().code]).toEqual([url, wrong, 401, 'unauthorized']);
+    }
+  }
+  expect((await get('/healthz', {})).statusCode).toBe(200);
+});
+
+test('a page that gave this machine a name of its own is refused, and nobody gets a CORS header', async () => {
+  for (const host of ['evil.example', 'evil.example:7788', '127.0.0.1.evil.example']) {
+    const answer = await get('/v1/tasks', { authorization, host });
+    expect([host, answer.statusCode, answer.json().code]).toEqual([host, 421, 'host-refused']);
+  }
+  for (const host of ['127.0.0.1:7788', 'localhost', 'LOCALHOST:1', '[::1]:7788']) {
+    const answer = await get('/v1/tasks', { authorization, host, origin: 'http://evil.example' });
+    expect([host, answer.statusCode]).toEqual([host, 200]);
+    expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+  }
+});
+
+test('every error is a problem document with a stable code', async () => {
+  const answer = await get(`/v1/tasks/${newTaskId(0)}`);
+  expect(answer.headers['content-type']).toMatch(/^application\/problem\+json\b/);
+  expect(answer.json()).toEqual({
+    type: 'urn:vm-task:error:task-not-found',
+    title: errorCodes['task-not-found'].title,
+    status: 404,
+    detail: expect.stringContaining('there is no task'),
+    code: 'task-not-found',
+  });
+});
+
+test.each(['*', '%3E', '..%2F..%2Fetc', '%00%00%00%00%00%00%00%00', 'short', 'x'.repeat(90), '0123456G'])(
+  'the id %s is refused before anything is looked for',
+  async (id) => {
+    const answer = await get(`/v1/tasks/${id}`);
+    expect([answer.statusCode, answer.json().code]).toEqual([400, 'invalid-id']);
+  },
+);
+
+test('an ambiguous beginning lists its candidates, also in the document', async () => {
+  const ids = [newTaskId(5e12), newTaskId(5e12)].sort();
+  for (const id of ids) events.put('task.created', created(id));
+  show();
+  const answer = await get(`/v1/tasks/${ids[0]?.slice(0, 10)}`);
+  expect(answer.json()).toMatchObject({ status: 409, code: 'ambiguous-id', candidates: ids });
+});
+
+test('a wrong body, key, type or size is answered with a sentence', async () => {
+  const post = async (payload: string, type = 'application/json') => {
+    const headers = { authorization, 'content-type': type };
+    const { code, detail } = (await app.inject({ method: 'POST', url: '/v1/tasks', headers, payload })).json();
+    return `${code}: ${detail}`;
+  };
+  expect(await post('{"runn":"x"}')).toMatch(/^invalid-task: runn: unknown key; did you mean "run"\?/);
+  expect(await post('{')).toMatch(/^invalid-request: .*not valid JSON/);
+  expect(await post('a: &a [*a, *a]', 'application/yaml')).toMatch(/^invalid-task: /);
+  expect(await post('run: [', 'application/yaml')).toMatch(/^invalid-task: the body is not YAML/);
+  expect(await post('hello', 'text/plain')).toMatch(/^unsupported-media-type: .*text\/plain/);
+  const large = JSON.stringify({ run: 'x'.repeat(taskMaxBytes) });
+  expect(await post(large)).toContain(
+    `payload-too-large: the body has ${large.length} bytes and may have ${taskMaxBytes}`,
+  );
+  expect(events.stored).toEqual([]);
+  expect((await get('/v1/tasks?stauts=queued')).json().detail).toMatch(/stauts: unknown key; did you mean "status"/);
+});
+
+test('YAML and JSON make the same task, and the answer says where it is', async () => {
+  const headers = { authorization, 'content-type': 'application/yaml' };
+  const answer = await app.inject({ method: 'POST', url: '/v1/tasks', headers, payload: 'run: echo 垃圾域名\n' });
+  const { id } = answer.json();
+  expect([answer.statusCode, answer.headers['location']]).toEqual([202, `/v1/tasks/${id}`]);
+  expect(events.stored[0]).toMatchObject({ data: { task: id, spec: { main: { script: 'echo 垃圾域名' } } } });
+});
+
+test('cancelling a task that has ended is refused with its outcome', async () => {
+  const task = newTaskId(Date.now());
+  events.put('task.created', created(task));
+  show();
+  const cancel = () => app.inject({ method: 'DELETE', url: `/v1/tasks/${task}`, headers: { authorization } });
+  expect((await cancel()).statusCode).toBe(202);
+  show();
+  expect((await cancel()).statusCode).toBe(202);
+  events.put('task.completed', completed(task, null, { outcome: 'cancelled' }));
+  expect((await cancel()).json()).toMatchObject({ status: 409, code: 'task-already-over', outcome: 'cancelled' });
+});
+
+test('every reference in the API description leads somewhere', async () => {
+  const text = (await get('/openapi.json')).body;
+  const { components, paths } = JSON.parse(text);
+  const names = [...text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name);
+  expect(names.filter((name) => components.schemas[name ?? ''] === undefined)).toEqual([]);
+  expect(Object.keys(paths).sort()).toEqual([
+    '/healthz',
+    '/metrics',
+    '/readyz',
+    '/v1/pools',
+    '/v1/tasks',
+    '/v1/tasks/{id}',
+    '/v1/tasks/{id}/artifacts/{*}',
+    '/v1/tasks/{id}/events',
+    '/v1/tasks/{id}/logs',
+  ]);
+});

@@ -1,0 +1,196 @@
+import type { Stored } from '@vm-task/shared/events';
+import { newTaskId, newVmId } from '@vm-task/shared/ids';
+import { expect, test } from 'vitest';
+import { memoryEvents } from '../../test/memory-events.ts';
+import { completed, created, gone, setupDone, vmReady } from '../../test/task-events.ts';
+import { countTasks } from './count-tasks.ts';
+import { dropEndedBefore } from './drop-ended.ts';
+import { listTasks } from './list-tasks.ts';
+import { openDatabase } from './open-database.ts';
+import { createProjection, type Projection } from './projection.ts';
+import { readArtifacts } from './read-artifacts.ts';
+import { readTask } from './read-task.ts';
+import { resolveId } from './resolve-id.ts';
+import { readTaskEvents } from './task-events.ts';
+
+function project(events: readonly Stored[] = []): Projection {
+  const projection = createProjection(openDatabase(':memory:', { created: 'now', lastSeq: 1_000 }));
+  projection.advance(events.map((event) => ({ seq: event.seq, event })));
+  return projection;
+}
+
+/** Events of a memory stream are a second apart, from this time on. */
+const start = Date.UTC(2026, 0, 1);
+const setup = { run: 'x', setup: [{ run: 'y' }] };
+
+test('each event moves the status on, and the first terminal event stays (I2)', () => {
+  const events = memoryEvents();
+  using projection = project();
+  const task = newTaskId(start);
+  const vm = newVmId(start + 1_500);
+  const status = (event: Stored) => {
+    projection.advance([{ seq: event.seq, event }]);
+    return readTask(projection.db, task)?.status;
+  };
+  expect(status(events.put('task.created', created(task, setup)))).toBe('queued');
+  expect(status(events.put('vm.ready', vmReady(task, vm)))).toBe('setup');
+  expect(status(events.put('task.setup.done', setupDone(task)))).toBe('running');
+  const cancelling = { v: 1 as const, task, pool: 'default', attempt: 1, by: 'test', reason: 'enough' };
+  expect(status(events.put('task.cancelling', cancelling))).toBe('cancelling');
+  expect(status(events.put('task.completed', completed(task, vm)))).toBe('completed');
+  expect(status(events.put('task.completed', completed(task, vm, { outcome: 'failed' })))).toBe('completed');
+  expect(readTask(projection.db, task)).toEqual({
+    id: task,
+    status: 'completed',
+    outcome: 'succeeded',
+    exitCode: 0,
+    result: { found: 3 },
+    error: null,
+    pool: 'default',
+    image: 'python@1.0.0',
+    vm,
+    createdAt: '2026-01-01T00:00:01.000Z',
+    completedAt: '2026-01-01T00:00:05.000Z',
+    attempts: [
+      {
+        number: 1,
+        vm,
+        startedAt: '2026-01-01T00:00:02.000Z',
+        endedAt: '2026-01-01T00:00:05.000Z',
+        exitCode: 0,
+        error: null,
+      },
+    ],
+    timings: { queuedMs: 1_000, vmReadyMs: 500, setupMs: 1_000, runMs: 120, totalMs: 4_000 },
+  });
+});
+
+test('a task without setup steps is starting until its process runs', () => {
+  const events = memoryEvents();
+  const task = newTaskId(start);
+  events.put('task.created', created(task));
+  events.put('vm.ready', vmReady(task, newVmId(start)));
+  using projection = project(events.stored);
+  expect(readTask(projection.db, task)).toMatchObject({ status: 'starting', timings: { vmReadyMs: 0, setupMs: null } });
+});
+
+test('a task that never had a VM shows why it failed', () => {
+  const events = memoryEvents();
+  const task = newTaskId(start);
+  const error = { code: 'pool-not-found' as const, message: 'no such image' };
+  events.put('task.created', created(task));
+  events.put('task.completed', completed(task, null, { outcome: 'failed', exitCode: null, error, processMs: null }));
+  using projection = project(events.stored);
+  expect(readTask(projection.db, task)).toMatchObject({
+    outcome: 'failed',
+    error,
+    attempts: [],
+    timings: { queuedMs: null, runMs: null, totalMs: 1_000 },
+  });
+});
+
+test('events that another instance has applied are left out, and positions never go back', () => {
+  const events = memoryEvents();
+  const task = newTaskId(start);
+  events.put('task.created', created(task));
+  events.put('vm.ready', vmReady(task, newVmId(start)));
+  using projection = project(events.stored);
+  const other = createProjection(projection.db);
+  expect(other.position).toBe(2);
+  other.advance(events.stored.map((event) => ({ seq: event.seq, event })));
+  expect(readTaskEvents(projection.db, task, 0)).toEqual({ seqs: [1, 2], over: false });
+});
+
+test('events whose task was purged, and unreadable ones, change nothing but the position', () => {
+  const events = memoryEvents();
+  const task = newTaskId(start);
+  events.put('vm.ready', vmReady(task, newVmId(start)));
+  events.put('task.completed', completed(task, null));
+  using projection = project(events.stored);
+  projection.advance([{ seq: 9, event: null }]);
+  expect(projection.position).toBe(9);
+  expect(readTask(projection.db, task)).toBeNull();
+  expect(readTaskEvents(projection.db, task, 0)).toEqual({ seqs: [], over: true });
+});
+
+test('a batch is applied as a whole or not at all', () => {
+  const events = memoryEvents();
+  const task = newTaskId(start);
+  const event = events.put('task.created', created(task));
+  using projection = project();
+  const broken = { ...event, seq: 2, time: null } as unknown as Stored;
+  expect(() =>
+    projection.advance([
+      { seq: 1, event },
+      { seq: 2, event: broken },
+    ]),
+  ).toThrow();
+  expect(projection.position).toBe(0);
+  expect(readTask(projection.db, task)).toBeNull();
+});
+
+test('tasks are listed in pages, the newest first, by status, pool and labels', () => {
+  const events = memoryEvents();
+  const ids = [0, 1, 2, 3, 4].map((n) => newTaskId(start + n));
+  for (const [n, id] of ids.entries()) {
+    events.put('task.created', created(id, { run: 'x', labels: { team: n % 2 === 0 ? 'even' : 'odd', at: 'home' } }));
+  }
+  events.put('task.completed', completed(ids[0] ?? newTaskId(0), null));
+  using projection = project(events.stored);
+  const list = (filter: Parameters<typeof listTasks>[1], limit = 10, before: number | null = null) => {
+    const { tasks, next } = listTasks(projection.db, filter, limit, before);
+    return { found: tasks.map(({ id }) => ids.indexOf(id as never)), next };
+  };
+  expect(list({}, 2)).toEqual({ found: [4, 3], next: 4 });
+  expect(list({}, 2, 4)).toEqual({ found: [2, 1], next: 2 });
+  expect(list({}, 2, 2)).toEqual({ found: [0], next: null });
+  expect(list({ status: 'queued', labels: { team: 'even' } }).found).toEqual([4, 2]);
+  expect(list({ labels: { team: 'odd', at: 'work' } }).found).toEqual([]);
+  expect(list({ pool: 'other' }).found).toEqual([]);
+  expect(countTasks(projection.db)).toMatchObject([
+    { status: 'completed', outcome: 'succeeded', tasks: 1 },
+    { status: 'queued', outcome: null, tasks: 4, oldest: start + 2_000 },
+  ]);
+});
+
+test('a beginning of an id means one task, or several, or none', () => {
+  const events = memoryEvents();
+  const [a, b] = [newTaskId(start), newTaskId(start)];
+  for (const id of [a, b]) events.put('task.created', created(id));
+  using projection = project(events.stored);
+  expect(resolveId(projection.db, a)).toEqual({ kind: 'task', id: a, pool: 'default' });
+  expect(resolveId(projection.db, a.slice(0, 13))).toEqual({ kind: 'ambiguous', candidates: [a, b].sort() });
+  expect(resolveId(projection.db, 'ffffffff')).toEqual({ kind: 'none' });
+});
+
+test('a task is forgotten with all that belongs to it when its retention is over', () => {
+  const events = memoryEvents();
+  const [ended, open] = [newTaskId(start), newTaskId(start)];
+  const vm = newVmId(start);
+  const artifact = { path: 'out/a.json', bytes: 2, sha256: 'ab', object: 'o' };
+  for (const id of [ended, open]) events.put('task.created', created(id));
+  events.put('vm.ready', vmReady(ended, vm));
+  events.put('task.completed', completed(ended, vm, { artifacts: [artifact] }));
+  events.put('vm.gone', gone(ended, vm));
+  using projection = project(events.stored);
+  expect(readArtifacts(projection.db, ended)).toEqual([artifact]);
+  expect(readTaskEvents(projection.db, ended, 0)).toEqual({ seqs: [1, 3, 4, 5], over: true });
+  dropEndedBefore(projection.db, start + 4_000);
+  expect(readTask(projection.db, ended)).not.toBeNull();
+  dropEndedBefore(projection.db, start + 4_001);
+  expect(readTask(projection.db, ended)).toBeNull();
+  expect(readArtifacts(projection.db, ended)).toEqual([]);
+  expect(readTask(projection.db, open)).not.toBeNull();
+});
+
+test('a reader waits for what was acknowledged, and is told when that takes too long', async () => {
+  const events = memoryEvents();
+  const event = events.put('task.created', created(newTaskId(start)));
+  using projection = project();
+  await projection.upToDate();
+  projection.expect(1);
+  await expect(projection.upToDate(AbortSignal.abort())).rejects.toMatchObject({ code: 'projection-behind' });
+  const waiting = projection.upToDate();
+  projection.advance([{ seq: 1, event }]);
+  await waiting;
+});

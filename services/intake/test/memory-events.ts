@@ -1,0 +1,42 @@
+/** `EVENTS` in memory, with the broker's one rule: an event is stored when its spine is where its writer thought. */
+import type { Appended } from '@vm-task/shared/bus/append';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import { eventId } from '@vm-task/shared/bus/envelope';
+import type { Draft, EventData, EventType, Stored } from '@vm-task/shared/events';
+import type { TaskId } from '@vm-task/shared/ids';
+import { eventSubject, type SpineKey, spineSubject, subjectMatches } from '@vm-task/shared/subjects';
+
+export interface MemoryEvents extends Pick<Bus, 'append' | 'head'> {
+  readonly stored: Stored[];
+  findCreated(task: TaskId): Promise<Stored<'task.created'> | null>;
+  /** Stores without an expectation, a second after the one before. */
+  put<T extends EventType>(type: T, data: EventData<T>): Stored<T>;
+}
+
+const start = Date.UTC(2026, 0, 1);
+
+export function memoryEvents(): MemoryEvents {
+  const stored: Stored[] = [];
+  const lastOn = (pattern: string) => stored.findLast(({ subject }) => subjectMatches(pattern, subject)) ?? null;
+  const add = (draft: Draft, fence: number): Stored => {
+    const seq = stored.length + 1;
+    const time = new Date(start + seq * 1_000);
+    const event = { ...draft, id: eventId(draft, fence), seq, time, subject: eventSubject(draft), traceparent: null };
+    stored.push(event as Stored);
+    return event as Stored;
+  };
+  return {
+    stored,
+    async append(draft, fence): Promise<Appended> {
+      const own = lastOn(eventSubject(draft));
+      if (own?.id === eventId(draft, fence)) return { kind: 'stored', event: own };
+      const { pool, task } = draft.data as EventData<'task.created'>;
+      const head = lastOn(spineSubject({ pool, task }));
+      if ((head?.seq ?? 0) !== fence) return { kind: 'overtaken', head };
+      return { kind: 'stored', event: add(draft, fence) };
+    },
+    head: async (spine: SpineKey) => lastOn(spineSubject(spine)),
+    findCreated: async (task) => lastOn(`task.created.*.${task}`) as Stored<'task.created'> | null,
+    put: (type, data) => add({ type, data } as Draft, stored.length) as never,
+  };
+}

@@ -1,0 +1,34 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { describe, expect, it } from 'vitest';
+import { readTask } from './task-source.ts';
+
+describe('what is to be run', () => {
+  it('is a command after the dashes, word for word', () => {
+    expect(readTask(['sh', '-c', 'echo "$(x)"'], true, { pool: 'big' })).toEqual({
+      command: ['sh', '-c', 'echo "$(x)"'],
+      pool: 'big',
+    });
+  });
+
+  it('is a file of YAML otherwise, whose keys options on the command line replace', async () => {
+    await using folder = await makeTempFolder('task');
+    const path = join(folder.path, 'task.yaml');
+    await writeFile(path, 'run: echo 垃圾\nimage: base\n');
+    expect(readTask([path], false, { image: 'python' })).toEqual({ run: 'echo 垃圾\n'.trim(), image: 'python' });
+  });
+
+  it('is refused with the file and what is wrong with it', async () => {
+    await using folder = await makeTempFolder('task');
+    const path = join(folder.path, 'task.yaml');
+    await writeFile(path, 'run: [unclosed');
+    expect(() => readTask([path], false, {})).toThrow(`${path} is not YAML`);
+    await writeFile(path, '- a list');
+    expect(() => readTask([path], false, {})).toThrow(`${path} is not a task`);
+    await writeFile(path, 'rnu: x');
+    expect(() => readTask([path], false, {})).toThrow('rnu: unknown key; did you mean "run"?');
+    expect(() => readTask(['/nowhere/task.yaml'], false, {})).toThrow('/nowhere/task.yaml cannot be read');
+    expect(() => readTask([], false, {})).toThrow('give one task file, or a command after "--"');
+  });
+});

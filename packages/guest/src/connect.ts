@@ -5,7 +5,7 @@
  * - exchange.ts, frames.ts: one framed stream to the one constant command, framed answers back
  * - supervisor.ts, supervisor/*.pl: what runs in the guest, sent along with each request (I8, I13)
  * - job.ts, job-environment.ts, encode-job.ts: what a job is, byte for byte (I11); run-job.ts, stop-job.ts: the verbs
- * - identity.ts: a clone gets an identity of its own and proves it (I12)
+ * - readiness.ts: a machine has booted and works; identity.ts: a clone gets an identity of its own and proves it (I12)
  * - artifacts/: files of the guest, by SFTP; mask.ts: secrets out of streams; keys.ts: ed25519
  *
  * Unknown is never success (I9): each of these throws, or says `lost`, when it cannot know.

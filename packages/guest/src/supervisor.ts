@@ -9,3 +9,4 @@ function program(...parts: readonly string[]): Buffer {
 
 export const jobProgram = program('protocol', 'control-group', 'supervise', 'job');
 export const identityProgram = program('protocol', 'identity');
+export const readinessProgram = program('protocol', 'readiness');

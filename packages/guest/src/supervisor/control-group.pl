@@ -7,9 +7,10 @@ sub make_group {
     my ($mount) = contents('/proc/self/mounts') =~ /^\S+ (\S+) cgroup2 /m;
     return undef unless defined $mount;
     my $ours = "$mount/vm-task";
-    mkdir $ours;
-    for my $controller ('memory', 'cpu', 'pids') {
-        put("$_/cgroup.subtree_control", "+$controller") for $mount, $ours;
+    if (mkdir $ours) {
+        for my $controller ('memory', 'cpu', 'pids') {
+            put("$_/cgroup.subtree_control", "+$controller") for $mount, $ours;
+        }
     }
     my $group = "$ours/$$";
     rmdir $group;
@@ -24,6 +25,17 @@ sub make_group {
     put("$group/cpu.max", int($limits->{cpus} * 100000) . ' 100000') if $limits->{cpus};
     put("$group/pids.max", $limits->{processes}) if $limits->{processes};
     return $group;
+}
+
+# As fork, with the child in the group from its first moment (clone3 with CLONE_INTO_CGROUP): moving it there afterwards
+# waits for every CPU to pass a quiet moment, 10 ms of a trivial job's 150. The call has one number on all machines.
+sub fork_into {
+    my ($group) = @_;
+    my ($clone3, $into_group, $tell_parent) = (435, 1 << 33, 17);
+    open my $folder, '<', $group or return undef;
+    my $how = pack 'Q11', $into_group, 0, 0, 0, $tell_parent, 0, 0, 0, 0, 0, fileno $folder;
+    my $pid = syscall($clone3, $how, length $how);
+    return $pid < 0 ? undef : $pid;
 }
 
 sub ran_out_of_memory {

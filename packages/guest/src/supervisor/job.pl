@@ -5,22 +5,30 @@ my $root = "$ENV{HOME}/.vm-task";
 my $result_bytes = 256 * 1024 + 1;
 my ($exclusive, $shared_if_free) = (2, 5);
 my ($exists, $not_empty) = (17, 39);
+# Seconds. Who looks for news sees them within 20 ms, and takes fifty looks a second while there are none.
+my ($look_first, $look_last) = (0.001, 0.02);
+my $supervisor_check = 1;
 
 # Starts the job unless it is there; either way, then follows it.
 sub start {
     my ($request) = @_;
     my $name = $request->{name}[0];
     my $dir = "$root/$name";
-    my $ours = !-e $dir && prepare($request, $dir);
-    if ($ours) {
+    my $lock = !-e $dir && prepare($request, $dir);
+    my $news;
+    if ($lock) {
+        pipe $news, my $bell;
         my $pid = fork;
         refuse("cannot start a process: $!") unless defined $pid;
-        supervise($dir, $request, $ours) if $pid == 0;
-        close $ours;
+        if ($pid == 0) {
+            close $news;
+            supervise($dir, $request, $lock, $bell);
+        }
+        close $lock;
     }
-    answer($ours ? 'started' : 'attached', '');
+    answer($lock ? 'started' : 'attached', '');
     %$request = (name => $request->{name}, from => $request->{from});
-    follow($request);
+    follow($request, $news);
 }
 
 # Makes the job's folder under another name and moves it into place with its lock held, so that of two who try one
@@ -46,9 +54,10 @@ sub prepare {
     refuse("cannot keep the job in $root: $problem");
 }
 
-# New output as it comes, then the end. Ends itself when the channel does.
+# New output as it comes, then the end. Ends itself when the channel does. Who started the job hears of news on a pipe
+# from the supervisor; who came later looks for them.
 sub follow {
-    my ($request) = @_;
+    my ($request, $news) = @_;
     my $dir = "$root/$request->{name}[0]";
     return answer('lost', 'it was never started here') unless -d $dir;
     my @streams = map { { name => $_, file => undef, at => shift @{ $request->{from} } } } 'stdout', 'stderr';
@@ -56,19 +65,22 @@ sub follow {
         open $stream->{file}, '<', "$dir/$stream->{name}" or return answer('lost', "its $stream->{name} is gone: $!");
         sysseek $stream->{file}, $stream->{at}, 0;
     }
-    my ($pause, $idle) = (0.001, 0);
+    my ($pause, $look_at) = ($look_first, seconds());
     while (1) {
         my $over = -e "$dir/end";
         my $moved = 0;
         $moved += forward($_) for @streams;
-        if ($moved) { ($pause, $idle) = (0.001, 0) }
-        elsif ($over) { return tell_end($dir) }
-        else {
-            # Seen within 20 ms, for fifty looks a second while nothing comes; the supervisor's life once a second.
-            return if channel_closed($pause);
-            $pause = $pause < 0.01 ? $pause * 2 : 0.02;
-            return answer('lost', why_lost($dir)) if $idle++ % 50 == 0 && is_lost($dir);
+        if ($moved) {
+            $pause = $look_first;
+            next;
         }
+        return tell_end($dir) if $over;
+        if (seconds() >= $look_at) {
+            return answer('lost', why_lost($dir)) if is_lost($dir);
+            $look_at = seconds() + $supervisor_check;
+        }
+        $news = wait_for_news($news, $pause);
+        $pause = $pause * 2 < $look_last ? $pause * 2 : $look_last;
     }
 }
 
@@ -81,11 +93,16 @@ sub forward {
     return $n;
 }
 
-sub channel_closed {
-    my ($pause) = @_;
+# Returns the pipe, or undef once it has told its last.
+sub wait_for_news {
+    my ($news, $pause) = @_;
     my $readable = '';
-    vec($readable, 0, 1) = 1;
-    return select($readable, undef, undef, $pause) > 0 && !sysread STDIN, my $ignored, 4096;
+    vec($readable, $_, 1) = 1 for 0, $news ? fileno $news : ();
+    return $news if select($readable, undef, undef, $news ? $supervisor_check : $pause) <= 0;
+    # Nothing more is ever sent on the channel but its end.
+    exit 0 if vec($readable, 0, 1) && !sysread(STDIN, my $ignored, 4096);
+    return $news unless $news && vec($readable, fileno $news, 1);
+    return sysread($news, my $rings, 4096) ? $news : undef;
 }
 
 sub is_lost {
@@ -104,7 +121,8 @@ sub tell_end {
     for my $name ('stdout', 'stderr') {
         my $dropped = contents("$dir/$name.tail");
         $dropped = '' unless defined $dropped;
-        answer("tail$name", last_of("$dir/$name", $tail_bytes - length $dropped) . $dropped);
+        my $tail = last_of("$dir/$name", $tail_bytes - length $dropped) . $dropped;
+        answer("tail$name", $tail) if length $tail;
     }
     # What the job left under that name may be anything: only a file is read, and only so much of it.
     if (-f "$dir/result" && open(my $file, '<', "$dir/result")) {

@@ -9,8 +9,9 @@ my $would_block = 11;
 my $no_hang = 1;
 
 # Never returns. $lock is held by this process alone and for its whole life: whoever can have it knows that we died.
+# $bell is for whoever started the job and still listens: a byte for news, and its end for the job's.
 sub supervise {
-    my ($dir, $request, $lock) = @_;
+    my ($dir, $request, $lock, $bell) = @_;
     syscall($call{setsid});
     $SIG{PIPE} = 'IGNORE';
     $SIG{CHLD} = sub { };
@@ -22,9 +23,12 @@ sub supervise {
     my ($memory, $cpus, $processes) = map { $request->{$_}[0] } 'memory', 'cpus', 'processes';
     my $group = make_group({ memory => $memory, cpus => $cpus, processes => $processes });
     my $job = launch($dir, $request, $group);
+    fcntl $bell, $set_flags, $nonblocking;
+    $job->{bell} = $bell;
     my $outcome = defined $job->{failure} ? "not-started $job->{failure}" : attend($dir, $job, $group);
     close $_->{file} for values %{ $job->{streams} };
     record($dir, $job, $outcome, ran_out_of_memory($group));
+    close $bell;
     remove_group($group) if defined $group;
     exit 0;
 }
@@ -41,9 +45,9 @@ sub launch {
         $streams{$name} =
             { pipe => $pipe, file => $file, seen => 0, stored => 0, max => $request->{outputmax}[0], tail => '' };
     }
-    my $pid = fork;
-    die "fork: $!\n" unless defined $pid;
-    become_job($dir, $request, $group, $in_end, $ends{stdout}, $ends{stderr}, $failure_end) if $pid == 0;
+    my $pid = defined $group ? fork_into($group) : fork;
+    die "cannot start a process: $!\n" unless defined $pid;
+    become_job($dir, $request, $in_end, $ends{stdout}, $ends{stderr}, $failure_end) if $pid == 0;
     close $_ for $in_end, $failure_end, values %ends;
     fcntl $in, $set_flags, $nonblocking;
     my $why = <$failure>;
@@ -57,10 +61,9 @@ sub launch {
 # The job's process, up to the program that it becomes. What goes wrong is said on $failure_end, which the program
 # itself never has, because Perl closes what is above standard error when a program starts.
 sub become_job {
-    my ($dir, $request, $group, $in, $out, $err, $failure_end) = @_;
+    my ($dir, $request, $in, $out, $err, $failure_end) = @_;
     my $fail = sub { my $why = "$_[0]: $!"; $why =~ tr/\n/ /; syswrite $failure_end, $why; exit 127 };
     syscall($call{setsid});
-    put("$group/cgroup.procs", 0) or $fail->('its control group') if defined $group;
     put('/proc/self/oom_score_adj', 0);
     open STDIN, '<&', $in or $fail->('stdin');
     open STDOUT, '>&', $out or $fail->('stdout');
@@ -127,7 +130,7 @@ sub wait_for_work {
     my $n = select $readable, $writable, undef, @$open ? 0.1 : $pause;
     return $pause < 0.05 ? $pause * 2 : 0.1 if $n <= 0;
     feed($job) if $job->{in} && vec $writable, fileno $job->{in}, 1;
-    take($_) for grep { vec $readable, fileno $_->{pipe}, 1 } @$open;
+    take($_, $job->{bell}) for grep { vec $readable, fileno $_->{pipe}, 1 } @$open;
     return $pause;
 }
 
@@ -146,8 +149,8 @@ sub close_input {
 
 # Stores what there is room for, and counts the rest and keeps its end: memory stays the same whatever comes.
 sub take {
-    my ($stream) = @_;
-    my $n = sysread $stream->{pipe}, my $bytes, $chunk;
+    my ($stream, $bell) = @_;
+    my $n = sysread($stream->{pipe}, my $bytes, $chunk);
     if (!$n) {
         close $stream->{pipe};
         $stream->{pipe} = undef;
@@ -161,6 +164,7 @@ sub take {
         $stream->{stored} += $kept;
         # Less than there was room for: the disk is full. What comes later must not follow a gap.
         $stream->{max} = $stream->{stored} if $kept < $n;
+        syswrite $bell, '!';
     }
     return if $kept == $n;
     $stream->{tail} .= substr $bytes, $kept;

@@ -1,0 +1,111 @@
+/** A provisioner in this process, on a real broker and a fake hypervisor, and what its tests ask the stream. */
+import type { VmClass } from '@vm-task/hypervisor/hypervisor';
+import type { Image } from '@vm-task/hypervisor/images/image';
+import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import { parseConfig } from '@vm-task/shared/config';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Draft, Stored } from '@vm-task/shared/events';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
+import { silentLogger } from '@vm-task/shared/log';
+import { eventPatterns } from '@vm-task/shared/subjects';
+import { eventually } from '@vm-task/testing/conditions';
+import type { FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import * as sample from '@vm-task/testing/sample-events';
+import type { Images } from '../src/preparations.ts';
+import { startProvisioner } from '../src/start.ts';
+
+export const never = new AbortController().signal;
+
+/** The one image that there is. */
+export const python = {
+  ref: { name: 'python', version: '3.2.0' },
+  runtimes: { shell: ['/bin/sh', '-eu'], python: ['/usr/bin/python3'] },
+} as unknown as Image;
+
+const images: Images = {
+  async ensure({ name }) {
+    if (name === 'python') return python;
+    throw new VmTaskError('image-not-found', `there is no image "${name}"; known are python`);
+  },
+};
+
+export const vmClass: VmClass = {
+  pool: 'default',
+  image: python.ref,
+  size: sample.sampleSpec.size,
+  egress: 'none',
+};
+
+export const inAnHour = () => deadlineFrom(Date.now() + 3_600_000, Date.now());
+
+/** A VM that some provisioner made and left warm. */
+export async function leaveWarm(hypervisor: FakeHypervisor, changes: Partial<VmClass> = {}): Promise<VmId> {
+  const capacity = { poolMax: 4, hostMax: 16 };
+  const outcome = await hypervisor.create({ ...vmClass, ...changes }, capacity, inAnHour(), never);
+  if (outcome.kind === 'ready') return outcome.vm.id;
+  throw new Error(outcome.kind);
+}
+
+export interface Provisioner extends AsyncDisposable {
+  /** As SIGTERM does; returns when nothing is in hand. */
+  drain(): Promise<void>;
+}
+
+/** A provisioner on `host`, with a pool of `max` VMs, `warm` of them kept ready. */
+export function provision(
+  bus: Bus,
+  hypervisor: FakeHypervisor,
+  { max = 4, warm = 0, host = 'host-1' } = {},
+): Provisioner {
+  const config = parseConfig(`pools: { default: { max: ${max}, warm: ${warm} } }`, 'test');
+  const [stop, abort] = [new AbortController(), new AbortController()];
+  const signals = { stop: stop.signal, abort: abort.signal };
+  const log = silentLogger;
+  const tellProgress = () => undefined;
+  const running = startProvisioner({ bus, hypervisor, images, config, host, log, tellProgress, ...signals });
+  const drain = () => {
+    stop.abort(new Error('draining'));
+    return running;
+  };
+  return {
+    drain,
+    [Symbol.asyncDispose]() {
+      abort.abort(new Error('given up'));
+      return drain();
+    },
+  };
+}
+
+export async function store(bus: Bus, draft: Draft, fence = 0): Promise<Stored> {
+  const appended = await bus.append(draft, fence, never);
+  if (appended.kind === 'stored') return appended.event;
+  throw new Error('overtaken');
+}
+
+/** The head of the task's spine, once it is of that type. */
+export async function headOf<T extends Stored['type']>(bus: Bus, task: TaskId, type: T): Promise<Stored<T>> {
+  const head = await eventually(
+    async () => {
+      const found = await bus.head({ pool: 'default', task });
+      return found?.type === type && found;
+    },
+    { what: `the task is at ${type}` },
+  );
+  return head as Stored<T>;
+}
+
+/** The last event of that type on each of its subjects. */
+export async function eventsOf<T extends Stored['type']>(bus: Bus, type: T): Promise<Stored<T>[]> {
+  const { streams } = bus.connection.jsm;
+  const { state } = await streams.info('EVENTS', { subjects_filter: eventPatterns[type] });
+  const lasts = Object.keys(state.subjects ?? {}).map(async (subject) => {
+    const message = await streams.getMessage('EVENTS', { last_by_subj: subject });
+    return bus.eventAt(message?.seq ?? 0);
+  });
+  return (await Promise.all(lasts)) as Stored<T>[];
+}
+
+export async function statesOf(hypervisor: FakeHypervisor): Promise<(readonly [VmId, string])[]> {
+  return (await hypervisor.list()).map((state) => [state.record.vm, state.phase] as const);
+}

@@ -7,12 +7,12 @@ import { VmTaskError } from '@vm-task/shared/errors';
 const packages = {
   'apt-get': 'apt',
   cp: 'coreutils',
+  find: 'findutils',
   flock: 'util-linux',
   // Not on an ordinary user's PATH.
   '/usr/sbin/mke2fs': 'e2fsprogs',
   mmdebstrap: 'mmdebstrap',
   'qemu-img': 'qemu-utils',
-  rm: 'coreutils',
 } as const;
 
 export type Tool = keyof typeof packages;

@@ -1,11 +1,10 @@
 /** Debian packages to a system in a folder: mmdebstrap, without a hypervisor, a loop device or a mount on the host. */
-
 import { join } from 'node:path';
 import { runTool } from '../run-tool.ts';
 import { type Architecture, debianArchitectures } from './architecture.ts';
 import { debianSources } from './debian-sources.ts';
 import type { Recipe } from './recipe.ts';
-import { scriptPath, writeOverlay } from './write-overlay.ts';
+import { documentation, scriptPath, writeOverlay } from './write-overlay.ts';
 
 export interface Bootstrap {
   readonly recipe: Recipe;
@@ -18,24 +17,16 @@ export interface Bootstrap {
   readonly keepOpen: readonly number[];
 }
 
-/** What no task needs: no manual is read in a VM that lives for minutes. */
-const excludedPaths = [
-  '/usr/share/doc/*',
-  '/usr/share/man/*',
-  '/usr/share/info/*',
-  '/usr/share/locale/*',
-  '/usr/share/lintian/*',
-];
-
 /**
  * Nothing of this machine and nothing secret stays in an image: no host keys, no machine-id, no name, no resolver of
- * ours. What a VM must have of its own it gets when it is made.
+ * ours. What a VM must have of its own it gets when it is made. The basic packages came with their documentation.
  */
-const forgetHost = [
+const tidy = [
   'rm -f "$1"/etc/ssh/ssh_host_*',
   ': > "$1"/etc/machine-id',
   'echo vm > "$1"/etc/hostname',
   'rm -f "$1"/etc/resolv.conf',
+  ...documentation.map((folder) => `rm -rf "$1"${folder}/*`),
 ].join(' && ');
 
 /** What mmdebstrap says it is doing, and how much of its time was over by then when it was measured. */
@@ -67,9 +58,10 @@ export async function bootstrap(
     `--include=${packages.join(',')}`,
     '--aptopt=Acquire::Languages "none"',
     '--aptopt=APT::Install-Recommends "false"',
-    ...excludedPaths.map((path) => `--dpkgopt=path-exclude=${path}`),
+    // A system that loses power while it is made is made anew, and so is one in a VM.
+    '--dpkgopt=force-unsafe-io',
     '--essential-hook=sync-in overlay /',
-    `--customize-hook=${forgetHost}`,
+    `--customize-hook=${tidy}`,
     `--customize-hook=chroot "$1" sh -eu ${scriptPath}`,
     '--customize-hook=download /vmlinuz vmlinuz',
     '--customize-hook=download /initrd.img initrd.img',

@@ -109,7 +109,10 @@ async function readImage(folder: string): Promise<Image | null> {
     throw error;
   });
   if (text === null) return null;
-  return imageOf(imageManifestSchema.parse(JSON.parse(text)), folder);
+  const manifest = imageManifestSchema.safeParse(JSON.parse(text));
+  if (manifest.success) return imageOf(manifest.data, folder);
+  const advice = `remove ${folder}, and the image is built anew or can be imported again`;
+  throw new VmTaskError('image-unreadable', `${folder}/image.json is not of a form that this version knows: ${advice}`);
 }
 
 function imageOf({ name, version, ...rest }: ImageManifest, folder: string): Image {

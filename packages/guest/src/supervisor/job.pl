@@ -38,7 +38,8 @@ sub prepare {
     my $new = "$root/.$request->{name}[0].$$";
     mkdir $root, 0700;
     mkdir $new, 0700 or refuse("cannot make $new: $!");
-    my %files = (stdout => '', stderr => '', 'end.new' => ' ' x 512);
+    # The last two have room on the disk from now on, so that a full one keeps no job from being stopped or from ending.
+    my %files = (stdout => '', stderr => '', 'stop.new' => ' ' x 16, 'end.new' => ' ' x 512);
     $files{$_} = $request->{$_}[0] for grep { $request->{$_} } 'script', 'inputs', 'needs';
     my $written = 1;
     $written &&= put("$new/$_", $files{$_}) for keys %files;
@@ -141,11 +142,13 @@ sub last_of {
     return $bytes;
 }
 
+# Asked for twice, it is asked for once.
 sub stop {
     my ($request) = @_;
     my $dir = "$root/$request->{name}[0]";
-    if (-d $dir && !-e "$dir/stop") {
-        put("$dir/stop.$$", $request->{grace}[0]) && rename "$dir/stop.$$", "$dir/stop" or refuse("cannot ask for it in $dir: $!");
+    if (open my $file, '+<', "$dir/stop.new") {
+        syswrite $file, sprintf '%-16d', $request->{grace}[0];
+        rename "$dir/stop.new", "$dir/stop";
     }
     answer('asked', '');
 }

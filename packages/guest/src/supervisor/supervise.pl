@@ -191,7 +191,6 @@ sub record {
         put("$dir/$name.tail", $stream->{tail}) if length $stream->{tail};
         $text .= "$name $stream->{seen} $stream->{stored}\n";
     }
-    # The room for it was taken when the job was made, so that a full disk cannot keep the exit status from being told.
     open my $file, '+<', "$dir/end.new";
     syswrite $file, $text;
     truncate $file, length $text;

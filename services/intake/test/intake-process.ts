@@ -8,6 +8,7 @@ import { credentialFile } from '@vm-task/shared/credentials';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import type { Broker } from '@vm-task/testing/broker';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { intakeUser } from './broker-with-rights.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const token = 'a-token-of-this-test';
@@ -21,7 +22,11 @@ export async function makeHome(broker: Broker): Promise<TestHome> {
   const folder = await makeTempFolder('intake');
   const home = homeAt(folder.path);
   for (const path of [home.credentials, home.run]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  writeFileSync(credentialFile(home, 'intake'), JSON.stringify(broker.server.address()), { mode: 0o600 });
+  writeFileSync(
+    credentialFile(home, 'intake'),
+    JSON.stringify(broker.server.address(intakeUser.user, intakeUser.pass)),
+    { mode: 0o600 },
+  );
   writeFileSync(join(home.credentials, 'http-token'), `${token}\n`, { mode: 0o600 });
   writeFileSync(home.config, 'http: { port: 0 }\n');
   return { home, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };

@@ -7,9 +7,10 @@ import { storeArtifact } from '@vm-task/shared/bus/artifacts';
 import { openLogWriter } from '@vm-task/shared/bus/output-log';
 import type { Draft } from '@vm-task/shared/events';
 import { newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
-import { type Broker, startBroker } from '@vm-task/testing/broker';
+import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
+import { startBrokerWithRights } from './broker-with-rights.ts';
 import { type IntakeProcess, makeHome, startIntake } from './intake-process.ts';
 import { type ReadMessage, readMessages } from './read-messages.ts';
 import { completed, created, gone, setupDone, vmReady } from './task-events.ts';
@@ -45,7 +46,7 @@ async function take(source: AsyncGenerator<ReadMessage>, count: number): Promise
 }
 
 test('the projection that is rebuilt after its file was deleted equals the old one, unreadable events or not', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   const tasks = Array.from({ length: 30 }, () => newTaskId(Date.now()));
   const seen = async () => {
@@ -66,7 +67,7 @@ test('the projection that is rebuilt after its file was deleted equals the old o
 });
 
 test('events are read as JSON, and live without gap or repeat also when the reader comes back', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const task = newTaskId(Date.now());
@@ -102,7 +103,7 @@ test('events are read as JSON, and live without gap or repeat also when the read
 });
 
 test('output is followed byte for byte to its end, and taken up again behind the last chunk', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const task = newTaskId(Date.now());
@@ -138,7 +139,7 @@ test('output is followed byte for byte to its end, and taken up again behind the
 });
 
 test('a file that a task left behind comes as its bytes, and only under the name that the task gave it', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const task = newTaskId(Date.now());
@@ -165,7 +166,7 @@ test('a file that a task left behind comes as its bytes, and only under the name
 });
 
 test('where the port is taken another one is used, and the address is told while it holds', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
@@ -190,7 +191,7 @@ test('where the port is taken another one is used, and the address is told while
 });
 
 test('intake goes on by itself when the broker was killed and is back', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const { jsm } = broker.connection;

@@ -3,9 +3,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { claimKey } from '@vm-task/shared/bus/idempotency';
 import { newTaskId, parseTaskId } from '@vm-task/shared/ids';
-import { type Broker, startBroker } from '@vm-task/testing/broker';
+import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
+import { startBrokerWithRights } from './broker-with-rights.ts';
 import { makeHome, startAndFail, startIntake } from './intake-process.ts';
 import { publishByHand } from './nats-by-hand.ts';
 import { completed } from './task-events.ts';
@@ -27,7 +28,7 @@ async function codeIn(response: Response): Promise<string> {
 }
 
 test('the same submission three times with one key is one task, and another body with it is refused', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const headers = { 'idempotency-key': 'order-66' };
@@ -41,7 +42,7 @@ test('the same submission three times with one key is one task, and another body
 });
 
 test('a key that was claimed before a crash leads to the task that was meant', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   const body = { run: 'echo hi' };
   const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
@@ -54,7 +55,7 @@ test('a key that was claimed before a crash leads to the task that was meant', a
 });
 
 test('whoever was told yes finds the task at once', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   for (const n of Array(20).keys()) {
@@ -65,7 +66,7 @@ test('whoever was told yes finds the task at once', async () => {
 });
 
 test('a message by a bare TCP client is a task, also when it came while intake was down', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await publishByHand(broker.server.port, 'task.submit', '{"run":"echo before"}');
   await using intake = await startIntake(folder.home);
@@ -77,7 +78,7 @@ test('a message by a bare TCP client is a task, also when it came while intake w
 });
 
 test('a command that can be no task is a dead letter with its reason, and an alert; the next one is handled', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using _intake = await startIntake(folder.home);
   const { js, jsm } = broker.connection;
@@ -96,7 +97,7 @@ test('a command that can be no task is a dead letter with its reason, and an ale
 });
 
 test('cancelling works by HTTP and by command, and is refused with the outcome when it comes too late', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const ids = [0, 1].map(async () => idIn(await intake.ask('POST', '/v1/tasks', { body: { run: 'sleep 9' } })));
@@ -119,7 +120,7 @@ test('cancelling works by HTTP and by command, and is refused with the outcome w
 });
 
 test('a stream that is nearly full takes no new tasks, says so, and leaves room for those that run (I13)', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const submit = () => intake.ask('POST', '/v1/tasks', { body: { run: 'x'.repeat(100_000) } });
@@ -140,7 +141,7 @@ test('a stream that is nearly full takes no new tasks, says so, and leaves room 
 });
 
 test('intake says what is missing when it cannot start', async () => {
-  await using broker = await startBroker();
+  await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   rmSync(join(folder.home.credentials, 'http-token'));
   expect(await startAndFail(folder.home)).toMatch(/the HTTP token .*http-token cannot be read .*vm-task up makes it/);

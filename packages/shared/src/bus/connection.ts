@@ -45,9 +45,9 @@ export async function openConnection(address: BrokerAddress, name: string): Prom
   });
   try {
     requireServerVersion(nc.info?.version ?? '0.0.0');
-    const options = { timeout: requestTimeoutMs };
     // checkAPI would ask for account information, which services may not see.
-    const jsm = await jetstreamManager(nc, { ...options, checkAPI: false });
+    const options = { timeout: requestTimeoutMs, checkAPI: false };
+    const jsm = await jetstreamManager(nc, options);
     return { nc, js: jetstream(nc, options), jsm, [Symbol.asyncDispose]: () => nc.close() };
   } catch (error) {
     await nc.close();

@@ -44,6 +44,10 @@ export interface VmFolder {
   readonly ended: string;
   /** The private key that this VM alone accepts, 0600. */
   readonly sshKey: string;
+  /** What the guest printed on its serial console, up to a limit: for whoever looks for a cause. */
+  readonly consoleLog: string;
+  /** What QEMU itself said. */
+  readonly qemuLog: string;
   /** What QEMU itself may touch: its working directory, owned by the slot's uid, 0700. */
   readonly run: string;
 }
@@ -82,6 +86,8 @@ function vmFolderAt(root: string): VmFolder {
     claim: join(root, 'claim.json'),
     ended: join(root, 'ended.json'),
     sshKey: join(root, 'ssh_key'),
+    consoleLog: join(root, 'console.log'),
+    qemuLog: join(root, 'qemu.log'),
     run: join(root, 'run'),
   });
 }

@@ -1,0 +1,64 @@
+/** JSON files that are there as a whole or not at all, whatever is killed and whenever the power goes. */
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { z } from 'zod';
+import { nullIfMissing } from '../host/missing.ts';
+
+/** On disk when it returns, in place of what was there. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  const draft = await writeDraft(path, value);
+  await rename(draft, path);
+  await syncFolder(dirname(path));
+}
+
+/** On disk when it returns true; false when the file is there already, however narrowly. */
+export async function writeJsonOnce(path: string, value: unknown): Promise<boolean> {
+  const draft = await writeDraft(path, value);
+  try {
+    await link(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+  await syncFolder(dirname(path));
+  return true;
+}
+
+/** What a file says: `torn` is no JSON, which only a disk that lost what it had promised leaves behind. */
+export type JsonFile<T> = { readonly kind: 'value'; readonly value: T } | { readonly kind: 'absent' | 'torn' };
+
+/** Thrown when it is JSON of a form that we do not know, such as a newer version's: `ledger-unreadable`. */
+export async function readJson<S extends z.ZodType>(path: string, schema: S): Promise<JsonFile<z.infer<S>>> {
+  const text = await readFile(path, 'utf8').catch(nullIfMissing);
+  if (text === null) return { kind: 'absent' };
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { kind: 'torn' };
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { kind: 'value', value: parsed.data };
+  const what = `${path} is not of the form that this version writes; use the version that wrote it`;
+  throw new VmTaskError('ledger-unreadable', `${what}: ${parsed.error.message}`, { cause: parsed.error });
+}
+
+/** Makes the folder's entries durable. */
+export async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r');
+  await folder.sync();
+}
+
+let drafts = 0;
+
+async function writeDraft(path: string, value: unknown): Promise<string> {
+  drafts += 1;
+  const draft = `${path}.${process.pid}-${drafts}`;
+  await using file = await open(draft, 'wx', 0o600);
+  await file.writeFile(`${JSON.stringify(value)}\n`);
+  await file.sync();
+  return draft;
+}

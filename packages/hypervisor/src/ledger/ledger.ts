@@ -1,0 +1,115 @@
+/**
+ * The ledger: one folder per VM, whose files *are* the VM's state (I5). It says what may exist on the host; what does
+ * exist is for the driver to find out (I6). A folder appears and disappears by rename, so it is never seen half made.
+ */
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Home } from '@vm-task/shared/home';
+import { isVmId, type VmId } from '@vm-task/shared/ids';
+import { emptyIfMissing, nullIfMissing } from '../host/missing.ts';
+import { type JsonFile, readJson, syncFolder, writeJson, writeJsonOnce } from './json-file.ts';
+import {
+  type Claim,
+  claimSchema,
+  type Ended,
+  endedSchema,
+  type Ready,
+  readySchema,
+  type VmRecord,
+  type VmState,
+  vmRecordSchema,
+} from './vm-record.ts';
+
+const newPrefix = '.new-';
+const gonePrefix = '.gone-';
+
+/** Returns when the intent is on disk; before that nothing of the VM may be made. */
+export async function openFolder(home: Home, record: VmRecord): Promise<void> {
+  const folder = home.vm(record.vm).root;
+  const draft = join(home.vms, newPrefix + record.vm);
+  await mkdir(draft, { recursive: true, mode: 0o700 });
+  await writeJson(join(draft, 'vm.json'), record);
+  await rename(draft, folder);
+  await syncFolder(dirname(folder));
+}
+
+/** Says what is known by now. Thrown when the folder is gone, because somebody ended the VM meanwhile. */
+export async function updateRecord(home: Home, record: VmRecord): Promise<void> {
+  await writeJson(home.vm(record.vm).record, record);
+}
+
+export async function writeReady(home: Home, vm: VmId, ready: Ready): Promise<void> {
+  await writeJson(home.vm(vm).ready, ready);
+}
+
+/** True for exactly one of all who try; false, too, when the VM is not ready, or going. */
+export async function writeClaim(home: Home, vm: VmId, claim: Claim): Promise<boolean> {
+  const { claim: path, ended } = home.vm(vm);
+  if ((await readState(home, vm))?.phase !== 'ready') return false;
+  const claimed = await writeJsonOnce(path, claim).catch(nullIfMissing);
+  if (claimed !== true) return false;
+  if ((await stat(ended).catch(nullIfMissing)) === null) return true;
+  // Somebody began to end it in between: then it never was anybody's.
+  await rm(path, { force: true });
+  return false;
+}
+
+/** The first reason stays. */
+export async function writeEnded(home: Home, vm: VmId, ended: Ended): Promise<void> {
+  await writeJsonOnce(home.vm(vm).ended, ended).catch(nullIfMissing);
+}
+
+/** Takes the VM out of the ledger. Absent already is success. */
+export async function closeFolder(home: Home, vm: VmId): Promise<void> {
+  const grave = join(home.vms, gonePrefix + vm);
+  await rename(home.vm(vm).root, grave).catch(nullIfMissing);
+  await rm(grave, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** The VM as its folder shows it, or null where there is no folder, or none with a record. */
+export async function readState(home: Home, vm: VmId): Promise<VmState | null> {
+  const folder = home.vm(vm);
+  const record = await readJson(folder.record, vmRecordSchema);
+  if (record.kind !== 'value') return null;
+  // In the reverse of the order in which they are written, so that what is written meanwhile cannot mislead.
+  const ended = await readJson(folder.ended, endedSchema);
+  const claim = await readJson(folder.claim, claimSchema);
+  const ready = await readJson(folder.ready, readySchema);
+  return assemble(record.value, valueIn(ready), valueIn(claim), valueIn(ended));
+}
+
+/** Every VM with a record; ids begin with their time, so the oldest comes first. */
+export async function readStates(home: Home): Promise<VmState[]> {
+  const names = (await readdir(home.vms).catch(emptyIfMissing)).filter(isVmId).sort();
+  const states = await Promise.all(names.map((vm) => readState(home, vm)));
+  return states.filter((state) => state !== null);
+}
+
+export interface StrayFolder {
+  readonly path: string;
+  readonly vm: VmId;
+}
+
+/** Folders that are no VM's: half made, half removed, or with a record that a dying disk took away. */
+export async function strayFolders(home: Home): Promise<StrayFolder[]> {
+  const names = await readdir(home.vms).catch(emptyIfMissing);
+  const found = names.map(async (name): Promise<StrayFolder[]> => {
+    const vm = name.replace(newPrefix, '').replace(gonePrefix, '');
+    if (!isVmId(vm)) return [];
+    if (vm === name && (await readState(home, vm)) !== null) return [];
+    return [{ path: join(home.vms, name), vm }];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+function assemble(record: VmRecord, ready: Ready | null, claim: Claim | null, ended: Ended | null): VmState {
+  if (ended !== null) return { phase: 'ending', record, ended, claim };
+  if (ready === null) return { phase: 'creating', record };
+  if (claim === null) return { phase: 'ready', record, ready };
+  return { phase: 'claimed', record, ready, claim };
+}
+
+/** A torn file counts as absent: only a power cut tears one, and after that the VM is over by its boot id (I7). */
+function valueIn<T>(file: JsonFile<T>): T | null {
+  return file.kind === 'value' ? file.value : null;
+}

@@ -1,0 +1,98 @@
+/** QEMU's monitor protocol, as far as a clone and a freeze need it: commands one after another, and one event. */
+
+import { createInterface } from 'node:readline';
+import type { Duplex } from 'node:stream';
+import { VmTaskError } from '@vm-task/shared/errors';
+import { z } from 'zod';
+
+const messageSchema = z.union([
+  z.object({ return: z.unknown() }),
+  z.object({ error: z.object({ class: z.string(), desc: z.string() }) }),
+  z.object({ event: z.string(), data: z.unknown().optional() }),
+  z.object({ QMP: z.unknown() }),
+]);
+
+type Message = z.infer<typeof messageSchema>;
+
+interface Waiting {
+  readonly command: string;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Qmp {
+  readonly #stream: Duplex;
+  readonly #answers: Waiting[] = [];
+  readonly #events = new Map<string, PromiseWithResolvers<unknown>>();
+  #end: Error | null = null;
+
+  /** `stream` is the peer of a monitor in control mode that has not been spoken to. */
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+    const close = (cause?: Error) => this.#close(cause);
+    // What is written to a QEMU that has gone is an error of the socket as well as its end.
+    stream.on('error', close).on('close', () => close());
+    createInterface({ input: stream })
+      .on('line', (line) => this.#receive(line))
+      .on('error', close);
+    this.#send('qmp_capabilities').catch(() => {
+      // The commands that follow fail with the same words, and they are waited for.
+    });
+  }
+
+  /** What the command returns. Thrown when QEMU refuses it or ends: `vm-not-started`. Commands are done in order, also when sent at once. */
+  async execute(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
+    return await this.#send(command, args);
+  }
+
+  /** Resolves when QEMU has told of the event since the connection began. Thrown when QEMU ends before: `vm-not-started`. */
+  async event(name: string): Promise<unknown> {
+    return await this.#eventNamed(name).promise;
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+
+  #send(command: string, args?: Record<string, unknown>): Promise<unknown> {
+    if (this.#end !== null) return Promise.reject(this.#end);
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#answers.push({ command, resolve, reject });
+    this.#stream.write(
+      `${JSON.stringify(args === undefined ? { execute: command } : { execute: command, arguments: args })}\n`,
+    );
+    return promise;
+  }
+
+  #receive(line: string): void {
+    const message: Message = messageSchema.parse(JSON.parse(line));
+    if ('event' in message) this.#eventNamed(message.event).resolve(message.data);
+    if ('return' in message) this.#answers.shift()?.resolve(message.return);
+    if ('error' in message) {
+      const waiting = this.#answers.shift();
+      waiting?.reject(refused(waiting.command, message.error.desc));
+    }
+  }
+
+  #eventNamed(name: string): PromiseWithResolvers<unknown> {
+    let waiting = this.#events.get(name);
+    if (waiting === undefined) {
+      waiting = Promise.withResolvers();
+      // Not everything that QEMU tells of is waited for.
+      waiting.promise.catch(() => {});
+      this.#events.set(name, waiting);
+      if (this.#end !== null) waiting.reject(this.#end);
+    }
+    return waiting;
+  }
+
+  #close(cause?: Error): void {
+    this.#end ??= new VmTaskError('vm-not-started', 'QEMU ended', { cause });
+    for (const { reject } of this.#answers.splice(0)) reject(this.#end);
+    for (const { reject } of this.#events.values()) reject(this.#end);
+  }
+}
+
+function refused(command: string, description: string): VmTaskError {
+  return new VmTaskError('vm-not-started', `QEMU refused ${command}: ${description}`);
+}

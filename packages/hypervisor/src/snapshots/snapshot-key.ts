@@ -1,0 +1,16 @@
+import { createHash } from 'node:crypto';
+import type { Size } from '@vm-task/shared/sizes';
+import { type Accelerator, machineFormat } from '../qemu/command-line.ts';
+
+export interface SnapshotMakings {
+  readonly imageFingerprint: string;
+  readonly size: Size;
+  readonly accelerator: Accelerator;
+  readonly qemuVersion: string;
+}
+
+/** The name of the snapshot of exactly these: a state saved from one machine loads into no other. */
+export function snapshotKey({ imageFingerprint, size, accelerator, qemuVersion }: SnapshotMakings): string {
+  const makings = [machineFormat, imageFingerprint, size.cpus, size.memoryMiB, size.diskMiB, accelerator, qemuVersion];
+  return createHash('sha256').update(JSON.stringify(makings)).digest('hex').slice(0, 32);
+}

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
-import { findLast } from '@vm-task/shared/bus/find-event';
+import { findLast } from '@vm-task/shared/bus/find-task';
 import { purgeTask } from '@vm-task/shared/bus/purge-task';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';

@@ -1,0 +1,34 @@
+/**
+ * reaper: makes sure that everything ends, and that nothing is left of it.
+ *
+ * | file | role |
+ * |---|---|
+ * | `start.ts` | the service with everything given to it |
+ * | `on-any-event.ts`, `task-view.ts`, `deadlines.ts`, `deadline-timer.ts` | from the log to what is due, the moment it is |
+ * | `decide-ending.ts`, `reaping.ts` | how a task ends that is out of time: decided, and done |
+ * | `on-task-cancelling.ts` | a task without a VM is cancelled at once |
+ * | `ledger-deadlines.ts` | deadlines of VMs, kept without the broker |
+ * | `sweep.ts`, `judge-vm.ts`, `first-seen.ts` | host, ledger and log compared, again and again |
+ * | `retention.ts` | tasks that ended long ago are forgotten |
+ * | `chores.ts` | what fails is tried again, in no hurry |
+ *
+ * Responsible for I6 (the host is the truth) and I7 (absolute deadlines), and for its part of I2 and I13.
+ */
+import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { runService } from '@vm-task/shared/service';
+import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
+import { startReaper } from './start.ts';
+
+await runService({
+  name: 'reaper',
+  streams: ['EVENTS', 'LOGS'],
+  withoutBus({ environment, config, log, stop }) {
+    const hypervisor = createHypervisor({ environment, config });
+    return enforceLedgerDeadlines({ hypervisor, sweepMs: config.reaper.sweep, log, stop });
+  },
+  async run({ environment, config, ready, ...context }) {
+    const running = startReaper({ ...context, config, hypervisor: createHypervisor({ environment, config }) });
+    ready();
+    await running;
+  },
+});

@@ -1,4 +1,4 @@
-/** Handles every event. Emits: nothing. Follows the stream into the projection, in batches while it catches up. */
+/** Handles any event. Emits: nothing. Follows the stream into the projection, in batches while it catches up. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
@@ -36,7 +36,7 @@ export async function onAnyEvent({ bus, projection, log }: FollowDeps, stop: Abo
   }
 }
 
-/** What cannot be read is skipped: its dead letter tells people, and the tables are only as good as their events. */
+/** What cannot be read is skipped here: whoever handles events of that kind makes it a dead letter. */
 function readable(message: RawMessage, log: Logger): Stored | null {
   try {
     return unseal(message);

@@ -1,0 +1,82 @@
+/**
+ * What the four events of a task cost through the four services, with the VM and SSH replaced by nothing, against the
+ * floor in the same run and on the same server: a bare chain of four JetStream publishes (`src/hops/floor.ts`).
+ *
+ * The services run as they do in earnest, a process and a broker user each (`src/hops/services.ts`), so processes share
+ * the processors as they do there. The floor is one process. The clock of a task runs from the request to intake until
+ * its `task.completed` has arrived here. Both sides are measured in turns, so that what else goes on hits both.
+ */
+import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { readArguments } from './src/arguments.ts';
+import { type Floor, startFloor } from './src/hops/floor.ts';
+import { followEnds } from './src/hops/follow-ends.ts';
+import { atLoad, oneAtATime, type RunTask } from './src/hops/measure.ts';
+import { brokerConfig, startServices } from './src/hops/services.ts';
+import { median, type Summary, summarize } from './src/percentiles.ts';
+import { ms, printTable, printTargets, type Target, writeResults } from './src/report.ts';
+
+const options = readArguments('Measures the four hops of a task through the services, against a bare chain.', {
+  rounds: { default: 10, about: 'rounds of tasks one at a time' },
+  tasks: { default: 20, about: 'tasks of each side in a round' },
+  'load-rounds': { default: 3, about: 'rounds at load' },
+  'load-tasks': { default: 300, about: 'tasks of each side in a round at load' },
+  'at-once': { default: 32, about: 'tasks in hand at load' },
+});
+
+interface Figures {
+  readonly one: Summary;
+  readonly perSecond: number;
+}
+
+await using broker: Broker = await startBroker({ config: brokerConfig });
+await using floor: Floor = await startFloor(broker.connection);
+await using services = await startServices(broker.server, options['at-once']);
+await using ends = followEnds(broker.bus);
+
+const runBare: RunTask = () => floor.run();
+const runTask: RunTask = async () => ends.of(await services.submit());
+
+// Compilers, connections and files get warm.
+await atLoad(runBare, options['load-tasks'], options['at-once']);
+await atLoad(runTask, options['load-tasks'], options['at-once']);
+
+const bare = { one: [] as number[], perSecond: [] as number[] };
+const ours = { one: [] as number[], perSecond: [] as number[] };
+for (let round = 0; round < options.rounds; round++) {
+  bare.one.push(...(await oneAtATime(runBare, options.tasks)));
+  ours.one.push(...(await oneAtATime(runTask, options.tasks)));
+}
+for (let round = 0; round < options['load-rounds']; round++) {
+  bare.perSecond.push(await atLoad(runBare, options['load-tasks'], options['at-once']));
+  ours.perSecond.push(await atLoad(runTask, options['load-tasks'], options['at-once']));
+}
+
+const figures = (measured: typeof bare): Figures => ({
+  one: summarize(measured.one),
+  perSecond: median(measured.perSecond),
+});
+report(figures(bare), figures(ours));
+
+function report(floorFigures: Figures, ourFigures: Figures): void {
+  const row = (name: string, { one, perSecond }: Figures) => [name, ms(one.median), ms(one.p95), perSecond.toFixed(0)];
+  const ratios = {
+    median: ourFigures.one.median / floorFigures.one.median,
+    p95: ourFigures.one.p95 / floorFigures.one.p95,
+    perSecond: ourFigures.perSecond / floorFigures.perSecond,
+  };
+  printTable(
+    'Four hops',
+    ['', 'one at a time: median', 'p95', 'tasks per second at load'],
+    [
+      row('floor: bare chain', floorFigures),
+      row('four services', ourFigures),
+      ['ratio', ratios.median.toFixed(2), ratios.p95.toFixed(2), ratios.perSecond.toFixed(2)],
+    ],
+  );
+  const targets: Target[] = [
+    { what: 'median, of the floor', value: ratios.median, limit: 4, kind: 'at most' },
+    { what: 'tasks per second, of the floor', value: ratios.perSecond, limit: 0.5, kind: 'at least' },
+  ];
+  printTargets(targets);
+  writeResults('hops', { options, floor: floorFigures, services: ourFigures, ratios, targets });
+}

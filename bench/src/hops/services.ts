@@ -1,0 +1,95 @@
+/**
+ * The four services as `up` has them: a process each, by `runService`, with users and rights of their own. Intake is
+ * the service's own program; the others are the services over nothing, because their programs need real VMs.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { brokerUsers, credentialFile } from '@vm-task/shared/credentials';
+import { type ServiceName, services } from '@vm-task/shared/flow';
+import { type Home, homeAt } from '@vm-task/shared/home';
+import { permissionsOf } from '@vm-task/shared/permissions';
+import type { NatsServer } from '@vm-task/testing/nats-server';
+import { makeTempFolder } from '@vm-task/testing/temp-folder';
+
+const programs: Readonly<Record<ServiceName, string>> = {
+  intake: '../../../services/intake/src/main.ts',
+  provisioner: './provisioner.ts',
+  runner: './runner.ts',
+  reaper: './reaper.ts',
+};
+
+const token = 'benchmark';
+
+/** For `startBroker`: every user with its rights, and `test` with all. */
+export const brokerConfig = `authorization: ${JSON.stringify({
+  users: [
+    { user: 'test', password: 'test' },
+    ...brokerUsers.map((user) => ({ user, password: user, permissions: permissionsOf(user) })),
+  ],
+})}`;
+
+export interface Services extends AsyncDisposable {
+  /** Submits a trivial task by HTTP; returns its id once it was accepted. */
+  submit(): Promise<string>;
+}
+
+/** Returns when all four are ready. `atOnce`: tasks that there is room for. */
+export async function startServices(server: NatsServer, atOnce: number): Promise<Services> {
+  await using started = new AsyncDisposableStack();
+  const folder = started.use(await makeTempFolder('hops'));
+  const home = homeAt(folder.path);
+  writeHome(home, server, atOnce);
+  await Promise.all(services.map((name) => startService(home, name, started)));
+  const { url } = JSON.parse(readFileSync(join(home.run, 'http.json'), 'utf8')) as { url: string };
+  const all = started.move();
+  return { submit: () => submit(url), [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+function writeHome(home: Home, server: NatsServer, atOnce: number): void {
+  for (const path of [home.credentials, home.run, home.logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  for (const user of services) {
+    writeFileSync(credentialFile(home, user), JSON.stringify(server.address(user, user)), { mode: 0o600 });
+  }
+  writeFileSync(join(home.credentials, 'http-token'), token, { mode: 0o600 });
+  const config = {
+    http: { port: 0 },
+    pools: { default: { max: atOnce, warm: 0 } },
+    host: { maxVms: atOnce },
+    runner: { maxTasks: atOnce },
+  };
+  // JSON is YAML.
+  writeFileSync(home.config, JSON.stringify(config));
+}
+
+async function startService(home: Home, name: ServiceName, started: AsyncDisposableStack): Promise<void> {
+  const program = fileURLToPath(new URL(programs[name], import.meta.url));
+  const logFile = join(home.logs, `${name}.log`);
+  const log = openSync(logFile, 'a', 0o600);
+  const child = spawn(process.execPath, [program, '--home', home.root], { stdio: ['ignore', 'pipe', log] });
+  closeSync(log);
+  started.defer(() => end(child));
+  if (child.stdout === null) throw new Error('it was asked for');
+  for await (const line of createInterface({ input: child.stdout })) if (line === 'ready') return;
+  throw new Error(`${name} does not start: ${readFileSync(logFile, 'utf8').slice(-4_000)}`);
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  await gone;
+}
+
+async function submit(url: string): Promise<string> {
+  const response = await fetch(`${url}/v1/tasks`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{"command":["true"]}',
+  });
+  if (response.status !== 202) throw new Error(`intake says ${response.status}: ${await response.text()}`);
+  return ((await response.json()) as { id: string }).id;
+}

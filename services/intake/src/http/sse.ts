@@ -1,7 +1,7 @@
 /** Server-sent events: a stream of messages to one reader, at its speed, until the source ends or the reader goes. */
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 
 export interface SseMessage {
@@ -23,13 +23,12 @@ export const lastEventIdSchema = z.object({
 
 /** Streams what `source` yields. Its signal is aborted when the reader goes or the service stops. */
 export function sendMessages(
-  request: FastifyRequest,
   reply: FastifyReply,
   stop: AbortSignal,
   source: (signal: AbortSignal) => AsyncIterable<SseMessage>,
 ): FastifyReply {
   const gone = new AbortController();
-  request.raw.socket.once('close', () => gone.abort());
+  reply.raw.once('close', () => gone.abort());
   const signal = AbortSignal.any([gone.signal, stop]);
   const out = new PassThrough();
   const beat = () => out.write(': waiting\n\n');

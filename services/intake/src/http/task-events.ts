@@ -23,7 +23,7 @@ export function taskEventsRoute(app: App, { bus, projection, stop }: HttpDeps): 
       const { id } = await findTask(projection, request.params.id);
       const after = request.headers['last-event-id'];
       if (wantsEventStream(request.raw.headers.accept)) {
-        return sendMessages(request, reply, stop, (signal) => liveEvents(bus, projection, id, after, signal));
+        return sendMessages(reply, stop, (signal) => liveEvents(bus, projection, id, after, signal));
       }
       const events: EventView[] = [];
       for await (const event of readEvents(bus, readTaskEvents(projection.db, id, after).seqs)) events.push(event);

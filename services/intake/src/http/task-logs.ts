@@ -29,7 +29,7 @@ export function taskLogsRoute(app: App, { bus, projection, stop }: HttpDeps): vo
       const after = request.headers['last-event-id'];
       const last = (signal: AbortSignal) =>
         request.query.follow ? lastSeqOnceOver(bus.connection, projection, id, signal) : lastLogSeq(bus.connection, id);
-      return sendMessages(request, reply, stop, (signal) => output(bus.connection, id, after, last, signal));
+      return sendMessages(reply, stop, (signal) => output(bus.connection, id, after, last, signal));
     },
   );
 }

@@ -1,0 +1,128 @@
+import type { TaskSpec } from '@vm-task/shared/task-spec';
+import { startBroker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
+import { createFakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import * as sample from '@vm-task/testing/sample-events';
+import { expect, test } from 'vitest';
+import { claimFor, endOf, goneOf, reap, store, storeReady } from '../test/reaper.ts';
+
+const createdWith = (task: ReturnType<typeof sample.sampleTask>, timeouts: Partial<TaskSpec['timeouts']>) =>
+  sample.created(task, {
+    spec: { ...sample.sampleSpec, timeouts: { ...sample.sampleSpec.timeouts, ...timeouts } },
+  });
+
+test('a task that waits in vain for a VM of a full pool ends when its queue time is over', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  for (let vm = 0; vm < 4; vm += 1) {
+    const other = sample.sampleTask();
+    await storeReady(bus, hypervisor, other);
+  }
+  await using _reaper = reap(bus, hypervisor);
+  const task = sample.sampleTask();
+  const { time } = await store(bus, createdWith(task, { queueMs: 300 }));
+  const ended = await endOf(bus, task);
+  expect(ended.data).toMatchObject({ outcome: 'timed_out', vm: null, error: { code: 'timed-out-queue' } });
+  expect(ended.data.error?.message).toContain('waited 300ms for a free VM of pool "default" (max 4)');
+  const lateMs = ended.time.getTime() - time.getTime() - 300;
+  expect(lateMs).toBeGreaterThanOrEqual(0);
+  expect(lateMs).toBeLessThan(1_000);
+  expect(await hypervisor.list()).toHaveLength(4);
+});
+
+test.each([
+  ['setup', { setupMs: 300 }],
+  ['total', { totalMs: 300 }],
+  ['run', { runMs: 300 }],
+] as const)('a task whose %s takes too long ends, and its VM is gone', async (phase, timeouts) => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  await using _reaper = reap(bus, hypervisor);
+  const task = sample.sampleTask();
+  const { vm, seq } = await storeReady(bus, hypervisor, task, createdWith(task, timeouts));
+  if (phase === 'run') await store(bus, sample.setupDone(task), seq);
+  const ended = await endOf(bus, task);
+  expect(ended.data).toMatchObject({ outcome: 'timed_out', vm, error: { code: `timed-out-${phase}` } });
+  await goneOf(bus, hypervisor, vm);
+});
+
+test('a task that goes on in time is left alone', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  await using _reaper = reap(bus, hypervisor);
+  const [task, witness] = [sample.sampleTask(), sample.sampleTask()];
+  await storeReady(bus, hypervisor, task, createdWith(task, { queueMs: 200 }));
+  await store(bus, createdWith(witness, { queueMs: 300 }));
+  await endOf(bus, witness);
+  expect((await bus.head({ pool: 'default', task }))?.type).toBe('vm.ready');
+});
+
+test('what came due while no reaper was there ends first of all', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const task = sample.sampleTask();
+  await store(bus, createdWith(task, { queueMs: 1 }));
+  await using _reaper = reap(bus, createFakeHypervisor());
+  await endOf(bus, task);
+});
+
+test('a task that is cancelled before it has a VM is over at once', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  await using _reaper = reap(bus, createFakeHypervisor());
+  const task = sample.sampleTask();
+  const { seq } = await store(bus, sample.created(task));
+  await store(bus, sample.cancelling(task), seq);
+  expect((await endOf(bus, task)).data).toMatchObject({ outcome: 'cancelled', vm: null, error: null });
+});
+
+test("a cancelled task that has a VM is its runner's to end", async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  await using _reaper = reap(bus, hypervisor);
+  const [task, witness] = [sample.sampleTask(), sample.sampleTask()];
+  const { vm, seq } = await storeReady(bus, hypervisor, task);
+  const cancelling = await store(bus, sample.cancelling(task), seq);
+  const other = await store(bus, sample.created(witness));
+  await store(bus, sample.cancelling(witness), other.seq);
+  await endOf(bus, witness);
+  expect((await bus.head({ pool: 'default', task }))?.seq).toBe(cancelling.seq);
+  expect(await hypervisor.isAlive(vm)).toBe(true);
+});
+
+test('a task that ended long ago is forgotten with its VM and its output, others are not', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const [old, live] = [sample.sampleTask(), sample.sampleTask()];
+  const vm = await claimFor(hypervisor, old);
+  const { seq } = await store(bus, sample.created(old));
+  const ready = await store(bus, sample.vmReady(old, { vm }), seq);
+  await store(bus, sample.setupDone(old), ready.seq);
+  await store(bus, sample.completed(old, { vm }), ready.seq);
+  await store(bus, sample.created(live));
+  const { js, jsm } = bus.connection;
+  await js.publish(`log.${old}.1.stdout`, 'hi');
+  await js.publish(`log.${live}.1.stdout`, 'hi');
+  await using _reaper = reap(bus, hypervisor, { retention: '100ms' });
+  await goneOfLedger(hypervisor, vm);
+  const left = async (stream: string) => {
+    const { state } = await jsm.streams.info(stream, { subjects_filter: '>' });
+    return Object.keys(state.subjects ?? {}).filter((subject) => !subject.startsWith('alert.'));
+  };
+  await eventually(async () => String(await left('EVENTS')) === `task.created.default.${live}`, {
+    what: 'only the live task is left',
+  });
+  expect(await left('LOGS')).toEqual([`log.${live}.1.stdout`]);
+});
+
+async function goneOfLedger(
+  hypervisor: ReturnType<typeof createFakeHypervisor>,
+  vm: Parameters<typeof hypervisor.find>[0],
+) {
+  await eventually(async () => (await hypervisor.find(vm)) === null, { what: 'the VM is gone' });
+}

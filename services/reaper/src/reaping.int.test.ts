@@ -1,0 +1,48 @@
+import { parseConfig } from '@vm-task/shared/config';
+import { silentLogger } from '@vm-task/shared/log';
+import { startBroker } from '@vm-task/testing/broker';
+import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import * as sample from '@vm-task/testing/sample-events';
+import { expect, test } from 'vitest';
+import { never, store, storeReady } from '../test/reaper.ts';
+import { endOverdue, type Reaping } from './reaping.ts';
+import { foldTask, type TaskView } from './task-view.ts';
+
+test('a cancelling that no runner answers is enforced: the VM goes first, then the task is cancelled', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const order: string[] = [];
+  const fake = createFakeHypervisor();
+  const hypervisor: FakeHypervisor = {
+    ...fake,
+    async destroy(vm, reason) {
+      order.push((await bus.head(spine))?.type ?? '');
+      await fake.destroy(vm, reason);
+    },
+  };
+  const task = sample.sampleTask();
+  const spine = { pool: 'default', task };
+  const { vm, seq } = await storeReady(bus, hypervisor, task);
+  const head = await store(bus, sample.cancelling(task), seq);
+  const events = [await bus.eventAt(1), await bus.eventAt(2), head];
+  const view = events.reduce<TaskView | null>((known, event) => event && foldTask(known, event), null);
+  if (view?.kind !== 'live') throw new Error('not live');
+  const reaping: Reaping = {
+    bus,
+    hypervisor,
+    config: parseConfig('', 'test'),
+    host: 'host-1',
+    log: silentLogger,
+    clock: { nowMs: () => Date.now() },
+    isSetUp: async () => false,
+    abort: never,
+  };
+  await endOverdue(reaping, { task: view, due: { kind: 'cancel', atMs: 0 } });
+  expect(order).toEqual(['task.cancelling']);
+  expect(await hypervisor.list()).toEqual([]);
+  const ended = await bus.head(spine);
+  expect(ended?.data).toMatchObject({ outcome: 'cancelled', vm, error: { code: 'cancel-forced' } });
+  // Once more, as after a crash before it was noted: nothing changes.
+  await endOverdue(reaping, { task: view, due: { kind: 'cancel', atMs: 0 } });
+  expect((await bus.head(spine))?.seq).toBe(ended?.seq);
+});

@@ -1,0 +1,158 @@
+import { audit, taskLog } from '@vm-task/hypervisor/audit';
+import type { Stray } from '@vm-task/hypervisor/hypervisor';
+import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { silentLogger } from '@vm-task/shared/log';
+import { eventPatterns } from '@vm-task/shared/subjects';
+import { startBroker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
+import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import * as sample from '@vm-task/testing/sample-events';
+import { creatingVm } from '@vm-task/testing/sample-states';
+import { expect, test } from 'vitest';
+import { claimFor, endOf, goneOf, reap, store, storeReady } from '../test/reaper.ts';
+import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
+
+test('the VM of a task that is over is removed when no provisioner does it', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const { vm, seq } = await storeReady(bus, hypervisor, task);
+  await store(bus, sample.completed(task, { vm }), seq);
+  await using _reaper = reap(bus, hypervisor);
+  await goneOf(bus, hypervisor, vm);
+  expect(await audit(hypervisor, taskLog(bus))).toEqual({ vms: 0, leaked: [], missing: [] });
+});
+
+test('a VM that is claimed for a task nobody knows is removed, one of a task that waits is not', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const waiting = sample.sampleTask();
+  await store(bus, sample.created(waiting));
+  const kept = await claimFor(hypervisor, waiting);
+  const orphan = await claimFor(hypervisor, sample.sampleTask());
+  await using _reaper = reap(bus, hypervisor);
+  await goneOf(bus, hypervisor, orphan);
+  expect(await hypervisor.isAlive(kept)).toBe(true);
+});
+
+test('a second VM for one attempt is removed, the one that the stream names stays', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const second = await claimFor(hypervisor, task);
+  const { vm } = await storeReady(bus, hypervisor, task);
+  await using _reaper = reap(bus, hypervisor);
+  await goneOf(bus, hypervisor, second);
+  expect(await hypervisor.isAlive(vm)).toBe(true);
+});
+
+test('a task whose VM died unnoticed has failed', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const { vm } = await storeReady(bus, hypervisor, task);
+  hypervisor.crash(vm);
+  await using _reaper = reap(bus, hypervisor);
+  expect((await endOf(bus, task)).data).toMatchObject({ outcome: 'failed', vm, error: { code: 'vm-lost' } });
+  await goneOf(bus, hypervisor, vm);
+});
+
+test('a task whose VM this host has never heard of has failed', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const [here, elsewhere] = [sample.sampleTask(), sample.sampleTask()];
+  for (const [task, host] of [
+    [here, 'host-1'],
+    [elsewhere, 'host-2'],
+  ] as const) {
+    const { seq } = await store(bus, sample.created(task));
+    await store(bus, sample.vmReady(task, { host }), seq);
+  }
+  await using _reaper = reap(bus, hypervisor);
+  expect((await endOf(bus, here)).data.error?.code).toBe('vm-lost');
+  expect((await bus.head({ pool: 'default', task: elsewhere }))?.type).toBe('vm.ready');
+});
+
+test('a removal that a crash cut short is finished', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const { vm, seq } = await storeReady(bus, hypervisor, task);
+  await store(bus, sample.completed(task, { vm }), seq);
+  await hypervisor.end(vm, 'its task succeeded');
+  await using _reaper = reap(bus, hypervisor);
+  await goneOf(bus, hypervisor, vm);
+});
+
+test('a VM whose maker has died is removed', async () => {
+  await using broker = await startBroker();
+  const fake = createFakeHypervisor();
+  const halfMade = creatingVm({ creator: { pid: process.pid, startTicks: 1 } });
+  const left = new Map<string, VmState>([[halfMade.record.vm, halfMade]]);
+  const hypervisor: FakeHypervisor = {
+    ...fake,
+    list: async () => [...left.values()],
+    find: async (vm) => left.get(vm) ?? null,
+    destroy: async (vm) => void left.delete(vm),
+  };
+  await using _reaper = reap(broker.bus, hypervisor);
+  await eventually(() => left.size === 0, { what: 'it is gone' });
+});
+
+test('what carries our mark and is in no ledger goes after the grace, and people are told', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const stray: Stray = { kind: 'process', pid: 4242, startTicks: 1, vm: sample.sampleVm() };
+  hypervisor.addStray(stray);
+  await using _reaper = reap(bus, hypervisor);
+  await eventually(async () => (await hypervisor.strays()).length === 0, { what: 'it is gone' });
+  const { streams } = bus.connection.jsm;
+  await eventually(() => streams.getMessage('EVENTS', { last_by_subj: eventPatterns['alert.raised'] }), {
+    what: 'the alert',
+  });
+});
+
+test('what is within the grace is left alone', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  hypervisor.addStray({ kind: 'process', pid: 4242, startTicks: 1, vm: sample.sampleVm() });
+  const orphan = await claimFor(hypervisor, sample.sampleTask());
+  await using _reaper = reap(bus, hypervisor, { orphanGrace: '1h' });
+  // Swept more than once by the time that the orphan, which needs two sweeps, has gone.
+  await goneOf(bus, hypervisor, orphan);
+  expect(await hypervisor.strays()).toHaveLength(1);
+});
+
+test('a VM past its own deadline is ended without the broker, and told of when there is one', async () => {
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const vm = await claimFor(hypervisor, task, 300);
+  const stop = new AbortController();
+  const options = { hypervisor, sweepMs: 60_000, log: silentLogger, stop: stop.signal };
+  const enforcing = enforceLedgerDeadlines(options);
+  const ended = await eventually(
+    async () => {
+      const state = await hypervisor.find(vm);
+      return state?.phase === 'ending' && state;
+    },
+    { what: 'it is ended' },
+  );
+  expect(ended).toMatchObject({ claim: { task }, ended: { reason: 'its deadline has passed' } });
+  stop.abort();
+  await enforcing;
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const { seq } = await store(bus, sample.created(task));
+  await store(bus, sample.vmReady(task, { vm }), seq);
+  await using _reaper = reap(bus, hypervisor);
+  expect((await endOf(bus, task)).data).toMatchObject({ outcome: 'failed', vm, error: { code: 'vm-lost' } });
+  await goneOf(bus, hypervisor, vm);
+});

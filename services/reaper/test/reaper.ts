@@ -1,0 +1,93 @@
+/** A reaper in this process, on a real broker and a fake hypervisor, with times that tests can wait for. */
+import type { VmClass } from '@vm-task/hypervisor/hypervisor';
+import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import { parseConfig } from '@vm-task/shared/config';
+import type { Draft, Stored } from '@vm-task/shared/events';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
+import { silentLogger } from '@vm-task/shared/log';
+import { vmGoneSubject } from '@vm-task/shared/subjects';
+import { eventually } from '@vm-task/testing/conditions';
+import type { FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import * as sample from '@vm-task/testing/sample-events';
+import { startReaper } from '../src/start.ts';
+
+export const never = new AbortController().signal;
+const vmClass: VmClass = {
+  pool: 'default',
+  image: { name: 'python', version: '3.2.0' },
+  size: sample.sampleSpec.size,
+  egress: 'none',
+};
+
+export interface ReaperTimes {
+  readonly orphanGrace?: string;
+  readonly retention?: string;
+}
+
+/** A reaper on `host-1` that sweeps all the time. */
+export function reap(
+  bus: Bus,
+  hypervisor: FakeHypervisor,
+  { orphanGrace = '200ms', retention = '30d' }: ReaperTimes = {},
+): AsyncDisposable {
+  const text = `reaper: { sweep: 50ms, orphanGrace: ${orphanGrace}, retention: ${retention} }`;
+  const config = parseConfig(text, 'test');
+  const [stop, abort] = [new AbortController(), new AbortController()];
+  const signals = { stop: stop.signal, abort: abort.signal };
+  const running = startReaper({ bus, hypervisor, config, host: 'host-1', log: silentLogger, ...signals });
+  return {
+    [Symbol.asyncDispose]() {
+      stop.abort(new Error('draining'));
+      abort.abort(new Error('given up'));
+      return running;
+    },
+  };
+}
+
+/** A VM that works for the task, past its own deadline in `lifeMs`. */
+export async function claimFor(hypervisor: FakeHypervisor, task: TaskId, lifeMs = 3_600_000): Promise<VmId> {
+  const capacity = { poolMax: 4, hostMax: 16 };
+  const deadline = deadlineFrom(lifeMs, 0);
+  const outcome = await hypervisor.create(vmClass, capacity, deadline, never);
+  if (outcome.kind !== 'ready') throw new Error(outcome.kind);
+  await hypervisor.claim(outcome.vm.id, { task, attempt: 1, deadline });
+  return outcome.vm.id;
+}
+
+export async function store(bus: Bus, draft: Draft, fence = 0): Promise<Stored> {
+  const appended = await bus.append(draft, fence, never);
+  if (appended.kind === 'stored') return appended.event;
+  throw new Error('overtaken');
+}
+
+/** A task that has a VM of this host. */
+export async function storeReady(
+  bus: Bus,
+  hypervisor: FakeHypervisor,
+  task: TaskId,
+  created: Draft<'task.created'> = sample.created(task),
+): Promise<{ vm: VmId; seq: number }> {
+  const vm = await claimFor(hypervisor, task);
+  const { seq } = await store(bus, created);
+  const ready = await store(bus, sample.vmReady(task, { vm }), seq);
+  return { vm, seq: ready.seq };
+}
+
+export async function endOf(bus: Bus, task: TaskId): Promise<Stored<'task.completed'>> {
+  return eventually(
+    async () => {
+      const head = await bus.head({ pool: 'default', task });
+      return head?.type === 'task.completed' && head;
+    },
+    { what: 'the task is over' },
+  );
+}
+
+/** The VM is said to be gone, and nothing of it is left in the ledger. */
+export async function goneOf(bus: Bus, hypervisor: FakeHypervisor, vm: VmId): Promise<void> {
+  const { streams } = bus.connection.jsm;
+  const subject = vmGoneSubject('default', vm);
+  await eventually(() => streams.getMessage('EVENTS', { last_by_subj: subject }), { what: 'it is said to be gone' });
+  await eventually(async () => (await hypervisor.find(vm)) === null, { what: 'nothing of it is left' });
+}

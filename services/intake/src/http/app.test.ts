@@ -123,6 +123,23 @@ test('YAML and JSON make the same task, and the answer says where it is', async 
   expect(events.stored[0]).toMatchObject({ data: { task: id, spec: { main: { script: 'echo 垃圾域名' } } } });
 });
 
+test('pages follow one another, and several labels must all hold', async () => {
+  const ids = [1, 2, 3].map(() => newTaskId(Date.now()));
+  for (const [n, id] of ids.entries()) {
+    events.put('task.created', created(id, { run: 'x', labels: { team: 'a', n: String(n) } }));
+  }
+  show();
+  const page = async (query: string) => {
+    const { tasks, next } = (await get(`/v1/tasks?${query}`)).json();
+    return { found: tasks.map(({ id }: { id: never }) => ids.indexOf(id)), next };
+  };
+  const first = await page('limit=2');
+  expect(first).toEqual({ found: [2, 1], next: expect.any(String) });
+  expect(await page(`limit=2&after=${first.next}`)).toEqual({ found: [0], next: null });
+  expect((await page('label=team=a&label=n=1')).found).toEqual([1]);
+  expect((await page('label=team=b')).found).toEqual([]);
+});
+
 test('cancelling a task that has ended is refused with its outcome', async () => {
   const task = newTaskId(Date.now());
   events.put('task.created', created(task));

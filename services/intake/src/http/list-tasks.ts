@@ -20,25 +20,26 @@ const querySchema = z.strictObject({
     .optional()
     .describe('name=value; several must all hold'),
   limit: z.coerce.number().int().min(1).max(1_000).default(50),
-  cursor: z
+  after: z
     .string()
     .regex(/^\d{1,15}$/, 'must be the "next" of an earlier page')
-    .optional(),
+    .optional()
+    .describe('the "next" of the page before'),
 });
 
 const pageSchema = z.object({
   tasks: z.array(taskSummarySchema),
-  next: z.string().nullable().describe('the cursor of the next page; null on the last one'),
+  next: z.string().nullable().describe('the `after` of the next page; null on the last one'),
 });
 
 export function listTasksRoute(app: App, { projection }: HttpDeps): void {
   app.get(
     '/v1/tasks',
     { schema: { summary: 'List tasks', querystring: querySchema, response: { 200: pageSchema } } },
-    async ({ query: { status, pool, label, limit, cursor } }) => {
+    async ({ query: { status, pool, label, limit, after } }) => {
       await projection.upToDate();
       const filter = { status, pool, labels: Object.fromEntries(label ?? []) };
-      const { tasks, next } = listTasks(projection.db, filter, limit, cursor === undefined ? null : Number(cursor));
+      const { tasks, next } = listTasks(projection.db, filter, limit, after === undefined ? null : Number(after));
       return { tasks, next: next === null ? null : String(next) };
     },
   );

@@ -1,6 +1,6 @@
 /** Listening where the configuration says, or on a free port when that one is taken; `run/http.json` tells where. */
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { SystemConfig } from '@vm-task/shared/config';
@@ -33,7 +33,7 @@ export function announce(home: Home, url: string): Disposable {
   renameSync(draft, file);
   return {
     [Symbol.dispose]: () => {
-      if (readFileSync(file, 'utf8') === content) rmSync(file);
+      if (existsSync(file) && readFileSync(file, 'utf8') === content) rmSync(file, { force: true });
     },
   };
 }

@@ -54,12 +54,14 @@ class Run {
   }
 
   async #work(): Promise<Completed> {
-    const spec = await this.#spec();
+    // At once, because each answer of the broker is waited for by every task.
+    const reading = [this.#spec(), this.#openLog('stdout'), this.#openLog('stderr')] as const;
+    const [spec, ...logs] = await Promise.all(reading);
     this.#secrets = await readSecrets(this.#parts.home, spec.secrets);
     const job = planMain(this.#attempt.ready, spec, this.#secrets.environment);
     const ended = await this.#setUp(spec);
     if (ended !== null) return ended;
-    const end = await this.#runMain(job);
+    const end = await this.#runMain(job, logs);
     if (end === 'not-begun') return cancelled(this.#attempt.ready);
     return this.#conclude(end, verdictOf(end, job.limits), spec);
   }
@@ -101,9 +103,8 @@ class Run {
     return outcome;
   }
 
-  async #runMain(job: Job): Promise<JobEnd | 'not-begun'> {
+  async #runMain(job: Job, [outLog, errLog]: readonly [LogWriter, LogWriter]): Promise<JobEnd | 'not-begun'> {
     const { signal } = this.#attempt;
-    const [outLog, errLog] = await Promise.all([this.#openLog('stdout'), this.#openLog('stderr')]);
     using stdout = new Pump(outLog, this.#secrets, signal);
     using stderr = new Pump(errLog, this.#secrets, signal);
     const pumps = { stdout, stderr };

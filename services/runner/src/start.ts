@@ -30,18 +30,14 @@ export async function startRunner(parts: RunnerParts): Promise<void> {
   const drained = new AbortController();
   const { state } = await bus.connection.jsm.streams.info('EVENTS');
   const following = followCancelling(bus, inHand, { from: state.last_seq + 1, signal: drained.signal, log });
-  try {
-    await bus.workEvents(
-      flow.runnerOnVmReady,
-      async (handling) => {
-        const { event } = handling;
-        if (event.type !== 'vm.ready') throw new Error(`${event.type} is not for the runner`);
-        return onVmReady({ ...handling, event }, inHand, parts);
-      },
-      { slots: config.runner.maxTasks, stop, abort },
-    );
-  } finally {
-    drained.abort();
-    await following;
-  }
+  const working = bus.workEvents(
+    flow.runnerOnVmReady,
+    async (handling) => {
+      const { event } = handling;
+      if (event.type !== 'vm.ready') throw new Error(`${event.type} is not for the runner`);
+      return onVmReady({ ...handling, event }, inHand, parts);
+    },
+    { slots: config.runner.maxTasks, stop, abort },
+  );
+  await Promise.all([working.finally(() => drained.abort()), following]);
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { append, type Rig, type RunningRunner, startRig } from './rig.ts';
@@ -59,6 +60,31 @@ test('a task that was cancelled after its process had ended has the outcome of t
   await rig.cancel(task);
   runner = await rig.startRunner();
   expect(await rig.completed(task)).toMatchObject({ outcome: 'failed', exitCode: 5 });
+});
+
+test('a cancelling between the end of the process and its event leaves the outcome as it was', async () => {
+  await runner.stop();
+  {
+    // Told of nothing, so that the refused append is the first that it hears of the cancelling.
+    await using _ = await rig.startRunner(({ bus, connect }) => ({
+      bus: { ...bus, follow: () => Readable.from([]) as never },
+      connect: async (ready, signal) => {
+        const guest = await connect(ready, signal);
+        return {
+          ...guest,
+          async collect(request, sink) {
+            await rig.cancel(task);
+            return guest.collect(request, sink);
+          },
+          [Symbol.asyncDispose]: () => guest[Symbol.asyncDispose](),
+        };
+      },
+    }));
+    const task = await rig.submit({ run: 'echo done', artifacts: ['*'] });
+    expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
+    expect((await rig.events(task)).map(({ type }) => type).slice(-2)).toEqual(['task.cancelling', 'task.completed']);
+  }
+  runner = await rig.startRunner();
 });
 
 test('a task that another ended is left as it is', async () => {

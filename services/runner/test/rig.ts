@@ -35,7 +35,7 @@ export interface Rig extends AsyncDisposable {
   readonly guest: SshGuest;
   readonly home: Home;
   /** One more runner, on a connection of its own. */
-  startRunner(parts?: Partial<RunnerParts>): Promise<RunningRunner>;
+  startRunner(alter?: (parts: RunnerParts) => Partial<RunnerParts>): Promise<RunningRunner>;
   /** Accepts the task file and makes its VM ready: the runner's turn. */
   submit(file: object): Promise<Task>;
   cancel(task: Task): Promise<Stored>;
@@ -49,10 +49,11 @@ export interface Rig extends AsyncDisposable {
 
 const config: SystemConfig = parseConfig('cancel: { grace: 2s }\nrunner: { maxTasks: 4 }', 'test');
 
-export async function startRig(): Promise<Rig> {
+/** `natsConfig`: more lines for the server, such as users; the test itself is the user `test`. */
+export async function startRig(natsConfig = ''): Promise<Rig> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await makeTempFolder('runner'));
-  const broker = started.use(await startBroker());
+  const broker = started.use(await startBroker({ config: natsConfig }));
   const guest = started.use(await startSshGuest());
   const home = homeAt(folder.path);
   const all = started.move();
@@ -60,7 +61,7 @@ export async function startRig(): Promise<Rig> {
     broker,
     guest,
     home,
-    startRunner: (parts = {}) => startOne(broker, home, parts),
+    startRunner: (alter = () => ({})) => startOne(broker, home, alter),
     submit: (file) => submit(broker, guest, home, file),
     cancel: (task) => cancel(broker, task),
     completed: (task) => waitForEnd(broker, task),
@@ -72,11 +73,15 @@ export async function startRig(): Promise<Rig> {
   return rig;
 }
 
-async function startOne(broker: Broker, home: Home, parts: Partial<RunnerParts>): Promise<RunningRunner> {
+async function startOne(
+  broker: Broker,
+  home: Home,
+  alter: (parts: RunnerParts) => Partial<RunnerParts>,
+): Promise<RunningRunner> {
   const { bus, ...own } = await broker.connect();
   const stop = new AbortController();
   const abort = new AbortController();
-  const running = startRunner({
+  const parts: RunnerParts = {
     bus,
     config,
     home,
@@ -86,8 +91,8 @@ async function startOne(broker: Broker, home: Home, parts: Partial<RunnerParts>)
     abort: abort.signal,
     connect: connectBySsh(home),
     isVmAlive: async () => true,
-    ...parts,
-  });
+  };
+  const running = startRunner({ ...parts, ...alter(parts) });
   const end = async () => {
     stop.abort(new Error('the test drains the runner'));
     abort.abort(new Error('the test ends the runner'));

@@ -49,7 +49,7 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
         stop,
         abort,
       }),
-      ...(poolConfig.warm > 0 ? [keepWarm({ ...shared, pool, config: poolConfig, limits })] : []),
+      keepWarm({ ...shared, pool, config: poolConfig, limits }),
     ]);
   };
   await Promise.all([

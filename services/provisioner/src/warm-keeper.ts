@@ -71,7 +71,7 @@ async function topUp(keeping: WarmKeeping): Promise<boolean> {
   const looks = states.map(async ({ record }) => [record.vm, await hypervisor.isAlive(record.vm)] as const);
   const alive = new Map(await Promise.all(looks));
   const plan = planWarm(
-    { vmClass, warm: config.warm, limits },
+    { pool, vmClass, warm: config.warm, limits },
     {
       states,
       isAlive: (vm) => alive.get(vm) === true,
@@ -84,7 +84,7 @@ async function topUp(keeping: WarmKeeping): Promise<boolean> {
     log.info({ vm, reason }, 'replacing a warm VM');
     if (await retireVm(hypervisor, vm, reason, clock)) room.changed();
   }
-  if (!plan.create) return false;
+  if (!plan.create || vmClass === null) return false;
   await preparations.vmClass(vmClass, stop);
   const nowMs = clock.nowMs();
   const outcome = await hypervisor.create(vmClass, limits, deadlineFrom(nowMs + warmForMs, nowMs), stop);
@@ -94,9 +94,9 @@ async function topUp(keeping: WarmKeeping): Promise<boolean> {
   return true;
 }
 
-async function warmClass({ pool, config, preparations, stop }: WarmKeeping): Promise<ExactClass> {
+async function warmClass({ pool, config, preparations, stop }: WarmKeeping): Promise<ExactClass | null> {
   const [size] = config.sizes;
-  if (size === undefined) throw new Error(`pool ${pool} has no size`);
+  if (size === undefined || config.warm === 0) return null;
   const image = await preparations.image(pool, parseImageRef(config.image), stop);
   return { pool, image: image.ref, size, egress: 'none' };
 }

@@ -17,7 +17,7 @@ const minuteAgo = { at: new Date(Date.now() - 60_000).toISOString() };
 function plan(states: readonly VmState[], more: Partial<WarmFacts> & { warm?: number; hostMax?: number } = {}) {
   const { warm = 1, hostMax = 16, ...facts } = more;
   return planWarm(
-    { vmClass, warm, limits: { poolMax: 4, hostMax } },
+    { pool: 'default', vmClass: warm === 0 ? null : vmClass, warm, limits: { poolMax: 4, hostMax } },
     {
       states,
       isAlive: () => true,
@@ -57,6 +57,14 @@ test('dead, outworn and outdated warm VMs are replaced', () => {
   expect(plan([dead], { isAlive: () => false })).toMatchObject({ replace: [{ vm: dead.record.vm }], create: true });
   const past = warmVm(outdated, minuteAgo);
   expect(plan([past])).toMatchObject({ replace: [{ vm: past.record.vm }], create: true });
+});
+
+test('a pool that keeps none warm makes none, and removes what was forgotten', () => {
+  const forgotten = warmVm({}, minuteAgo);
+  expect(plan([forgotten, warmVm()], { warm: 0 })).toMatchObject({
+    replace: [{ vm: forgotten.record.vm }],
+    create: false,
+  });
 });
 
 test('a VM of another class that was just made is left to the task that it is for', () => {

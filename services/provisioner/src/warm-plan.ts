@@ -6,7 +6,9 @@ import { type ExactClass, isFresh, isOfClass, isWarm, type ReadyState } from './
 import type { RoomLimits } from './room.ts';
 
 export interface WarmWish {
-  readonly vmClass: ExactClass;
+  readonly pool: string;
+  /** Null for a pool that keeps none. */
+  readonly vmClass: ExactClass | null;
   /** VMs that are to be ready. */
   readonly warm: number;
   readonly limits: RoomLimits;
@@ -27,11 +29,11 @@ export interface WarmPlan {
   readonly create: boolean;
 }
 
-/** A VM of another class was made for a task that is about to claim it; left alone for so long, it was forgotten. */
+/** Another VM was made for a task that is about to claim it; left alone for so long, it was forgotten. */
 const forgottenAfterMs = 30_000;
 
 export function planWarm(wish: WarmWish, facts: WarmFacts): WarmPlan {
-  const { pool } = wish.vmClass;
+  const { pool, vmClass } = wish;
   const ofPool = facts.states.filter(({ record }) => record.pool === pool);
   const replace = ofPool.filter(isWarm).flatMap((state) => {
     const reason = whyReplace(state, wish, facts);
@@ -41,9 +43,7 @@ export function planWarm(wish: WarmWish, facts: WarmFacts): WarmPlan {
   // What is being made of this class becomes warm, or is a task's, whose claim is followed by another look.
   const coming = ofPool.filter(
     (state) =>
-      (state.phase === 'ready' || state.phase === 'creating') &&
-      isOfClass(state, wish.vmClass) &&
-      !leaving.has(state.record.vm),
+      (state.phase === 'ready' || state.phase === 'creating') && isOf(vmClass, state) && !leaving.has(state.record.vm),
   );
   const room =
     ofPool.length - leaving.size + facts.waiting.pool < wish.limits.poolMax &&
@@ -55,5 +55,9 @@ function whyReplace(state: ReadyState, { vmClass }: WarmWish, facts: WarmFacts):
   if (!facts.isAlive(state.record.vm)) return 'its process has ended';
   if (!isFresh(state, facts.clock)) return 'it was warm for long enough';
   const agedMs = facts.nowMs - Date.parse(state.ready.at);
-  return !isOfClass(state, vmClass) && agedMs > forgottenAfterMs ? 'the pool keeps another class warm' : null;
+  return !isOf(vmClass, state) && agedMs > forgottenAfterMs ? 'it is none that the pool keeps warm' : null;
+}
+
+function isOf(vmClass: ExactClass | null, state: VmState): boolean {
+  return vmClass !== null && isOfClass(state, vmClass);
 }

@@ -11,7 +11,7 @@ const vm = { id, host: 'host-1' };
 const use = { vms: 1, max: 4 };
 const stored = (draft: Draft, seq: number): Stored => ({ ...draft, seq }) as Stored;
 
-function decide(kind: DueKind, phase: Phase, head: Stored | null, poolUse = use) {
+function decide(kind: DueKind, phase: Phase, head: Stored | null, poolUse = use, nowMs = 0) {
   const view: LiveTask = {
     kind: 'live',
     pool: 'default',
@@ -23,7 +23,7 @@ function decide(kind: DueKind, phase: Phase, head: Stored | null, poolUse = use)
     timeouts: sample.sampleSpec.timeouts,
     phase,
   };
-  return decideEnding({ task: view, due: { kind, atMs: 0 } }, head, poolUse);
+  return decideEnding({ task: view, due: { kind, atMs: 0 } }, head, poolUse, nowMs);
 }
 
 test('a task that is where it was is out of time, and its VM is named', () => {
@@ -35,12 +35,13 @@ test('a task that is where it was is out of time, and its VM is named', () => {
   });
 });
 
-test('a task that has moved on is left alone, but for its total', () => {
+test('a task that has moved on is left alone, until its total is over', () => {
   const queue = { name: 'queue', sinceMs: 0 } as const;
   const moved = stored(sample.vmReady(task, { vm: id }), 3);
   expect(decide('queue', queue, moved)).toBe(null);
-  expect(decide('total', queue, moved)).toMatchObject({ outcome: 'timed_out', vm: id });
-  expect(decide('total', queue, stored(sample.cancelling(task), 3))).toBe(null);
+  const { totalMs } = sample.sampleSpec.timeouts;
+  expect(decide('queue', queue, moved, use, totalMs)).toMatchObject({ outcome: 'timed_out', vm: id });
+  expect(decide('total', queue, stored(sample.cancelling(task), 3), use, totalMs)).toBe(null);
 });
 
 test('a task that is over, or that nobody knows, is left alone', () => {

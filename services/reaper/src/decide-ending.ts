@@ -13,11 +13,16 @@ export interface PoolUse {
 }
 
 /** Null: the task has moved on, and what it has moved on to has deadlines of its own. */
-export function decideEnding({ task, due }: Overdue, head: Stored | null, use: PoolUse): UnrunEnding | null {
+export function decideEnding(
+  { task, due }: Overdue,
+  head: Stored | null,
+  use: PoolUse,
+  nowMs: number,
+): UnrunEnding | null {
   if (head === null || head.type === 'task.completed') return null;
   const isAsKnown = head.seq === task.headSeq;
   // The total does not depend on how far the task has come; a cancelling has the last word on how it ends.
-  const isForGood = due.kind === 'total' && head.type !== 'task.cancelling';
+  const isForGood = nowMs >= task.createdMs + task.timeouts.totalMs && head.type !== 'task.cancelling';
   if (!isAsKnown && !isForGood) return null;
   const named = head.type === 'vm.ready' || head.type === 'task.resumed' ? head.data.vm : null;
   return {

@@ -31,7 +31,7 @@ export async function endOverdue(reaping: Reaping, overdue: Overdue): Promise<vo
   const { task, due } = overdue;
   const head = await bus.head(task);
   if (due.kind === 'setup' && (await reaping.isSetUp(task, task.attempt))) return;
-  const ending = decideEnding(overdue, head, await poolUse(reaping, task.pool));
+  const ending = decideEnding(overdue, head, await poolUse(reaping, task.pool), clock.nowMs());
   if (head === null || ending === null) return;
   const vm = vmOf(task);
   // Nobody answered the cancelling, so nobody may go on in there when it is called over.

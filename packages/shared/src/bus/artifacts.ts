@@ -1,4 +1,4 @@
-/** Files that attempts leave behind, in the object store; named by task, attempt and path, with a SHA-256 each. */
+/** Files that attempts leave behind, in the object store; one for each task, attempt and path, with a SHA-256 each. */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type ObjectStore, Objm } from '@nats-io/obj';
@@ -11,8 +11,12 @@ export interface StoredArtifact {
   readonly object: string;
 }
 
+/**
+ * The path as a hash: the object's name becomes part of a subject, where a path of any language and length would break
+ * the connection. Whoever wants the path has it beside the object, in `task.completed`.
+ */
 export function artifactName(task: TaskId, attempt: number, path: string): string {
-  return `${task}/${attempt}/${path}`;
+  return `${task}/${attempt}/${createHash('sha256').update(path).digest('hex')}`;
 }
 
 function openStore({ js }: Connection): Promise<ObjectStore> {

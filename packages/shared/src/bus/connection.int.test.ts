@@ -1,0 +1,35 @@
+import { eventually } from '@vm-task/testing/conditions';
+import { startNatsServer } from '@vm-task/testing/nats-server';
+import { expect, test } from 'vitest';
+import { openConnection, requireServerVersion } from './connection.ts';
+
+test.each(['2.14.0', '2.14.1', '2.15.1', '3.0.0', '2.14.0-RC.1'])('a server of version %s is taken', (version) => {
+  requireServerVersion(version);
+});
+
+test.each(['2.9.10', '2.13.99', '1.99.0', '', 'unknown'])('a server of version "%s" is refused', (version) => {
+  expect(() => requireServerVersion(version)).toThrow(/vm-task needs 2\.14\.0 or newer/);
+});
+
+test('a server that is not there is an error that names it', async () => {
+  const address = { servers: ['nats://127.0.0.1:1'], user: 'test', pass: 'test' };
+  await expect(openConnection(address, 'test')).rejects.toMatchObject({ code: 'broker-unreachable' });
+  await expect(openConnection(address, 'test')).rejects.toThrow('nats://127.0.0.1:1');
+});
+
+test('a wrong password is an error, at once', async () => {
+  await using server = await startNatsServer({ config: 'authorization { user: test, password: right }' });
+  await expect(openConnection(server.address('test', 'wrong'), 'test')).rejects.toMatchObject({
+    code: 'broker-unreachable',
+  });
+});
+
+test('a connection outlives a server that is away for longer than any number of tries', async () => {
+  await using server = await startNatsServer();
+  await using connection = await openConnection(server.address(), 'test');
+  await server.kill();
+  const away = AbortSignal.timeout(4_000);
+  await eventually(() => away.aborted, { what: 'it was away for a while' });
+  await server.restart();
+  await eventually(() => connection.nc.rtt(), { what: 'it is connected again' });
+});

@@ -1,0 +1,121 @@
+import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
+import { completed, created, sampleTask } from '@vm-task/testing/sample-events';
+import { expect, test } from 'vitest';
+import { follow } from './follow.ts';
+
+const never = new AbortController().signal;
+
+interface Reader extends AsyncDisposable {
+  /** Sequences, as they came. */
+  readonly seen: readonly number[];
+  readonly pending: readonly number[];
+}
+
+/** Reads until the block ends. */
+function startReading({ connection }: Broker, filters: readonly string[], from: number | 'new'): Reader {
+  const stop = new AbortController();
+  const seen: number[] = [];
+  const pending: number[] = [];
+  const read = async () => {
+    for await (const followed of follow(connection, { stream: 'EVENTS', filters, from, signal: stop.signal })) {
+      seen.push(followed.message.seq);
+      pending.push(followed.pending);
+    }
+  };
+  const reading = read();
+  const dispose = () => {
+    stop.abort();
+    return reading;
+  };
+  return { seen, pending, [Symbol.asyncDispose]: dispose };
+}
+
+async function createTasks({ bus }: Broker, count: number): Promise<void> {
+  for (let index = 0; index < count; index++) await bus.append(created(sampleTask()), 0, never);
+}
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+test('everything there is comes in order, then what is new, and how much is still to come', async () => {
+  await using broker = await startBroker();
+  await createTasks(broker, 250);
+  await using reader = startReading(broker, ['task.created.*.*'], 1);
+  await eventually(() => reader.seen.length === 250, { what: 'all that is there' });
+  await createTasks(broker, 10);
+  await eventually(() => reader.seen.length === 260, { what: 'all that is new' });
+  expect(reader.seen).toEqual(numbers(1, 260));
+  expect(reader.pending.slice(0, 250)).toEqual(numbers(0, 249).reverse());
+});
+
+test('a reader begins at the sequence that it asks for, and takes only what it filters', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  await createTasks(broker, 3);
+  await broker.bus.append(created(task), 0, never);
+  await broker.bus.append(completed(task), 4, never);
+  await using some = startReading(broker, ['task.created.*.*'], 3);
+  await using two = startReading(broker, ['task.completed.*.*', `task.created.default.${task}`], 1);
+  await eventually(() => some.seen.length === 2 && two.seen.length === 2, { what: 'both have theirs' });
+  expect(some.seen).toEqual([3, 4]);
+  expect(two.seen).toEqual([4, 5]);
+});
+
+test('a reader of what is new gets nothing older', async () => {
+  await using broker = await startBroker();
+  await createTasks(broker, 3);
+  await using reader = startReading(broker, ['task.created.*.*'], 'new');
+  await eventually(async () => (await broker.connection.jsm.streams.info('EVENTS')).state.consumer_count === 1, {
+    what: 'it reads',
+  });
+  await createTasks(broker, 2);
+  await eventually(() => reader.seen.length === 2, { what: 'the new ones' });
+  expect(reader.seen).toEqual([4, 5]);
+});
+
+test.each([
+  ['killed', async ({ server }: Broker) => server.kill()],
+  ['stopped', async ({ server }: Broker) => server.stop()],
+])('a reader goes on over a broker that is %s and comes back, without gaps or repetitions', async (_how, end) => {
+  await using broker = await startBroker();
+  await createTasks(broker, 20);
+  await using other = await broker.connect();
+  await using reader = startReading(broker, ['task.created.*.*'], 1);
+  await eventually(() => reader.seen.length === 20, { what: 'the first' });
+  await end(broker);
+  await broker.server.restart();
+  await createTasks({ ...broker, bus: other.bus }, 20);
+  await eventually(() => reader.seen.length >= 40, { what: 'the others', limitMs: 60_000 });
+  expect(reader.seen).toEqual(numbers(1, 40));
+});
+
+test('a reader that has stopped leaves no consumer behind', async () => {
+  await using broker = await startBroker();
+  await createTasks(broker, 1);
+  {
+    await using reader = startReading(broker, ['task.created.*.*'], 1);
+    await eventually(() => reader.seen.length === 1, { what: 'it reads' });
+  }
+  const consumers = async () => (await broker.connection.jsm.streams.info('EVENTS')).state.consumer_count;
+  await eventually(async () => (await consumers()) === 0, { what: 'the consumer is gone' });
+});
+
+test('a reader that is stopped before it began ends at once', async () => {
+  await using broker = await startBroker();
+  const stop = new AbortController();
+  const options = { stream: 'EVENTS', filters: ['task.created.*.*'], from: 1, signal: stop.signal };
+  const first = follow(broker.connection, options).next();
+  stop.abort();
+  expect(await first).toEqual({ done: true, value: undefined });
+});
+
+test('a reader without the right to read is told so', async () => {
+  const config = `authorization { users: [
+    { user: test, password: test }
+    { user: nobody, password: test, permissions: { publish: ["task.submit"], subscribe: ["_INBOX_nobody.>"] } }
+  ] }`;
+  await using broker = await startBroker({ config });
+  await using nobody = await broker.connect({ user: 'nobody' });
+  const options = { filters: ['task.created.*.*'], from: 1, signal: never };
+  await expect(nobody.bus.follow(options).next()).rejects.toMatchObject({ code: 'broker-denied' });
+});

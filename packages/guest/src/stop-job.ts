@@ -9,8 +9,8 @@ import { readOutcome } from './job-end.ts';
 import { jobProgram } from './supervisor.ts';
 
 /**
- * Returns once the request is in the guest: SIGTERM to the job's processes at once, SIGKILL to what is left of them
- * after `graceMs`, whatever becomes of this connection. Whoever follows the job sees it end.
+ * Returns once the request is in the guest: SIGTERM to the job's process group at once, SIGKILL to all that is left of the
+ * job after `graceMs`, whatever becomes of this connection. Whoever follows the job sees it end.
  * A job that is over or was never there is left as it is. Thrown: `ssh-lost`, `guest-failed`.
  */
 export async function stopJob(

@@ -162,5 +162,7 @@ sub status {
     return is_lost($dir) ? answer('lost', why_lost($dir)) : answer('running', '');
 }
 
+# What the machine ends when its memory is out shall be the job, not who tells of it.
+put('/proc/self/oom_score_adj', -1000);
 my $request = request();
 { start => \&start, follow => \&follow, stop => \&stop, status => \&status }->{ $request->{verb}[0] }->($request);

@@ -19,7 +19,6 @@ sub supervise {
     open STDIN, '<', '/dev/null';
     open STDOUT, '>', '/dev/null';
     open STDERR, '>', "$dir/supervisor-error";
-    put('/proc/self/oom_score_adj', -1000);
     my ($memory, $cpus, $processes) = map { $request->{$_}[0] } 'memory', 'cpus', 'processes';
     my $group = make_group({ memory => $memory, cpus => $cpus, processes => $processes });
     my $job = launch($dir, $request, $group);

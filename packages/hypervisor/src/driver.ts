@@ -8,13 +8,13 @@
  * - `host/`: what does exist (I6): processes by their mark, ports, owners of files
  * - `qemu/`: QEMU itself: command line, monitor, KVM or not, from a class to a VM with an identity (I12), and away again
  */
-import { fileURLToPath } from 'node:url';
 import type { Environment, SystemConfig } from '@vm-task/shared/config';
 import type { VmId } from '@vm-task/shared/ids';
 import type { Capacity, CreateOutcome, Hypervisor, Report, Stray, VmClass } from './hypervisor.ts';
 import { ensureImage } from './images/ensure-image.ts';
 import type { Image, ImageRef } from './images/image.ts';
 import { type ImageStore, registeredImage, type Watch } from './images/image-store.ts';
+import { recipesFolder } from './images/recipes-folder.ts';
 import { type Deadline, hostClock } from './ledger/deadline.ts';
 import { readState, readStates, writeClaim } from './ledger/ledger.ts';
 import { isRunning } from './ledger/process-ref.ts';
@@ -22,6 +22,7 @@ import type { Claim, VmState } from './ledger/vm-record.ts';
 import { createVm } from './qemu/create-vm.ts';
 import { destroyVm, endVm } from './qemu/end-vm.ts';
 import { type HostFacts, hostFacts } from './qemu/host-facts.ts';
+import { proveNamespace } from './qemu/namespace.ts';
 import { findStrays, removeStray } from './qemu/strays.ts';
 import { ensureSnapshot } from './snapshots/ensure-snapshot.ts';
 import type { Snapshot } from './snapshots/snapshot.ts';
@@ -30,9 +31,6 @@ export interface DriverOptions {
   readonly environment: Environment;
   readonly config: SystemConfig;
 }
-
-/** The recipes that come with the repository. */
-const recipesFolder = fileURLToPath(new URL('../../../images', import.meta.url));
 
 /** The VMs of one home on this host. Nothing is looked at, made or started until it is asked for something. */
 export function createHypervisor(options: DriverOptions): Hypervisor {
@@ -52,6 +50,7 @@ class QemuDriver implements Hypervisor {
 
   async prepare(vmClass: VmClass, report: Report, signal: AbortSignal): Promise<void> {
     const watch = { report, signal };
+    if (vmClass.egress === 'internet') await proveNamespace((await this.#hostFacts()).freezer);
     await this.#snapshot(vmClass, await ensureImage(this.#images, vmClass.image, watch), watch);
   }
 

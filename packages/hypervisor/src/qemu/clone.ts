@@ -12,9 +12,10 @@ import type { VmRecord } from '../ledger/vm-record.ts';
 import type { Snapshot } from '../snapshots/snapshot.ts';
 import { linkSnapshot } from '../snapshots/snapshot-store.ts';
 import { type Accelerator, commandLine, files } from './command-line.ts';
+import { inNamespace } from './namespace.ts';
 import { qemuProgram } from './qemu-version.ts';
 import type { Qmp } from './qmp.ts';
-import { type Logs, startQemu } from './start-qemu.ts';
+import { type Logs, type Program, startQemu } from './start-qemu.ts';
 
 /** Milliseconds on an idle host; this is for one that swaps. */
 const restoreLimitMs = 60_000;
@@ -53,13 +54,8 @@ export async function startClone(plan: ClonePlan, record: VmRecord, signal: Abor
 }
 
 async function startOnce(plan: ClonePlan, record: VmRecord, signal: AbortSignal): Promise<VmRecord> {
-  const { home, owner } = plan;
-  const qemu = await startQemu({
-    argv: programOf(plan, record),
-    folder: home.vm(record.vm).run,
-    runAs: owner,
-    logs: logsOf(home, record.vm),
-  });
+  const qemu = await startQemu(await programOf(plan, record));
+  const { home } = plan;
   const running: VmRecord = { ...record, process: qemu.process };
   try {
     await Promise.all([updateRecord(home, running), resume(qemu.qmp, signal)]);
@@ -72,10 +68,16 @@ async function startOnce(plan: ClonePlan, record: VmRecord, signal: AbortSignal)
   }
 }
 
-function programOf({ home, accelerator }: ClonePlan, { vm, size, port, egress }: VmRecord): string[] {
+async function programOf({ home, accelerator, owner }: ClonePlan, record: VmRecord): Promise<Program> {
+  const { vm, size, port, egress } = record;
+  const { run: folder } = home.vm(vm);
   const restricted = egress === 'none';
   const machine = { mark: mark(home, vm), size, accelerator, port, restricted, start: { kind: 'clone' } } as const;
-  return [qemuProgram, ...commandLine(machine)];
+  const argv = [qemuProgram, ...commandLine(machine)];
+  const logs = logsOf(home, vm);
+  if (restricted) return { argv, folder, runAs: owner, logs };
+  // The way into the namespace begins with what only root may do, and ends as the owner.
+  return { argv: await inNamespace(argv, { folder, port, owner }), folder, runAs: null, logs };
 }
 
 /** Returns when the guest goes on from where it was frozen. */
@@ -102,6 +104,9 @@ export function logsOf(home: Home, vm: VmId): Logs {
   return { console: folder.consoleLog, qemu: folder.qemuLog };
 }
 
+/** Said by QEMU, and by pasta. */
+const portTaken = /Could not set up host forwarding rule|Failed to bind any port/;
+
 async function isPortTaken(home: Home, record: VmRecord): Promise<boolean> {
-  return (await readFile(logsOf(home, record.vm).qemu, 'utf8')).includes('Could not set up host forwarding rule');
+  return portTaken.test(await readFile(logsOf(home, record.vm).qemu, 'utf8'));
 }

@@ -10,6 +10,11 @@ export interface SshKey {
 
 /** A new key pair, for a login or for a host. */
 export function generateSshKey(): SshKey {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
-  return { privateKey: pair.private, publicKey: pair.public.trim() };
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    // ssh2 1.17 loses bytes of about one key in 180, and then cannot read it again itself.
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) {
+      return { privateKey: pair.private, publicKey: pair.public.trim() };
+    }
+  }
 }

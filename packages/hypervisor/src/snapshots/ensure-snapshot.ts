@@ -28,7 +28,7 @@ export interface SnapshotPlan {
 /** The snapshot of exactly this image, size and host, made first if it must be; by one process, for which all others wait. */
 export async function ensureSnapshot(plan: SnapshotPlan, watch: Watch): Promise<Snapshot> {
   const { cache, image, size, accelerator, qemuVersion } = plan;
-  const key = snapshotKey({ image, size, accelerator, qemuVersion });
+  const key = snapshotKey({ imageFingerprint: image.fingerprint, size, accelerator, qemuVersion });
   const found = await readSnapshot(cache, key);
   if (found !== null) {
     await markUsed(found);

@@ -1,6 +1,7 @@
 import { type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { childEnvironment } from '@vm-task/shared/config';
 import { VmTaskError } from '@vm-task/shared/errors';
 
 /** The programs that this package runs to their end, and the Debian package that brings each. */
@@ -20,6 +21,8 @@ export type Tool = keyof typeof packages;
 export interface ToolOptions {
   readonly signal: AbortSignal;
   readonly cwd?: string;
+  /** On top of our own environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Open files that the program gets as 3, 4, … */
   readonly files?: readonly number[];
   /** Called with each line that the program writes to its standard error. */
@@ -47,11 +50,10 @@ export async function tryTool(tool: Tool, args: readonly string[], options: Tool
   const child = spawn(tool, args, {
     stdio,
     detached: true,
+    env: childEnvironment(options.env ?? {}),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
-  const endGroup = () => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
-  };
+  const endGroup = () => terminateGroup(child.pid);
   options.signal.addEventListener('abort', endGroup, { once: true });
   try {
     const complaint: string[] = [];
@@ -81,6 +83,15 @@ export async function runTool(tool: Tool, args: readonly string[], options: Tool
   const outcome = await tryTool(tool, args, options);
   if (outcome.exitCode === 0) return outcome.stdout;
   throw new VmTaskError('tool-failed', `${tool} ended with ${outcome.exitCode}: ${outcome.complaint}`);
+}
+
+/** Nothing when it never started or has ended already. */
+function terminateGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGTERM');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function toolError(tool: Tool, error: unknown): unknown {

@@ -141,6 +141,11 @@ export function readEnvironment(homeOption?: string): Environment {
   });
 }
 
+/** The environment of a program that is started: this process's own, with `more` on top. */
+export function childEnvironment(more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return { ...process.env, ...more };
+}
+
 /** A home is named on command lines and in QEMU's options, so it must be plain: absolute, no control characters. */
 function absolute(name: string, path: string): string {
   const full = isAbsolute(path) ? resolve(path) : resolve(process.cwd(), path);

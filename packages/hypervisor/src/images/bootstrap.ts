@@ -4,6 +4,7 @@ import { runTool } from '../run-tool.ts';
 import { type Architecture, debianArchitectures } from './architecture.ts';
 import { debianSources } from './debian-sources.ts';
 import type { Recipe } from './recipe.ts';
+import type { Scratch } from './scratch.ts';
 import { documentation, scriptPath, writeOverlay } from './write-overlay.ts';
 
 export interface Bootstrap {
@@ -11,8 +12,7 @@ export interface Bootstrap {
   readonly architecture: Architecture;
   /** An empty folder of ours: `vmlinuz` and `initrd.img` are put there. */
   readonly folder: string;
-  /** Becomes the root of the new system; must not exist. */
-  readonly tree: string;
+  readonly scratch: Scratch;
   /** Files that every process of the build keeps open: the lock that says that somebody is building. */
   readonly keepOpen: readonly number[];
 }
@@ -40,7 +40,7 @@ const steps: readonly (readonly [words: string, note: string, fraction: number])
   ['cleaning package lists', 'cleaning up', 0.98],
 ];
 
-/** Makes the system in `tree`, with its kernel and initrd copied to `folder`. The progress's fraction is of this part alone. */
+/** Makes the system in the scratch's tree, with its kernel and initrd copied to `folder`. The progress's fraction is of this part alone. */
 export async function bootstrap(
   job: Bootstrap,
   report: (note: string, fraction: number) => void,
@@ -66,12 +66,14 @@ export async function bootstrap(
     '--customize-hook=download /vmlinuz vmlinuz',
     '--customize-hook=download /initrd.img initrd.img',
     job.recipe.suite,
-    job.tree,
+    job.scratch.tree,
     ...sources,
   ];
   const onLine = (line: string) => {
     const step = steps.find(([words]) => line.startsWith(`I: ${words}`));
     if (step !== undefined) report(step[1], step[2]);
   };
-  await runTool('mmdebstrap', args, { signal, cwd: job.folder, files: job.keepOpen, onLine });
+  // Killed, it forgets a folder of its own; there, the next build removes it.
+  const env = { TMPDIR: job.scratch.folder };
+  await runTool('mmdebstrap', args, { signal, cwd: job.folder, env, files: job.keepOpen, onLine });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { hostArchitecture } from './architecture.ts';
 import { bootstrap } from './bootstrap.ts';
-import { fileSha256, recipeFingerprint } from './fingerprint.ts';
+import { recipeFingerprint } from './fingerprint.ts';
 import type { Image, ImageManifest } from './image.ts';
 import { cachedImage, finishImage, type ImageStore, lockImage, registerImage, type Watch } from './image-store.ts';
 import { makeDisk } from './make-disk.ts';
@@ -19,11 +19,11 @@ export async function buildImage(store: ImageStore, recipe: Recipe, watch: Watch
   const fingerprint = await recipeFingerprint(recipe, hostArchitecture());
   await using lock = await lockImage(store, fingerprint, watch);
   const finished = await cachedImage(store, fingerprint);
-  if (finished !== null) return await registerImage(store, finished);
+  if (finished !== null) return await registerImage(store, finished, watch);
   const built = await build(store, recipe, fingerprint, lock.fd, watch).catch((error) => {
     throw buildError(recipe, error);
   });
-  return await registerImage(store, built);
+  return await registerImage(store, built, watch);
 }
 
 async function build(
@@ -41,14 +41,14 @@ async function build(
     const { report, signal } = watch;
     const say = (note: string, fraction: number) => report({ note: `image ${recipe.name}: ${note}`, fraction });
     const architecture = hostArchitecture();
-    const job = { recipe, architecture, folder: staging, tree: scratch.tree, keepOpen: [lock] };
+    const job = { recipe, architecture, folder: staging, scratch, keepOpen: [lock] };
     await bootstrap(job, (note, fraction) => say(note, fraction * 0.9), signal);
     say('making the disk', 0.9);
     const raw = join(scratch.folder, 'disk.raw');
     const disk = join(staging, 'disk.qcow2');
     await makeDisk({ tree: scratch.tree, raw, disk, sizeMiB: recipe.diskMiB, keepOpen: [lock] }, signal);
     await rm(join(staging, 'overlay'), { recursive: true });
-    const image = await finishImage(store, staging, await manifestOf(recipe, fingerprint, disk));
+    const image = await finishImage(store, staging, manifestOf(recipe, fingerprint));
     say('built', 1);
     return image;
   } finally {
@@ -56,14 +56,13 @@ async function build(
   }
 }
 
-async function manifestOf(recipe: Recipe, fingerprint: string, disk: string): Promise<ImageManifest> {
+function manifestOf(recipe: Recipe, fingerprint: string): ImageManifest {
   return {
     name: recipe.name,
     version: recipe.version,
     fingerprint,
     architecture: hostArchitecture(),
     disk: 'disk.qcow2',
-    diskSha256: await fileSha256(disk),
     boot: { kind: 'direct', kernel: 'vmlinuz', initrd: 'initrd.img', cmdline: recipe.cmdline },
     runtimes: recipe.runtimes,
     virtualSizeMiB: recipe.diskMiB,

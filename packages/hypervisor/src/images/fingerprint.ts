@@ -6,8 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Architecture } from './architecture.ts';
 import type { Recipe } from './recipe.ts';
 
-/** The builder's own files that decide what is in an image. One that is not here alters no image. */
-const builderFiles = ['bootstrap.ts', 'make-disk.ts', 'write-overlay.ts'];
+/** Our own files that decide what is in an image and what is written down of it. One that is not here alters no image. */
+const builderFiles = ['bootstrap.ts', 'build-image.ts', 'image.ts', 'make-disk.ts', 'write-overlay.ts'];
 
 /**
  * SHA-256 of everything that an image is made of: the recipe with all it extends, the architecture and the builder

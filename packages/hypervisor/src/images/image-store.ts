@@ -11,7 +11,7 @@
  * An image is made in the cache, `images/<fingerprint>/`, by renaming a finished folder there. A home knows it as
  * `images/<name>@<version>/`, a folder with hard links to the same files.
  */
-import { chmod, link, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Cache, Home } from '@vm-task/shared/home';
@@ -53,36 +53,53 @@ export async function registeredImages(store: ImageStore): Promise<Image[]> {
 }
 
 /** Makes a finished folder in the cache known to this home, in place of what had its name before. */
-export async function registerImage(store: ImageStore, image: Image): Promise<Image> {
+export async function registerImage(store: ImageStore, image: Image, watch: Watch): Promise<Image> {
   await mkdir(store.home.images, { recursive: true });
-  const staging = await mkdtemp(join(store.home.images, '.link-'));
-  try {
-    for (const file of await readdir(image.folder)) {
-      await link(join(image.folder, file), join(staging, file)).catch((error) => {
-        throw linkError(store, error);
-      });
-    }
-    await unregisterImage(store, image.ref);
-    await rename(staging, homeFolder(store, image.ref));
-  } finally {
-    await rm(staging, { recursive: true, force: true });
+  await using _lock = await lockHome(store, watch);
+  const staging = join(store.home.images, '.link');
+  await rm(staging, { recursive: true, force: true });
+  await mkdir(staging);
+  for (const file of await readdir(image.folder)) {
+    await link(join(image.folder, file), join(staging, file)).catch((error) => {
+      throw linkError(store, error);
+    });
   }
+  await takeAway(store, image.ref);
+  await rename(staging, homeFolder(store, image.ref));
   return { ...image, folder: homeFolder(store, image.ref) };
 }
 
 /** Takes the name away at once, then the links. VMs keep their own. */
-export async function unregisterImage(store: ImageStore, ref: ImageVersion): Promise<void> {
-  const doomed = await mkdtemp(join(store.home.images, '.gone-'));
-  await rename(homeFolder(store, ref), join(doomed, 'image')).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  await rm(doomed, { recursive: true });
+export async function unregisterImage(store: ImageStore, ref: ImageVersion, watch: Watch): Promise<void> {
+  await using _lock = await lockHome(store, watch);
+  await takeAway(store, ref);
 }
 
-/** Writes the manifest, and puts the folder in its place in the cache, complete and read-only. Call it with a lock held. */
+/** Under this lock the names of a home's images change; what a killed process left under it goes with the next change. */
+async function lockHome(store: ImageStore, watch: Watch): Promise<FileLock> {
+  return await lockFile(join(store.home.images, '.lock'), () => {}, watch.signal);
+}
+
+async function takeAway(store: ImageStore, ref: ImageVersion): Promise<void> {
+  const doomed = join(store.home.images, '.gone');
+  await rm(doomed, { recursive: true, force: true });
+  await rename(homeFolder(store, ref), doomed).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rm(doomed, { recursive: true, force: true });
+}
+
+/**
+ * Writes the manifest, and puts the folder in its place in the cache: complete, read-only and on disk, because a file
+ * that a power cut emptied would pass for finished. Call it with the image's lock held.
+ */
 export async function finishImage(store: ImageStore, staging: string, manifest: ImageManifest): Promise<Image> {
   await writeFile(join(staging, 'image.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  for (const file of await readdir(staging)) await chmod(join(staging, file), 0o444);
+  for (const name of await readdir(staging)) {
+    await using file = await open(join(staging, name), 'r');
+    await file.chmod(0o444);
+    await file.sync();
+  }
   const folder = cacheFolder(store, manifest.fingerprint);
   await rename(staging, folder);
   return imageOf(manifest, folder);

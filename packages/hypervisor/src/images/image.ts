@@ -37,8 +37,6 @@ export const imageManifestSchema = z.strictObject({
   /** As QEMU calls it: `qemu-system-<architecture>`. */
   architecture: z.enum(['x86_64', 'aarch64']),
   disk: z.literal('disk.qcow2'),
-  /** SHA-256 of the disk. Two builds of one fingerprint differ in it, and memory frozen with one fits no other. */
-  diskSha256: z.string().regex(/^[0-9a-f]{64}$/),
   boot: bootSchema,
   /** What a task may name as its runtime, and the argv that a script's path is appended to. */
   runtimes: z.record(z.string().regex(namePattern), z.array(z.string().min(1)).min(1)),

@@ -47,7 +47,7 @@ export async function importImage(store: ImageStore, request: ImportRequest, wat
     const manifest = await convert(request, staging, watch);
     await using _cached = await lockImage(store, manifest.fingerprint, watch);
     const same = await cachedImage(store, manifest.fingerprint);
-    return await registerImage(store, same ?? (await finishImage(store, staging, manifest)));
+    return await registerImage(store, same ?? (await finishImage(store, staging, manifest)), watch);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
@@ -86,18 +86,19 @@ async function convert(
   await runTool('qemu-img', ['convert', '-f', format, '-O', 'qcow2', source, disk], { signal });
   await rm(source);
   say('reading it once more', 0.9);
-  const diskSha256 = await fileSha256(disk);
+  const content = await fileSha256(disk);
   const made = {
     ...ref,
     architecture: hostArchitecture(),
     disk: 'disk.qcow2' as const,
-    diskSha256,
     boot: { kind: 'firmware' as const },
     runtimes,
     virtualSizeMiB,
     minMemoryMiB,
     source: 'import' as const,
   };
-  const fingerprint = createHash('sha256').update(JSON.stringify(made)).digest('hex');
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify({ ...made, content }))
+    .digest('hex');
   return { ...made, fingerprint, createdAt: new Date().toISOString() };
 }

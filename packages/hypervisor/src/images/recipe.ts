@@ -62,7 +62,7 @@ export async function readRecipe(recipesFolder: string, name: string): Promise<R
   const own = chain.at(-1);
   if (own === undefined) return null;
   const last = <K extends keyof RecipeFile>(key: K): RecipeFile[K] =>
-    chain.findLast((file) => file[key])?.[key] as RecipeFile[K];
+    chain.findLast((file) => file[key] !== undefined)?.[key] as RecipeFile[K];
   const suite = last('suite');
   if (suite === undefined) throw invalid(recipesFolder, name, 'suite: missing; write suite: bookworm');
   return {

@@ -35,7 +35,7 @@ export async function removeImage(store: ImageStore, ref: ImageVersion, watch: W
   }
   await using _lock = await lockImage(store, image.fingerprint, watch);
   const { size } = await stat(imageDisk(image));
-  await unregisterImage(store, ref);
+  await unregisterImage(store, ref, watch);
   const cached = await cachedImage(store, image.fingerprint);
   if (cached === null) return { kind: 'freed', bytes: size };
   const { nlink } = await stat(imageDisk(cached));

@@ -102,8 +102,10 @@ json.dump([digest(text.encode()), digest(inputs["text"].encode()), digest(sys.st
     await mkdir(system.home.secrets, { recursive: true });
     await writeFile(join(system.home.secrets, 'analysis-key'), `${secret}\n`, { mode: 0o600 });
     const script = `test "$API_KEY" = "$(printf %s "$EXPECTED" | rev)" && echo same
+grep -rs "$API_KEY" /var /run /tmp /root /etc && echo found on disk
+tr '\\0' '\\n' < /proc/$$/cmdline
 printf %s "$API_KEY" | cut -c 1-9 | tr -d '\\n'; sleep 1; printf %s "$API_KEY" | cut -c 10-
-echo "whole: $API_KEY"; grep -rs "$API_KEY" /var /run /tmp /root /etc && echo found on disk; tr '\\0' ' ' < /proc/$$/cmdline`;
+echo "whole: $API_KEY"`;
     const file = await system.taskFile({
       run: script,
       env: { EXPECTED: [...secret].reverse().join('') },

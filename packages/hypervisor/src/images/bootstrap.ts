@@ -32,9 +32,9 @@ const tidy = [
 /** What mmdebstrap says it is doing, and how much of its time was over by then when it was measured. */
 const steps: readonly (readonly [words: string, note: string, fraction: number])[] = [
   ['running apt-get update', 'reading package lists', 0.02],
-  ['downloading packages', 'downloading the basic packages', 0.15],
-  ['extracting archives', 'unpacking the basic packages', 0.22],
-  ['installing essential packages', 'installing the basic packages', 0.3],
+  ['downloading packages', 'downloading the basic packages', 0.07],
+  ['extracting archives', 'unpacking the basic packages', 0.1],
+  ['installing essential packages', 'installing the basic packages', 0.2],
   ['installing remaining packages', 'downloading and installing packages', 0.45],
   ['running --customize-hook', 'configuring', 0.95],
   ['cleaning package lists', 'cleaning up', 0.98],

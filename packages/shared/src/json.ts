@@ -5,3 +5,28 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 
 export const jsonSchema: z.ZodType<Json> = z.json();
 export const jsonObjectSchema = z.record(z.string(), jsonSchema);
+
+/** Deeper than data that people make, and far from what a stack can take in any service. */
+const maxDepth = 100;
+
+/** Why `value` cannot travel as JSON unchanged, or null when it can. */
+export function jsonProblem(value: unknown): string | null {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    return error instanceof RangeError ? 'it is nested too deeply' : 'it refers to itself';
+  }
+  if (text === undefined) return 'it is nothing that JSON has a form for';
+  // In a string the quotes would be escaped. Most parsers drop such a key without a word.
+  if (text.includes('"__proto__":')) return 'no key may be called "__proto__"';
+  return isDeeper(value) ? `it is nested more than ${maxDepth} levels deep` : null;
+}
+
+function isDeeper(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth <= maxDepth; depth++) {
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+  return level.length > 0;
+}

@@ -41,7 +41,16 @@ export const gitStepSchema = z
   })
   .refine((step) => step.ref === undefined || step.branch === undefined, { message: 'give ref or branch, not both' });
 
-const setupStepSchema = z.union([z.strictObject({ git: gitStepSchema }), z.strictObject({ run: textSchema.min(1) })]);
+const scriptSchema = textSchema.refine(
+  (script) => script.trim() !== '',
+  'the script is empty; write what is to be run',
+);
+
+const setupStepSchema = z
+  .strictObject({ git: gitStepSchema.optional(), run: scriptSchema.optional() })
+  .refine((step) => (step.git === undefined) !== (step.run === undefined), {
+    message: 'give either git or run, exactly one of them in each step',
+  });
 
 export const timeoutsSchema = z.strictObject({
   queue: durationSchema.optional(),
@@ -66,9 +75,9 @@ export const taskFileSchema = z
     runtime: nameSchema.optional(),
     inputs: jsonObjectSchema.optional(),
     setup: z.array(setupStepSchema).max(64).optional(),
-    run: textSchema.refine((script) => script.trim() !== '', 'the script is empty; write what is to be run').optional(),
+    run: scriptSchema.optional(),
     command: z
-      .array(textSchema)
+      .array(textSchema, 'must be a list: the program and its arguments; a line for a shell goes into run')
       .min(1, 'the command is empty; give the program and its arguments')
       .max(4_096)
       .optional(),
@@ -97,7 +106,7 @@ export const taskFileSchema = z
       });
     }
     for (const name of Object.keys(file.secrets ?? {})) {
-      if (file.env?.[name] !== undefined) {
+      if (Object.hasOwn(file.env ?? {}, name)) {
         context.addIssue({ code: 'custom', path: ['secrets', name], message: 'is set in env as well' });
       }
     }

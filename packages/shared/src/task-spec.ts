@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { PoolConfig, SystemConfig } from './config.ts';
 import { VmTaskError } from './errors.ts';
-import { jsonObjectSchema } from './json.ts';
+import { jsonObjectSchema, jsonProblem } from './json.ts';
 import { sizeSchema, smallestFitting } from './sizes.ts';
 import { gitStepSchema, type TaskFile, taskFileSchema } from './task-file.ts';
 import { explainIssues, nearest } from './unknown-keys.ts';
@@ -53,7 +53,7 @@ const defaultOutputMaxBytes = 4 * 1024 * 1024;
 export function planTask(submitted: unknown, config: SystemConfig): { pool: string; spec: TaskSpec } {
   const file = parseTaskFile(submitted);
   const name = file.pool ?? config.defaultPool;
-  const pool = config.pools[name];
+  const pool = Object.hasOwn(config.pools, name) ? config.pools[name] : undefined;
   if (pool === undefined) throw unknownPool(name, Object.keys(config.pools));
   const spec = specFrom(file, pool, name);
   const bytes = Buffer.byteLength(JSON.stringify(spec));
@@ -68,6 +68,8 @@ export function planTask(submitted: unknown, config: SystemConfig): { pool: stri
 
 /** Thrown: `invalid-task`, one sentence for each thing that is wrong. */
 export function parseTaskFile(submitted: unknown): TaskFile {
+  const problem = jsonProblem(submitted);
+  if (problem !== null) throw new VmTaskError('invalid-task', `the task cannot be taken as JSON: ${problem}`);
   const parsed = taskFileSchema.safeParse(submitted);
   if (parsed.success) return parsed.data;
   throw new VmTaskError('invalid-task', explainIssues(parsed.error, taskFileSchema));
@@ -79,7 +81,7 @@ function specFrom(file: TaskFile, pool: PoolConfig, poolName: string): TaskSpec 
     size: sizeFor(file, pool, poolName),
     egress: file.egress ?? 'none',
     setup: (file.setup ?? []).map((step) =>
-      'git' in step ? { kind: 'git', ...step.git } : { kind: 'run', script: step.run },
+      step.git === undefined ? { kind: 'run', script: step.run ?? '' } : { kind: 'git', ...step.git },
     ),
     main:
       file.command === undefined

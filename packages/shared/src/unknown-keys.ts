@@ -36,7 +36,8 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
       return nested.flatMap((inner) => explainIssue({ ...inner, path: [...issue.path, ...inner.path] }, schema));
     }
   }
-  return [`${path === '' ? 'the whole' : path}: ${issue.message}`];
+  const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
+  return [`${path === '' ? 'the whole' : path}: ${message}`];
 }
 
 /** Of a union's branches, the one whose complaints go deepest is the one that was meant. */

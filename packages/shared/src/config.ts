@@ -72,7 +72,7 @@ const configSchema = z
       .prefault({}),
   })
   .superRefine((config, context) => {
-    if (config.pools[config.defaultPool] === undefined) {
+    if (!Object.hasOwn(config.pools, config.defaultPool)) {
       const known = Object.keys(config.pools).join(', ');
       context.addIssue({
         code: 'custom',

@@ -31,6 +31,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           sequence: { groupOrder: 2 },
+          globalSetup: ['test/e2e/prepare-images.ts'],
           include: ['test/e2e/**/*.e2e.test.ts'],
           exclude: ['**/node_modules/**'],
           testTimeout: 10 * minutes,

@@ -8,7 +8,7 @@ let system: TestSystem;
 
 beforeAll(async () => {
   system = await lendSystem({ pools: { default: { max: 1, warm: 0 } } });
-  await system.vmTask(['up', '--detach']);
+  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());

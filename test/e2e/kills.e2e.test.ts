@@ -9,7 +9,7 @@ let system: TestSystem;
 
 beforeAll(async () => {
   system = await lendSystem();
-  await system.vmTask(['up', '--detach']);
+  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());
@@ -23,7 +23,7 @@ async function killWhileCounting(victim: (task: Shown) => Promise<number>): Prom
       const { stdout } = await system.vmTask(['logs', id]);
       return stdout.includes('3\n') ? system.json<Shown>(['show', id]) : null;
     },
-    { what: 'the task counts', limitMs: 120_000 },
+    { what: 'the task counts', limitMs: 300_000 },
   );
   process.kill(await victim(running), 'SIGKILL');
   return eventually(

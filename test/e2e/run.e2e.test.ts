@@ -11,7 +11,7 @@ let system: TestSystem;
 
 beforeAll(async () => {
   system = await lendSystem();
-  await system.vmTask(['up', '--detach']);
+  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());
@@ -46,7 +46,7 @@ describe('vm-task run', () => {
     const before = await newest();
     expect(before).toMatchObject({ status: 'completed', outcome: 'failed', exitCode: 7 });
     await system.vmTask(['down']);
-    await system.vmTask(['up', '--detach']);
+    expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
     expect(await system.json<Shown>(['show', before.id])).toEqual(before);
   });
 

@@ -11,7 +11,7 @@ let system: TestSystem;
 
 beforeAll(async () => {
   system = await lendSystem({ pools: { default: { max: poolMax, warm: 1 } } });
-  await system.vmTask(['up', '--detach']);
+  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());

@@ -9,7 +9,7 @@ import { formatImageRef } from '../images/image-ref.ts';
 import type { Watch } from '../images/image-store.ts';
 import { syncFolder, writeJson } from '../ledger/json-file.ts';
 import { type Accelerator, files } from '../qemu/command-line.ts';
-import { freeze } from './freeze.ts';
+import { freeze, runFolder } from './freeze.ts';
 import type { Snapshot, SnapshotManifest } from './snapshot.ts';
 import { snapshotKey } from './snapshot-key.ts';
 import { manifestName, markUsed, readSnapshot, removeUnused, snapshotFolder } from './snapshot-store.ts';
@@ -56,7 +56,7 @@ async function make(plan: SnapshotPlan, key: string, signal: AbortSignal): Promi
   try {
     await mkdir(join(draft, 'snapshot'), { recursive: true, mode: 0o700 });
     const manifest = await freeze({ image, size, accelerator, folder: draft, owner }, signal);
-    await seal(join(draft, 'run'), join(draft, 'snapshot'), manifest);
+    await seal(join(draft, runFolder), join(draft, 'snapshot'), manifest);
     await rename(join(draft, 'snapshot'), snapshotFolder(cache, key));
     await syncFolder(cache.snapshots);
     return { ...manifest, key, folder: snapshotFolder(cache, key) };

@@ -12,6 +12,8 @@ import type { Projection, Step } from './projection/projection.ts';
 const batchMessages = 500;
 /** One task may have megabytes. */
 const batchBytes = 16 * 1024 * 1024;
+/** An event that comes alone is shown at once; then so long is waited for others, so that load costs few transactions. */
+const gatherMs = 10;
 /** A full disk is waited out: the events stay in the stream. */
 const retryPauseMs = 1_000;
 
@@ -33,6 +35,7 @@ export async function onAnyEvent({ bus, projection, log }: FollowDeps, stop: Abo
     if (!(await applied(projection, steps, log, stop))) return;
     steps = [];
     bytes = 0;
+    if (pending === 0) await delay(gatherMs, undefined, { signal: stop }).catch(() => undefined);
   }
 }
 

@@ -194,9 +194,15 @@ test('intake goes on by itself when the broker was killed and is back', async ()
   await using broker = await startBrokerWithRights();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
-  const { jsm } = broker.connection;
-  for (const name of ['intake-task-submit', 'intake-task-cancel']) {
-    await eventually(() => jsm.consumers.info('COMMANDS', name), { what: `${name} works` });
+  const { js, jsm } = broker.connection;
+  // What both workers refuse shows that they are at work.
+  for (const [command, consumer] of [
+    ['task.submit', 'intake-task-submit'],
+    ['task.cancel', 'intake-task-cancel'],
+  ]) {
+    const { seq } = await js.publish(command ?? '', '{}');
+    const letter = `dead.${consumer}.COMMANDS.${seq}`;
+    await eventually(() => jsm.streams.getMessage('DEAD', { last_by_subj: letter }), { what: `${consumer} works` });
   }
   await broker.server.kill();
   const headers = { 'idempotency-key': 'while-away' };
@@ -210,5 +216,6 @@ test('intake goes on by itself when the broker was killed and is back', async ()
     },
     { what: 'the task is accepted', limitMs: 60_000 },
   );
-  expect(await json(intake, `/v1/tasks/${id}`)).toMatchObject({ id, status: 'queued' });
+  const isShown = async () => (await json(intake, `/v1/tasks/${id}`))['status'] === 'queued';
+  await eventually(isShown, { what: 'the task is shown', limitMs: 60_000 });
 });

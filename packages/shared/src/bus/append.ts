@@ -96,12 +96,16 @@ function undecidedOrThrow(error: unknown): 'undecided' {
   return 'undecided';
 }
 
-/** The last message on the draft's own subject decides; then the spine's head; else nothing has happened yet. */
+/**
+ * The last message on the draft's own subject decides; then the spine's head; else nothing has happened yet. The head
+ * is read first: once it has moved, nothing of ours can land any more, so what is read after it is the whole truth.
+ */
 async function settleUndecided(connection: Connection, attempt: Attempt): Promise<Appended | 'undecided'> {
   try {
+    const head = await readLast(connection.jsm, attempt.spine);
+    if (head?.id === attempt.id) return { kind: 'stored', event: head };
     const own = await readLast(connection.jsm, attempt.subject);
     if (own?.id === attempt.id) return { kind: 'stored', event: own };
-    const head = await readLast(connection.jsm, attempt.spine);
     if ((head?.seq ?? 0) === attempt.fence) return 'undecided';
     return { kind: 'overtaken', head };
   } catch (error) {

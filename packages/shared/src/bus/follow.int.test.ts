@@ -37,7 +37,7 @@ async function createTasks({ bus }: Broker, count: number): Promise<void> {
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
-test('everything there is comes in order, then what is new, and how much is still to come', async () => {
+test('everything there is comes in order, then what is new, and whether more is to come', async () => {
   await using broker = await startBroker();
   await createTasks(broker, 250);
   await using reader = startReading(broker, ['task.created.*.*'], 1);
@@ -45,7 +45,8 @@ test('everything there is comes in order, then what is new, and how much is stil
   await createTasks(broker, 10);
   await eventually(() => reader.seen.length === 260, { what: 'all that is new' });
   expect(reader.seen).toEqual(numbers(1, 260));
-  expect(reader.pending.slice(0, 250)).toEqual(numbers(0, 249).reverse());
+  expect(reader.pending.slice(0, 249).every((pending) => pending > 0)).toBe(true);
+  expect(reader.pending[249]).toBe(0);
 });
 
 test('a reader begins at the sequence that it asks for, and takes only what it filters', async () => {

@@ -10,6 +10,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import { eventually } from './conditions.ts';
+import { jobGroupOf, removeGroup } from './control-groups.ts';
 import { descendantsOf, listProcesses, processesWithEnvironment, signalProcess } from './processes.ts';
 import { makeTempFolder, type TempFolder } from './temp-folder.ts';
 
@@ -86,12 +87,18 @@ class LoopbackGuest implements SshGuest {
     signalProcess(this.#sshd.pid, 'SIGKILL');
     await eventually(() => !isThere(this.#sshd.pid), { what: 'sshd is gone' });
     const patience = performance.now() + 5_000;
+    // A supervisor that a test killed leaves its job's control group.
+    const groups = new Set<string>();
     const allGone = () => {
+      for (const pid of this.jobProcesses()) groups.add(jobGroupOf(pid) ?? '');
       const left = performance.now() < patience ? this.jobProcesses() : this.#marked().map(({ pid }) => pid);
       for (const pid of left) signalProcess(pid, 'SIGKILL');
       return this.#marked().length === 0;
     };
     await eventually(allGone, { what: `nothing of the guest in ${this.#folder.path} runs` });
+    groups.delete('');
+    const noGroups = () => [...groups].every(removeGroup);
+    await eventually(noGroups, { what: `the control groups ${[...groups]} are gone` });
     await this.#folder[Symbol.asyncDispose]();
   }
 

@@ -1,0 +1,48 @@
+/** SSH as bare as it gets with the library that the project uses: the floor of everything that goes through SSH. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { VmAccess } from '@vm-task/shared/vm-access';
+import ssh2 from 'ssh2';
+
+/** Between two attempts while a machine boots. */
+const pauseMs = 20;
+
+/** Resolves when the machine behind `access` has let us in and run `true`; tries until then, for at most `limitMs`. */
+export async function firstCommand(access: VmAccess, privateKey: string, limitMs: number): Promise<void> {
+  const giveUpAt = performance.now() + limitMs;
+  for (;;) {
+    try {
+      await runOnce(access, privateKey, 'true');
+      return;
+    } catch (error) {
+      if (performance.now() > giveUpAt) throw error;
+      await delay(pauseMs);
+    }
+  }
+}
+
+/** Connect, one exec, end. Thrown when any of it fails. */
+export async function runOnce(access: VmAccess, privateKey: string, command: string): Promise<void> {
+  const client = new ssh2.Client();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const pinned = Buffer.from(access.hostKey.split(' ')[1] ?? '', 'base64');
+  client.once('error', reject).once('close', () => reject(new Error('the connection ended')));
+  client.once('ready', () => {
+    client.exec(command, (error, channel) => {
+      if (error) return reject(error);
+      channel.resume().once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`exit code ${code}`))));
+    });
+  });
+  client.connect({
+    host: access.host,
+    port: access.port,
+    username: access.user,
+    privateKey,
+    hostVerifier: (key: Buffer) => key.equals(pinned),
+    readyTimeout: 5_000,
+  });
+  try {
+    await promise;
+  } finally {
+    client.on('error', () => {}).destroy();
+  }
+}

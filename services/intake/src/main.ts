@@ -6,7 +6,7 @@
  * | `on-task-submit.ts`, `on-task-cancel.ts` | commands from any NATS client |
  * | `accept-task.ts`, `cancel-task.ts` | the same by HTTP |
  * | `admission.ts` | room for new tasks, or a refusal in time |
- * | `on-any-event.ts`, `projection/` | `EVENTS` as tables |
+ * | `on-any-event.ts`, `gather-events.ts`, `projection/` | `EVENTS` as tables |
  * | `task-view.ts` | the JSON of `show`, `list` and `events` |
  * | `http/` | the API |
  *

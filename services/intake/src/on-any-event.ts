@@ -6,14 +6,9 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Stored } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
 import type { Logger } from '@vm-task/shared/log';
+import { gatherEvents } from './gather-events.ts';
 import type { Projection, Step } from './projection/projection.ts';
 
-/** A transaction costs about as much as twenty inserts; larger batches gain nothing and hold up readers. */
-const batchMessages = 500;
-/** One task may have megabytes. */
-const batchBytes = 16 * 1024 * 1024;
-/** An event that comes alone is shown at once; then so long is waited for others, so that load costs few transactions. */
-const gatherMs = 10;
 /** A full disk is waited out: the events stay in the stream. */
 const retryPauseMs = 1_000;
 
@@ -26,16 +21,10 @@ export interface FollowDeps {
 /** Follows until `stop`. */
 export async function onAnyEvent({ bus, projection, log }: FollowDeps, stop: AbortSignal): Promise<void> {
   const { filters } = flow.intakeOnAnyEvent;
-  let steps: Step[] = [];
-  let bytes = 0;
-  for await (const { message, pending } of bus.follow({ filters, from: projection.position + 1, signal: stop })) {
-    steps.push({ seq: message.seq, event: readable(message, log) });
-    bytes += message.data.length;
-    if (pending > 0 && steps.length < batchMessages && bytes < batchBytes) continue;
+  const followed = bus.follow({ filters, from: projection.position + 1, signal: stop });
+  for await (const batch of gatherEvents(followed)) {
+    const steps = batch.map(({ message }) => ({ seq: message.seq, event: readable(message, log) }));
     if (!(await applied(projection, steps, log, stop))) return;
-    steps = [];
-    bytes = 0;
-    if (pending === 0) await delay(gatherMs, undefined, { signal: stop }).catch(() => undefined);
   }
 }
 

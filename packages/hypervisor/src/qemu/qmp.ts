@@ -29,9 +29,9 @@ export class Qmp {
   /** `stream` is the peer of a monitor in control mode that has not been spoken to. */
   constructor(stream: Duplex) {
     this.#stream = stream;
-    const close = (cause?: Error) => this.#close(cause);
+    const close = (cause?: unknown) => this.#close(cause);
     // What is written to a QEMU that has gone is an error of the socket as well as its end.
-    stream.on('error', close).on('close', () => close());
+    for (const event of ['error', 'end', 'close']) stream.on(event, close);
     createInterface({ input: stream })
       .on('line', (line) => this.#receive(line))
       .on('error', close);
@@ -86,7 +86,7 @@ export class Qmp {
     return waiting;
   }
 
-  #close(cause?: Error): void {
+  #close(cause: unknown): void {
     this.#end ??= new VmTaskError('vm-not-started', 'QEMU ended', { cause });
     for (const { reject } of this.#answers.splice(0)) reject(this.#end);
     for (const { reject } of this.#events.values()) reject(this.#end);

@@ -1,0 +1,120 @@
+import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { homeAt } from '@vm-task/shared/home';
+import { claimedVm, warmVm } from '@vm-task/testing/sample-states';
+import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { expect, test } from 'vitest';
+import {
+  closeFolder,
+  openFolder,
+  readState,
+  readStates,
+  strayFolders,
+  updateRecord,
+  writeClaim,
+  writeEnded,
+  writeReady,
+} from './ledger.ts';
+
+const { claim } = claimedVm();
+
+async function lendLedger() {
+  const folder = await makeTempFolder('ledger');
+  const home = homeAt(folder.path);
+  const { record, ready } = warmVm();
+  await openFolder(home, record);
+  return { home, record, ready, vm: record.vm, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+}
+
+test('the phase follows from which files are there', async () => {
+  await using lent = await lendLedger();
+  const { home, vm, record, ready } = lent;
+  expect(await readState(home, vm)).toEqual({ phase: 'creating', record });
+  await writeReady(home, vm, ready);
+  expect(await readState(home, vm)).toEqual({ phase: 'ready', record, ready });
+  expect(await writeClaim(home, vm, claim)).toBe(true);
+  expect(await readState(home, vm)).toEqual({ phase: 'claimed', record, ready, claim });
+  const ended = { reason: 'its task is over', at: new Date().toISOString() };
+  await writeEnded(home, vm, ended);
+  expect(await readState(home, vm)).toEqual({ phase: 'ending', record, ended, claim });
+  await closeFolder(home, vm);
+  expect(await readState(home, vm)).toBeNull();
+  expect(await readdir(home.vms)).toEqual([]);
+});
+
+test('the record is rewritten as a whole, and nothing else lies about', async () => {
+  await using lent = await lendLedger();
+  const process = { pid: 4_711, startTicks: 12 };
+  await updateRecord(lent.home, { ...lent.record, process });
+  expect(await readState(lent.home, lent.vm)).toEqual({ phase: 'creating', record: { ...lent.record, process } });
+  expect(await readdir(lent.home.vm(lent.vm).root)).toEqual(['vm.json']);
+});
+
+test('only a ready VM can be claimed, and only once', async () => {
+  await using lent = await lendLedger();
+  const { home, vm, ready } = lent;
+  expect(await writeClaim(home, vm, claim)).toBe(false);
+  await writeReady(home, vm, ready);
+  const claims = await Promise.all(Array.from({ length: 20 }, () => writeClaim(home, vm, claim)));
+  expect(claims.filter(Boolean)).toHaveLength(1);
+  expect(await readdir(home.vm(vm).root)).toEqual(['claim.json', 'ready.json', 'vm.json']);
+});
+
+test('a VM that is going, or has gone, cannot be claimed', async () => {
+  await using lent = await lendLedger();
+  const { home, vm, ready } = lent;
+  await writeReady(home, vm, ready);
+  await writeEnded(home, vm, { reason: 'too old', at: new Date().toISOString() });
+  expect(await writeClaim(home, vm, claim)).toBe(false);
+  await closeFolder(home, vm);
+  expect(await writeClaim(home, vm, claim)).toBe(false);
+});
+
+test('the first reason for an end stays', async () => {
+  await using lent = await lendLedger();
+  const at = new Date().toISOString();
+  await writeEnded(lent.home, lent.vm, { reason: 'first', at });
+  await writeEnded(lent.home, lent.vm, { reason: 'second', at });
+  expect(await readState(lent.home, lent.vm)).toMatchObject({ ended: { reason: 'first' } });
+});
+
+test('a record that a removal took away meanwhile cannot be rewritten', async () => {
+  await using lent = await lendLedger();
+  await closeFolder(lent.home, lent.vm);
+  await closeFolder(lent.home, lent.vm);
+  await expect(updateRecord(lent.home, lent.record)).rejects.toThrow('ENOENT');
+});
+
+test('what a power cut tore apart is as good as absent', async () => {
+  await using lent = await lendLedger();
+  const { home, vm, record, ready } = lent;
+  await writeReady(home, vm, ready);
+  await truncate(home.vm(vm).ready, 10);
+  expect(await readState(home, vm)).toEqual({ phase: 'creating', record });
+  await truncate(home.vm(vm).record, 0);
+  expect(await readState(home, vm)).toBeNull();
+  expect(await strayFolders(home)).toEqual([{ path: home.vm(vm).root, vm }]);
+});
+
+test('a record of a version that is not known is refused, not guessed at', async () => {
+  await using lent = await lendLedger();
+  await writeFile(lent.home.vm(lent.vm).record, JSON.stringify({ ...lent.record, version: 2 }));
+  await expect(readStates(lent.home)).rejects.toMatchObject({ code: 'ledger-unreadable' });
+});
+
+test('the oldest VM is listed first, and what is half made or half removed is not listed', async () => {
+  await using lent = await lendLedger();
+  const { home, record } = lent;
+  const later = { ...warmVm().record, vm: 'vm-ffffffff-ffff-7fff-bfff-ffffffffffff' as typeof record.vm };
+  await openFolder(home, later);
+  const halfMade = `.new-${record.vm}`;
+  await mkdir(join(home.vms, halfMade));
+  expect((await readStates(home)).map((state) => state.record.vm)).toEqual([record.vm, later.vm]);
+  expect(await strayFolders(home)).toEqual([{ path: join(home.vms, halfMade), vm: record.vm }]);
+});
+
+test('a home without a VM has no ledger yet', async () => {
+  await using folder = await makeTempFolder('ledger');
+  expect(await readStates(homeAt(folder.path))).toEqual([]);
+  expect(await strayFolders(homeAt(folder.path))).toEqual([]);
+});

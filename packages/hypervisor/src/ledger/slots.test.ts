@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { homeAt } from '@vm-task/shared/home';
 import { newVmId, type VmId } from '@vm-task/shared/ids';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
@@ -50,6 +51,16 @@ test('a freed slot is taken again, and cannot be freed by its former owner', asy
   expect(await lent.take(second, 'a', 1, 1)).toMatchObject({ kind: 'taken' });
   await Promise.all([...before.map(freeSlot), freeSlots(lent.home, first)]);
   expect((await takenSlots(lent.home)).map(({ vm }) => vm)).toEqual([second, second]);
+});
+
+test('a slot that was never taken up, because its taker was killed, is told of and can be freed', async () => {
+  await using lent = await lendHome();
+  const vm = aVm();
+  const path = join(lent.home.slots, `.offer-${vm}`);
+  await mkdir(path);
+  expect(await takenSlots(lent.home)).toEqual([{ path, vm }]);
+  await freeSlots(lent.home, vm);
+  expect(await readdir(lent.home.slots)).toEqual([]);
 });
 
 test('of many who want the last slots at once, exactly as many as there are slots get one', async () => {

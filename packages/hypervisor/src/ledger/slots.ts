@@ -5,13 +5,15 @@
  * the place of an empty one but never of a full one, so taking is atomic; unlinking `<slot>/<vm>` frees the slot
  * only if it is that VM's, so freeing is, too, however often and by however many it is done.
  */
-import { mkdir, mkdtemp, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Home } from '@vm-task/shared/home';
 import { isVmId, type VmId } from '@vm-task/shared/ids';
 import { emptyIfMissing, ignoreMissing } from '../host/missing.ts';
 import type { Capacity } from '../hypervisor.ts';
 import type { VmRecord } from './vm-record.ts';
+
+const offerPrefix = '.offer-';
 
 export type Slots = VmRecord['slots'];
 
@@ -40,29 +42,42 @@ export interface TakenSlot {
   readonly vm: VmId;
 }
 
-/** Every slot that is taken, with its VM. */
+/** Every slot that is taken, with its VM; also those that somebody is about to take, or was when it was killed. */
 export async function takenSlots(home: Home): Promise<TakenSlot[]> {
   const pools = await readdir(join(home.slots, 'pools')).catch(emptyIfMissing);
   const folders = [hostFolder(home), ...pools.map((pool) => poolFolder(home, pool))];
   const perFolder = folders.map(async (folder) => {
-    const names = (await readdir(folder).catch(emptyIfMissing)).filter((name) => !name.startsWith('.'));
+    const names = await readdir(folder).catch(emptyIfMissing);
     return await Promise.all(names.map((name) => ownersOf(join(folder, name))));
   });
-  return (await Promise.all(perFolder)).flat(2);
+  return [...(await Promise.all(perFolder)).flat(2), ...(await offers(home))];
 }
 
+/** Absent already is success, and so is another one's by now. */
 export async function freeSlot({ path, vm }: TakenSlot): Promise<void> {
   await unlink(join(path, vm)).catch(ignoreMissing);
+  await rmdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY') ignoreMissing(error);
+  });
+}
+
+async function offers(home: Home): Promise<TakenSlot[]> {
+  const names = await readdir(home.slots).catch(emptyIfMissing);
+  return names.flatMap((name) => {
+    const vm = name.replace(offerPrefix, '');
+    return isVmId(vm) ? [{ path: join(home.slots, name), vm }] : [];
+  });
 }
 
 async function takeSlot(home: Home, folder: string, vm: VmId, max: number): Promise<number | null> {
   await mkdir(folder, { recursive: true });
-  const offer = await mkdtemp(join(home.slots, '.offer-'));
+  const offer = join(home.slots, offerPrefix + vm);
+  await mkdir(offer);
   await writeFile(join(offer, vm), '');
   for (let n = 0; n < max; n++) {
     if (await renamed(offer, join(folder, String(n)))) return n;
   }
-  await rm(offer, { recursive: true });
+  await freeSlot({ path: offer, vm });
   return null;
 }
 

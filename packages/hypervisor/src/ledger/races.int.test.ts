@@ -1,0 +1,107 @@
+/** Several processes on one ledger, as provisioners on one host are: what one file system call decides, no two of them win. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { homeAt } from '@vm-task/shared/home';
+import { claimedVm, warmVm } from '@vm-task/testing/sample-states';
+import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { expect, test } from 'vitest';
+import { openFolder, readStates, strayFolders, writeReady } from './ledger.ts';
+import { takenSlots } from './slots.ts';
+
+const processes = 4;
+
+/** Runs `body`, the inside of an async function, in that many processes that begin together; what each returned. */
+async function together(home: string, body: string): Promise<unknown[]> {
+  const here = (name: string) => JSON.stringify(fileURLToPath(new URL(name, import.meta.url)));
+  const script = `
+    const ledger = await import(${here('./ledger.ts')});
+    const slots = await import(${here('./slots.ts')});
+    const { homeAt } = await import(${JSON.stringify(import.meta.resolve('@vm-task/shared/home'))});
+    const { newVmId } = await import(${JSON.stringify(import.meta.resolve('@vm-task/shared/ids'))});
+    const home = homeAt(process.argv[1]);
+    process.stdout.write('ready\\n');
+    await new Promise((begin) => process.stdin.once('data', begin));
+    process.stdin.destroy();
+    process.stdout.write(JSON.stringify(await (async () => { ${body} })()));
+  `;
+  const children = Array.from({ length: processes }, () =>
+    spawn(process.execPath, ['--input-type=module', '--eval', script, home], { stdio: ['pipe', 'pipe', 'inherit'] }),
+  );
+  await Promise.all(children.map((child) => once(child.stdout, 'data')));
+  return await Promise.all(
+    children.map(async (child) => {
+      const printed: Buffer[] = [];
+      child.stdout.on('data', (bytes: Buffer) => printed.push(bytes));
+      child.stdin.write('go\n');
+      const [code] = await once(child, 'close');
+      expect(code).toBe(0);
+      return JSON.parse(Buffer.concat(printed).toString());
+    }),
+  );
+}
+
+test('no slot is taken twice while processes take and free them all the time', async () => {
+  await using folder = await makeTempFolder('races');
+  const home = homeAt(folder.path);
+  await mkdir(home.slots);
+  const worst = await together(
+    folder.path,
+    `
+    let worst = 0;
+    for (let turn = 0; turn < 60; turn++) {
+      const vm = newVmId(Date.now());
+      const taken = await slots.takeSlots(home, vm, 'pool', { poolMax: 3, hostMax: 2 });
+      const owners = await slots.takenSlots(home);
+      worst = Math.max(worst, new Set(owners.filter(({ path }) => path.includes('/host/')).map(({ path }) => path)).size);
+      if (taken.kind === 'taken' && owners.filter((slot) => slot.vm === vm).length !== 2) return 'lost a slot';
+      await slots.freeSlots(home, vm);
+    }
+    return worst;
+    `,
+  );
+  for (const most of worst) expect(most).toBeLessThanOrEqual(2);
+  expect(await takenSlots(home)).toEqual([]);
+});
+
+test('of many processes that claim every VM, exactly one gets each', async () => {
+  await using folder = await makeTempFolder('races');
+  const home = homeAt(folder.path);
+  const vms = Array.from({ length: 20 }, () => warmVm());
+  for (const { record, ready } of vms) {
+    await openFolder(home, record);
+    await writeReady(home, record.vm, ready);
+  }
+  const { claim } = claimedVm();
+  const won = await together(
+    folder.path,
+    `
+    const won = [];
+    for (const state of await ledger.readStates(home)) {
+      if (await ledger.writeClaim(home, state.record.vm, ${JSON.stringify(claim)})) won.push(state.record.vm);
+    }
+    return won;
+    `,
+  );
+  expect(won.flat().sort()).toEqual(vms.map(({ record }) => record.vm).sort());
+});
+
+test('VMs that several processes remove at once are gone, and no look at the ledger meanwhile fails', async () => {
+  await using folder = await makeTempFolder('races');
+  const home = homeAt(folder.path);
+  for (let made = 0; made < 20; made++) await openFolder(home, warmVm().record);
+  await together(
+    folder.path,
+    `
+    for (const { record } of await ledger.readStates(home)) {
+      await ledger.writeEnded(home, record.vm, { reason: 'over', at: new Date().toISOString() });
+      await ledger.closeFolder(home, record.vm);
+      await ledger.readStates(home);
+    }
+    return null;
+    `,
+  );
+  expect(await readStates(home)).toEqual([]);
+  expect(await strayFolders(home)).toEqual([]);
+});

@@ -16,7 +16,7 @@ afterAll(() => system[Symbol.asyncDispose]());
 describe('what is wrong is said in a sentence that tells what to do', () => {
   it('for an image that is not there', async () => {
     const { exitCode, stderr } = await system.vmTask(['run', '--image', 'pyhton', '--', 'true']);
-    expect(stderr).toMatch(/there is no image "pyhton"; did you mean "python"\?/);
+    expect(stderr).toMatch(/there is no image "pyhton".*did you mean "python"\?/);
     expect(exitCode).toBe(125);
   });
 

@@ -58,11 +58,11 @@ export async function lendSystem(config: object = {}): Promise<TestSystem> {
     async json<T>(args: readonly string[]): Promise<T> {
       const [command = '', ...rest] = args;
       const { stdout, stderr } = await vmTask([command, '--json', ...rest]);
-      try {
-        return JSON.parse(stdout) as T;
-      } catch {
-        throw new Error(`vm-task ${args.join(' ')} printed no JSON: ${stdout}${stderr}`);
+      const printed = parseJson(stdout);
+      if (printed === null || Object.keys(printed).join() === 'error') {
+        throw new Error(`vm-task ${args.join(' ')} gave no answer: ${stdout}${stderr}`);
       }
+      return printed as T;
     },
     async taskFile(task) {
       const path = join(home.root, `task-${files++}.json`);
@@ -77,6 +77,14 @@ export async function lendSystem(config: object = {}): Promise<TestSystem> {
       if (left.length > 0) throw new Error(`down left behind: ${left.join(', ')}`);
     },
   };
+}
+
+function parseJson(text: string): object | null {
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return null;
+  }
 }
 
 function startCommand(home: Home, args: readonly string[], input: string): RunningCommand {

@@ -41,7 +41,8 @@ export function readState(home: Home): SystemState | null {
   try {
     text = readFileSync(stateFile(home), 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    // ENOTDIR: there is no such folder, and nobody can make it; whoever tries says so.
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
   }
   const parsed = stateSchema.safeParse(JSON.parse(text));

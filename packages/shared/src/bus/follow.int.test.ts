@@ -49,23 +49,6 @@ test('everything there is comes in order, then what is new, and whether more is 
   expect(reader.pending[249]).toBe(0);
 });
 
-test('what has come while the reader was busy counts as more to come', async () => {
-  await using broker = await startBroker();
-  const stop = new AbortController();
-  const options = { stream: 'EVENTS', filters: ['task.created.*.*'], from: 1, signal: stop.signal };
-  const reading = follow(broker.connection, options);
-  const first = reading.next();
-  await createTasks(broker, 1);
-  expect((await first).value).toMatchObject({ pending: 0 });
-  await createTasks(broker, 3);
-  await broker.connection.nc.flush();
-  const more: boolean[] = [];
-  for (let index = 0; index < 3; index++) more.push(((await reading.next()).value?.pending ?? 0) > 0);
-  expect(more).toEqual([true, true, false]);
-  stop.abort();
-  expect(await reading.next()).toEqual({ done: true, value: undefined });
-});
-
 test('a reader begins at the sequence that it asks for, and takes only what it filters', async () => {
   await using broker = await startBroker();
   const task = sampleTask();

@@ -1,6 +1,6 @@
 /** Reading a stream from any point without acknowledging: projections, deadlines, live output. */
 
-import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { JsMsg } from '@nats-io/jetstream';
 import { throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
@@ -16,7 +16,7 @@ export interface FollowOptions {
 
 export interface Followed {
   readonly message: RawMessage;
-  /** Above 0 when more messages are known to come behind this one, or are here already. */
+  /** Messages of these filters that the stream had behind this one when it was sent. */
   readonly pending: number;
 }
 
@@ -56,30 +56,13 @@ async function* readFrom(
   // It may have come while the consumer was made, before anybody listened.
   if (signal.aborted) stop();
   try {
-    const iterator = messages[Symbol.asyncIterator]();
-    let upcoming = iterator.next();
-    for (;;) {
-      const { done, value: message } = await upcoming;
-      if (done === true) return;
-      upcoming = iterator.next();
-      // It is awaited after the reader has worked; a failure until then is nobody's unhandled one.
-      upcoming.catch(() => undefined);
-      // What the stream had behind it when it was sent, and what has arrived here since.
-      const more = message.info.pending > 0 || (await isHere(upcoming));
-      yield { message: rawOfFollowed(message), pending: message.info.pending || (more ? 1 : 0) };
-    }
+    for await (const message of messages) yield { message: rawOfFollowed(message), pending: message.info.pending };
   } finally {
     signal.removeEventListener('abort', stop);
     messages.stop();
     // The broker would keep it for minutes; where it cannot be told, it does.
     consumer.delete().catch(() => undefined);
   }
-}
-
-/** True when the promise is settled by now. */
-async function isHere(promise: Promise<unknown>): Promise<boolean> {
-  const here = () => true;
-  return Promise.race([promise.then(here, here), setImmediate(false)]);
 }
 
 function rawOfFollowed(message: JsMsg): RawMessage {

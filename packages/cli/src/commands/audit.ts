@@ -34,7 +34,7 @@ async function auditHome({ environment, config }: AuditOptions): Promise<Audit> 
   // The reaper's own rights: it is the same question.
   await using connection = await openConnection(readBrokerAddress(home, 'reaper'), 'vm-task audit');
   const bus = createBus(connection, 'vm-task/audit', silentLogger);
-  return compare(createHypervisor({ environment, config }), taskLog(bus));
+  return await compare(createHypervisor({ environment, config }), taskLog(bus));
 }
 
 function printFindings({ vms, leaked, missing }: Audit): void {

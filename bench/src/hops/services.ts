@@ -37,7 +37,7 @@ export interface Services extends AsyncDisposable {
   submit(): Promise<string>;
 }
 
-/** Returns when all four are ready. `atOnce`: tasks that there is room for. */
+/** Returns when all four are ready. `atOnce`: tasks that will be in hand at once. */
 export async function startServices(server: NatsServer, atOnce: number): Promise<Services> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await makeTempFolder('hops'));
@@ -55,12 +55,10 @@ function writeHome(home: Home, server: NatsServer, atOnce: number): void {
     writeFileSync(credentialFile(home, user), JSON.stringify(server.address(user, user)), { mode: 0o600 });
   }
   writeFileSync(join(home.credentials, 'http-token'), token, { mode: 0o600 });
-  const config = {
-    http: { port: 0 },
-    pools: { default: { max: atOnce, warm: 0 } },
-    host: { maxVms: atOnce },
-    runner: { maxTasks: atOnce },
-  };
+  // A VM is there until a moment after its task has ended: with room for as many again, no task waits for that.
+  const max = 2 * atOnce;
+  const pools = { default: { max, warm: 0 } };
+  const config = { http: { port: 0 }, pools, host: { maxVms: max }, runner: { maxTasks: atOnce } };
   // JSON is YAML.
   writeFileSync(home.config, JSON.stringify(config));
 }

@@ -3,19 +3,28 @@ import type { EventData, Stored } from '@vm-task/shared/events';
 
 export class Attempt {
   readonly ready: EventData<'vm.ready'>;
-  /** True when another delivery may have left jobs in the guest and events in the log. */
-  readonly resumed: boolean;
   /** Aborted when the work must stop now: the service has ended its drain, or the task is over. */
   readonly signal: AbortSignal;
   readonly #cancelling = new AbortController();
   readonly #over = new AbortController();
   #fence: number;
+  #resumed: boolean;
 
   constructor(ready: EventData<'vm.ready'>, begun: { fence: number; resumed: boolean }, drained: AbortSignal) {
     this.ready = ready;
-    this.resumed = begun.resumed;
+    this.#resumed = begun.resumed;
     this.#fence = begun.fence;
     this.signal = AbortSignal.any([drained, this.#over.signal]);
+  }
+
+  /** True when another delivery may have left jobs in the guest, output and events. */
+  get resumed(): boolean {
+    return this.#resumed;
+  }
+
+  /** Something that another delivery left was met: from now on it is looked for. */
+  resume(): void {
+    this.#resumed = true;
   }
 
   /** What the spine's last sequence must still be when something of this attempt is appended (I10). */

@@ -89,9 +89,10 @@ async function standAfter(
   const head = await bus.head(attempt.ready);
   if (head?.type === 'task.cancelling') attempt.cancel(head);
   if (head?.seq !== attempt.fence) return whenMovedOn(head);
-  // A stale runner wrote between our reading and our writing: it will be refused, and we go on behind what it stored.
-  if (error instanceof VmTaskError && error.code === 'log-overtaken') return 'again';
-  throw error;
+  if (!(error instanceof VmTaskError && error.code === 'log-overtaken')) throw error;
+  // Another runner wrote before us: if it goes on, it will be refused, and we go on behind what it stored.
+  attempt.resume();
+  return 'again';
 }
 
 function whenMovedOn(head: Stored | null): HandlerOutcome {

@@ -1,7 +1,7 @@
 /** One attempt from its fence to its terminal event: setup, main process, artifacts, result. */
 import type { Job, JobEnd } from '@vm-task/guest/job';
 import { findLast } from '@vm-task/shared/bus/find-task';
-import { type LogWriter, openLogWriter } from '@vm-task/shared/bus/output-log';
+import { beginLog, type LogWriter, openLogWriter } from '@vm-task/shared/bus/output-log';
 import type { Draft } from '@vm-task/shared/events';
 import type { Logger } from '@vm-task/shared/log';
 import type { LogStream } from '@vm-task/shared/subjects';
@@ -131,9 +131,13 @@ class Run {
     return completed(ready, judged, { ...facts, artifacts, result });
   }
 
-  #openLog(stream: LogStream): Promise<LogWriter> {
+  async #openLog(stream: LogStream): Promise<LogWriter> {
+    const { connection } = this.#parts.bus;
     const { task, attempt } = this.#attempt.ready;
-    return openLogWriter(this.#parts.bus.connection, task, attempt, stream);
+    // Every question to the broker is paid by every task; and what is taken for granted here, the first write proves.
+    return this.#attempt.resumed
+      ? openLogWriter(connection, task, attempt, stream)
+      : beginLog(connection, task, attempt, stream);
   }
 
   #followOptions() {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLogWriter } from '@vm-task/shared/bus/output-log';
 import { VmTaskError } from '@vm-task/shared/errors';
+import { flow } from '@vm-task/shared/flow';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { append, type Rig, startRig, type Task } from './rig.ts';
@@ -75,6 +76,21 @@ test('a process that ended while there was no runner has its output and its exit
   await eventually(() => rig.guest.jobProcesses().length === 0, { what: 'the process has ended' });
   await using _ = await rig.startRunner();
   await expectUndisturbed(task);
+});
+
+test('an attempt that comes as if for the first time goes on behind what is stored', async () => {
+  const task = await rig.submit(counter());
+  {
+    await using _ = await rig.startRunner();
+    await outputReaches(task, 100);
+  }
+  // A consumer that is made anew counts its deliveries anew.
+  await rig.broker.connection.jsm.consumers.delete('EVENTS', flow.runnerOnVmReady.consumer);
+  await using _ = await rig.startRunner();
+  await expectUndisturbed(task);
+  const types = (await rig.events(task)).map(({ type }) => type);
+  expect(types.filter((type) => type === 'task.setup.done')).toHaveLength(1);
+  expect(types).not.toContain('task.resumed');
 });
 
 test('a connection that is cut again and again is made anew, and the process goes on', async () => {

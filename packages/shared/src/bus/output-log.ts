@@ -45,10 +45,20 @@ export async function openLogWriter(
 ): Promise<LogWriter> {
   const subject = logSubject(task, attempt, stream);
   const last = await connection.jsm.streams.getMessage('LOGS', { last_by_subj: subject });
+  const offset = last === null ? 0 : Number(last.header.get(offsetHeader)) + last.data.length;
+  return writerFrom(connection, subject, last?.seq ?? 0, offset);
+}
+
+/** A writer of a stream that nobody is known to have written yet; its first write is refused where somebody has. */
+export function beginLog(connection: Connection, task: TaskId, attempt: number, stream: LogStream): LogWriter {
+  return writerFrom(connection, logSubject(task, attempt, stream), 0, 0);
+}
+
+function writerFrom(connection: Connection, subject: string, lastSeq: number, begin: number): LogWriter {
   // A stale writer at the same place must not be taken for this one, nor this one for it.
   const writer = randomUUID();
-  let seq = last?.seq ?? 0;
-  let offset = last === null ? 0 : Number(last.header.get(offsetHeader)) + last.data.length;
+  let seq = lastSeq;
+  let offset = begin;
   return {
     get offset() {
       return offset;

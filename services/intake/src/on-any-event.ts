@@ -1,16 +1,12 @@
 /** Handles any event. Emits: nothing. Follows the stream into the projection, in batches while it catches up. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Stored } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
 import type { Logger } from '@vm-task/shared/log';
-import { gatherEvents } from './gather-events.ts';
-import type { Projection, Step } from './projection/projection.ts';
-
-/** A full disk is waited out: the events stay in the stream. */
-const retryPauseMs = 1_000;
+import { openBatch } from './projection/batch.ts';
+import type { Projection } from './projection/projection.ts';
 
 export interface FollowDeps {
   readonly bus: Pick<Bus, 'follow'>;
@@ -21,10 +17,10 @@ export interface FollowDeps {
 /** Follows until `stop`. */
 export async function onAnyEvent({ bus, projection, log }: FollowDeps, stop: AbortSignal): Promise<void> {
   const { filters } = flow.intakeOnAnyEvent;
-  const followed = bus.follow({ filters, from: projection.position + 1, signal: stop });
-  for await (const batch of gatherEvents(followed)) {
-    const steps = batch.map(({ message }) => ({ seq: message.seq, event: readable(message, log) }));
-    if (!(await applied(projection, steps, log, stop))) return;
+  using batch = openBatch(projection, log);
+  for await (const { message } of bus.follow({ filters, from: projection.position + 1, signal: stop })) {
+    batch.add({ seq: message.seq, event: readable(message, log) }, message.data.length);
+    await batch.room(stop);
   }
 }
 
@@ -37,18 +33,4 @@ function readable(message: RawMessage, log: Logger): Stored | null {
     log.warn({ seq: message.seq, subject: message.subject, reason: error.message }, 'an event that cannot be shown');
     return null;
   }
-}
-
-/** False when `stop` came before the batch could be written. */
-async function applied(projection: Projection, steps: Step[], log: Logger, stop: AbortSignal): Promise<boolean> {
-  while (!stop.aborted) {
-    try {
-      projection.advance(steps);
-      return true;
-    } catch (error) {
-      log.error({ err: error, position: projection.position }, 'the projection cannot be written; trying again');
-      await delay(retryPauseMs, undefined, { signal: stop }).catch(() => undefined);
-    }
-  }
-  return false;
 }

@@ -6,6 +6,7 @@
  * |---|---|
  * | `open-database.ts`, `schema.ts` | the file, kept or made anew |
  * | `apply-event.ts` | what each event changes |
+ * | `batch.ts` | several messages in one transaction |
  * | `progress.ts` | the position, in the same transaction |
  * | `read-task.ts`, `list-tasks.ts`, `resolve-id.ts`, `task-events.ts`, `read-artifacts.ts`, `count-tasks.ts` | one question each |
  * | `drop-ended.ts` | retention |

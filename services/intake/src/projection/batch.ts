@@ -1,0 +1,59 @@
+/**
+ * Messages on their way into the tables. One that comes alone is applied at once; those that come close behind are
+ * gathered into one transaction, so that load costs few of them. Nothing depends on what is said to be still to come:
+ * that may be purged before it arrives.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@vm-task/shared/log';
+import type { Projection, Step } from './projection.ts';
+
+/** A transaction costs about as much as twenty inserts; larger batches gain nothing and hold up readers. */
+const mostSteps = 500;
+/** One task may have megabytes. */
+const mostBytes = 16 * 1024 * 1024;
+/** After a batch the next one waits so long for more, which nobody sees. */
+const gatherMs = 10;
+/** A full disk is waited out: the events stay in the stream. */
+const retryPauseMs = 1_000;
+
+export interface Batch extends Disposable {
+  add(step: Step, bytes: number): void;
+  /** Returns when there is room for more, or at `stop`. */
+  room(stop: AbortSignal): Promise<void>;
+}
+
+export function openBatch(projection: Pick<Projection, 'advance' | 'position'>, log: Logger): Batch {
+  let steps: Step[] = [];
+  let bytes = 0;
+  let pause: NodeJS.Timeout | null = null;
+  const isFull = () => steps.length >= mostSteps || bytes >= mostBytes;
+  const applyAfter = (ms: number) => {
+    if (pause !== null) clearTimeout(pause);
+    pause = setTimeout(() => {
+      pause = null;
+      if (steps.length > 0) apply();
+    }, ms);
+  };
+  const apply = () => {
+    try {
+      projection.advance(steps);
+      steps = [];
+      bytes = 0;
+      applyAfter(gatherMs);
+    } catch (error) {
+      log.error({ err: error, position: projection.position }, 'the projection cannot be written; trying again');
+      applyAfter(retryPauseMs);
+    }
+  };
+  return {
+    add(step, stepBytes) {
+      steps.push(step);
+      bytes += stepBytes;
+      if (pause === null || isFull()) apply();
+    },
+    async room(stop) {
+      while (isFull() && !stop.aborted) await delay(retryPauseMs, undefined, { signal: stop }).catch(() => undefined);
+    },
+    [Symbol.dispose]: () => clearTimeout(pause ?? undefined),
+  };
+}

@@ -9,7 +9,7 @@ export function thisProcess(): ProcessRef {
   return { pid: process.pid, startTicks };
 }
 
-/** True while exactly that process exists and has not ended (a zombie has). */
+/** True while exactly that process exists and has not ended (a zombie has, once its last thread has: until then its files and ports are held). */
 export function isRunning({ pid, startTicks }: ProcessRef): boolean {
   return startTicksOf(pid) === startTicks;
 }
@@ -18,9 +18,10 @@ export function isRunning({ pid, startTicks }: ProcessRef): boolean {
 export function startTicksOf(pid: number): number | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name, field 2, may hold anything; the last parenthesis ends it. Field 3 follows, and 22 is the start.
+    // The name, field 2, may hold anything; the last parenthesis ends it. Field 3 follows; 20 is the number of threads, 22 the start.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? null : Number(fields[19]);
+    const hasEnded = (fields[0] === 'Z' || fields[0] === 'X') && Number(fields[17]) <= 1;
+    return hasEnded ? null : Number(fields[19]);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ESRCH') return null;

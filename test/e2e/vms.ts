@@ -1,0 +1,78 @@
+/** The qemu driver alone, on a home of its own, with real VMs. Lent with `await using`; at the end nothing may be left. */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createHypervisor } from '@vm-task/hypervisor/driver';
+import type { CreateOutcome, Hypervisor, ReadyVm, VmClass } from '@vm-task/hypervisor/hypervisor';
+import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import { type Environment, parseConfig, readEnvironment } from '@vm-task/shared/config';
+import { type Home, homeAt } from '@vm-task/shared/home';
+
+export const smallClass: VmClass = {
+  pool: 'default',
+  image: { name: 'base', version: null },
+  size: { cpus: 1, memoryMiB: 384, diskMiB: 2048 },
+  egress: 'none',
+};
+
+/** Building the image and freezing it, where the cache has neither. */
+export const prepareLimitMs = 15 * 60_000;
+
+export interface TestVms extends AsyncDisposable {
+  readonly environment: Environment;
+  readonly home: Home;
+  readonly hypervisor: Hypervisor;
+  create(vmClass?: VmClass, signal?: AbortSignal): Promise<CreateOutcome>;
+  ready(vmClass?: VmClass): Promise<ReadyVm>;
+  /** What the command prints, run in the VM by the system's own ssh. */
+  ssh(vm: ReadyVm, command: string): Promise<string>;
+}
+
+export async function lendVms(): Promise<TestVms> {
+  const inherited = readEnvironment();
+  // A home and its cache must be on one filesystem; so it is made beside what it will link.
+  const parent = join(inherited.cache.root, 'tests');
+  await mkdir(parent, { recursive: true });
+  const home = homeAt(await mkdtemp(join(parent, 'home-')));
+  const environment = { ...inherited, home };
+  const hypervisor = createHypervisor({ environment, config: parseConfig('', 'the defaults') });
+  const create = (vmClass = smallClass, signal = new AbortController().signal) => {
+    const now = Date.now();
+    return hypervisor.create(vmClass, { poolMax: 2, hostMax: 2 }, deadlineFrom(now + 3_600_000, now), signal);
+  };
+  return {
+    environment,
+    home,
+    hypervisor,
+    create,
+    async ready(vmClass) {
+      const outcome = await create(vmClass);
+      if (outcome.kind === 'full') throw new Error(`the ${outcome.limit} is full`);
+      return outcome.vm;
+    },
+    ssh: (vm, command) => ssh(home, vm, command),
+    async [Symbol.asyncDispose]() {
+      for (const { record } of await hypervisor.list()) await hypervisor.destroy(record.vm, 'the test is over');
+      const left = [...(await hypervisor.strays()), ...(await readdir(home.vms).catch(() => []))];
+      await rm(home.root, { recursive: true, force: true });
+      if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
+    },
+  };
+}
+
+async function ssh(home: Home, { id, access }: ReadyVm, command: string): Promise<string> {
+  const known = `[${access.host}]:${access.port} ${access.hostKey}`;
+  const options = {
+    BatchMode: 'yes',
+    GlobalKnownHostsFile: '/dev/null',
+    UserKnownHostsFile: '/dev/null',
+    StrictHostKeyChecking: 'yes',
+    // The one key that may answer, from the access alone.
+    KnownHostsCommand: `/bin/echo ${known}`,
+  };
+  const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+  const target = ['-i', home.vm(id).sshKey, '-p', String(access.port), `${access.user}@${access.host}`];
+  const { stdout } = await promisify(execFile)('ssh', [...flags, ...target, command], { timeout: 60_000 });
+  return stdout.trim();
+}

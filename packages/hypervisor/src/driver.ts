@@ -15,8 +15,8 @@ import { ensureImage } from './images/ensure-image.ts';
 import type { Image, ImageRef } from './images/image.ts';
 import { type ImageStore, registeredImage, type Watch } from './images/image-store.ts';
 import { recipesFolder } from './images/recipes-folder.ts';
-import { type Deadline, hostClock } from './ledger/deadline.ts';
-import { readState, readStates, writeClaim } from './ledger/ledger.ts';
+import type { Deadline } from './ledger/deadline.ts';
+import { readState, readStates, recordedProcess, writeClaim } from './ledger/ledger.ts';
 import { isRunning } from './ledger/process-ref.ts';
 import type { Claim, VmState } from './ledger/vm-record.ts';
 import { createVm } from './qemu/create-vm.ts';
@@ -85,10 +85,8 @@ class QemuDriver implements Hypervisor {
   }
 
   async isAlive(vm: VmId): Promise<boolean> {
-    const record = (await readState(this.#home, vm))?.record;
-    if (record === undefined || record.process === null) return false;
-    // After a reboot another process may have the same number and start.
-    return record.deadline.bootId === hostClock().bootId && isRunning(record.process);
+    const process = recordedProcess(await readState(this.#home, vm));
+    return process !== null && isRunning(process);
   }
 
   async strays(): Promise<readonly Stray[]> {

@@ -7,12 +7,14 @@ import { dirname, join } from 'node:path';
 import type { Home } from '@vm-task/shared/home';
 import { isVmId, type VmId } from '@vm-task/shared/ids';
 import { emptyIfMissing, nullIfMissing } from '../host/missing.ts';
+import { hostClock } from './deadline.ts';
 import { type JsonFile, readJson, syncFolder, writeJson, writeJsonOnce } from './json-file.ts';
 import {
   type Claim,
   claimSchema,
   type Ended,
   endedSchema,
+  type ProcessRef,
   type Ready,
   readySchema,
   type VmRecord,
@@ -83,6 +85,11 @@ export async function readStates(home: Home): Promise<VmState[]> {
   const names = (await readdir(home.vms).catch(emptyIfMissing)).filter(isVmId).sort();
   const states = await Promise.all(names.map((vm) => readState(home, vm)));
   return states.filter((state) => state !== null);
+}
+
+/** The VM's process by its record, if that is of this boot: after a reboot another one may have the same number and start. */
+export function recordedProcess(state: VmState | null): ProcessRef | null {
+  return state?.record.deadline.bootId === hostClock().bootId ? state.record.process : null;
 }
 
 export interface StrayFolder {

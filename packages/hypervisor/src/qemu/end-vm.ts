@@ -7,7 +7,7 @@ import type { VmId } from '@vm-task/shared/ids';
 import { endProcess } from '../host/end-process.ts';
 import { markedProcesses } from '../host/marked-process.ts';
 import { emptyIfMissing } from '../host/missing.ts';
-import { closeFolder, writeEnded } from '../ledger/ledger.ts';
+import { closeFolder, readState, recordedProcess, writeEnded } from '../ledger/ledger.ts';
 import { freeSlots } from '../ledger/slots.ts';
 
 /**
@@ -27,9 +27,14 @@ export async function destroyVm(home: Home, vm: VmId, reason: string): Promise<v
   await closeFolder(home, vm);
 }
 
-/** Found by their mark, because a record may not have their number. A port is its process's, and goes with it. */
+/**
+ * Found by their mark, because a record may not have their number; and by their number, because one that is dying has
+ * lost its mark. A port is its process's, and goes with it.
+ */
 export async function endProcesses(home: Home, vm: VmId): Promise<void> {
-  const processes = markedProcesses(home).filter((process) => process.vm === vm);
+  const marked = markedProcesses(home).filter((process) => process.vm === vm);
+  const recorded = recordedProcess(await readState(home, vm));
+  const processes = recorded === null ? marked : [...marked, recorded];
   const ended = await Promise.all(processes.map(async (process) => ((await endProcess(process)) ? [] : [process.pid])));
   const left = ended.flat();
   if (left.length === 0) return;

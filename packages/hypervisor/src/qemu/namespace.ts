@@ -84,7 +84,7 @@ function pastaOptions(port: number): string[] {
     // Neither the gateway's address nor the namespace's loopback leads to the host's loopback.
     ...['--no-map-gw', '--tcp-ns', 'none', '--udp-ns', 'none'],
     ...['--tcp-ports', `127.0.0.1/${port}`, '--udp-ports', 'none'],
-    ...['--dns', 'none', '--dns-forward', own.resolver],
+    ...['--dns-forward', own.resolver],
   ];
 }
 

@@ -1,0 +1,107 @@
+/**
+ * A host and its internet, as two network namespaces joined by a cable of their own: no packet can leave them. In the
+ * host, services listen on loopback and on its address. In the internet there are a public and a private address,
+ * both with a service, and a resolver. Root only.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { makeTempFolder } from '@vm-task/testing/temp-folder';
+
+const run = promisify(execFile);
+
+/** From the ranges for documentation, but the private one (RFC 5737, RFC 1918). */
+export const addresses = {
+  host: '198.51.100.1',
+  gateway: '198.51.100.2',
+  internet: '203.0.113.7',
+  privateNetwork: '10.9.9.9',
+} as const;
+export const hostPort = 4222;
+export const internetPort = 8080;
+
+/** A VM and a few connections that time out. */
+const commandLimitMs = 5 * 60_000;
+
+export interface NetworkLab extends AsyncDisposable {
+  /** What the module prints, run by Node in the host with `args`. */
+  onHost(module: string, args: readonly string[]): Promise<string>;
+}
+
+const greeter = (address: string, port: number) =>
+  `require('net').createServer((s) => s.on('error', () => {}).end('hello')).listen(${port}, '${address}', () => console.log('up'))`;
+
+/** Answers every question with the public address. */
+const resolver = `
+const socket = require('dgram').createSocket('udp4');
+socket.on('message', (question, peer) => {
+  const end = question.indexOf(0, 12) + 5;
+  const header = Buffer.concat([question.subarray(0, 2), Buffer.from('81800001000100000000', 'hex')]);
+  const record = Buffer.from('c00c0001000100000001' + '0004' + '${addresses.internet}'.split('.').map((n) => (+n).toString(16).padStart(2, '0')).join(''), 'hex');
+  socket.send(Buffer.concat([header, question.subarray(12, end), record]), peer.port, peer.address);
+});
+socket.bind(53, '${addresses.gateway}', () => console.log('up'));`;
+
+export async function lendNetworkLab(): Promise<NetworkLab> {
+  await using made = new AsyncDisposableStack();
+  const folder = made.use(await makeTempFolder('network'));
+  const host = await addNamespace(made, 'host');
+  const internet = await addNamespace(made, 'internet');
+  await layCable(host, internet);
+  for (const address of ['127.0.0.1', addresses.host]) await serve(made, host, greeter(address, hostPort));
+  await serve(made, internet, greeter('0.0.0.0', internetPort));
+  await serve(made, internet, resolver);
+  const resolvConf = join(folder.path, 'resolv.conf');
+  await writeFile(resolvConf, `nameserver ${addresses.gateway}\n`);
+  const all = made.move();
+  return {
+    async onHost(module, args) {
+      // `ip netns exec` has a mount namespace of its own, so the resolver is this program's alone.
+      const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+      const node = [process.execPath, '--input-type=module', '--eval', module, ...args];
+      const inside = ['netns', 'exec', host, 'sh', '-c', script, resolvConf, ...node];
+      const { stdout } = await run('ip', inside, { timeout: commandLimitMs });
+      return stdout;
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+async function addNamespace(made: AsyncDisposableStack, what: string): Promise<string> {
+  const name = `vm-task-test-${process.pid}-${what}`;
+  await ip('netns', 'add', name);
+  made.defer(() => ip('netns', 'delete', name));
+  return name;
+}
+
+async function layCable(host: string, internet: string): Promise<void> {
+  await ip('link', 'add', 'cable', 'netns', host, 'type', 'veth', 'peer', 'name', 'cable', 'netns', internet);
+  for (const name of [host, internet]) {
+    for (const device of ['lo', 'cable']) await ip('-n', name, 'link', 'set', device, 'up');
+  }
+  await ip('-n', host, 'address', 'add', `${addresses.host}/24`, 'dev', 'cable');
+  await ip('-n', host, 'route', 'add', 'default', 'via', addresses.gateway);
+  await ip('-n', internet, 'address', 'add', `${addresses.gateway}/24`, 'dev', 'cable');
+  for (const address of [addresses.internet, addresses.privateNetwork]) {
+    await ip('-n', internet, 'address', 'add', `${address}/32`, 'dev', 'lo');
+  }
+}
+
+/** Returns when the script says that it is up. */
+async function serve(made: AsyncDisposableStack, namespace: string, script: string): Promise<void> {
+  const server = spawn('ip', ['netns', 'exec', namespace, process.execPath, '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(server, 'exit');
+  made.defer(async () => {
+    server.kill('SIGKILL');
+    await ended;
+  });
+  await once(server.stdout, 'data');
+}
+
+async function ip(...words: string[]): Promise<void> {
+  await run('ip', words);
+}

@@ -8,7 +8,7 @@
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
  * | `append.ts` | fenced appends: stored or overtaken (I2, I3, I10) |
  * | `announce.ts` | what is on no spine: VMs that are gone, alerts |
- * | `work.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
+ * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
  * | `dead-letter.ts` | what no handler could take |
  * | `follow.ts` | reading without acknowledging |
  * | `output-log.ts`, `artifacts.ts` | live output and files of attempts |

@@ -51,6 +51,32 @@ test('a busy slot has exactly one message: the next one stays with the broker', 
   await eventually(async () => (await lookAtDurable(broker)).toCome === 0, { what: 'the others come' });
 });
 
+test('slots that are free are asked for together, and those that are busy never', async () => {
+  await using broker = await startBroker();
+  await makeDurable(broker);
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+  const deliveries: number[] = [];
+  await using _running = startWorker(
+    broker.connection,
+    async (delivery) => {
+      deliveries.push(delivery.deliveries);
+      if (textOf(delivery) !== 'quick') await held;
+      return ack;
+    },
+    { slots: 4 },
+  );
+  await eventually(async () => (await lookAtDurable(broker)).pulls === 1, { what: 'one request for all' });
+  for (let round = 0; round < 10; round++) await submit(broker, 'quick');
+  await submit(broker, 'slow', 'slow', 'slow', 'slow', 'slow', 'slow');
+  await eventually(async () => (await lookAtDurable(broker)).inHand === 4, { what: 'every slot is busy' });
+  await eventually(async () => (await lookAtDurable(broker)).pulls === 0, { what: 'nothing more is asked for' });
+  expect(await lookAtDurable(broker)).toMatchObject({ inHand: 4, toCome: 2 });
+  letGo();
+  await eventually(() => deliveries.length === 16, { what: 'the others come' });
+  await eventually(async () => (await lookAtDurable(broker)).inHand === 0, { what: 'all are acknowledged' });
+  expect(new Set(deliveries)).toEqual(new Set([1]));
+});
+
 test('a handler may take much longer than ack_wait, and its message is not delivered again', async () => {
   await using broker = await startBroker();
   await makeDurable(broker);

@@ -4,30 +4,18 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  AckPolicy,
-  type Consumer,
-  type ConsumerConfig,
-  type ConsumerMessages,
-  DeliverPolicy,
-  type JsMsg,
-} from '@nats-io/jetstream';
-import type { Subscription } from '@nats-io/transport-node';
+import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import { errorInfo, VmTaskError } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
 import type { Leave, Reject, Retry } from './outcome.ts';
+import { Pull } from './pull.ts';
 
 /** A worker's message comes back so long after its worker fell silent. */
 const ackWaitMs = 15_000;
 /** Two signs of life may get lost before that. */
 const signsPerAckWait = 3;
-
-/** One pull waits so long for a message before it is asked for again. */
-const pullExpiresMs = 30_000;
-/** At a stop, the broker has so long to say that nothing is on its way to us any more. */
-const letGoLimitMs = 1_000;
 
 const nanosPerMs = 1_000_000;
 
@@ -94,10 +82,29 @@ export async function work(
   hooks: WorkerHooks,
   options: WorkerOptions,
 ): Promise<void> {
+  let workingEveryMs = ackWaitMs / signsPerAckWait;
+  const find = async () => {
+    const consumer = await connection.js.consumers.get(worker.stream, worker.name);
+    const { config } = await consumer.info(true);
+    workingEveryMs = (config.ack_wait ?? ackWaitMs * nanosPerMs) / nanosPerMs / signsPerAckWait;
+    return consumer;
+  };
+  const pull = new Pull(find, options.stop);
+  const workOnce = async () => {
+    const admitted = await hooks.admit?.(options.stop);
+    try {
+      const message = await pull.next();
+      if (message === null) return;
+      const working = setInterval(() => message.working(), workingEveryMs);
+      await handleOne(message, worker, hooks, options).finally(() => clearInterval(working));
+    } finally {
+      admitted?.release();
+    }
+  };
   const slot = async () => {
     while (!options.stop.aborted) {
       try {
-        await workOnce(connection, worker, hooks, options);
+        await workOnce();
       } catch (error) {
         if (options.stop.aborted) return;
         options.log.warn({ err: error, consumer: worker.name }, 'the broker did not answer; trying again');
@@ -106,63 +113,6 @@ export async function work(
     }
   };
   await Promise.all(Array.from({ length: options.slots }, slot));
-}
-
-async function workOnce(
-  connection: Connection,
-  worker: WorkerDefinition,
-  hooks: WorkerHooks,
-  options: WorkerOptions,
-): Promise<void> {
-  const consumer = await connection.js.consumers.get(worker.stream, worker.name);
-  const { config } = await consumer.info(true);
-  const workingEveryMs = (config.ack_wait ?? ackWaitMs * nanosPerMs) / nanosPerMs / signsPerAckWait;
-  while (!options.stop.aborted) {
-    const admitted = await hooks.admit?.(options.stop);
-    try {
-      const message = await nextMessage(consumer, options.stop);
-      if (message === null) continue;
-      const working = setInterval(() => message.working(), workingEveryMs);
-      try {
-        await handleOne(message, worker, hooks, options);
-      } finally {
-        clearInterval(working);
-      }
-    } finally {
-      admitted?.release();
-    }
-  }
-}
-
-/**
- * Null when the pull ran out, or when `stop` came first; a message that comes after `stop` goes back at once.
- * A pull of one message at a time, because the client's `consume` asks for more while a long handler is busy.
- */
-async function nextMessage(consumer: Consumer, stop: AbortSignal): Promise<JsMsg | null> {
-  const messages = await consumer.fetch({ max_messages: 1, expires: pullExpiresMs });
-  const close = () => void letGo(messages);
-  stop.addEventListener('abort', close, { once: true });
-  // It may have come while the pull was sent, before anybody listened.
-  if (stop.aborted) close();
-  try {
-    for await (const message of messages) {
-      if (!stop.aborted) return message;
-      message.nak();
-    }
-    return null;
-  } finally {
-    stop.removeEventListener('abort', close);
-  }
-}
-
-/**
- * Ends a pull without losing what is on its way to us: closing alone drops such a message, and it would wait for
- * `ack_wait`. Draining the pull's subscription is what the client itself does when a whole connection drains.
- */
-async function letGo(messages: ConsumerMessages): Promise<void> {
-  const { sub } = messages as ConsumerMessages & { readonly sub: Subscription };
-  await Promise.race([sub.drain(), delay(letGoLimitMs, undefined, { ref: false })]).catch(() => undefined);
-  await messages.close();
 }
 
 async function handleOne(

@@ -1,4 +1,6 @@
 /** What a guest reaches, in both egress modes, inside network namespaces from which nothing can leave. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
 import { addresses, hostPort, internetPort, lendNetworkLab } from './network-lab.ts';
 import { lendVms, prepareLimitMs, smallClass } from './vms.ts';
@@ -78,4 +80,17 @@ test.runIf(isRoot)('egress internet: a guest reaches the internet by name and ad
   const [reached, raw] = await reachedFrom('internet', probe(everything), rawLoopback);
   expect(reached).toEqual([internetService, `example.org:${internetPort}`]);
   expect(raw).toEqual(['routed', 'sent']);
+});
+
+test.runIf(isRoot)('egress internet is refused with a sentence where there is no network to join', async () => {
+  const script = `
+    import { lendVms, smallClass } from ${JSON.stringify(import.meta.resolve('./vms.ts'))};
+    await using vms = await lendVms();
+    const preparation = vms.hypervisor.prepare({ ...smallClass, egress: 'internet' }, () => {}, new AbortController().signal);
+    console.log(await preparation.then(() => 'prepared', (error) => error.code + ': ' + error.message));`;
+  const alone = ['--net', '--', process.execPath, '--input-type=module', '--eval', script];
+  const { stdout } = await promisify(execFile)('unshare', alone);
+  expect(stdout).toMatch(
+    /^egress-unavailable: egress: internet needs a network namespace.*none can be made here: .*; apt-get install passt/,
+  );
 });

@@ -4,11 +4,11 @@
  * private, link-local and other special ranges and to every address of the host there is none, and loopback is the
  * namespace's own. IPv4 only.
  */
-import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { freePort } from '../host/free-port.ts';
 import type { Owner } from '../host/own-folder.ts';
@@ -103,19 +103,46 @@ export async function proveNamespace(owner: Owner | null): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'vm-task-probe-'));
   try {
     await chmod(folder, 0o755);
-    const [program = '', ...args] = await inNamespace(['true'], { folder, port: await freePort(), owner });
-    await promisify(execFile)(program, args, { cwd: folder, timeout: probeLimitMs, killSignal: 'SIGKILL' });
-  } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim() || (error as Error).message;
+    const argv = await inNamespace(['true'], { folder, port: await freePort(), owner });
+    const complaint = await complaintOf(argv, folder);
+    if (complaint === null) return;
     const remedy = 'apt-get install passt, and as an ordinary user allow user namespaces and open /dev/net/tun to it';
-    throw new VmTaskError(
-      'egress-unavailable',
-      `egress: internet needs a network namespace joined by pasta: ${said}; ${remedy}`,
-      {
-        cause: error,
-      },
-    );
+    const needed = 'egress: internet needs a network namespace joined by pasta, and none can be made here';
+    throw new VmTaskError('egress-unavailable', `${needed}: ${complaint}; ${remedy}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Null when the program ends well; else what it said. Nothing that it started is left. */
+async function complaintOf([program = '', ...args]: readonly string[], folder: string): Promise<string | null> {
+  const path = join(folder, 'complaint');
+  await using log = await open(path, 'w');
+  const child = spawn(program, args, {
+    cwd: folder,
+    detached: true,
+    stdio: ['ignore', 'ignore', log.fd],
+    timeout: probeLimitMs,
+    killSignal: 'SIGKILL',
+  });
+  try {
+    const [code] = await once(child, 'exit');
+    if (code === 0) return null;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    killGroup(child.pid);
+  }
+  const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => !line.includes('to syslog'));
+  return lines.join(' ').trim();
+}
+
+/** A pasta that fails leaves a child of its own behind. */
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -20,12 +20,12 @@ export interface HostClock {
   readonly uptimeMs: number;
 }
 
+/** No process outlives its boot. */
+const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
 export function hostClock(): HostClock {
   const [uptimeSeconds] = readFileSync('/proc/uptime', 'utf8').split(' ');
-  return {
-    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
-    uptimeMs: Math.round(Number(uptimeSeconds) * 1000),
-  };
+  return { bootId, uptimeMs: Math.round(Number(uptimeSeconds) * 1000) };
 }
 
 /** The deadline `at`, in terms of this host; `brokerNowMs` is the broker's time at this moment. */

@@ -1,7 +1,7 @@
 /** Where a benchmark ran: without it no figure means anything. */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
-import { readEnvironment } from '@vm-task/shared/config';
+import { serverProgram } from '@vm-task/shared/streams';
 
 export interface Machine {
   readonly cores: number;
@@ -14,7 +14,7 @@ export interface Machine {
 }
 
 export function describeMachine(): Machine {
-  const natsServer = execFileSync(readEnvironment().natsServer, ['--version'], { encoding: 'utf8' });
+  const natsServer = execFileSync(serverProgram, ['--version'], { encoding: 'utf8' });
   return {
     cores: availableParallelism(),
     cpu: cpus()[0]?.model ?? 'unknown',

@@ -119,8 +119,6 @@ export function loadConfig(home: Home): SystemConfig {
 export interface Environment {
   readonly home: Home;
   readonly cache: Cache;
-  /** The nats-server binary that the embedded system starts. */
-  readonly natsServer: string;
   /** Set: traces and metrics are exported there (OTLP). */
   readonly otlpEndpoint: string | null;
   readonly logLevel: string;
@@ -135,7 +133,6 @@ export function readEnvironment(homeOption?: string): Environment {
   return Object.freeze({
     home: homeAt(home),
     cache: cacheAt(cache),
-    natsServer: env['VM_TASK_NATS_SERVER'] ?? 'nats-server',
     otlpEndpoint: env['OTEL_EXPORTER_OTLP_ENDPOINT'] || null,
     logLevel: env['VM_TASK_LOG_LEVEL'] ?? 'info',
   });

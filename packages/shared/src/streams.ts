@@ -5,6 +5,9 @@
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
 import { commandSubjects, eventPatterns } from './subjects.ts';
 
+/** The server's program; the set-up sees to it that the first one on the PATH is new enough. */
+export const serverProgram = 'nats-server';
+
 /** Expectations across subjects, per-message TTL and schedules are all there from this version on. */
 export const minimumServerVersion = '2.14.0';
 

@@ -7,8 +7,7 @@ import { once } from 'node:events';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BrokerAddress } from '@vm-task/shared/bus/connection';
-import { readEnvironment } from '@vm-task/shared/config';
-import { maxPayloadBytes } from '@vm-task/shared/streams';
+import { maxPayloadBytes, serverProgram } from '@vm-task/shared/streams';
 import { eventually } from './conditions.ts';
 import { makeTempFolder } from './temp-folder.ts';
 
@@ -85,8 +84,7 @@ async function start(folder: string, configFile: string, port: number): Promise<
   await mkdir(ports);
   const logFile = join(folder, 'nats.log');
   const log = await open(logFile, 'a');
-  const { natsServer } = readEnvironment();
-  const child = spawn(natsServer, ['-c', configFile, '-p', String(port)], { stdio: ['ignore', log.fd, log.fd] });
+  const child = spawn(serverProgram, ['-c', configFile, '-p', String(port)], { stdio: ['ignore', log.fd, log.fd] });
   const failed = once(child, 'exit').then(
     () => Promise.reject(new Error('it ended at once')),
     (error: Error) => Promise.reject(error),
@@ -98,7 +96,7 @@ async function start(folder: string, configFile: string, port: number): Promise<
   } catch (error) {
     await end(child, 'SIGKILL');
     const said = await readFile(logFile, 'utf8');
-    throw new Error(`${natsServer} does not start: ${(error as Error).message}\n${said.slice(-4_000)}`, {
+    throw new Error(`${serverProgram} does not start: ${(error as Error).message}\n${said.slice(-4_000)}`, {
       cause: error,
     });
   } finally {

@@ -8,13 +8,13 @@ import { importImage } from '@vm-task/hypervisor/images/import-image';
 import type { DiskFormat } from '@vm-task/hypervisor/images/inspect-disk';
 import { type ListedImage, listImages as listStore } from '@vm-task/hypervisor/images/list-images';
 import { recipeNames } from '@vm-task/hypervisor/images/recipe';
+import { recipesFolder } from '@vm-task/hypervisor/images/recipes-folder';
 import { removeImage } from '@vm-task/hypervisor/images/remove-image';
 import type { Environment } from '@vm-task/shared/config';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
-import { recipesFolder } from '../system/repository.ts';
 
 interface ImageOptions {
   readonly environment: Environment;

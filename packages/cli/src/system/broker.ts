@@ -1,12 +1,29 @@
 /** The embedded nats-server as a child: where it listens, when it answers, and its streams. */
+import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openConnection } from '@vm-task/shared/bus/connection';
+import { promisify } from 'node:util';
+import { openConnection, requireServerVersion } from '@vm-task/shared/bus/connection';
 import { makeStreams } from '@vm-task/shared/bus/provision';
 import { readBrokerAddress } from '@vm-task/shared/credentials';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 
 const pollMs = 50;
+/** Printing a version takes milliseconds; a program that does not is not the server. */
+const versionLimitMs = 10_000;
+
+/** Thrown before anything is started: `broker-too-old`, or `tool-missing` where there is no such program. */
+export async function requireBrokerProgram(program: string): Promise<void> {
+  const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: versionLimitMs }).catch(
+    (error: Error) => {
+      const how = 'run it through ./vm-task, which installs it, or put nats-server on the PATH';
+      throw new VmTaskError('tool-missing', `${program} cannot be started (${error.message}); ${how}`, {
+        cause: error,
+      });
+    },
+  );
+  requireServerVersion(stdout.replace(/^\D*/, '').trim());
+}
 
 /** Opens once as the system user: waits until the server answers, checks its version, makes the streams. */
 export async function prepareBroker(home: Home, signal: AbortSignal): Promise<{ version: string }> {

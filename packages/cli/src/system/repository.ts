@@ -3,5 +3,4 @@ import { fileURLToPath } from 'node:url';
 
 export const repositoryRoot = fileURLToPath(new URL('../../../../', import.meta.url));
 export const servicesFolder = fileURLToPath(new URL('../../../../services/', import.meta.url));
-export const recipesFolder = fileURLToPath(new URL('../../../../images/', import.meta.url));
 export const cliMain = fileURLToPath(new URL('../main.ts', import.meta.url));

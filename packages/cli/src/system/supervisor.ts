@@ -10,7 +10,8 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { type ServiceName, services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { readHostId } from '@vm-task/shared/host-id';
-import { prepareBroker } from './broker.ts';
+import { serverProgram } from '@vm-task/shared/streams';
+import { prepareBroker, requireBrokerProgram } from './broker.ts';
 import { writeBrokerFiles } from './broker-config.ts';
 import { superviseChild } from './child.ts';
 import { freePort } from './free-port.ts';
@@ -36,6 +37,7 @@ export interface UpOptions {
 /** Runs the system until `stop`. Thrown: `already-up`, `broker-too-old`, `home-unusable`, and what stopping met. */
 export async function runSystem(options: UpOptions): Promise<void> {
   const { home } = options.environment;
+  await requireBrokerProgram(serverProgram);
   makeHome(home);
   await using _lock = await claimHome(home, options.stop);
   await stopProcesses(home, brokerGraceMs);
@@ -93,7 +95,7 @@ function superviseBroker(options: UpOptions, board: Board, stop: AbortSignal) {
     const logFile = join(home.logs, 'nats-server.log');
     const child = {
       name: 'nats-server',
-      command: options.environment.natsServer,
+      command: serverProgram,
       args: ['-c', config],
       logFile,
       ready,
@@ -104,7 +106,7 @@ function superviseBroker(options: UpOptions, board: Board, stop: AbortSignal) {
       report: ({ state, pid, restarts, lastExit }) => {
         board.update({ nats: { url, version: board.state.nats?.version ?? '', pid } });
         if (state === 'waiting' && restarts === 0 && board.state.nats?.version === '') {
-          answering.reject(brokerDidNotStart(options.environment, lastExit, logFile));
+          answering.reject(brokerDidNotStart(lastExit, logFile));
         }
       },
     });
@@ -113,12 +115,9 @@ function superviseBroker(options: UpOptions, board: Board, stop: AbortSignal) {
   return { answering: answering.promise, gone };
 }
 
-function brokerDidNotStart(environment: Environment, lastExit: string | null, logFile: string): VmTaskError {
+function brokerDidNotStart(lastExit: string | null, logFile: string): VmTaskError {
   const why = lastExit ?? 'no exit status';
-  return new VmTaskError(
-    'broker-unreachable',
-    `${environment.natsServer} did not start (${why}); its log is ${logFile}. ./vm-task installs it when it is missing`,
-  );
+  return new VmTaskError('broker-unreachable', `${serverProgram} did not start (${why}); its log is ${logFile}`);
 }
 
 async function superviseServices(options: UpOptions, board: Board, stop: AbortSignal): Promise<void> {

@@ -87,7 +87,7 @@ export class Qmp {
   }
 
   #close(cause: unknown): void {
-    this.#end ??= new VmTaskError('vm-not-started', 'QEMU ended', { cause });
+    this.#end ??= new VmTaskError('vm-not-started', 'QEMU ended before the guest went on', { cause });
     for (const { reject } of this.#answers.splice(0)) reject(this.#end);
     for (const { reject } of this.#events.values()) reject(this.#end);
   }

@@ -1,7 +1,7 @@
 /**
  * A host and its internet, as two network namespaces joined by a cable of their own: no packet can leave them. In the
- * host, services listen on loopback and on its address. In the internet there are a public and a private address,
- * both with a service, and a resolver. Root only.
+ * host, services listen on loopback and on its address. In the internet there are public addresses and one of each
+ * kind that no guest may reach, all with a service, and a resolver. Root only.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,14 +18,24 @@ export const addresses = {
   gateway: '198.51.100.2',
   internet: '203.0.113.7',
   privateNetwork: '10.9.9.9',
+  /** The git server that the examples name. */
+  examples: '198.51.100.10',
 } as const;
+/** A provider's own, the metadata service of clouds, private ones, one for benchmarks. */
+export const specialAddresses = ['100.64.0.9', '169.254.169.254', '172.16.5.4', '192.168.77.1', '198.18.0.9'] as const;
 export const hostPort = 4222;
 export const internetPort = 8080;
 
 /** A VM and a few connections that time out. */
 const commandLimitMs = 5 * 60_000;
 
+export const canLendNetworkLab = process.geteuid?.() === 0;
+
 export interface NetworkLab extends AsyncDisposable {
+  /** What a command line begins with to run in the host. */
+  readonly host: readonly string[];
+  /** Starts a program in the internet, which ends with the lab; it is up when it prints something. */
+  serveInternet(command: readonly string[]): Promise<void>;
   /** What the module prints, run by Node in the host with `args`. */
   onHost(module: string, args: readonly string[]): Promise<string>;
 }
@@ -50,19 +60,21 @@ export async function lendNetworkLab(): Promise<NetworkLab> {
   const host = await addNamespace(made, 'host');
   const internet = await addNamespace(made, 'internet');
   await layCable(host, internet);
-  for (const address of ['127.0.0.1', addresses.host]) await serve(made, host, greeter(address, hostPort));
-  await serve(made, internet, greeter('0.0.0.0', internetPort));
-  await serve(made, internet, resolver);
+  for (const address of ['127.0.0.1', addresses.host]) await serve(made, host, node(greeter(address, hostPort)));
+  await serve(made, internet, node(greeter('0.0.0.0', internetPort)));
+  await serve(made, internet, node(resolver));
   const resolvConf = join(folder.path, 'resolv.conf');
   await writeFile(resolvConf, `nameserver ${addresses.gateway}\n`);
+  // `ip netns exec` has a mount namespace of its own, so the resolver is this program's alone.
+  const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+  const inHost = ['netns', 'exec', host, 'sh', '-c', script, resolvConf];
   const all = made.move();
   return {
+    host: ['ip', ...inHost],
+    serveInternet: (command) => serve(all, internet, command),
     async onHost(module, args) {
-      // `ip netns exec` has a mount namespace of its own, so the resolver is this program's alone.
-      const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
-      const node = [process.execPath, '--input-type=module', '--eval', module, ...args];
-      const inside = ['netns', 'exec', host, 'sh', '-c', script, resolvConf, ...node];
-      const { stdout } = await run('ip', inside, { timeout: commandLimitMs });
+      const command = [process.execPath, '--input-type=module', '--eval', module, ...args];
+      const { stdout } = await run('ip', [...inHost, ...command], { timeout: commandLimitMs });
       return stdout;
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
@@ -84,16 +96,16 @@ async function layCable(host: string, internet: string): Promise<void> {
   await ip('-n', host, 'address', 'add', `${addresses.host}/24`, 'dev', 'cable');
   await ip('-n', host, 'route', 'add', 'default', 'via', addresses.gateway);
   await ip('-n', internet, 'address', 'add', `${addresses.gateway}/24`, 'dev', 'cable');
-  for (const address of [addresses.internet, addresses.privateNetwork]) {
+  for (const address of [addresses.internet, addresses.privateNetwork, addresses.examples, ...specialAddresses]) {
     await ip('-n', internet, 'address', 'add', `${address}/32`, 'dev', 'lo');
   }
 }
 
-/** Returns when the script says that it is up. */
-async function serve(made: AsyncDisposableStack, namespace: string, script: string): Promise<void> {
-  const server = spawn('ip', ['netns', 'exec', namespace, process.execPath, '--eval', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+const node = (script: string) => [process.execPath, '--eval', script];
+
+/** Returns when the program says that it is up. */
+async function serve(made: AsyncDisposableStack, namespace: string, command: readonly string[]): Promise<void> {
+  const server = spawn('ip', ['netns', 'exec', namespace, ...command], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(server, 'exit');
   made.defer(async () => {
     server.kill('SIGKILL');

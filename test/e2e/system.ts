@@ -13,6 +13,7 @@ import { stringify } from 'yaml';
 
 export const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
 const main = join(repositoryRoot, 'packages/cli/src/main.ts');
+const vmTaskProgram = [process.execPath, '--disable-warning=ExperimentalWarning', main] as const;
 
 export interface Finished {
   readonly exitCode: number | null;
@@ -41,14 +42,16 @@ export interface TestSystem extends AsyncDisposable {
 /** Ports of the system's choice, so that tests never meet; the rest as a user has it by default. */
 const testConfig = { http: { port: 0 }, nats: { port: 0 } };
 
-export async function lendSystem(config: object = {}): Promise<TestSystem> {
+/** `within`: what every command line begins with, to run in the host of a `network-lab.ts`. */
+export async function lendSystem(config: object = {}, within: readonly string[] = []): Promise<TestSystem> {
   const { cache } = readEnvironment();
   // A home and its cache must be on one filesystem; so it is made beside what it will link.
   const parent = join(cache.root, 'tests');
   await mkdir(parent, { recursive: true });
   const home = homeAt(await mkdtemp(join(parent, 'home-')));
   await writeFile(home.config, stringify({ ...testConfig, ...config }));
-  const start = (args: readonly string[], input = '') => startCommand(home, args, input);
+  const start = (args: readonly string[], input = '') =>
+    startCommand(home, [...within, ...vmTaskProgram, ...args], input);
   const vmTask = (args: readonly string[], input?: string) => start(args, input).finished;
   let files = 0;
   return {
@@ -87,8 +90,9 @@ function parseJson(text: string): object | null {
   }
 }
 
-function startCommand(home: Home, args: readonly string[], input: string): RunningCommand {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
+function startCommand(home: Home, command: readonly string[], input: string): RunningCommand {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, {
     cwd: repositoryRoot,
     env: { ...process.env, VM_TASK_HOME: home.root },
     stdio: 'pipe',

@@ -25,5 +25,6 @@ export interface Status {
     readonly pid: number;
     readonly submit: { readonly user: string; readonly pass: string };
   };
+  readonly http: { readonly url: string };
   readonly services: readonly { readonly name: string; readonly pid: number; readonly state: string }[];
 }

@@ -19,8 +19,8 @@ const options = readArguments('Measures the four hops of a task through the serv
   rounds: { default: 10, about: 'rounds of tasks one at a time' },
   tasks: { default: 20, about: 'tasks of each side in a round' },
   'load-rounds': { default: 3, about: 'rounds at load' },
-  'load-tasks': { default: 300, about: 'tasks of each side in a round at load' },
-  'at-once': { default: 32, about: 'tasks in hand at load' },
+  'load-tasks': { default: 500, about: 'tasks of each side in a round at load' },
+  'at-once': { default: 128, about: 'tasks in hand at load' },
 });
 
 interface Figures {
@@ -39,16 +39,19 @@ const runTask: RunTask = async () => ends.of(await services.submit());
 // Compilers, connections and files get warm.
 await atLoad(runBare, options['load-tasks'], options['at-once']);
 await atLoad(runTask, options['load-tasks'], options['at-once']);
+await ends.settled();
 
 const bare = { one: [] as number[], perSecond: [] as number[] };
 const ours = { one: [] as number[], perSecond: [] as number[] };
 for (let round = 0; round < options.rounds; round++) {
   bare.one.push(...(await oneAtATime(runBare, options.tasks)));
   ours.one.push(...(await oneAtATime(runTask, options.tasks)));
+  await ends.settled();
 }
 for (let round = 0; round < options['load-rounds']; round++) {
   bare.perSecond.push(await atLoad(runBare, options['load-tasks'], options['at-once']));
   ours.perSecond.push(await atLoad(runTask, options['load-tasks'], options['at-once']));
+  await ends.settled();
 }
 
 const figures = (measured: typeof bare): Figures => ({

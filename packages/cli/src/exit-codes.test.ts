@@ -17,4 +17,8 @@ describe('the exit code of vm-task run', () => {
     expect(exitCodeOf({ outcome: 'cancelled', exitCode: null })).toBe(130);
     expect(exitCodeOf({ outcome: 'failed', exitCode: null })).toBe(125);
   });
+
+  it('is never 0 for a task that failed, though its process did not: a file of it was refused', () => {
+    expect(exitCodeOf({ outcome: 'failed', exitCode: 0 })).toBe(125);
+  });
 });

@@ -11,17 +11,18 @@ export const exitCodes = {
   /** The command line itself is wrong. */
   usage: 2,
   timedOut: 124,
-  /** The task could not be run: refused, no VM, setup failed, VM lost. */
+  /** The task could not be run, or not to its end: refused, no VM, setup failed, VM lost, what it left not taken. */
   notRun: 125,
   cancelled: 130,
 } as const;
 
-/** The process's own code; 128 + n when signal n ended it. */
+/** The process's own code, 128 + n when signal n ended it; 0 only for a task that succeeded. */
 export function exitCodeOf(
   task: Pick<TaskSummary, 'outcome' | 'exitCode'> & { readonly signal?: string | null },
 ): number {
   if (task.outcome === 'timed_out') return exitCodes.timedOut;
   if (task.outcome === 'cancelled') return exitCodes.cancelled;
+  if (task.exitCode === 0) return task.outcome === 'succeeded' ? 0 : exitCodes.notRun;
   if (task.exitCode !== null) return task.exitCode;
   const signal = task.signal === null || task.signal === undefined ? undefined : signalNumber(task.signal);
   return signal === undefined ? exitCodes.notRun : 128 + signal;

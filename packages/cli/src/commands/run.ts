@@ -108,7 +108,7 @@ function endingOf(event: EventLine | null): Ending {
 }
 
 function printEnding(view: TaskView, ending: Ending): void {
-  for (const line of ending.truncated) note(`${line}; output.maxBytes sets the limit`);
+  for (const line of ending.truncated) note(`${line}; output.maxBytes and the VM's disk are the limits`);
   // A result that is only the end of stdout has been seen already.
   if (ending.resultFromFile) {
     print(typeof view.result === 'string' ? view.result : JSON.stringify(view.result, null, 2));

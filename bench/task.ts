@@ -3,7 +3,7 @@
  * by phase, against the floor in the same run: connecting by bare ssh2 and executing `true`, on a clone of the same
  * snapshot as young as the task's own, so that neither finds the guest warmer than the other.
  *
- * Everything in turns, and each only when all VMs are idle: making the next warm VM is not what a task waits for.
+ * Everything in turns, and each only when all VMs are idle and no other is in the making (`src/task/`).
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -14,13 +14,16 @@ export interface System extends AsyncDisposable {
   readonly client: Client;
 }
 
-/** Ports of its own choice, and room for the task's VM and its successor. */
+/**
+ * Ports of its own choice. The warm pool has room for one VM, so that its successor is made after the task and not beside
+ * it: on few cores that would be most of what is measured.
+ */
 export function systemConfig(image: string): object {
   return {
     http: { port: 0 },
     nats: { port: 0 },
     defaultPool: 'warm',
-    pools: { warm: { image, warm: 1, max: 2 }, cold: { image, warm: 0, max: 1 } },
+    pools: { warm: { image, warm: 1, max: 1 }, cold: { image, warm: 0, max: 1 } },
   };
 }
 

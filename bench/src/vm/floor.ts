@@ -9,7 +9,7 @@ import { type Accelerator, commandLine, files } from '@vm-task/hypervisor/qemu/c
 import { Qmp } from '@vm-task/hypervisor/qemu/qmp';
 import type { Snapshot } from '@vm-task/hypervisor/snapshots/snapshot';
 import type { Cache } from '@vm-task/shared/home';
-import { firstCommand } from '../raw-ssh.ts';
+import { runOnce } from '../raw-ssh.ts';
 
 export interface FloorTimes {
   /** From the process's start until the guest runs on. */
@@ -17,8 +17,6 @@ export interface FloorTimes {
   /** From there until its first SSH command, with the snapshot's keys, has ended. */
   readonly commandMs: number;
 }
-
-const commandLimitMs = 60_000;
 
 export async function restoreBare(cache: Cache, snapshot: Snapshot, accelerator: Accelerator): Promise<FloorTimes> {
   const folder = await mkdtemp(join(cache.root, 'bench-'));
@@ -56,7 +54,7 @@ async function restoreIn(
       qmp.event('RESUME'),
     ]);
     const runningAt = performance.now();
-    await firstCommand({ host: '127.0.0.1', port, user, hostKey }, snapshot.loginKey, commandLimitMs);
+    await runOnce({ host: '127.0.0.1', port, user, hostKey }, snapshot.loginKey, 'true');
     return { runningMs: runningAt - startedAt, commandMs: performance.now() - runningAt };
   } finally {
     child.kill('SIGKILL');

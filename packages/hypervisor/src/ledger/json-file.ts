@@ -7,14 +7,19 @@ import { nullIfMissing } from '../host/missing.ts';
 
 /** On disk when it returns, in place of what was there. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
-  const draft = await writeDraft(path, value);
+  const draft = await writeDraft(path, value, 'synced');
   await rename(draft, path);
   await syncFolder(dirname(path));
 }
 
+/** As `writeJson`, but a power cut may bring back what was there: for what is worth nothing after one. */
+export async function writeJsonForThisBoot(path: string, value: unknown): Promise<void> {
+  await rename(await writeDraft(path, value, 'unsynced'), path);
+}
+
 /** On disk when it returns true; false when the file is there already, however narrowly. */
 export async function writeJsonOnce(path: string, value: unknown): Promise<boolean> {
-  const draft = await writeDraft(path, value);
+  const draft = await writeDraft(path, value, 'synced');
   try {
     await link(draft, path);
   } catch (error) {
@@ -54,11 +59,11 @@ export async function syncFolder(path: string): Promise<void> {
 
 let drafts = 0;
 
-async function writeDraft(path: string, value: unknown): Promise<string> {
+async function writeDraft(path: string, value: unknown, safety: 'synced' | 'unsynced'): Promise<string> {
   drafts += 1;
   const draft = `${path}.${process.pid}-${drafts}`;
   await using file = await open(draft, 'wx', 0o600);
   await file.writeFile(`${JSON.stringify(value)}\n`);
-  await file.sync();
+  if (safety === 'synced') await file.sync();
   return draft;
 }

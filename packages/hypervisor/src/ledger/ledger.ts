@@ -8,7 +8,7 @@ import type { Home } from '@vm-task/shared/home';
 import { isVmId, type VmId } from '@vm-task/shared/ids';
 import { emptyIfMissing, nullIfMissing } from '../host/missing.ts';
 import { hostClock } from './deadline.ts';
-import { type JsonFile, readJson, syncFolder, writeJson, writeJsonOnce } from './json-file.ts';
+import { type JsonFile, readJson, syncFolder, writeJson, writeJsonForThisBoot, writeJsonOnce } from './json-file.ts';
 import {
   type Claim,
   claimSchema,
@@ -35,13 +35,13 @@ export async function openFolder(home: Home, record: VmRecord): Promise<void> {
   await syncFolder(dirname(folder));
 }
 
-/** Says what is known by now. Thrown when the folder is gone, because somebody ended the VM meanwhile. */
+/** Says what is known by now of this boot's process and port. Thrown when the folder is gone, because somebody ended the VM meanwhile. */
 export async function updateRecord(home: Home, record: VmRecord): Promise<void> {
-  await writeJson(home.vm(record.vm).record, record);
+  await writeJsonForThisBoot(home.vm(record.vm).record, record);
 }
 
 export async function writeReady(home: Home, vm: VmId, ready: Ready): Promise<void> {
-  await writeJson(home.vm(vm).ready, ready);
+  await writeJsonForThisBoot(home.vm(vm).ready, ready);
 }
 
 /** True for exactly one of all who try; false, too, when the VM is not ready, or going. */

@@ -34,7 +34,7 @@ const warmForMs = 60 * 60_000;
 const lookEveryMs = 5_000;
 
 /** A task that waits in the stream is pulled first when room comes free, and has the processor for itself. */
-const settleMs = 250;
+const settleMs = 1_000;
 
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;

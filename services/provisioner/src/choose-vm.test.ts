@@ -3,7 +3,7 @@ import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { sampleSpec, sampleTask } from '@vm-task/testing/sample-events';
 import { claimedVm, creatingVm, endingVm, warmVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
-import { chooseVm, spareVm, type Wanted } from './choose-vm.ts';
+import { chooseVm, spareVm, unlessDead, type Wanted } from './choose-vm.ts';
 
 const wanted: Wanted = {
   task: sampleTask(),
@@ -15,7 +15,7 @@ const wanted: Wanted = {
     egress: 'none',
   },
 };
-const choose = (states: readonly VmState[], isAlive = true) => chooseVm(states, wanted, () => isAlive, hostClock());
+const choose = (states: readonly VmState[]) => chooseVm(states, wanted, hostClock());
 
 test('the oldest warm VM of the class is taken', () => {
   const [first, second] = [warmVm(), warmVm()];
@@ -45,9 +45,11 @@ test('a VM of another attempt is not used again', () => {
   expect(choose([other])).toEqual({ kind: 'create' });
 });
 
-test('a dead VM that would be the one is discarded, the own one too', () => {
+test('a dead VM that would be the one is discarded, the own one too', async () => {
   for (const state of [warmVm(), claimedVm({ task: wanted.task })]) {
-    expect(choose([state], false)).toMatchObject({ kind: 'discard', vm: state });
+    const choice = choose([state]);
+    expect(await unlessDead(choice, async () => true)).toBe(choice);
+    expect(await unlessDead(choice, async () => false)).toMatchObject({ kind: 'discard', vm: state });
   }
 });
 

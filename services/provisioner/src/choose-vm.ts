@@ -28,21 +28,22 @@ export type Choice =
 /** A warm VM in its last minutes is given to nobody: the reaper would end it under its task. */
 export const lastMinutesMs = 5 * 60_000;
 
-/** The task's own VM if there is one, else the oldest warm one of its class, else a new one. */
-export function chooseVm(
-  states: readonly VmState[],
-  wanted: Wanted,
-  isAlive: (vm: VmId) => boolean,
-  clock: HostClock,
-): Choice {
+/** The task's own VM if there is one, else the oldest warm one of its class, else a new one; alive or not. */
+export function chooseVm(states: readonly VmState[], wanted: Wanted, clock: HostClock): Choice {
   const own = states.find((state) => state.phase === 'claimed' && isClaimFor(state, wanted));
   const warm = states.find((state) => isWarm(state) && isOfClass(state, wanted.vmClass) && isFresh(state, clock));
   const vm = own ?? warm;
   if (vm === undefined) return { kind: 'create' };
-  if (!isAlive(vm.record.vm)) return { kind: 'discard', vm, reason: 'its process has ended' };
   if (vm.phase === 'ready') return { kind: 'claim', vm };
   if (vm.phase === 'claimed' && isOfClass(vm, wanted.vmClass)) return { kind: 'reuse', vm };
   return { kind: 'discard', vm, reason: 'the task gets another class of VM now' };
+}
+
+/** The choice, unless its VM's process has ended: only the one that is wanted is looked at. */
+export async function unlessDead(choice: Choice, isAlive: (vm: VmId) => Promise<boolean>): Promise<Choice> {
+  if (choice.kind !== 'reuse' && choice.kind !== 'claim') return choice;
+  if (await isAlive(choice.vm.record.vm)) return choice;
+  return { kind: 'discard', vm: choice.vm, reason: 'its process has ended' };
 }
 
 /** What may go so that another class gets its place: the oldest warm VM of the pool, or of the host when that is full. */

@@ -7,7 +7,7 @@ import { type ErrorInfo, errorInfo } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import type { Logger } from '@vm-task/shared/log';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import { type Choice, chooseVm, spareVm, type Wanted } from './choose-vm.ts';
+import { type Choice, chooseVm, spareVm, unlessDead, type Wanted } from './choose-vm.ts';
 import type { Preparations } from './preparations.ts';
 import { retireVm } from './retire-vm.ts';
 import type { Room, RoomLimits } from './room.ts';
@@ -49,17 +49,11 @@ export async function obtainVm(context: ObtainContext, order: Order): Promise<Ob
     order.patience.throwIfAborted();
     const seen = context.room.changes;
     const states = await context.hypervisor.list();
-    const choice = await choose(context.hypervisor, states, order);
+    const chosen = chooseVm(states, order, hostClock());
+    const choice = await unlessDead(chosen, (vm) => context.hypervisor.isAlive(vm));
     const obtained = await carryOut(context, order, choice, states, seen);
     if (obtained !== 'again') return obtained;
   }
-}
-
-async function choose(hypervisor: Hypervisor, states: readonly VmState[], order: Order): Promise<Choice> {
-  const usable = states.filter((state) => state.phase === 'ready' || state.phase === 'claimed');
-  const looks = usable.map(async ({ record }) => ({ vm: record.vm, alive: await hypervisor.isAlive(record.vm) }));
-  const alive = new Set((await Promise.all(looks)).filter((look) => look.alive).map((look) => look.vm));
-  return chooseVm(states, order, (vm) => alive.has(vm), hostClock());
 }
 
 async function carryOut(

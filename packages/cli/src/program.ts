@@ -3,10 +3,11 @@ import { type DiskFormat, diskFormats } from '@vm-task/hypervisor/images/inspect
 import { type Environment, loadConfig, readEnvironment, type SystemConfig } from '@vm-task/shared/config';
 import { Command, Option } from 'commander';
 import { audit } from './commands/audit.ts';
+import { dropDeadLetter, listDeadLetters, replayDeadLetter, showDeadLetter } from './commands/dead-letters.ts';
 import { buildImages, importImageFile, listImages, removeImageVersions } from './commands/image.ts';
 import { run } from './commands/run.ts';
 import { down, status, up, upDetached } from './commands/system.ts';
-import { cancel, events, list, logs, pools, show, submit } from './commands/tasks.ts';
+import { cancel, events, list, logs, pools, retry, show, submit } from './commands/tasks.ts';
 import { readTask, type TaskOptions } from './task-source.ts';
 
 const exitCodeHelp = `
@@ -54,6 +55,9 @@ export function createProgram(): Program {
   taskCommands(defineIn(root));
   systemCommands(defineIn(root));
   imageCommands(defineIn(root.command('image').description('images: build, import, list, remove').exitOverride()));
+  deadLetterCommands(
+    defineIn(root.command('deadletter').description('dead letters: list, show, replay, drop').exitOverride()),
+  );
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
   return {
     async execute(argv) {
@@ -96,6 +100,9 @@ function taskCommands(define: Define): void {
   ).option('-f, --follow', 'go on until the task is over');
   define('events <id>', "a task's events", (context, [id = '']) => events(homeOf(context), id));
   define('cancel <id>', 'stop a task', (context, [id = '']) => cancel(homeOf(context), id));
+  define('retry <id>', 'run a task once more, as a new task, and print its id', (context, [id = '']) =>
+    retry(homeOf(context), id),
+  );
 }
 
 function takesTask(command: Command): Command {
@@ -141,6 +148,21 @@ function imageCommands(define: Define): void {
   define('rm <names...>', 'remove images (name or name@version) that nothing uses', (context, names) =>
     removeImageVersions(context, names),
   );
+}
+
+function deadLetterCommands(define: Define): void {
+  define('list', 'what no handler could take, the oldest first', (context, _args, options) =>
+    listDeadLetters(homeOf(context), queryFrom(options)),
+  )
+    .option('--after <seq>', 'the page behind this one')
+    .option('--limit <n>', 'letters on a page');
+  define('show <seq>', 'one of them, with its message and the reason', (context, [seq = '']) =>
+    showDeadLetter(homeOf(context), seq),
+  );
+  define('replay <seq>', 'have it handled again, as it was stored', (context, [seq = '']) =>
+    replayDeadLetter(homeOf(context), seq),
+  );
+  define('drop <seq>', 'throw it away', (context, [seq = '']) => dropDeadLetter(homeOf(context), seq));
 }
 
 function poolCommands(define: Define): void {

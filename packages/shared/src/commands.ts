@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { type TaskId, taskIdPattern } from './ids.ts';
 
+/** `seq` is the letter's in `DEAD`. */
+export const deadletterReplaySchema = z.strictObject({ seq: z.int().min(1) });
+
 /** The data of `task.submit` is a task file (`task-file.ts`). */
 export const taskCancelSchema = z.strictObject({
   task: z.string().regex(taskIdPattern, 'must be a whole task id') as unknown as z.ZodType<TaskId>,

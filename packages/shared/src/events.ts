@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { errorCodes } from './errors.ts';
 import { namePattern, type TaskId, taskIdPattern, type VmId, vmIdPattern } from './ids.ts';
 import { jsonSchema } from './json.ts';
+import { retryPhases } from './retry-policy.ts';
 import { sizeSchema } from './sizes.ts';
 import { taskSpecSchema } from './task-spec.ts';
 import { vmAccessSchema } from './vm-access.ts';
@@ -49,8 +50,8 @@ export const eventSchemas = {
     task,
     pool,
     spec: taskSpecSchema,
-    /** Where it came from: an HTTP request, or a command's sequence in `COMMANDS`. */
-    cause: z.strictObject({ kind: z.enum(['http', 'command']), id: z.string() }),
+    /** Where it came from: an HTTP request, a command's sequence in `COMMANDS`, or the task that it does once more. */
+    cause: z.strictObject({ kind: z.enum(['http', 'command', 'retry']), id: z.string() }),
   }),
   /** A clean VM is this attempt's. */
   'vm.ready': z.strictObject({
@@ -76,6 +77,22 @@ export const eventSchemas = {
     pool,
     attempt,
     steps: z.array(z.strictObject({ name: z.string(), ms })),
+  }),
+  /** The attempt has failed, and another one follows, in another VM. */
+  'task.retrying': z.strictObject({
+    v: v1,
+    task,
+    pool,
+    /** The attempt that has ended. */
+    attempt,
+    next: attempt,
+    /** The VM that this releases; null when the attempt never had one. */
+    vm: vm.nullable(),
+    phase: z.enum(retryPhases),
+    exitCode: z.int().nullable(),
+    error: errorInfoSchema,
+    /** When the next attempt begins, by the broker's clock. */
+    notBefore: z.iso.datetime(),
   }),
   /** Somebody asked for the end of this task. */
   'task.cancelling': z.strictObject({ v: v1, task, pool, attempt, by: z.string(), reason: z.string() }),

@@ -10,6 +10,7 @@ import {
   completed,
   created,
   resumed,
+  retrying,
   sampleTask,
   sampleVm,
   setupDone,
@@ -32,6 +33,7 @@ const samples: { readonly [T in EventType]: Draft<T> } = {
   'vm.ready': vmReady(task),
   'task.resumed': resumed(task, vm),
   'task.setup.done': setupDone(task),
+  'task.retrying': retrying(task),
   'task.cancelling': cancelling(task),
   'task.completed': completed(task),
   'vm.gone': vmGone(vm),
@@ -70,7 +72,14 @@ describe('subjects', () => {
   test('the spine of a task is its deciding events, and nothing else', () => {
     const spine = spineSubject({ pool: 'default', task });
     const members = eventTypes.filter((type) => subjectMatches(spine, eventSubject(samples[type])));
-    expect(members).toEqual(['task.created', 'vm.ready', 'task.resumed', 'task.cancelling', 'task.completed']);
+    expect(members).toEqual([
+      'task.created',
+      'vm.ready',
+      'task.resumed',
+      'task.retrying',
+      'task.cancelling',
+      'task.completed',
+    ]);
     const foreign = eventTypes.filter((type) =>
       subjectMatches(spineSubject({ pool: 'default', task: sampleTask() }), eventSubject(samples[type])),
     );

@@ -55,7 +55,23 @@ export const flow = {
     stream: 'EVENTS',
     consumer: 'provisioner-task-created-<pool>',
     filters: ['task.created.<pool>.*'],
-    emits: ['vm.ready', 'task.completed'],
+    emits: ['vm.ready', 'task.retrying', 'task.completed'],
+  }),
+  provisionerOnDueRetry: row({
+    service: 'provisioner',
+    file: 'on-due-retry',
+    stream: 'TIMERS',
+    consumer: 'provisioner-due-retry-<pool>',
+    filters: ['due.retry.<pool>.*'],
+    emits: ['vm.ready', 'task.retrying', 'task.completed'],
+  }),
+  provisionerOnTaskRetrying: row({
+    service: 'provisioner',
+    file: 'on-task-retrying',
+    stream: 'EVENTS',
+    consumer: 'provisioner-task-retrying-<host>',
+    filters: [taskSubject('task.retrying', '*', '*')],
+    emits: ['vm.gone'],
   }),
   provisionerOnTaskCompleted: row({
     service: 'provisioner',
@@ -71,7 +87,7 @@ export const flow = {
     stream: 'EVENTS',
     consumer: 'runner-vm-ready',
     filters: [taskSubject('vm.ready', '*', '*')],
-    emits: ['task.resumed', 'task.setup.done', 'task.completed'],
+    emits: ['task.resumed', 'task.setup.done', 'task.retrying', 'task.completed'],
   }),
   runnerOnTaskCancelling: row({
     service: 'runner',
@@ -89,6 +105,14 @@ export const flow = {
     filters: [taskSubject('task.cancelling', '*', '*')],
     emits: ['task.completed'],
   }),
+  reaperOnTaskRetrying: row({
+    service: 'reaper',
+    file: 'on-task-retrying',
+    stream: 'EVENTS',
+    consumer: 'reaper-task-retrying',
+    filters: [taskSubject('task.retrying', '*', '*')],
+    emits: [],
+  }),
   reaperOnAnyEvent: row({
     service: 'reaper',
     file: 'on-any-event',
@@ -104,7 +128,7 @@ export const ownInitiative: Readonly<Record<ServiceName, readonly EventType[]>> 
   intake: ['task.created', 'task.cancelling', 'alert.raised'],
   provisioner: ['vm.gone', 'alert.raised'],
   runner: ['alert.raised'],
-  reaper: ['task.completed', 'vm.gone', 'alert.raised'],
+  reaper: ['task.retrying', 'task.completed', 'vm.gone', 'alert.raised'],
 };
 
 /** A row's durable and filters for one pool or host. Thrown when a placeholder is left: a programming error. */

@@ -6,7 +6,7 @@ import type { BrokerUser } from './credentials.ts';
 import type { EventType } from './events.ts';
 import { flow, ownInitiative, type ServiceName } from './flow.ts';
 import type { StreamName } from './streams.ts';
-import { commandSubjects, eventPatterns } from './subjects.ts';
+import { commandSubjects, duePatterns, eventPatterns, timerPatterns } from './subjects.ts';
 
 export interface Permissions {
   readonly publish: readonly string[];
@@ -18,17 +18,24 @@ const alsoReads: Readonly<Record<ServiceName, readonly StreamName[]>> = {
   intake: ['LOGS'],
   provisioner: [],
   runner: ['LOGS'],
-  reaper: ['LOGS'],
+  reaper: ['LOGS', 'TIMERS'],
 };
 
 const objectStore = (name: string): readonly string[] => [`$O.${name}.>`, ...read(`OBJ_${name}`), purge(`OBJ_${name}`)];
 const bucket = (name: string): readonly string[] => [`$KV.${name}.>`, ...read(`KV_${name}`)];
 
 const extras: Readonly<Record<ServiceName, readonly string[]>> = {
-  intake: [...objectStore('artifacts'), ...bucket('idempotency')],
+  intake: [...objectStore('artifacts'), ...bucket('idempotency'), commandSubjects.replay],
   provisioner: [],
   runner: ['log.*.*.*', ...objectStore('artifacts')],
-  reaper: [purge('EVENTS'), purge('LOGS'), ...objectStore('artifacts')],
+  reaper: [
+    timerPatterns.retry,
+    duePatterns.retry,
+    purge('EVENTS'),
+    purge('LOGS'),
+    purge('TIMERS'),
+    ...objectStore('artifacts'),
+  ],
 };
 
 export function permissionsOf(user: BrokerUser): Permissions {
@@ -43,10 +50,18 @@ function publishedBy(service: ServiceName): readonly string[] {
   const events = new Set<EventType>([...rows.flatMap((row) => row.emits), ...ownInitiative[service]]);
   // Every worker may have to tell people about a message that it cannot handle, and to end that message's task.
   const always: EventType[] = ['alert.raised', 'task.completed'];
-  const streams = new Set<StreamName>(['EVENTS', ...rows.map((row) => row.stream), ...alsoReads[service]]);
+  // Every worker may be asked to handle again what it could not handle before.
+  const streams = new Set<StreamName>([
+    'EVENTS',
+    'COMMANDS',
+    'DEAD',
+    ...rows.map((row) => row.stream),
+    ...alsoReads[service],
+  ]);
   return [
     ...[...events, ...always].map((type) => eventPatterns[type]),
     `dead.*.*.*`,
+    '$JS.API.STREAM.MSG.DELETE.DEAD',
     ...[...streams].flatMap(read),
     '$JS.API.STREAM.INFO.*',
     ...extras[service],

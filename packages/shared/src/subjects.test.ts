@@ -1,6 +1,15 @@
 import { sampleTask } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { deadSubject, logSubject, logSubjects, spineSubject, subjectMatches, taskSubjects } from './subjects.ts';
+import {
+  deadSubject,
+  logSubject,
+  logSubjects,
+  retryDueSubject,
+  spineOfRetryDue,
+  spineSubject,
+  subjectMatches,
+  taskSubjects,
+} from './subjects.ts';
 
 test.each([
   ['a.b', 'a.b', true],
@@ -31,6 +40,14 @@ test("a task's subjects are its own: no other task's output or events are among 
   expect(chosen(`task.completed.default.${other}`)).toBe(false);
   expect(chosen(`task.completed.other.${task}`)).toBe(false);
   expect(patterns.at(-1)).toBe(spineSubject(key));
+});
+
+test('a timer that is due names its task, and nothing else does', () => {
+  const key = { pool: 'default', task: sampleTask() };
+  expect(spineOfRetryDue(retryDueSubject(key))).toEqual(key);
+  for (const other of [`due.retry.default.x`, `due.ttl.default.${key.task}`, `due.retry.default.${key.task}.x`]) {
+    expect(spineOfRetryDue(other)).toBeNull();
+  }
 });
 
 test('a dead letter is named after who could not handle which message', () => {

@@ -5,9 +5,9 @@
  * task carries the expectation that the spine has not moved since the message that is being handled (I3, I10).
  */
 import type { Draft, EventType } from './events.ts';
-import type { TaskId, VmId } from './ids.ts';
+import { isTaskId, type TaskId, type VmId } from './ids.ts';
 
-export const commandSubjects = { submit: 'task.submit', cancel: 'task.cancel' } as const;
+export const commandSubjects = { submit: 'task.submit', cancel: 'task.cancel', replay: 'deadletter.replay' } as const;
 
 /** Patterns that the `EVENTS` stream takes, one for each event type. */
 export const eventPatterns: Readonly<Record<EventType, string>> = {
@@ -15,6 +15,7 @@ export const eventPatterns: Readonly<Record<EventType, string>> = {
   'vm.ready': 'vm.ready.*.*',
   'task.resumed': 'task.resumed.*.*',
   'task.setup.done': 'task.setup.done.*.*',
+  'task.retrying': 'task.retrying.*.*',
   'task.cancelling': 'task.cancelling.*.*',
   'task.completed': 'task.completed.*.*',
   'vm.gone': 'vm.gone.*.*',
@@ -57,6 +58,18 @@ export function taskSubjects({ pool, task }: SpineKey): readonly string[] {
   return [taskSubject('task.setup.done', pool, task), spineSubject({ pool, task })];
 }
 
+/** A broker's schedule and what it becomes when its time has come; one of each for a task. */
+export const timerPatterns = { retry: 'timer.retry.*.*' } as const;
+export const duePatterns = { retry: 'due.retry.*.*' } as const;
+
+export function retryTimerSubject({ pool, task }: SpineKey): string {
+  return `timer.retry.${pool}.${task}`;
+}
+
+export function retryDueSubject({ pool, task }: SpineKey): string {
+  return `due.retry.${pool}.${task}`;
+}
+
 export const logStreams = ['setup', 'stdout', 'stderr'] as const;
 export type LogStream = (typeof logStreams)[number];
 
@@ -67,6 +80,13 @@ export function logSubject(task: TaskId, attempt: number, stream: LogStream): st
 /** Every log subject of a task, all attempts and streams. */
 export function logSubjects(task: TaskId): string {
   return `log.${task}.>`;
+}
+
+/** Pool and task of `due.retry.<pool>.<task>`; null for any other subject. */
+export function spineOfRetryDue(subject: string): SpineKey | null {
+  const [due, kind, pool, task, ...more] = subject.split('.');
+  if (due !== 'due' || kind !== 'retry' || pool === undefined || !isTaskId(task ?? '') || more.length > 0) return null;
+  return { pool, task: task as TaskId };
 }
 
 export function deadSubject(consumer: string, stream: string, seq: number): string {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { durationSchema } from './durations.ts';
 import { namePattern } from './ids.ts';
 import { jsonObjectSchema } from './json.ts';
+import { retryFileSchema } from './retry-policy.ts';
 import { sizeSchema } from './sizes.ts';
 
 const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
@@ -88,6 +89,7 @@ export const taskFileSchema = z
     artifacts: z.array(relativePathSchema).max(64).optional(),
     resources: sizeSchema.partial().optional(),
     timeouts: timeoutsSchema.optional(),
+    retry: retryFileSchema.optional(),
     output: z.strictObject({ maxBytes: z.int().min(1_024).max(outputMaxBytesLimit).optional() }).optional(),
     labels: z.record(nameSchema, z.string().max(256)).optional(),
   })

@@ -105,6 +105,9 @@ describe('values', () => {
     [{ run, setup: [{ git: { url: 'https://x/y', path: 'r', ref: 'a', branch: 'b' } }] }, 'setup.0.git: give ref or'],
     [{ run, resources: { cpus: 0.5 } }, 'resources.cpus: Invalid input: expected int, received number'],
     [{ run, labels: { 'A b': 'x' } }, 'labels.A b: must be 1 to 32'],
+    [{ run, retry: { maxAttempts: 0 } }, 'retry.maxAttempts: Too small'],
+    [{ run, retry: { on: ['boot'] } }, 'retry.on.0: Invalid option'],
+    [{ run, retry: { attempts: 2 } }, 'retry.attempts: unknown key'],
     [{ run, inputs: [1] }, 'inputs: Invalid input: expected record, received array'],
     ['run: echo', 'the whole: Invalid input: expected object, received string'],
     [null, 'the whole: Invalid input: expected object, received null'],
@@ -143,6 +146,7 @@ describe('a plan', () => {
       secrets: {},
       artifacts: [],
       timeouts: { queueMs: 600_000, setupMs: 300_000, runMs: 1_800_000, totalMs: 3_600_000 },
+      retry: { maxAttempts: 3, backoffMs: 10_000, on: ['vm'] },
       outputMaxBytes: 4_194_304,
       labels: {},
     });
@@ -165,6 +169,13 @@ describe('a plan', () => {
     const timeouts = (given: object) => planTask({ run, timeouts: given }, config).spec.timeouts;
     expect(timeouts({ run: '3h' }).totalMs).toBe(600_000 + 300_000 + 3 * 3_600_000);
     expect(timeouts({ run: '3h', total: '10s' }).totalMs).toBe(10_000);
+  });
+
+  test('has each phase of a retry once and in order, and every default beside what is given', () => {
+    const retry = (given: object) => planTask({ run, retry: given }, config).spec.retry;
+    expect(retry({ on: ['run', 'vm', 'run'] })).toEqual({ maxAttempts: 3, backoffMs: 10_000, on: ['vm', 'run'] });
+    expect(retry({ maxAttempts: 1, backoff: '1m' })).toEqual({ maxAttempts: 1, backoffMs: 60_000, on: ['vm'] });
+    expect(retry({ on: [] }).on).toEqual([]);
   });
 
   test('of a pool that is not there says which are', () => {

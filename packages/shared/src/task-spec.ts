@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { PoolConfig, SystemConfig } from './config.ts';
 import { VmTaskError } from './errors.ts';
 import { jsonObjectSchema, jsonProblem } from './json.ts';
+import { retryPolicyOf, retryPolicySchema } from './retry-policy.ts';
 import { sizeSchema, smallestFitting } from './sizes.ts';
 import { gitStepSchema, type TaskFile, taskFileSchema } from './task-file.ts';
 import { explainIssues, nearest } from './unknown-keys.ts';
@@ -32,6 +33,7 @@ export const taskSpecSchema = z.strictObject({
   secrets: z.record(z.string(), z.string()),
   artifacts: z.array(z.string()),
   timeouts: z.strictObject({ queueMs: z.int(), setupMs: z.int(), runMs: z.int(), totalMs: z.int() }),
+  retry: retryPolicySchema,
   outputMaxBytes: z.int(),
   labels: z.record(z.string(), z.string()),
 });
@@ -93,6 +95,7 @@ function specFrom(file: TaskFile, pool: PoolConfig, poolName: string): TaskSpec 
     secrets: file.secrets ?? {},
     artifacts: file.artifacts ?? [],
     timeouts: timeoutsOf(file),
+    retry: retryPolicyOf(file.retry),
     outputMaxBytes: file.output?.maxBytes ?? defaultOutputMaxBytes,
     labels: file.labels ?? {},
   };

@@ -17,6 +17,7 @@ export const sampleSpec: TaskSpec = {
   secrets: {},
   artifacts: [],
   timeouts: { queueMs: 10 * minutes, setupMs: 5 * minutes, runMs: 30 * minutes, totalMs: 60 * minutes },
+  retry: { maxAttempts: 3, backoffMs: 10_000, on: ['vm'] },
   outputMaxBytes: 4 * 1024 * 1024,
   labels: {},
 };
@@ -63,6 +64,22 @@ export function resumed(
 export function setupDone(task: TaskId, changes: Partial<EventData<'task.setup.done'>> = {}): Draft<'task.setup.done'> {
   const data = { v: 1 as const, task, pool: 'default', attempt: 1, steps: [{ name: 'run 1', ms: 12 }] };
   return { type: 'task.setup.done', data: { ...data, ...changes } };
+}
+
+export function retrying(task: TaskId, changes: Partial<EventData<'task.retrying'>> = {}): Draft<'task.retrying'> {
+  const data: EventData<'task.retrying'> = {
+    v: 1,
+    task,
+    pool: 'default',
+    attempt: 1,
+    next: 2,
+    vm: null,
+    phase: 'vm',
+    exitCode: null,
+    error: { code: 'vm-not-started', message: 'no VM could be made: no space left on device' },
+    notBefore: new Date().toISOString(),
+  };
+  return { type: 'task.retrying', data: { ...data, ...changes } };
 }
 
 export function cancelling(

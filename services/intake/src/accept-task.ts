@@ -7,9 +7,9 @@ import type { Bus } from '@vm-task/shared/bus/bus';
 import type { IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Stored } from '@vm-task/shared/events';
+import type { EventData, Stored } from '@vm-task/shared/events';
 import { newTaskId, type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
-import { planTask } from '@vm-task/shared/task-spec';
+import { planTask, type TaskSpec } from '@vm-task/shared/task-spec';
 import type { Admission } from './admission.ts';
 
 export interface Submission {
@@ -38,23 +38,50 @@ export interface Acceptance {
 
 /** Thrown: what `planTask` throws, `stream-full`, `idempotency-conflict`, the abort's reason. */
 export async function acceptTask(deps: Acceptance, submission: Submission, signal: AbortSignal): Promise<Accepted> {
-  const { pool, spec } = planTask(submission.body, deps.config);
+  const planned = planTask(submission.body, deps.config);
+  return accept(deps, { ...planned, cause: { kind: 'http', id: submission.requestId } }, submission, signal);
+}
+
+/**
+ * A new task with the specification that an earlier one was accepted with, whatever became of that.
+ * Thrown: `pool-not-found`, `stream-full`, `idempotency-conflict`, the abort's reason.
+ */
+export async function acceptAgain(
+  deps: Acceptance,
+  earlier: Stored<'task.created'>,
+  key: string | null,
+  signal: AbortSignal,
+): Promise<Accepted> {
+  const { task, pool, spec } = earlier.data;
+  if (!Object.hasOwn(deps.config.pools, pool)) {
+    throw new VmTaskError('pool-not-found', `there is no pool "${pool}" any more; submit the task to another one`);
+  }
+  return accept(deps, { pool, spec, cause: { kind: 'retry', id: task } }, { body: { retry: task }, key }, signal);
+}
+
+interface Planned {
+  readonly pool: string;
+  readonly spec: TaskSpec;
+  readonly cause: EventData<'task.created'>['cause'];
+}
+
+async function accept(
+  deps: Acceptance,
+  planned: Planned,
+  keyed: Pick<Submission, 'body' | 'key'>,
+  signal: AbortSignal,
+): Promise<Accepted> {
   await deps.admission.requireRoom();
-  const id = await taskIdOf(deps, submission);
+  const id = await taskIdOf(deps, keyed);
   // A repeated key's task may be there already, in another pool if the configuration has changed since.
-  const earlier = submission.key === null ? null : await deps.findCreated(id);
+  const earlier = keyed.key === null ? null : await deps.findCreated(id);
   if (earlier !== null) return { id, seq: earlier.seq };
-  const cause = { kind: 'http' as const, id: submission.requestId };
-  const appended = await deps.bus.append(
-    { type: 'task.created', data: { v: 1, task: id, pool, spec, cause } },
-    0,
-    signal,
-  );
+  const appended = await deps.bus.append({ type: 'task.created', data: { v: 1, task: id, ...planned } }, 0, signal);
   // Overtaken means that the task goes on already: another request with the same key was faster.
   return { id, seq: appended.kind === 'stored' ? appended.event.seq : (appended.head?.seq ?? 0) };
 }
 
-async function taskIdOf(deps: Acceptance, { key, body }: Submission): Promise<TaskId> {
+async function taskIdOf(deps: Acceptance, { key, body }: Pick<Submission, 'body' | 'key'>): Promise<TaskId> {
   if (key === null) return newTaskId(deps.now());
   const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
   const entry = await deps.claimKey(key, { id: taskIdFromCause(deps.now(), 'http', key), bodyHash });

@@ -1,4 +1,5 @@
 import { newTaskId, newVmId } from '@vm-task/shared/ids';
+import { retrying } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
 import { completed, created, vmReady } from '../test/task-events.ts';
@@ -19,6 +20,15 @@ test('a cancel is appended behind the head, for the attempt that is running', as
   events.put('vm.ready', vmReady(task, vm));
   expect(await cancelTask(events, spine, request, signal)).toEqual({ kind: 'cancelling', seq: 3 });
   expect(events.stored.at(-1)).toMatchObject({ type: 'task.cancelling', data: { attempt: 1, reason: 'enough' } });
+});
+
+test('between two attempts, a cancel is for the one that is to come', async () => {
+  const { events, task, vm, spine } = setUp();
+  events.put('task.created', created(task));
+  events.put('vm.ready', vmReady(task, vm));
+  events.put('task.retrying', retrying(task, { vm }).data);
+  expect(await cancelTask(events, spine, request, signal)).toEqual({ kind: 'cancelling', seq: 4 });
+  expect(events.stored.at(-1)).toMatchObject({ type: 'task.cancelling', data: { attempt: 2 } });
 });
 
 test('a cancel that is overtaken is decided again from the new head', async () => {

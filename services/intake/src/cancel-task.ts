@@ -36,11 +36,16 @@ type Decision =
   | Cancelled
   | { readonly kind: 'append'; readonly draft: Draft<'task.cancelling'>; readonly fence: number };
 
+/** The attempt that is under way, or that is to come: between two of them no runner has anything to stop. */
+function attemptAt(head: Stored): number {
+  if (head.type === 'task.retrying') return head.data.next;
+  return 'attempt' in head.data ? head.data.attempt : 1;
+}
+
 function decideCancel({ pool, task }: SpineKey, { by, reason }: CancelRequest, head: Stored | null): Decision {
   if (head === null) return { kind: 'unknown' };
   if (head.type === 'task.completed') return { kind: 'over', outcome: head.data.outcome };
   if (head.type === 'task.cancelling') return { kind: 'cancelling', seq: head.seq };
-  const attempt = 'attempt' in head.data ? head.data.attempt : 1;
-  const data = { v: 1 as const, task, pool, attempt, by, reason };
+  const data = { v: 1 as const, task, pool, attempt: attemptAt(head), by, reason };
   return { kind: 'append', draft: { type: 'task.cancelling', data }, fence: head.seq };
 }

@@ -37,7 +37,7 @@ const cancelSlots = 4;
 /** Retention is counted in days. */
 const retentionSweepMs = 60_000;
 
-await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'LOGS'], run });
+await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD'], run });
 
 async function run(context: ServiceContext): Promise<void> {
   const { bus, config, log, stop, abort, environment } = context;
@@ -51,11 +51,11 @@ async function run(context: ServiceContext): Promise<void> {
   const drain = { stop, abort };
   await Promise.all([
     onAnyEvent(deps, stop),
-    bus.workCommands(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), {
+    bus.workMessages(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), {
       slots: submitSlots,
       ...drain,
     }),
-    bus.workCommands(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), {
+    bus.workMessages(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), {
       slots: cancelSlots,
       ...drain,
     }),

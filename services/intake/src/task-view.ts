@@ -7,7 +7,7 @@
  * | `setup` | `vm.ready` of a task with setup steps |
  * | `starting` | `vm.ready` of a task without any |
  * | `running` | `task.setup.done` |
- * | `retrying` | another attempt is to come |
+ * | `retrying` | `task.retrying`: another attempt is to come |
  * | `cancelling` | `task.cancelling` |
  * | `completed` | `task.completed` |
  */

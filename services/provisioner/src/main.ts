@@ -4,13 +4,13 @@
  * | file | role |
  * |---|---|
  * | `start.ts` | the service with everything given to it |
- * | `on-task-created.ts` | a task's VM claimed and `vm.ready`, or the reason why there is none |
+ * | `on-task-created.ts`, `on-due-retry.ts`, `provide-vm.ts` | an attempt's VM claimed and `vm.ready`, or what follows when there is none |
  * | `room.ts` | takes only what there is room for |
  * | `obtain-vm.ts`, `choose-vm.ts` | its own VM, a warm one or a new one: done, and decided |
  * | `preparations.ts`, `progress-file.ts` | images and snapshots, made once for all who wait, and told of |
  * | `watch-task.ts` | a task that is over is not worked for |
  * | `warm-keeper.ts`, `warm-plan.ts`, `retire-vm.ts` | VMs kept ready: made, replaced, and decided |
- * | `on-task-completed.ts` | a VM removed, then said to be gone |
+ * | `on-task-completed.ts`, `on-task-retrying.ts`, `release-named.ts` | a VM removed, then said to be gone |
  *
  * Responsible for I4 (claim, append, and let go of what the stream does not name) and for its part of I10 and I13.
  * I5 and I12 are the hypervisor's. Whatever this process leaves behind when it dies is the next one's, or the reaper's.
@@ -24,7 +24,7 @@ import { startProvisioner } from './start.ts';
 
 await runService({
   name: 'provisioner',
-  streams: ['EVENTS'],
+  streams: ['EVENTS', 'COMMANDS', 'TIMERS', 'DEAD'],
   async run({ environment, config, log, ready, ...context }) {
     const { home, cache } = environment;
     const running = startProvisioner({

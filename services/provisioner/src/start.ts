@@ -2,11 +2,14 @@
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
+import { findLast } from '@vm-task/shared/bus/find-task';
 import type { PoolConfig, SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
 import type { Logger } from '@vm-task/shared/log';
+import { onDueRetry, type RetryProvisioning } from './on-due-retry.ts';
 import { onTaskCompleted } from './on-task-completed.ts';
 import { onTaskCreated } from './on-task-created.ts';
+import { onTaskRetrying } from './on-task-retrying.ts';
 import { type Images, Preparations, type TellProgress } from './preparations.ts';
 import { Room, type RoomLimits } from './room.ts';
 import { keepWarm } from './warm-keeper.ts';
@@ -39,6 +42,7 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
   const room = new Room(() => hypervisor.list(), limitsOf);
   const preparations = new Preparations(hypervisor, images, tellProgress, stop);
   const shared = { ...options, clock, room, preparations };
+  const findCreated: RetryProvisioning['findCreated'] = (spine) => findLast(bus.connection, 'task.created', spine);
   const workPool = async ([pool, poolConfig]: [string, PoolConfig]) => {
     const limits = limitsOf(pool);
     await Promise.all([
@@ -49,18 +53,21 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
         stop,
         abort,
       }),
+      bus.workMessages(flow.provisionerOnDueRetry, onDueRetry({ ...shared, limits, findCreated }), {
+        slots: poolConfig.max,
+        scope: { pool },
+        stop,
+        abort,
+      }),
       keepWarm({ ...shared, pool, config: poolConfig, limits }),
     ]);
   };
+  const releasing = { bus, hypervisor, host, room };
+  const releases = { slots: releasesAtOnce, scope: { host }, past: true, stop, abort };
   await Promise.all([
     ...Object.entries(config.pools).map(workPool),
-    bus.workEvents(flow.provisionerOnTaskCompleted, onTaskCompleted({ bus, hypervisor, host, room }), {
-      slots: releasesAtOnce,
-      scope: { host },
-      past: true,
-      stop,
-      abort,
-    }),
+    bus.workEvents(flow.provisionerOnTaskCompleted, onTaskCompleted(releasing), releases),
+    bus.workEvents(flow.provisionerOnTaskRetrying, onTaskRetrying(releasing), releases),
   ]);
   await preparations.ended();
 }

@@ -1,5 +1,5 @@
 import type { Bus } from '@vm-task/shared/bus/bus';
-import type { Stored } from '@vm-task/shared/events';
+import type { SpineKey } from '@vm-task/shared/subjects';
 
 export interface TaskWatch extends Disposable {
   /** Aborted when the work for the task is to stop: it has moved on, or `outer` was aborted. */
@@ -11,22 +11,22 @@ export interface TaskWatch extends Disposable {
 /** Making a VM takes a second as a rule; only what takes longer is looked after. */
 const lookEveryMs = 2_000;
 
-/** Watches whether `event` is still the last word on its task. Never wrong for good: the append decides. */
+/** Watches whether the event at `fence` is still the last word on the task. Never wrong for good: the append decides. */
 export function watchTask(
   bus: Pick<Bus, 'head'>,
-  event: Stored<'task.created'>,
+  { pool, task }: SpineKey,
+  fence: number,
   outer: AbortSignal,
   everyMs = lookEveryMs,
 ): TaskWatch {
   const moved = new AbortController();
-  const { pool, task } = event.data;
   const look = async () => {
     // A broker that does not answer says nothing about the task.
     const seq = await bus.head({ pool, task }).then(
       (head) => head?.seq,
-      () => event.seq,
+      () => fence,
     );
-    if (seq !== event.seq) moved.abort(new Error(`task ${task} has moved on`));
+    if (seq !== fence) moved.abort(new Error(`task ${task} has moved on`));
   };
   const timer = setInterval(() => void look(), everyMs);
   return {

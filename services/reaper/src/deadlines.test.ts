@@ -25,6 +25,10 @@ test('each phase has its deadline, and the total is above all', () => {
   expect(at([5_000, sample.cancelling(task)])).toBe(45_000);
   expect(at([8_000, sample.cancelling(task)])).toBe(48_000);
   expect(at([8_000, sample.completed(task)])).toBe(null);
+  const notBefore = new Date(30_000).toISOString();
+  // The wait before it is not the fault of the queue; only the total goes on.
+  expect(at([5_000, sample.retrying(task, { notBefore })])).toBe(40_000);
+  expect(at([5_000, sample.retrying(task, { notBefore: new Date(40_000).toISOString() })])).toBe(45_000);
 });
 
 test('what is due comes once, the earliest first, and only while it is due', () => {

@@ -11,11 +11,15 @@ export interface Due {
   readonly atMs: number;
 }
 
-/** A task's next deadline. One that is being cancelled has only that of its cancelling. */
+/**
+ * A task's next deadline. One that is being cancelled has only that of its cancelling. Each attempt may wait for its VM
+ * as long as the first; the pause before it counts in nothing but the total.
+ */
 export function dueOf({ phase, createdMs, timeouts }: LiveTask, cancelPatienceMs: number): Due {
   if (phase.name === 'cancelling') return { kind: 'cancel', atMs: phase.sinceMs + cancelPatienceMs };
   const total = { kind: 'total', atMs: createdMs + timeouts.totalMs } as const;
-  const inPhase = { kind: phase.name, atMs: phase.sinceMs + timeouts[`${phase.name}Ms`] };
+  const kind = phase.name === 'retry' ? 'queue' : phase.name;
+  const inPhase = { kind, atMs: phase.sinceMs + timeouts[`${kind}Ms`] };
   return inPhase.atMs <= total.atMs ? inPhase : total;
 }
 

@@ -45,6 +45,10 @@ test('the head of the spine tells how a claim stands', () => {
   expect(standing(sample.cancelling(task))).toBe('live');
   expect(standing(sample.vmReady(task))).toBe('elsewhere');
   expect(standing(sample.vmReady(task, { vm: record.vm, attempt: 2 }))).toBe('over');
+  expect(standing(sample.retrying(task))).toBe('over');
+  expect(standing(sample.cancelling(task, { attempt: 2 }))).toBe('over');
   expect(standing(sample.completed(task))).toBe('over');
   expect(standing(null)).toBe('over');
+  const next = { ...claim, attempt: 2 };
+  expect(standingOf(next, record.vm, sample.retrying(task) as Stored)).toBe('live');
 });

@@ -17,9 +17,12 @@ export function standingOf(claim: Claim, vm: VmId, head: Stored | null): Standin
     case 'task.resumed':
       if (head.data.attempt > claim.attempt) return 'over';
       return head.data.vm === vm ? 'live' : 'elsewhere';
+    case 'task.retrying':
+      return head.data.next > claim.attempt ? 'over' : 'live';
     case 'task.created':
-    case 'task.cancelling':
       return 'live';
+    case 'task.cancelling':
+      return head.data.attempt > claim.attempt ? 'over' : 'live';
     default:
       return 'over';
   }

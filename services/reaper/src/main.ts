@@ -7,6 +7,7 @@
  * | `on-any-event.ts`, `task-view.ts`, `deadlines.ts`, `deadline-timer.ts` | from the log to what is due, the moment it is |
  * | `decide-ending.ts`, `reaping.ts` | how a task ends that is out of time: decided, and done |
  * | `on-task-cancelling.ts` | a task without a VM is cancelled at once |
+ * | `on-task-retrying.ts` | the wait before another attempt gets its timer |
  * | `ledger-deadlines.ts` | deadlines of VMs, kept without the broker |
  * | `sweep.ts`, `judge-vm.ts`, `first-seen.ts` | host, ledger and log compared, again and again |
  * | `retention.ts` | tasks that ended long ago are forgotten |
@@ -21,7 +22,7 @@ import { startReaper } from './start.ts';
 
 await runService({
   name: 'reaper',
-  streams: ['EVENTS', 'LOGS'],
+  streams: ['EVENTS', 'COMMANDS', 'TIMERS', 'LOGS', 'DEAD'],
   withoutBus({ environment, config, log, stop }) {
     const hypervisor = createHypervisor({ environment, config });
     return enforceLedgerDeadlines({ hypervisor, sweepMs: config.reaper.sweep, log, stop });

@@ -35,6 +35,8 @@ test('a cancelling that no runner answers is enforced: the VM goes first, then t
     log: silentLogger,
     clock: { nowMs: () => Date.now() },
     isSetUp: async () => false,
+    findCreated: async () => null,
+    wakeRetry: async () => false,
     abort: never,
   };
   await endOverdue(reaping, { task: view, due: { kind: 'cancel', atMs: 0 } });

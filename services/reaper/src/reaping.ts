@@ -4,14 +4,15 @@ import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
 import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import type { SystemConfig } from '@vm-task/shared/config';
-import type { Draft, EventData } from '@vm-task/shared/events';
+import { decideRetry } from '@vm-task/shared/decide-retry';
+import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
 import type { Logger } from '@vm-task/shared/log';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import { unrunEnding } from '@vm-task/shared/unrun-ending';
 import type { Overdue } from './deadlines.ts';
 import { decideEnding, type PoolUse } from './decide-ending.ts';
-import { type NamedVm, vmOf } from './task-view.ts';
+import { type LiveTask, type NamedVm, vmOf } from './task-view.ts';
 
 export interface Reaping {
   readonly bus: Pick<Bus, 'head' | 'append' | 'announce'>;
@@ -22,6 +23,9 @@ export interface Reaping {
   readonly clock: BrokerClock;
   /** True when the attempt's setup steps are done, by the log itself. */
   readonly isSetUp: (spine: SpineKey, attempt: number) => Promise<boolean>;
+  readonly findCreated: (spine: SpineKey) => Promise<Stored<'task.created'> | null>;
+  /** Says that the wait before another attempt is over; false when that has been said. */
+  readonly wakeRetry: (spine: SpineKey, retrying: number) => Promise<boolean>;
   readonly abort: AbortSignal;
 }
 
@@ -60,17 +64,41 @@ export async function removeVm(reaping: Reaping, vm: VmId, reason: string): Prom
   if (await releaseVm(hypervisor, vm, reason, tell)) log.info({ vm, reason }, 'removed a VM');
 }
 
-/** Ends the task of a VM that is no more, if the log still takes that VM for the task's; then removes what is left. */
+/**
+ * Ends the attempt of a VM that is no more, if the log still takes that VM for the task's; then removes what is left.
+ * Another attempt follows where the task's policy wants one.
+ */
 export async function endLost(reaping: Reaping, spine: SpineKey, vm: VmId, reason: string): Promise<void> {
   const { bus, abort } = reaping;
   const head = await bus.head(spine);
   const named = head?.type === 'vm.ready' || head?.type === 'task.resumed' ? head : null;
   if (named?.data.vm === vm) {
-    const { task, pool, attempt } = named.data;
     const error = { code: 'vm-lost', message: `VM ${vm} is lost: ${reason}` } as const;
-    await bus.append(unrunEnding({ task, pool, attempt, vm, outcome: 'failed', error }), named.seq, abort);
+    const { task, pool, attempt } = named.data;
+    const ending = unrunEnding({ task, pool, attempt, vm, outcome: 'failed', error });
+    await bus.append(await endOrRetry(reaping, ending), named.seq, abort);
   }
   await removeVm(reaping, vm, reason);
+}
+
+async function endOrRetry(
+  { findCreated, isSetUp, clock }: Reaping,
+  ending: Draft<'task.completed'>,
+): Promise<Draft<'task.completed' | 'task.retrying'>> {
+  const created = await findCreated(ending.data);
+  if (created === null) return ending;
+  const hasSteps = created.data.spec.setup.length > 0;
+  // Nobody can say how far a runner came that is gone: what may have been started counts as started.
+  const before = hasSteps ? 'setup' : 'vm';
+  const phase = (await isSetUp(ending.data, ending.data.attempt)) ? 'run' : before;
+  return decideRetry({ ending, phase, created, cancelling: false, nowMs: clock.nowMs() });
+}
+
+/** Says that a task's wait is over when its timer should have said so long ago. */
+export async function wakeOverdueRetry({ bus, log, wakeRetry }: Reaping, task: LiveTask): Promise<void> {
+  const head = await bus.head(task);
+  if (head?.type !== 'task.retrying' || head.seq !== task.headSeq) return;
+  if (await wakeRetry(task, head.seq)) log.warn({ task: task.task }, 'the timer of a retry was lost; it goes on now');
 }
 
 /** Removes what carries our mark and is known to nobody, and tells people. */

@@ -5,6 +5,7 @@ import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { findLast } from '@vm-task/shared/bus/find-task';
 import { purgeTask } from '@vm-task/shared/bus/purge-task';
+import { setRetryTimer, wakeRetry } from '@vm-task/shared/bus/retry-timer';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
 import type { Logger } from '@vm-task/shared/log';
@@ -14,10 +15,11 @@ import { Deadlines, type Overdue } from './deadlines.ts';
 import { FirstSeen } from './first-seen.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { type FindReady, onTaskCancelling } from './on-task-cancelling.ts';
+import { onTaskRetrying, type SetRetryTimer } from './on-task-retrying.ts';
 import { alertOf, endOverdue, type Reaping } from './reaping.ts';
 import { purgeOldTasks } from './retention.ts';
 import { sweep } from './sweep.ts';
-import type { EndedTask } from './task-view.ts';
+import type { EndedTask, LiveTask } from './task-view.ts';
 
 export interface ReaperOptions {
   readonly bus: Bus;
@@ -34,8 +36,8 @@ export interface ReaperOptions {
 /** Past the grace between SIGTERM and SIGKILL: what a runner may take to stop a process and to tell of it. */
 const cancelAnswerMs = 30_000;
 
-/** Answers to cancelling are one append each. */
-const cancellingsAtOnce = 8;
+/** Answers to cancelling and retrying are one publish each. */
+const answersAtOnce = 8;
 
 /** Works until `stop`; resolves when nothing is in hand any more. */
 export async function startReaper(options: ReaperOptions): Promise<void> {
@@ -52,12 +54,21 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     clock,
     isSetUp: async (spine, attempt) =>
       (await findLast(bus.connection, 'task.setup.done', spine))?.data.attempt === attempt,
+    findCreated: (spine) => findLast(bus.connection, 'task.created', spine),
+    wakeRetry: (spine, retrying) => wakeRetry(bus.connection, spine, retrying),
   };
   const onDue = (overdue: Overdue) =>
     chores.start({ id: overdue.task.task, what: 'ending an overdue task' }, () => endOverdue(reaping, overdue));
   using timer = new DeadlineTimer(deadlines, clock, onDue);
   const patience = { sweepMs: config.reaper.sweep, orphanGraceMs: config.reaper.orphanGrace };
-  const sweeping = { ...reaping, chores, seen: new FirstSeen(), patience, liveTasks: () => deadlines.live() };
+  const sweeping = {
+    ...reaping,
+    chores,
+    seen: new FirstSeen(),
+    woken: new WeakSet<LiveTask>(),
+    patience,
+    liveTasks: () => deadlines.live(),
+  };
   const purge = (task: EndedTask) => purgeTask(bus.connection, task, task.vms);
   const look = async () => {
     if (timer.isArmed) for (const overdue of deadlines.allOverdue(clock.nowMs())) onDue(overdue);
@@ -65,10 +76,12 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     await sweep(sweeping);
   };
   const findReady: FindReady = (spine) => findLast(bus.connection, 'vm.ready', spine);
-  const slots = cancellingsAtOnce;
+  const answers = { slots: answersAtOnce, stop, abort };
+  const setTimer: SetRetryTimer = (retrying) => setRetryTimer(bus.connection, retrying);
   await Promise.all([
     onAnyEvent({ bus, deadlines, onNews: () => timer.arm(), log, stop }),
-    bus.workEvents(flow.reaperOnTaskCancelling, onTaskCancelling(findReady), { slots, stop, abort }),
+    bus.workEvents(flow.reaperOnTaskCancelling, onTaskCancelling(findReady), answers),
+    bus.workEvents(flow.reaperOnTaskRetrying, onTaskRetrying(setTimer), answers),
     lookAgainAndAgain(look, options),
   ]);
   await chores.ended();

@@ -9,12 +9,14 @@ import { claimOf } from '@vm-task/hypervisor/release-vm';
 import type { Chores } from './chores.ts';
 import type { FirstSeen } from './first-seen.ts';
 import { judgeVm, type Patience, type Standing, standingOf, type VmFacts } from './judge-vm.ts';
-import { endLost, type Reaping, removeStray, removeVm } from './reaping.ts';
+import { endLost, type Reaping, removeStray, removeVm, wakeOverdueRetry } from './reaping.ts';
 import { type LiveTask, vmOf } from './task-view.ts';
 
 export interface Sweeping extends Reaping {
   readonly chores: Chores;
   readonly seen: FirstSeen;
+  /** Waits that have been seen to be over: whoever has room takes the task up. */
+  readonly woken: WeakSet<LiveTask>;
   readonly patience: Patience;
   /** The tasks that the log calls live. */
   readonly liveTasks: () => readonly LiveTask[];
@@ -26,7 +28,10 @@ export async function sweep(sweeping: Sweeping): Promise<void> {
   const states = await sweeping.hypervisor.list();
   await Promise.all(states.map((state) => sweepVm(sweeping, state, nowMs)));
   const known = new Set(states.map((state) => state.record.vm));
-  for (const task of sweeping.liveTasks()) if (isMissing(sweeping, task, known)) sweepMissing(sweeping, task, nowMs);
+  for (const task of sweeping.liveTasks()) {
+    if (isMissing(sweeping, task, known)) sweepMissing(sweeping, task, nowMs);
+    if (isAsleep(sweeping, task)) sweepRetry(sweeping, task);
+  }
   for (const stray of await sweeping.hypervisor.strays()) sweepStray(sweeping, stray, nowMs);
   sweeping.seen.endLook();
 }
@@ -66,6 +71,21 @@ function sweepMissing(sweeping: Sweeping, task: LiveTask, nowMs: number): void {
   chores.start({ id: task.task, what: 'ending the task of a lost VM' }, () =>
     endLost(sweeping, task, vm.id, 'this host has no record of it'),
   );
+}
+
+/** The broker fires a timer within a second; whatever takes longer than this has lost it. */
+const timerGraceMs = 10_000;
+
+function isAsleep({ clock, woken }: Sweeping, task: LiveTask): boolean {
+  const { name, sinceMs } = task.phase;
+  return name === 'retry' && clock.nowMs() > sinceMs + timerGraceMs && !woken.has(task);
+}
+
+function sweepRetry(sweeping: Sweeping, task: LiveTask): void {
+  sweeping.chores.start({ id: task.task, what: 'waking a retry' }, async () => {
+    await wakeOverdueRetry(sweeping, task);
+    sweeping.woken.add(task);
+  });
 }
 
 function sweepStray(sweeping: Sweeping, stray: Stray, nowMs: number): void {

@@ -30,6 +30,12 @@ test('a resumption moves the head and no deadline', () => {
   expect(view).toMatchObject({ phase: { name: 'setup', sinceMs: 1_000 }, headSeq: 3 });
 });
 
+test('between two attempts a task has no VM, and the next attempt is its own', () => {
+  const notBefore = new Date(9_000).toISOString();
+  const view = fold(sample.created(task), sample.vmReady(task, { vm }), sample.retrying(task, { vm, notBefore }));
+  expect(view).toMatchObject({ attempt: 2, headSeq: 3, vms: [vm], phase: { name: 'retry', sinceMs: 9_000 } });
+});
+
 test('a cancelling remembers the VM, if there is one', () => {
   expect(fold(sample.created(task), sample.cancelling(task))).toMatchObject({
     phase: { name: 'cancelling', vm: null },

@@ -9,6 +9,8 @@ export interface NamedVm {
 
 export type Phase =
   | { readonly name: 'queue'; readonly sinceMs: number }
+  /** Between two attempts: `sinceMs` is when the next one may begin, and from when on it waits for its VM. */
+  | { readonly name: 'retry'; readonly sinceMs: number }
   | { readonly name: 'setup' | 'run'; readonly sinceMs: number; readonly vm: NamedVm }
   | { readonly name: 'cancelling'; readonly sinceMs: number; readonly vm: NamedVm | null };
 
@@ -54,7 +56,7 @@ export function foldTask(view: TaskView | null, event: Stored): TaskView | null 
 
 /** The VM that the task has now, or null. */
 export function vmOf({ phase }: LiveTask): NamedVm | null {
-  return phase.name === 'queue' ? null : phase.vm;
+  return 'vm' in phase ? phase.vm : null;
 }
 
 function begin({ data, seq, time }: Stored<'task.created'>): LiveTask {
@@ -66,7 +68,7 @@ function begin({ data, seq, time }: Stored<'task.created'>): LiveTask {
 
 function advance(
   view: LiveTask,
-  event: Stored<'vm.ready' | 'task.resumed' | 'task.setup.done' | 'task.cancelling'>,
+  event: Stored<'vm.ready' | 'task.resumed' | 'task.setup.done' | 'task.retrying' | 'task.cancelling'>,
 ): LiveTask {
   const sinceMs = event.time.getTime();
   const headSeq = event.seq;
@@ -80,6 +82,10 @@ function advance(
     case 'task.setup.done':
       // Not of the spine: it moves the task on, and the spine's head stays.
       return view.phase.name === 'setup' ? { ...view, phase: { ...view.phase, name: 'run', sinceMs } } : view;
+    case 'task.retrying': {
+      const { next, notBefore } = event.data;
+      return { ...view, attempt: next, headSeq, phase: { name: 'retry', sinceMs: Date.parse(notBefore) } };
+    }
     case 'task.cancelling':
       return { ...view, headSeq, phase: { name: 'cancelling', sinceMs, vm: vmOf(view) } };
   }

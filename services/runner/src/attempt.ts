@@ -1,5 +1,6 @@
 /** One attempt in hand: the fence that it may write with, and what can end the work on it from outside. */
 import type { EventData, Stored } from '@vm-task/shared/events';
+import type { RetryPhase } from '@vm-task/shared/retry-policy';
 
 export class Attempt {
   readonly ready: EventData<'vm.ready'>;
@@ -8,6 +9,7 @@ export class Attempt {
   readonly #cancelling = new AbortController();
   readonly #over = new AbortController();
   #fence: number;
+  #phase: RetryPhase = 'vm';
   #resumed: boolean;
 
   constructor(ready: EventData<'vm.ready'>, begun: { fence: number; resumed: boolean }, drained: AbortSignal) {
@@ -25,6 +27,15 @@ export class Attempt {
   /** Something that another delivery left was met: from now on it is looked for. */
   resume(): void {
     this.#resumed = true;
+  }
+
+  /** How far the attempt has come, by what may have been started: nobody knows whether a request arrived. */
+  get phase(): RetryPhase {
+    return this.#phase;
+  }
+
+  enter(phase: RetryPhase): void {
+    this.#phase = phase;
   }
 
   /** What the spine's last sequence must still be when something of this attempt is appended (I10). */

@@ -13,6 +13,8 @@ export interface OutputSink {
 }
 
 export interface FollowJobOptions {
+  /** What the attempt is in as soon as the job may have been started. */
+  readonly phase: 'setup' | 'run';
   /** From SIGTERM to SIGKILL when the task is cancelled. */
   readonly graceMs: number;
   readonly log: Logger;
@@ -32,6 +34,7 @@ export async function followJob(
   const { signal, cancelling } = attempt;
   return contact.reach(async (guest) => {
     if (cancelling.aborted && (await guest.status(job.name, { signal })).kind === 'absent') return 'not-begun';
+    attempt.enter(options.phase);
     using stopping = new DisposableStack();
     for await (const event of guest.run(job, { from: sink.from, signal })) {
       if (event.kind === 'ended') return event.end;

@@ -10,6 +10,7 @@
  * | `plan-jobs.ts`, `git-step.ts` | what is started in the VM, as data |
  * | `run-setup.ts`, `follow-job.ts`, `pump.ts` | from a job's start to its end, its output into `LOGS` |
  * | `collect-artifacts.ts`, `read-result.ts`, `ending.ts` | what is left of it, as `task.completed` |
+ * | `end-or-retry.ts` | the end, or another attempt |
  * | `secrets.ts` | read from files, masked everywhere |
  * | `guest.ts`, `contact.ts`, `vm-alive.ts` | the machine: asked, lost, found again |
  *
@@ -23,7 +24,7 @@ import { isVmAlive } from './vm-alive.ts';
 
 await runService({
   name: 'runner',
-  streams: ['EVENTS', 'LOGS'],
+  streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD'],
   async run({ environment: { home }, ready, ...context }) {
     const running = startRunner({
       ...context,

@@ -1,9 +1,10 @@
-/** Handles vm.ready. Emits: task.resumed | task.setup.done | task.completed. One attempt, from wherever it stands. */
+/** Handles vm.ready. Emits: task.resumed | task.setup.done | task.retrying | task.completed. One attempt, from wherever it stands. */
 import type { Handling } from '@vm-task/shared/bus/bus';
 import { done, type HandlerOutcome, leave, retry } from '@vm-task/shared/bus/outcome';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import { Attempt } from './attempt.ts';
+import { endOrRetry } from './end-or-retry.ts';
 import type { AttemptsInHand } from './on-task-cancelling.ts';
 import { runAttempt } from './run-attempt.ts';
 import type { RunnerParts } from './start.ts';
@@ -23,8 +24,10 @@ export async function onVmReady(
     try {
       const ending = await runAttempt(attempt, parts, handling.log);
       const { outcome, error } = ending.data;
-      handling.log.info({ outcome, error: error?.code, fence: attempt.fence }, 'the attempt has ended');
-      return done(ending, {
+      const event = await endOrRetry(attempt, ending, parts.bus);
+      const next = event.type;
+      handling.log.info({ outcome, error: error?.code, next, fence: attempt.fence }, 'the attempt has ended');
+      return done(event, {
         fence: attempt.fence,
         settle: (appended) => endCancelled(ending, appended, handling, parts),
       });

@@ -78,7 +78,10 @@ class Run {
     const { ready, resumed, signal, cancelling } = this.#attempt;
     if (resumed) {
       const setUp = await findLast(bus.connection, 'task.setup.done', ready);
-      if (setUp?.data.attempt === ready.attempt) return null;
+      const isSetUp = setUp?.data.attempt === ready.attempt;
+      if (isSetUp) this.#attempt.enter('run');
+      else if (spec.setup.length > 0) this.#attempt.enter('setup');
+      if (isSetUp) return null;
     }
     const outcome = await this.#runSteps(spec);
     if (outcome.kind === 'failed') return failed(ready, outcome.error);
@@ -98,7 +101,7 @@ class Run {
     const jobs = planSetup(this.#attempt.ready, spec);
     if (jobs.length === 0) return { kind: 'ready', steps: [] };
     using pump = new Pump(await this.#openLog('setup'), new Secrets({}), this.#attempt.signal);
-    const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#followOptions());
+    const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#followOptions('setup'));
     await pump.finish();
     return outcome;
   }
@@ -114,7 +117,7 @@ class Run {
       },
       take: ({ stream, bytes }) => pumps[stream].push(bytes),
     };
-    const end = await followJob(this.#attempt, this.#contact, job, sink, this.#followOptions());
+    const end = await followJob(this.#attempt, this.#contact, job, sink, this.#followOptions('run'));
     await Promise.all([stdout.finish(), stderr.finish()]);
     return end;
   }
@@ -140,8 +143,8 @@ class Run {
       : beginLog(connection, task, attempt, stream);
   }
 
-  #followOptions() {
-    return { graceMs: this.#parts.config.cancel.grace, log: this.#log };
+  #followOptions(phase: 'setup' | 'run') {
+    return { phase, graceMs: this.#parts.config.cancel.grace, log: this.#log };
   }
 
   /** A guest's or a program's own words may have anything in them. */

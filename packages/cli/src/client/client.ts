@@ -5,7 +5,7 @@ import { type ErrorCode, errorCodes, VmTaskError } from '@vm-task/shared/errors'
 import type { Home } from '@vm-task/shared/home';
 import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-parser/stream';
 import { readHttpToken } from '../system/http-token.ts';
-import type { EventLine, LogLine, Page, PoolView, TaskView } from './views.ts';
+import type { DeadLetterPage, DeadLetterView, EventLine, LogLine, Page, PoolView, TaskView } from './views.ts';
 
 export interface Client {
   submit(task: unknown, idempotencyKey?: string): Promise<string>;
@@ -13,6 +13,12 @@ export interface Client {
   list(query: Readonly<Record<string, string>>): Promise<Page>;
   events(id: string): Promise<{ events: EventLine[] }>;
   cancel(id: string): Promise<void>;
+  /** The id of the new task. */
+  retry(id: string): Promise<string>;
+  deadLetters(query: Readonly<Record<string, string>>): Promise<DeadLetterPage>;
+  deadLetter(seq: string): Promise<DeadLetterView>;
+  replayDeadLetter(seq: string): Promise<void>;
+  dropDeadLetter(seq: string): Promise<void>;
   pools(): Promise<{ pools: PoolView[] }>;
   /** The task's output, byte for byte and in order, from the first byte; ends when the task is over and all was given. */
   followLogs(id: string, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncGenerator<LogLine>;
@@ -67,6 +73,11 @@ export function createClient(home: Home): Client {
     async cancel(id) {
       await request('DELETE', `/v1/tasks/${encodeURIComponent(id)}`);
     },
+    retry: async (id) => (await json<{ id: string }>('POST', `/v1/tasks/${encodeURIComponent(id)}/retry`)).id,
+    deadLetters: (query) => json('GET', `/v1/deadletters?${new URLSearchParams(query)}`),
+    deadLetter: (seq) => json('GET', letterPath(seq)),
+    replayDeadLetter: async (seq) => void (await request('POST', `${letterPath(seq)}/replay`)),
+    dropDeadLetter: async (seq) => void (await request('DELETE', letterPath(seq))),
     pools: () => json('GET', '/v1/pools'),
     async *followLogs(id, { follow, signal }) {
       const path = `/v1/tasks/${encodeURIComponent(id)}/logs?follow=${follow}`;
@@ -81,6 +92,8 @@ export function createClient(home: Home): Client {
     },
   };
 }
+
+const letterPath = (seq: string): string => `/v1/deadletters/${encodeURIComponent(seq)}`;
 
 interface RequestOptions {
   readonly body?: unknown;

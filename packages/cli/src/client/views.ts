@@ -61,3 +61,26 @@ export interface PoolView {
   readonly warm: number;
   readonly tasks: Readonly<Record<string, number>>;
 }
+
+export interface DeadLetterSummary {
+  readonly seq: number;
+  readonly buriedAt: string;
+  readonly consumer: string;
+  readonly reason: string;
+  readonly subject: string;
+  readonly stream: string;
+  readonly originalSeq: number;
+  readonly publishedAt: string;
+  readonly traceparent: string | null;
+}
+
+export interface DeadLetterPage {
+  readonly letters: readonly DeadLetterSummary[];
+  readonly next: number | null;
+}
+
+export interface DeadLetterView extends DeadLetterSummary {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Base64. */
+  readonly data: string | null;
+}

@@ -14,6 +14,8 @@ export function phaseNote(home: Home, last: EventLine | null): string {
       return `setting up in ${String(last?.data['vm'] ?? 'its VM')}`;
     case 'task.setup.done':
       return 'running';
+    case 'task.retrying':
+      return preparation(home, String(last?.data['pool'] ?? '')) ?? 'waiting for another attempt';
     case 'task.cancelling':
       return 'cancelling';
     default:

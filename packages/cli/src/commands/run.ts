@@ -63,11 +63,15 @@ async function followToTheEnd(following: Following): Promise<Ending> {
 }
 
 /** The terminal event. */
-async function followPhases({ home, client, id, progress }: Following, signal: AbortSignal): Promise<EventLine | null> {
+async function followPhases(
+  { home, client, id, json, progress }: Following,
+  signal: AbortSignal,
+): Promise<EventLine | null> {
   let last: EventLine | null = null;
   const refresh = setInterval(() => progress.update(phaseNote(home, last)), 500);
   try {
     for await (const event of client.followEvents(id, signal)) {
+      if (event.type === 'task.retrying' && !json) sayRetrying(event, progress);
       if (event.type === 'task.completed' || last?.type !== 'task.completed') last = event;
       progress.update(phaseNote(home, last));
     }
@@ -75,6 +79,13 @@ async function followPhases({ home, client, id, progress }: Following, signal: A
   } finally {
     clearInterval(refresh);
   }
+}
+
+/** Said for good: from here on the output is that of another attempt. */
+function sayRetrying({ data }: EventLine, progress: Progress): void {
+  const { attempt, next, notBefore, error } = data as Record<string, string> & { error: { message: string } };
+  progress.clear();
+  note(`attempt ${attempt} failed: ${plainLine(error.message)}; attempt ${next} begins at ${notBefore}`);
 }
 
 async function copyOutput({ client, id, json, progress }: Following, signal: AbortSignal): Promise<void> {

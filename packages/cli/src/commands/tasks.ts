@@ -1,4 +1,4 @@
-/** Commands about tasks that answer at once: submit, show, list, events, cancel; and logs, which may follow. */
+/** Commands about tasks that answer at once: submit, show, list, events, cancel, retry; and logs, which may follow. */
 import type { Home } from '@vm-task/shared/home';
 import { createClient } from '../client/client.ts';
 import type { TaskSummary, TaskView } from '../client/views.ts';
@@ -86,6 +86,12 @@ export async function cancel({ home, json }: Common, id: string): Promise<void> 
   await client.cancel(task);
   if (json) printJson({ id: task, status: 'cancelling' });
   else print(`${task} is being cancelled`);
+}
+
+export async function retry({ home, json }: Common, id: string): Promise<void> {
+  const task = await createClient(home).retry(id);
+  if (json) printJson({ id: task });
+  else print(task);
 }
 
 /** Output as it was written: the process's stdout on stdout, everything else on stderr. */

@@ -233,7 +233,7 @@ test('commands are handled as they were published, by whatever client', async ()
   const stop = new AbortController();
   const seen: unknown[] = [];
   const options = { slots: 1, stop: stop.signal, abort: stop.signal };
-  const working = broker.bus.workCommands(
+  const working = broker.bus.workMessages(
     flow.intakeOnTaskSubmit,
     async ({ event, head }) => {
       seen.push([Buffer.from(event.data).toString(), event.seq, head]);

@@ -9,7 +9,8 @@
  * | `append.ts` | fenced appends: stored or overtaken (I2, I3, I10) |
  * | `announce.ts` | what is on no spine: VMs that are gone, alerts |
  * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
- * | `dead-letter.ts` | what no handler could take |
+ * | `dead-letter.ts`, `dead-letters.ts`, `replay.ts` | what no handler could take: stored, looked at, handled again |
+ * | `retry-timer.ts` | the wait before another attempt |
  * | `follow.ts` | reading without acknowledging |
  * | `output-log.ts`, `artifacts.ts` | live output and files of attempts |
  */
@@ -26,8 +27,9 @@ import { type RawMessage, rawOf, unseal } from './envelope.ts';
 import { type Followed, follow } from './follow.ts';
 import { done, type HandlerOutcome, leave } from './outcome.ts';
 import { makeConsumer } from './provision.ts';
+import { type Replaying, replay, replayWorker } from './replay.ts';
 import { inSpanOf } from './tracing.ts';
-import { type Delivery, type Verdict, work } from './work.ts';
+import { type Delivery, type Verdict, type WorkerOptions, work } from './work.ts';
 
 export interface Handling<T> {
   readonly event: T;
@@ -69,8 +71,8 @@ export interface Bus {
     handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
     options: WorkOptions,
   ): Promise<void>;
-  /** Handles commands, as they were published. */
-  workCommands(
+  /** Handles what is no event: commands and timers that are due, as they were published. */
+  workMessages(
     row: WorkerRow,
     handle: (handling: Handling<RawMessage>) => Promise<HandlerOutcome>,
     options: WorkOptions,
@@ -105,7 +107,7 @@ export function createBus(connection: Connection, source: string, log: Logger): 
           : onlyIfHead(bus, event, delivery, bindTo(event, bound), handle);
       });
     },
-    async workCommands(row, handle, options) {
+    async workMessages(row, handle, options) {
       await runWorker(bus, row, options, log, ({ message, deliveries, signal }, bound) =>
         handle({ event: message, head: null, deliveries, signal, log: bound }),
       );
@@ -167,7 +169,23 @@ async function runWorker(
     alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker.name, delivery, reason),
     ...(options.admit === undefined ? {} : { admit: options.admit }),
   };
-  await work(bus.connection, worker, hooks, { slots, stop, abort, log: bound });
+  const replaying = { connection: bus.connection, worker, handle: hooks.handle, bury: hooks.bury, log: bound };
+  await Promise.all([
+    work(bus.connection, worker, hooks, { slots, stop, abort, log: bound }),
+    workReplays(bus, replaying, { stop, abort, log: bound }),
+  ]);
+}
+
+/** One at a time: a person asked for each. */
+async function workReplays(bus: Bus, replaying: Replaying, options: Omit<WorkerOptions, 'slots'>): Promise<void> {
+  const worker = replayWorker(replaying.worker);
+  await makeConsumer(bus.connection, worker);
+  const hooks = {
+    handle: (delivery: Delivery) => replay(replaying, delivery),
+    bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, options.log),
+    alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker.name, delivery, reason),
+  };
+  await work(bus.connection, worker, hooks, { slots: 1, ...options });
 }
 
 /** Carries out a `done` with an event: returns once the stream has decided. */

@@ -1,42 +1,47 @@
 /** What no handler could take: stored with the reason, its task ended, people told. */
 import type { Logger } from 'pino';
-import type { EventData } from '../events.ts';
+import type { EventData, Stored } from '../events.ts';
 import { isTaskId } from '../ids.ts';
-import { deadSubject } from '../subjects.ts';
+import { deadSubject, type SpineKey, spineOfRetryDue } from '../subjects.ts';
 import type { Bus } from './bus.ts';
+import type { Letter } from './dead-letters.ts';
 import { type RawMessage, unseal } from './envelope.ts';
-import type { Delivery } from './work.ts';
+import type { Delivery, WorkerDefinition } from './work.ts';
 
 /** A larger original stays in its stream only: in base64 it would be more than the broker takes. */
 const copiedMaxBytes = 4 * 1024 * 1024;
 /** Reasons can quote what they complain about. */
 const reasonMaxLength = 2_000;
 
-/** Stores the letter, ends the task, tells people; each step may be repeated. */
+/** Stores the letter, ends the task, tells people; each step may be repeated. Returns the letter's sequence in `DEAD`. */
 export async function bury(
   bus: Bus,
-  worker: { name: string; stream: string },
+  worker: WorkerDefinition,
   { message, signal }: Delivery,
   fullReason: string,
   log: Logger,
-): Promise<void> {
+): Promise<number> {
   const reason = fullReason.slice(0, reasonMaxLength);
   const subject = deadSubject(worker.name, worker.stream, message.seq);
-  const letter = {
+  const letter: Letter = {
+    consumer: worker.name,
     reason,
     subject: message.subject,
     stream: worker.stream,
     seq: message.seq,
+    time: message.time.toISOString(),
+    headers: Object.fromEntries((message.headers?.keys() ?? []).map((key) => [key, message.headers?.get(key) ?? ''])),
     traceparent: message.headers?.get('traceparent') || null,
     data: message.data.length > copiedMaxBytes ? null : Buffer.from(message.data).toString('base64'),
   };
-  await bus.connection.js.publish(subject, JSON.stringify(letter), { msgID: subject });
+  const stored = await bus.connection.js.publish(subject, JSON.stringify(letter), { msgID: subject });
   log.error({ reason, subject: message.subject, seq: message.seq }, 'stored as a dead letter');
-  await endTaskOf(bus, message, reason, signal);
+  await endTaskOf(bus, worker, message, reason, signal);
   const id = `${worker.stream.toLowerCase()}-${message.seq}`;
   const text = `${worker.name} cannot handle message ${message.seq} of ${worker.stream}: ${reason}`;
   const data = { v: 1 as const, severity: 'warning' as const, kind: 'dead-letter', id, text };
   await bus.announce({ type: 'alert.raised', data }, signal);
+  return stored.seq;
 }
 
 export async function raiseRetryAlert(
@@ -51,17 +56,22 @@ export async function raiseRetryAlert(
   await bus.announce({ type: 'alert.raised', data }, signal);
 }
 
-/** The task whose event cannot be handled has failed, unless it has moved on or has ended (I2). */
-async function endTaskOf(bus: Bus, message: RawMessage, reason: string, signal: AbortSignal): Promise<void> {
-  const [about, what, pool, task, ...more] = message.subject.split('.');
-  if (pool === undefined || task === undefined || !isTaskId(task) || more.length > 0) return;
-  // This one *is* the end: its sequence is the spine's last, so the broker would take another one behind it.
-  if (`${about}.${what}` === 'task.completed') return;
+/** The task whose message cannot be handled has failed, unless it has moved on or has ended (I2). */
+async function endTaskOf(
+  bus: Bus,
+  { stream }: WorkerDefinition,
+  message: RawMessage,
+  reason: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const stuck = stream === 'TIMERS' ? await retryingOf(bus, message) : eventOf(message);
+  // An unreadable end *is* the end: its sequence is the spine's last, so the broker would take another one behind it.
+  if (stuck === null || stuck.type === 'task.completed') return;
   const failed: EventData<'task.completed'> = {
     v: 1,
-    task,
-    pool,
-    ...attemptOf(message),
+    ...stuck.spine,
+    attempt: stuck.attempt,
+    vm: stuck.vm,
     outcome: 'failed',
     exitCode: null,
     signal: null,
@@ -71,15 +81,36 @@ async function endTaskOf(bus: Bus, message: RawMessage, reason: string, signal: 
     artifacts: [],
     processMs: null,
   };
-  await bus.append({ type: 'task.completed', data: failed }, message.seq, signal);
+  await bus.append({ type: 'task.completed', data: failed }, stuck.seq, signal);
 }
 
-/** The attempt and the VM that the ending releases, where the message can be read. */
-function attemptOf(message: RawMessage): Pick<EventData<'task.completed'>, 'attempt' | 'vm'> {
+/** The event that a task cannot get past. */
+interface Stuck extends Pick<EventData<'task.completed'>, 'attempt' | 'vm'> {
+  readonly type: string;
+  readonly seq: number;
+  readonly spine: SpineKey;
+}
+
+/** Of an event's own message; its attempt and the VM that the ending releases, where it can be read. */
+function eventOf(message: RawMessage): Stuck | null {
+  const [about, what, pool, task, ...more] = message.subject.split('.');
+  if (pool === undefined || task === undefined || !isTaskId(task) || more.length > 0) return null;
+  const place = { type: `${about}.${what}`, seq: message.seq, spine: { pool, task } };
   try {
-    const { data } = unseal(message);
-    return { attempt: 'attempt' in data ? data.attempt : 1, vm: 'vm' in data ? data.vm : null };
+    return { ...place, ...attemptOf(unseal(message)) };
   } catch {
-    return { attempt: 1, vm: null };
+    return { ...place, attempt: 1, vm: null };
   }
+}
+
+/** A timer is in another stream: the task still waits for it only when its head says so. */
+async function retryingOf(bus: Bus, { subject }: RawMessage): Promise<Stuck | null> {
+  const spine = spineOfRetryDue(subject);
+  const head = spine === null ? null : await bus.head(spine);
+  if (spine === null || head?.type !== 'task.retrying') return null;
+  return { type: head.type, seq: head.seq, spine, attempt: head.data.next, vm: null };
+}
+
+function attemptOf({ data }: Stored): Pick<Stuck, 'attempt' | 'vm'> {
+  return { attempt: 'attempt' in data ? data.attempt : 1, vm: 'vm' in data ? data.vm : null };
 }

@@ -1,6 +1,6 @@
 /** Forgetting a task that ended long ago. */
 import type { VmId } from '../ids.ts';
-import { logSubjects, type SpineKey, taskSubjects, vmGoneSubject } from '../subjects.ts';
+import { logSubjects, retryDueSubject, type SpineKey, taskSubjects, vmGoneSubject } from '../subjects.ts';
 import type { Connection } from './connection.ts';
 
 /**
@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts';
  */
 export async function purgeTask({ jsm }: Connection, spine: SpineKey, vms: readonly VmId[]): Promise<void> {
   await jsm.streams.purge('LOGS', { filter: logSubjects(spine.task) });
+  await jsm.streams.purge('TIMERS', { filter: retryDueSubject(spine) });
   const gone = vms.map((vm) => vmGoneSubject(spine.pool, vm));
   for (const filter of [...gone, ...taskSubjects(spine)]) await jsm.streams.purge('EVENTS', { filter });
 }

@@ -45,7 +45,7 @@ export type Verdict = { readonly kind: 'ack' } | Retry | Reject | Leave;
 export interface WorkerHooks {
   readonly handle: (delivery: Delivery) => Promise<Verdict>;
   /** Stores the dead letter; the message is terminated only after this returned. */
-  readonly bury: (delivery: Delivery, reason: string) => Promise<void>;
+  readonly bury: (delivery: Delivery, reason: string) => Promise<unknown>;
   readonly alert: (delivery: Delivery, reason: string) => Promise<void>;
   /** Resolves when there is room for one more message, and reserves it until `release`. */
   readonly admit?: (signal: AbortSignal) => Promise<{ release: () => void }>;
@@ -139,7 +139,12 @@ async function handleOne(
   }
 }
 
-async function judge(delivery: Delivery, worker: WorkerDefinition, hooks: WorkerHooks): Promise<Verdict> {
+/** What the handler decides; what cannot be read, or fails without end, is rejected. Thrown: what may heal by itself. */
+export async function judge(
+  delivery: Delivery,
+  worker: WorkerDefinition,
+  hooks: Pick<WorkerHooks, 'handle'>,
+): Promise<Verdict> {
   try {
     return await hooks.handle(delivery);
   } catch (error) {

@@ -161,11 +161,15 @@ test('every reference in the API description leads somewhere', async () => {
     '/healthz',
     '/metrics',
     '/readyz',
+    '/v1/deadletters',
+    '/v1/deadletters/{seq}',
+    '/v1/deadletters/{seq}/replay',
     '/v1/pools',
     '/v1/tasks',
     '/v1/tasks/{id}',
     '/v1/tasks/{id}/artifacts/{*}',
     '/v1/tasks/{id}/events',
     '/v1/tasks/{id}/logs',
+    '/v1/tasks/{id}/retry',
   ]);
 });

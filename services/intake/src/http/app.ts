@@ -7,15 +7,17 @@
  * | `guard.ts` | token and host name |
  * | `problem.ts` | errors as problem details |
  * | `find-task.ts` | an id or its beginning → the task |
- * | `submit-task.ts`, `list-tasks.ts`, `show-task.ts`, `cancel-task.ts` | tasks |
+ * | `submit-task.ts`, `list-tasks.ts`, `show-task.ts`, `cancel-task.ts`, `retry-task.ts` | tasks |
  * | `task-events.ts`, `task-logs.ts`, `sse.ts` | events and output, also live |
  * | `task-artifacts.ts` | files |
+ * | `dead-letters.ts` | what no handler could take |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `openapi.ts` | all of it described |
  * | `listen.ts` | port and `run/http.json` |
  */
 import { VmTaskError } from '@vm-task/shared/errors';
 import { cancelTaskRoute } from './cancel-task.ts';
+import { deadLetterRoutes } from './dead-letters.ts';
 import { requireKnownHost, requireToken } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { listPoolsRoute } from './list-pools.ts';
@@ -23,6 +25,7 @@ import { listTasksRoute } from './list-tasks.ts';
 import { metricsRoute } from './metrics.ts';
 import { describeApi } from './openapi.ts';
 import { sendProblem } from './problem.ts';
+import { retryTaskRoute } from './retry-task.ts';
 import { type App, createServer, type HttpDeps } from './server.ts';
 import { showTaskRoute } from './show-task.ts';
 import { submitTaskRoute } from './submit-task.ts';
@@ -52,9 +55,11 @@ function addRoutes(app: App, deps: HttpDeps): void {
   listTasksRoute(app, deps);
   showTaskRoute(app, deps);
   cancelTaskRoute(app, deps);
+  retryTaskRoute(app, deps);
   taskEventsRoute(app, deps);
   taskLogsRoute(app, deps);
   taskArtifactsRoute(app, deps);
   listPoolsRoute(app, deps);
+  deadLetterRoutes(app, deps);
   healthRoutes(app, deps);
 }

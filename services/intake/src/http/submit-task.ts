@@ -6,9 +6,9 @@ import { problemSchema } from './problem.ts';
 import type { App, HttpDeps } from './server.ts';
 
 /** The broker's absence is waited out for so long; then the submitter hears that nothing is known. */
-const appendLimitMs = 20_000;
+export const appendLimitMs = 20_000;
 
-const headersSchema = z.object({
+export const keyHeaderSchema = z.object({
   'idempotency-key': z.string().min(1).max(255).optional().describe('the same key within a day is the same task'),
 });
 
@@ -18,7 +18,7 @@ export function submitTaskRoute(app: App, deps: HttpDeps): void {
     {
       schema: {
         summary: 'Submit a task',
-        headers: headersSchema,
+        headers: keyHeaderSchema,
         body: taskFileSchema,
         consumes: ['application/json', 'application/yaml'],
         response: {

@@ -19,6 +19,9 @@ export function applyEvent(db: DatabaseSync, event: Stored): void {
     case 'task.setup.done':
       setupDone(db, event);
       break;
+    case 'task.retrying':
+      retrying(db, event);
+      break;
     case 'task.cancelling':
       setStatus(db, event.data.task, 'cancelling');
       break;
@@ -77,6 +80,15 @@ function setStatus(db: DatabaseSync, task: string, status: 'running' | 'cancelli
   statement(db, 'UPDATE tasks SET status = ? WHERE id = ? AND completed_at IS NULL').run(status, task);
 }
 
+/** The VM is released: until the next one is ready, the task has none. */
+function retrying(db: DatabaseSync, { time, data }: Of<'task.retrying'>): void {
+  const { changes } = statement(
+    db,
+    `UPDATE tasks SET status = 'retrying', vm = NULL WHERE id = ? AND completed_at IS NULL`,
+  ).run(data.task);
+  if (changes > 0) endAttempt(db, time, data);
+}
+
 function completed(db: DatabaseSync, { time, data }: Of<'task.completed'>): void {
   const { changes } = statement(
     db,
@@ -93,7 +105,15 @@ function completed(db: DatabaseSync, { time, data }: Of<'task.completed'>): void
     JSON.stringify(data.result?.value ?? null),
     data.task,
   );
-  if (changes === 0) return;
+  if (changes > 0) endAttempt(db, time, data);
+}
+
+/** An attempt that could not get a VM is known by its failure alone; one that was only waited for is none. */
+function endAttempt(db: DatabaseSync, time: Date, data: EventData<'task.completed' | 'task.retrying'>): void {
+  const failed = !('outcome' in data) || data.outcome === 'failed';
+  if (failed) {
+    statement(db, 'INSERT OR IGNORE INTO attempts (task, number) VALUES (?, ?)').run(data.task, data.attempt);
+  }
   statement(db, 'UPDATE attempts SET ended_at = ?, exit_code = ?, error = ? WHERE task = ? AND number = ?').run(
     time.getTime(),
     data.exitCode,
@@ -103,6 +123,6 @@ function completed(db: DatabaseSync, { time, data }: Of<'task.completed'>): void
   );
 }
 
-function errorText(data: EventData<'task.completed'>): string | null {
-  return data.error === null ? null : JSON.stringify(data.error);
+function errorText({ error }: Pick<EventData<'task.completed'>, 'error'>): string | null {
+  return error === null ? null : JSON.stringify(error);
 }

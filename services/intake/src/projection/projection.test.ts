@@ -1,5 +1,6 @@
 import type { Stored } from '@vm-task/shared/events';
 import { newTaskId, newVmId } from '@vm-task/shared/ids';
+import { retrying } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';
 import { completed, created, gone, setupDone, vmReady } from '../../test/task-events.ts';
@@ -84,9 +85,49 @@ test('a task that never had a VM shows why it failed', () => {
   expect(readTask(projection.db, task)).toMatchObject({
     outcome: 'failed',
     error,
-    attempts: [],
+    attempts: [{ number: 1, vm: null, startedAt: null, exitCode: null, error }],
     timings: { queuedMs: null, runMs: null, totalMs: 1_000 },
   });
+});
+
+test('each attempt is shown with its VM and its error, and the task waits without a VM in between', () => {
+  const events = memoryEvents();
+  const task = newTaskId(start);
+  const [first, last] = [newVmId(start), newVmId(start + 4_500)];
+  const lost = { code: 'vm-lost' as const, message: 'its process has ended' };
+  const noVm = { code: 'vm-not-started' as const, message: 'no space' };
+  events.put('task.created', created(task));
+  events.put('vm.ready', vmReady(task, first));
+  events.put('task.retrying', retrying(task, { vm: first, error: lost }).data);
+  {
+    using projection = project(events.stored);
+    expect(readTask(projection.db, task)).toMatchObject({ status: 'retrying', outcome: null, error: null, vm: null });
+  }
+  events.put('task.retrying', retrying(task, { attempt: 2, next: 3, error: noVm }).data);
+  events.put('vm.ready', { ...vmReady(task, last), attempt: 3 });
+  events.put('task.completed', completed(task, last, { attempt: 3 }));
+  using projection = project(events.stored);
+  expect(readTask(projection.db, task)).toMatchObject({
+    status: 'completed',
+    vm: last,
+    error: null,
+    attempts: [
+      { number: 1, vm: first, startedAt: '2026-01-01T00:00:02.000Z', endedAt: '2026-01-01T00:00:03.000Z', error: lost },
+      { number: 2, vm: null, startedAt: null, endedAt: '2026-01-01T00:00:04.000Z', error: noVm },
+      { number: 3, vm: last, startedAt: '2026-01-01T00:00:05.000Z', endedAt: '2026-01-01T00:00:06.000Z', error: null },
+    ],
+    timings: { queuedMs: 1_000, totalMs: 5_000 },
+  });
+});
+
+test('an attempt that was only waited for is none', () => {
+  const events = memoryEvents();
+  const task = newTaskId(start);
+  events.put('task.created', created(task));
+  events.put('task.retrying', retrying(task).data);
+  events.put('task.completed', completed(task, null, { attempt: 2, outcome: 'cancelled', exitCode: null }));
+  using projection = project(events.stored);
+  expect(readTask(projection.db, task)).toMatchObject({ outcome: 'cancelled', attempts: [{ number: 1 }] });
 });
 
 test('events that another instance has applied are left out, and positions never go back', () => {

@@ -7,8 +7,8 @@ import { timingsOf } from './timings.ts';
 
 interface AttemptRow {
   readonly number: number;
-  readonly vm: string;
-  readonly started_at: number;
+  readonly vm: string | null;
+  readonly started_at: number | null;
   readonly setup_done_at: number | null;
   readonly ended_at: number | null;
   readonly exit_code: number | null;
@@ -39,7 +39,7 @@ function attemptOf(row: AttemptRow): AttemptView {
   return {
     number: row.number,
     vm: row.vm,
-    startedAt: isoTime(row.started_at),
+    startedAt: row.started_at === null ? null : isoTime(row.started_at),
     endedAt: row.ended_at === null ? null : isoTime(row.ended_at),
     exitCode: row.exit_code,
     error: errorOf(row.error),

@@ -1,7 +1,7 @@
 /** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` again. */
 
 /** Raised with every change of the tables or of what is written into them; another version is rebuilt from the stream. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /** Times are milliseconds since 1970, of the broker's clock. */
 export const tables = `
@@ -35,8 +35,8 @@ export const tables = `
   CREATE TABLE attempts (
     task TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
-    vm TEXT NOT NULL,
-    started_at INTEGER NOT NULL,
+    vm TEXT,
+    started_at INTEGER,
     setup_done_at INTEGER,
     ended_at INTEGER,
     exit_code INTEGER,

@@ -2,8 +2,9 @@
 import type { Timings } from '../task-view.ts';
 
 export interface AttemptTimes {
-  readonly vm: string;
-  readonly startedAt: number;
+  /** Both null for an attempt that never had one. */
+  readonly vm: string | null;
+  readonly startedAt: number | null;
   readonly setupDoneAt: number | null;
 }
 
@@ -16,20 +17,22 @@ export interface TaskTimes {
 }
 
 export function timingsOf({ createdAt, completedAt, processMs, attempts }: TaskTimes): Timings {
-  const first = attempts[0];
+  const [first] = attempts.flatMap(({ vm, startedAt }) =>
+    vm === null || startedAt === null ? [] : [{ vm, startedAt }],
+  );
   const last = attempts.at(-1);
   const setupDoneAt = last?.setupDoneAt ?? null;
   return {
     queuedMs: first === undefined ? null : first.startedAt - createdAt,
     vmReadyMs: first === undefined ? null : vmReadyMs(createdAt, first),
-    setupMs: last === undefined || setupDoneAt === null ? null : setupDoneAt - last.startedAt,
+    setupMs: between(last?.startedAt ?? null, setupDoneAt),
     runMs: processMs ?? between(setupDoneAt, completedAt),
     totalMs: between(createdAt, completedAt),
   };
 }
 
 /** The clocks of host and broker may differ, so the time in the id counts only inside the wait. */
-function vmReadyMs(createdAt: number, { vm, startedAt }: AttemptTimes): number {
+function vmReadyMs(createdAt: number, { vm, startedAt }: { readonly vm: string; readonly startedAt: number }): number {
   const mintedAt = mintedAtMs(vm);
   return mintedAt < createdAt ? 0 : Math.max(0, startedAt - mintedAt);
 }

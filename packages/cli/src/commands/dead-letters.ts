@@ -1,0 +1,56 @@
+/** Commands about dead letters: what no handler could take, named by its number in the list. */
+import { createClient } from '../client/client.ts';
+import type { DeadLetterView } from '../client/views.ts';
+import { shorten } from '../screen/plain-text.ts';
+import { print, printJson } from '../screen/print.ts';
+import { table } from '../screen/table.ts';
+import type { Common } from './tasks.ts';
+
+export async function listDeadLetters({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
+  const page = await createClient(home).deadLetters(query);
+  if (json) return printJson(page);
+  const rows = page.letters.map((letter) => [
+    letter.seq,
+    letter.buriedAt,
+    letter.consumer,
+    letter.subject,
+    shorten(letter.reason, 60),
+  ]);
+  print(table(['seq', 'buried', 'consumer', 'message', 'reason'], rows));
+  if (page.next !== null) print(`\nmore: vm-task deadletter list --after ${page.next}`);
+}
+
+export async function showDeadLetter({ home, json }: Common, seq: string): Promise<void> {
+  const letter = await createClient(home).deadLetter(seq);
+  if (json) return printJson(letter);
+  print(table(['field', 'value'], fieldsOf(letter)));
+  if (letter.data === null) return print('\nThe message is too large to be shown; it is in its stream.');
+  const data = Buffer.from(letter.data, 'base64').toString('utf8');
+  print(`\nmessage:\n${data.replace(/[^\P{Cc}\n\t]/gu, '')}`);
+}
+
+function fieldsOf(letter: DeadLetterView): (readonly [string, string | number | null])[] {
+  const headers = Object.entries(letter.headers).map(([name, value]) => [name, value] as const);
+  return [
+    ['seq', letter.seq],
+    ['buried', letter.buriedAt],
+    ['consumer', letter.consumer],
+    ['reason', letter.reason],
+    ['message', `${letter.originalSeq} of ${letter.stream}, on ${letter.subject}`],
+    ['published', letter.publishedAt],
+    ['trace', letter.traceparent],
+    ...headers,
+  ];
+}
+
+export async function replayDeadLetter({ home, json }: Common, seq: string): Promise<void> {
+  await createClient(home).replayDeadLetter(seq);
+  if (json) printJson({ seq: Number(seq) });
+  else print(`${seq} is handled again by the worker that could not; it leaves the list when that succeeds`);
+}
+
+export async function dropDeadLetter({ home, json }: Common, seq: string): Promise<void> {
+  await createClient(home).dropDeadLetter(seq);
+  if (json) printJson({ seq: Number(seq) });
+  else print(`${seq} is dropped`);
+}

@@ -1,0 +1,162 @@
+/** Getting an attempt its VM, whichever message asks for it: `vm.ready`, or what follows when there is none. */
+import type { Image } from '@vm-task/hypervisor/images/image';
+import { formatImageRef, parseImageRef } from '@vm-task/hypervisor/images/image-ref';
+import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import type { Appended } from '@vm-task/shared/bus/append';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import { done, type HandlerOutcome, retry } from '@vm-task/shared/bus/outcome';
+import { decideRetry } from '@vm-task/shared/decide-retry';
+import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
+import type { Draft, EventData, Stored } from '@vm-task/shared/events';
+import { unrunEnding } from '@vm-task/shared/unrun-ending';
+import { type ObtainContext, type ObtainedVm, type Order, obtainVm, whyNoVm } from './obtain-vm.ts';
+import { type TaskWatch, watchTask } from './watch-task.ts';
+
+export interface Provisioning extends ObtainContext {
+  readonly bus: Pick<Bus, 'head'>;
+  readonly host: string;
+  /** Aborted when nothing new is to be begun. */
+  readonly stop: AbortSignal;
+}
+
+export interface PlannedAttempt {
+  readonly created: Stored<'task.created'>;
+  readonly number: number;
+  /** The spine's last sequence: nothing else may have happened to the task when its VM is told of (I10). */
+  readonly fence: number;
+}
+
+export interface Limits {
+  /** Aborted: give up what is in hand. */
+  readonly signal: AbortSignal;
+  /** Aborted: wait for nothing any more; another provisioner may have room. */
+  readonly patience: AbortSignal;
+}
+
+/** A VM outlives its task's last deadline by what it takes to end the task and to remove the VM in good order. */
+const deadlineGraceMs = 30_000;
+
+/** Who gives a message back hands it to the next provisioner, not to itself. */
+const handOverMs = 500;
+
+export async function provideVm(
+  context: Provisioning,
+  attempt: PlannedAttempt,
+  { signal, patience }: Limits,
+): Promise<HandlerOutcome> {
+  using watch = watchTask(context.bus, attempt.created.data, attempt.fence, signal);
+  try {
+    return await provide(context, attempt, watch, AbortSignal.any([watch.signal, patience]));
+  } catch (error) {
+    if (watch.movedOn) return done();
+    if (patience.aborted || signal.aborted) return retry(handOverMs, 'this provisioner is going, or has no room');
+    throw error;
+  }
+}
+
+async function provide(
+  context: Provisioning,
+  attempt: PlannedAttempt,
+  watch: TaskWatch,
+  patience: AbortSignal,
+): Promise<HandlerOutcome> {
+  const image = await findImage(context, attempt, patience);
+  if (image.kind === 'failed') return failed(context, attempt, image.error);
+  const order = orderFor(attempt, image.image, context, { signal: watch.signal, patience });
+  const obtained = await obtainVm(context, order);
+  if (obtained.kind === 'failed') return failed(context, attempt, obtained.error);
+  const { vm } = obtained;
+  context.log.info({ vm: vm.id, warm: vm.warm, attempt: attempt.number }, 'the task has its VM');
+  return done(ready(attempt, image.image, vm, context.host), {
+    fence: attempt.fence,
+    settle: (appended) => settle(context, vm, appended),
+  });
+}
+
+type Found = { readonly kind: 'found'; readonly image: Image } | { readonly kind: 'failed'; readonly error: ErrorInfo };
+
+async function findImage(
+  { preparations }: Provisioning,
+  attempt: PlannedAttempt,
+  patience: AbortSignal,
+): Promise<Found> {
+  const { pool, spec } = attempt.created.data;
+  try {
+    const image = await preparations.image(pool, parseImageRef(spec.image), patience);
+    requireRuntime(image, spec);
+    return { kind: 'found', image };
+  } catch (error) {
+    patience.throwIfAborted();
+    return { kind: 'failed', error: whyNoVm(error) };
+  }
+}
+
+/** Thrown: `runtime-not-found`, with those that the image has. */
+function requireRuntime(image: Image, { main }: EventData<'task.created'>['spec']): void {
+  if (main.kind === 'command' || Object.hasOwn(image.runtimes, main.runtime)) return;
+  const known = Object.keys(image.runtimes).sort().join(', ');
+  throw new VmTaskError(
+    'runtime-not-found',
+    `image ${formatImageRef(image.ref)} has no runtime ${JSON.stringify(main.runtime)}; it has ${known}`,
+  );
+}
+
+function orderFor(
+  { created: { data, time }, number }: PlannedAttempt,
+  image: Image,
+  { clock }: Provisioning,
+  signals: Pick<Order, 'signal' | 'patience'>,
+): Order {
+  const { task, pool, spec } = data;
+  const endsAtMs = time.getTime() + spec.timeouts.totalMs + deadlineGraceMs;
+  return {
+    task,
+    attempt: number,
+    vmClass: { pool, image: image.ref, size: spec.size, egress: spec.egress },
+    deadline: deadlineFrom(endsAtMs, clock.nowMs()),
+    ...signals,
+  };
+}
+
+function ready(
+  { created: { data }, number }: PlannedAttempt,
+  image: Image,
+  vm: ObtainedVm,
+  host: string,
+): Draft<'vm.ready'> {
+  const { task, pool, spec } = data;
+  const ready: EventData<'vm.ready'> = {
+    v: 1,
+    task,
+    pool,
+    attempt: number,
+    vm: vm.id,
+    host,
+    image: formatImageRef(image.ref),
+    runtimes: image.runtimes,
+    size: spec.size,
+    access: vm.access,
+    warm: vm.warm,
+  };
+  return { type: 'vm.ready', data: ready };
+}
+
+/** Nothing of the task has happened anywhere: another attempt may have more luck. */
+function failed({ clock }: Provisioning, { created, number, fence }: PlannedAttempt, error: ErrorInfo): HandlerOutcome {
+  const { task, pool } = created.data;
+  const ending = unrunEnding({ task, pool, attempt: number, vm: null, outcome: 'failed', error });
+  return done(decideRetry({ ending, phase: 'vm', created, cancelling: false, nowMs: clock.nowMs() }), { fence });
+}
+
+/** The VM stays only when the stream names it as the task's: else the task has moved on, or has another worker's VM. */
+async function settle(
+  { hypervisor, room, log }: Pick<Provisioning, 'hypervisor' | 'room' | 'log'>,
+  vm: ObtainedVm,
+  appended: Appended,
+): Promise<void> {
+  const { kind } = appended;
+  if (kind === 'stored' && appended.event.type === 'vm.ready' && appended.event.data.vm === vm.id) return;
+  log.info({ vm: vm.id, kind }, 'the task went on without this VM; removing it');
+  await hypervisor.destroy(vm.id, 'its task went on without it');
+  room.changed();
+}

@@ -1,0 +1,28 @@
+/** Releasing the VM that an event names. */
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { VmId } from '@vm-task/shared/ids';
+import type { Logger } from '@vm-task/shared/log';
+import type { Room } from './room.ts';
+
+export interface Releasing {
+  readonly bus: Pick<Bus, 'announce'>;
+  readonly hypervisor: Pick<Hypervisor, 'find' | 'end' | 'destroy'>;
+  readonly host: string;
+  readonly room: Pick<Room, 'changed'>;
+}
+
+/** Returns when nothing of it is left and that has been told; does nothing for null and for VMs of other hosts. */
+export async function releaseNamed(
+  { bus, hypervisor, host, room, log }: Releasing & { readonly log: Logger },
+  vm: VmId | null,
+  reason: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if (vm === null) return;
+  const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host } }, signal);
+  if (!(await releaseVm(hypervisor, vm, reason, tell))) return;
+  log.info({ vm }, 'the VM is gone');
+  room.changed();
+}

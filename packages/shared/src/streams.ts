@@ -42,12 +42,15 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     max_bytes: 2 * GiB,
     storage: StorageType.File,
   },
-  /** What is to happen later: schedules of the broker, and what they became. Whoever needs one looks again behind it. */
+  /**
+   * What is to happen later: schedules of the broker, and what they became. Schedules cannot be kept from being evicted
+   * (`discard: new` is refused with them), so whoever needs one looks again behind it.
+   */
   TIMERS: {
     name: 'TIMERS',
     subjects: [...Object.values(timerPatterns), ...Object.values(duePatterns)],
     retention: RetentionPolicy.Limits,
-    discard: DiscardPolicy.New,
+    discard: DiscardPolicy.Old,
     max_msgs_per_subject: 1,
     max_bytes: 1 * GiB,
     storage: StorageType.File,

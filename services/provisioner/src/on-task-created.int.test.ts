@@ -129,14 +129,15 @@ test.each([
   expect(data).toMatchObject({ outcome: 'failed', vm: null, error: { code, message } });
 });
 
-test('a VM that cannot be made fails the task with the reason', async () => {
+test('a VM that cannot be made fails a task of one attempt with the reason', async () => {
   await using broker = await startBroker();
   const { bus } = broker;
   const hypervisor = createFakeHypervisor();
   hypervisor.failNext('create', new Error('no space left on device'));
   await using _provisioner = provision(bus, hypervisor);
   const task = sample.sampleTask();
-  await store(bus, sample.created(task));
+  const retry = { ...sample.sampleSpec.retry, maxAttempts: 1 };
+  await store(bus, sample.created(task, { spec: { ...sample.sampleSpec, retry } }));
   const { data } = await headOf(bus, task, 'task.completed');
   const error = { code: 'vm-not-started', message: 'no VM could be made: no space left on device' };
   expect(data).toMatchObject({ outcome: 'failed', error });

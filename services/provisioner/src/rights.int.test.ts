@@ -1,3 +1,4 @@
+import { wakeRetry } from '@vm-task/shared/bus/retry-timer';
 import { permissionsOf } from '@vm-task/shared/permissions';
 import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
@@ -23,4 +24,12 @@ test('the rights of its own user are enough for all that the provisioner does', 
   await eventually(async () => (await eventsOf(bus, 'vm.gone')).length === 1, { what: 'the VM is gone' });
   await store(bus, sample.created(hopeless, { spec: { ...sample.sampleSpec, image: 'nothing' } }));
   await headOf(bus, hopeless, 'task.completed');
+  const again = sample.sampleTask();
+  hypervisor.failNext('create', new Error('no space'));
+  await store(bus, sample.created(again));
+  const retrying = await headOf(bus, again, 'task.retrying');
+  await wakeRetry(bus.connection, retrying.data, retrying.seq);
+  const second = await headOf(bus, again, 'vm.ready');
+  await store(bus, sample.retrying(again, { attempt: 2, next: 3, vm: second.data.vm }), second.seq);
+  await eventually(async () => (await eventsOf(bus, 'vm.gone')).length === 2, { what: 'the next VM is gone' });
 });

@@ -2,6 +2,7 @@ import { audit, taskLog } from '@vm-task/hypervisor/audit';
 import type { Stray } from '@vm-task/hypervisor/hypervisor';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { silentLogger } from '@vm-task/shared/log';
+import type { RetryPhase } from '@vm-task/shared/retry-policy';
 import { eventPatterns } from '@vm-task/shared/subjects';
 import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
@@ -11,6 +12,8 @@ import { creatingVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
 import { claimFor, endOf, goneOf, reap, store, storeReady } from '../test/reaper.ts';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
+
+const onceOnly = { ...sample.sampleSpec, retry: { ...sample.sampleSpec.retry, maxAttempts: 1 } };
 
 test('the VM of a task that is over is removed when no provisioner does it', async () => {
   await using broker = await startBroker();
@@ -49,12 +52,63 @@ test('a second VM for one attempt is removed, the one that the stream names stay
   expect(await hypervisor.isAlive(vm)).toBe(true);
 });
 
-test('a task whose VM died unnoticed has failed', async () => {
+test('a task whose VM died unnoticed before anything was started is tried again', async () => {
   await using broker = await startBroker();
   const { bus } = broker;
   const hypervisor = createFakeHypervisor();
   const task = sample.sampleTask();
   const { vm } = await storeReady(bus, hypervisor, task);
+  hypervisor.crash(vm);
+  await using _reaper = reap(bus, hypervisor);
+  await goneOf(bus, hypervisor, vm);
+  expect(await bus.head({ pool: 'default', task })).toMatchObject({
+    type: 'task.retrying',
+    data: { attempt: 1, next: 2, vm, phase: 'vm', error: { code: 'vm-lost' } },
+  });
+});
+
+test.each<[string, boolean, RetryPhase[], object]>([
+  ['its process may have run', true, ['run'], { type: 'task.retrying', data: { phase: 'run' } }],
+  ['its process may have run', true, ['vm', 'setup'], { type: 'task.completed', data: { outcome: 'failed' } }],
+  ['its setup may have begun', false, ['setup'], { type: 'task.retrying', data: { phase: 'setup' } }],
+  ['its setup may have begun', false, ['vm', 'run'], { type: 'task.completed', data: { outcome: 'failed' } }],
+])('a lost VM where %s (set up: %s) counts so, with retries on %j', async (_what, isSetUp, on, head) => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const setup = [{ kind: 'run' as const, script: 'true' }];
+  const spec = { ...sample.sampleSpec, setup, retry: { ...sample.sampleSpec.retry, on } };
+  const { vm, seq } = await storeReady(bus, hypervisor, task, sample.created(task, { spec }));
+  if (isSetUp) await store(bus, sample.setupDone(task), seq);
+  hypervisor.crash(vm);
+  await using _reaper = reap(bus, hypervisor);
+  await goneOf(bus, hypervisor, vm);
+  expect(await bus.head({ pool: 'default', task })).toMatchObject(head);
+});
+
+test('the VM that is made for the next attempt is left alone while the task still waits', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const [task, sweptTask] = [sample.sampleTask(), sample.sampleTask()];
+  const { seq } = await store(bus, sample.created(task));
+  await store(bus, sample.retrying(task), seq);
+  const [last, next] = [await claimFor(hypervisor, task), await claimFor(hypervisor, task, undefined, 2)];
+  const orphan = await claimFor(hypervisor, sweptTask);
+  await using _reaper = reap(bus, hypervisor);
+  await goneOf(bus, hypervisor, last);
+  await goneOf(bus, hypervisor, orphan);
+  expect(await hypervisor.isAlive(next)).toBe(true);
+});
+
+test('a task whose VM died unnoticed has failed', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const { vm, seq } = await storeReady(bus, hypervisor, task);
+  await store(bus, sample.setupDone(task), seq);
   hypervisor.crash(vm);
   await using _reaper = reap(bus, hypervisor);
   expect((await endOf(bus, task)).data).toMatchObject({ outcome: 'failed', vm, error: { code: 'vm-lost' } });
@@ -70,7 +124,7 @@ test('a task whose VM this host has never heard of has failed', async () => {
     [here, 'host-1'],
     [elsewhere, 'host-2'],
   ] as const) {
-    const { seq } = await store(bus, sample.created(task));
+    const { seq } = await store(bus, sample.created(task, { spec: onceOnly }));
     await store(bus, sample.vmReady(task, { host }), seq);
   }
   await using _reaper = reap(bus, hypervisor);
@@ -150,7 +204,7 @@ test('a VM past its own deadline is ended without the broker, and told of when t
   await enforcing;
   await using broker = await startBroker();
   const { bus } = broker;
-  const { seq } = await store(bus, sample.created(task));
+  const { seq } = await store(bus, sample.created(task, { spec: onceOnly }));
   await store(bus, sample.vmReady(task, { vm }), seq);
   await using _reaper = reap(bus, hypervisor);
   expect((await endOf(bus, task)).data).toMatchObject({ outcome: 'failed', vm, error: { code: 'vm-lost' } });

@@ -46,12 +46,17 @@ export function reap(
 }
 
 /** A VM that works for the task, past its own deadline in `lifeMs`. */
-export async function claimFor(hypervisor: FakeHypervisor, task: TaskId, lifeMs = 3_600_000): Promise<VmId> {
+export async function claimFor(
+  hypervisor: FakeHypervisor,
+  task: TaskId,
+  lifeMs = 3_600_000,
+  attempt = 1,
+): Promise<VmId> {
   const capacity = { poolMax: 4, hostMax: 16 };
   const deadline = deadlineFrom(lifeMs, 0);
   const outcome = await hypervisor.create(vmClass, capacity, deadline, never);
   if (outcome.kind !== 'ready') throw new Error(outcome.kind);
-  await hypervisor.claim(outcome.vm.id, { task, attempt: 1, deadline });
+  await hypervisor.claim(outcome.vm.id, { task, attempt, deadline });
   return outcome.vm.id;
 }
 

@@ -7,6 +7,12 @@ export interface Shown {
   readonly result: unknown;
   readonly error: { readonly code: string; readonly message: string } | null;
   readonly vm: string | null;
+  readonly attempts: readonly {
+    readonly number: number;
+    readonly vm: string | null;
+    readonly exitCode: number | null;
+    readonly error: { readonly code: string } | null;
+  }[];
 }
 
 export interface Events {

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findCreated } from '@vm-task/shared/bus/find-task';
 import { claimKey } from '@vm-task/shared/bus/idempotency';
 import { newTaskId, parseTaskId } from '@vm-task/shared/ids';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { startBrokerWithRights } from './broker-with-rights.ts';
-import { makeHome, startAndFail, startIntake } from './intake-process.ts';
+import { type IntakeProcess, makeHome, startAndFail, startIntake } from './intake-process.ts';
 import { publishByHand } from './nats-by-hand.ts';
 import { completed } from './task-events.ts';
 
@@ -145,4 +146,62 @@ test('intake says what is missing when it cannot start', async () => {
   await using folder = await makeHome(broker);
   rmSync(join(folder.home.credentials, 'http-token'));
   expect(await startAndFail(folder.home)).toMatch(/the HTTP token .*http-token cannot be read .*vm-task up makes it/);
+});
+
+test('a task that is run once more is a new one, with the specification of the old one, which it names', async () => {
+  await using broker = await startBrokerWithRights();
+  await using folder = await makeHome(broker);
+  await using intake = await startIntake(folder.home);
+  const file = { run: 'echo 垃圾域名', inputs: { limit: 15 }, retry: { on: ['run'] } };
+  const old = await idIn(await intake.ask('POST', '/v1/tasks', { body: file }));
+  const again = await idIn(await intake.ask('POST', `/v1/tasks/${old}/retry`));
+  expect(again).not.toBe(old);
+  const createdOf = (id: string) => findCreated(broker.connection, parseTaskId(id));
+  const [first, second] = [await createdOf(old), await createdOf(again)];
+  expect(second?.data).toEqual({ ...first?.data, task: again, cause: { kind: 'retry', id: old } });
+  const headers = { 'idempotency-key': 'once' };
+  const keyed = () => intake.ask('POST', `/v1/tasks/${old}/retry`, { headers });
+  expect(await idIn(await keyed())).toBe(await idIn(await keyed()));
+  const unknown = await intake.ask('POST', `/v1/tasks/${newTaskId(0)}/retry`);
+  expect([unknown.status, await codeIn(unknown)]).toEqual([404, 'task-not-found']);
+});
+
+test('dead letters are listed, shown, replayed and dropped; what is replayed becomes the task that it was to be', async () => {
+  await using broker = await startBrokerWithRights();
+  await using folder = await makeHome(broker);
+  const { js } = broker.connection;
+  await js.publish('task.submit', '{"run":"echo hi","pool":"later"}');
+  const lettersOf = async (intake: IntakeProcess, query = '') =>
+    (await (await intake.ask('GET', `/v1/deadletters${query}`)).json()) as {
+      letters: { seq: number }[];
+      next: unknown;
+    };
+  {
+    await using intake = await startIntake(folder.home);
+    const thereAre = (count: number) =>
+      eventually(async () => (await lettersOf(intake)).letters.length === count, { what: `${count} dead letters` });
+    await thereAre(1);
+    await js.publish('task.submit', 'nonsense');
+    await thereAre(2);
+    const page = await lettersOf(intake, '?limit=1');
+    expect(page).toMatchObject({ letters: [{ seq: 1, consumer: 'intake-task-submit', originalSeq: 1 }], next: 1 });
+    expect((await lettersOf(intake, '?after=1')).next).toBeNull();
+    const shown = await (await intake.ask('GET', '/v1/deadletters/1')).json();
+    expect(shown).toMatchObject({ reason: expect.stringContaining('there is no pool "later"'), stream: 'COMMANDS' });
+    expect((await intake.ask('DELETE', '/v1/deadletters/2')).status).toBe(200);
+    for (const [method, path] of [
+      ['GET', '/v1/deadletters/2'],
+      ['DELETE', '/v1/deadletters/2'],
+      ['POST', '/v1/deadletters/9/replay'],
+    ] as const) {
+      const answer = await intake.ask(method, path);
+      expect([path, answer.status, await codeIn(answer)]).toEqual([path, 404, 'deadletter-not-found']);
+    }
+  }
+  writeFileSync(folder.home.config, 'http: { port: 0 }\npools: { default: {}, later: {} }\n');
+  await using intake = await startIntake(folder.home);
+  expect((await intake.ask('POST', '/v1/deadletters/1/replay')).status).toBe(202);
+  await eventually(async () => (await lettersOf(intake)).letters.length === 0, { what: 'the letter is gone' });
+  const list = (await (await intake.ask('GET', '/v1/tasks')).json()) as { tasks: unknown[] };
+  expect(list.tasks).toMatchObject([{ pool: 'later', status: 'queued' }]);
 });

@@ -40,6 +40,10 @@ export interface Rig extends AsyncDisposable {
   submit(file: object): Promise<Task>;
   cancel(task: Task): Promise<Stored>;
   completed(task: Task): Promise<Completed>;
+  /** The task between two attempts. */
+  retrying(task: Task): Promise<Stored<'task.retrying'>>;
+  /** Its next attempt, in the same guest: what the reaper and the provisioner do. */
+  nextAttempt(task: Task): Promise<Task>;
   /** `submit`, and its terminal event. */
   run(file: object): Promise<Completed>;
   events(task: Task): Promise<Stored[]>;
@@ -65,6 +69,8 @@ export async function startRig(natsConfig = ''): Promise<Rig> {
     submit: (file) => submit(broker, guest, home, file),
     cancel: (task) => cancel(broker, task),
     completed: (task) => waitForEnd(broker, task),
+    retrying: (task) => waitForRetry(broker, task),
+    nextAttempt: (task) => nextAttempt(broker, task),
     run: async (file) => waitForEnd(broker, await submit(broker, guest, home, file)),
     events: (task) => readEvents(broker.connection, task),
     output: ({ task }) => readOutput(broker.connection, task),
@@ -151,6 +157,22 @@ async function waitForEnd({ bus }: Broker, { task, pool }: Task): Promise<Comple
     { what: 'the task is completed', limitMs: 60_000 },
   );
   return end.data;
+}
+
+function waitForRetry({ bus }: Broker, { task, pool }: Task): Promise<Stored<'task.retrying'>> {
+  return eventually(
+    async () => {
+      const head = await bus.head({ task, pool });
+      return head?.type === 'task.retrying' ? head : null;
+    },
+    { what: 'the attempt has failed', limitMs: 60_000 },
+  );
+}
+
+async function nextAttempt(broker: Broker, task: Task): Promise<Task> {
+  const { seq, data } = await waitForRetry(broker, task);
+  const ready = await append(broker.bus, { type: 'vm.ready', data: { ...task.ready.data, attempt: data.next } }, seq);
+  return { ...task, ready: ready as Stored<'vm.ready'> };
 }
 
 async function readEvents({ jsm }: Connection, task: Task): Promise<Stored[]> {

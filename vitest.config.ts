@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           name: 'int',
           sequence: { groupOrder: 1 },
-          include: ['{packages,services,bench,setup}/**/*.int.test.ts'],
+          include: ['{packages,services,bench,setup,test/flows}/**/*.int.test.ts'],
           exclude: ['**/node_modules/**'],
           testTimeout: 2 * minutes,
           hookTimeout: 2 * minutes,

@@ -1,7 +1,8 @@
-import { sampleVm } from '@vm-task/testing/sample-events';
+import type { Draft, Stored } from '@vm-task/shared/events';
+import { completed, retrying, sampleTask, sampleVm, vmReady } from '@vm-task/testing/sample-events';
 import { claimedVm, creatingVm, endingVm, warmVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
-import { type AuditedVm, compare } from './audit.ts';
+import { type AuditedVm, compare, taskLog } from './audit.ts';
 
 const now = new Date();
 const before = (ms: number) => new Date(now.getTime() - ms);
@@ -34,6 +35,19 @@ test.each([
   const { leaked, missing } = compare([audited], [], now);
   expect(leaked).toMatchObject([{ kind: 'vm', id: audited.state.record.vm, pool: 'default' }]);
   expect(missing).toEqual([]);
+});
+
+test('an attempt is over when its task is, and when another one follows', async () => {
+  const task = sampleTask();
+  const standing = async (head: Draft | null, attempt: number) =>
+    (await taskLog({ head: async () => head && ({ ...head, time: now } as Stored) }).standingOf(spine, attempt)).kind;
+  const spine = { pool: 'default', task };
+  expect(await standing(null, 1)).toBe('unknown');
+  expect(await standing(vmReady(task), 1)).toBe('live');
+  expect(await standing(retrying(task), 1)).toBe('over');
+  expect(await standing(retrying(task), 2)).toBe('live');
+  expect(await standing(vmReady(task, { attempt: 2 }), 1)).toBe('over');
+  expect(await standing(completed(task), 1)).toBe('over');
 });
 
 test('what is in no ledger has leaked', () => {

@@ -3,6 +3,7 @@
  * slot, and was not being removed within the last 30 s; *missing* is what the ledger knows and the host does not have.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import type { SpineKey } from '@vm-task/shared/subjects';
@@ -11,7 +12,7 @@ import { isRunning } from './ledger/process-ref.ts';
 import type { VmState } from './ledger/vm-record.ts';
 import { claimOf } from './release-vm.ts';
 
-/** What the log says of a task. */
+/** What the log says of one attempt of a task. */
 export type TaskStanding =
   | { readonly kind: 'live' }
   | { readonly kind: 'over'; readonly at: Date }
@@ -19,7 +20,7 @@ export type TaskStanding =
   | { readonly kind: 'unknown' };
 
 export interface TaskLog {
-  standingOf(spine: SpineKey): Promise<TaskStanding>;
+  standingOf(spine: SpineKey, attempt: number): Promise<TaskStanding>;
 }
 
 export interface Finding {
@@ -52,13 +53,14 @@ const removalMs = 30_000;
 /** What looks wrong is looked at again after so long: a VM may have been half-way from one state to the next. */
 const secondLookMs = 1_000;
 
-/** Where tasks stand, by the spine's head. */
+/** Where attempts stand, by the spine's head: one is over when its task is, or when another one follows. */
 export function taskLog(bus: Pick<Bus, 'head'>): TaskLog {
   return {
-    async standingOf(spine) {
+    async standingOf(spine, attempt) {
       const head = await bus.head(spine);
       if (head === null) return { kind: 'unknown' };
-      return head.type === 'task.completed' ? { kind: 'over', at: head.time } : { kind: 'live' };
+      const isOver = head.type === 'task.completed' || attemptAt(head) > attempt;
+      return isOver ? { kind: 'over', at: head.time } : { kind: 'live' };
     },
   };
 }
@@ -92,7 +94,7 @@ async function lookAt(hypervisor: Hypervisor, log: TaskLog, state: VmState): Pro
     state,
     isAlive: await hypervisor.isAlive(vm),
     isCreatorAlive: isRunning(creator),
-    standing: claim === null ? null : await log.standingOf({ pool, task: claim.task }),
+    standing: claim === null ? null : await log.standingOf({ pool, task: claim.task }, claim.attempt),
   };
 }
 
@@ -112,7 +114,7 @@ function whyLeaked({ state, standing, isCreatorAlive }: AuditedVm, nowMs: number
     case 'claimed':
       if (standing?.kind === 'unknown') return 'the log knows no such task';
       if (standing?.kind !== 'over' || nowMs - standing.at.getTime() < removalMs) return null;
-      return `its task was over at ${standing.at.toISOString()}`;
+      return `its attempt was over at ${standing.at.toISOString()}`;
     case 'ending':
       if (nowMs - Date.parse(state.ended.at) < removalMs) return null;
       return `its removal began at ${state.ended.at} (${state.ended.reason}) and is not done`;

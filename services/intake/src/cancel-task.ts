@@ -1,4 +1,5 @@
 /** Asking for a task's end: one `task.cancelling` at the head of its spine, read again for as long as others are faster. */
+import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import type { Draft, Outcome, Stored } from '@vm-task/shared/events';
 import type { SpineKey } from '@vm-task/shared/subjects';
@@ -36,16 +37,11 @@ type Decision =
   | Cancelled
   | { readonly kind: 'append'; readonly draft: Draft<'task.cancelling'>; readonly fence: number };
 
-/** The attempt that is under way, or that is to come: between two of them no runner has anything to stop. */
-function attemptAt(head: Stored): number {
-  if (head.type === 'task.retrying') return head.data.next;
-  return 'attempt' in head.data ? head.data.attempt : 1;
-}
-
 function decideCancel({ pool, task }: SpineKey, { by, reason }: CancelRequest, head: Stored | null): Decision {
   if (head === null) return { kind: 'unknown' };
   if (head.type === 'task.completed') return { kind: 'over', outcome: head.data.outcome };
   if (head.type === 'task.cancelling') return { kind: 'cancelling', seq: head.seq };
+  // Between two attempts it is for the one to come: of that no runner has anything to stop.
   const data = { v: 1 as const, task, pool, attempt: attemptAt(head), by, reason };
   return { kind: 'append', draft: { type: 'task.cancelling', data }, fence: head.seq };
 }

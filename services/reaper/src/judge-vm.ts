@@ -1,5 +1,6 @@
 /** What is to become of a VM that the ledger knows (I6): decided from what the ledger, the host and the log say of it. */
 import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Stored } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
 
@@ -12,20 +13,9 @@ export type Standing =
   | 'over';
 
 export function standingOf(claim: Claim, vm: VmId, head: Stored | null): Standing {
-  switch (head?.type) {
-    case 'vm.ready':
-    case 'task.resumed':
-      if (head.data.attempt > claim.attempt) return 'over';
-      return head.data.vm === vm ? 'live' : 'elsewhere';
-    case 'task.retrying':
-      return head.data.next > claim.attempt ? 'over' : 'live';
-    case 'task.created':
-      return 'live';
-    case 'task.cancelling':
-      return head.data.attempt > claim.attempt ? 'over' : 'live';
-    default:
-      return 'over';
-  }
+  if (head === null || head.type === 'task.completed' || attemptAt(head) > claim.attempt) return 'over';
+  const named = head.type === 'vm.ready' || head.type === 'task.resumed' ? head.data.vm : vm;
+  return named === vm ? 'live' : 'elsewhere';
 }
 
 export interface VmFacts {

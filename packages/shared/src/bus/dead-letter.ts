@@ -1,5 +1,6 @@
 /** What no handler could take: stored with the reason, its task ended, people told. */
 import type { Logger } from 'pino';
+import { attemptAt } from '../attempt-at.ts';
 import type { EventData, Stored } from '../events.ts';
 import { isTaskId } from '../ids.ts';
 import { deadSubject, type SpineKey, spineOfRetryDue } from '../subjects.ts';
@@ -108,7 +109,7 @@ async function retryingOf(bus: Bus, { subject }: RawMessage): Promise<Stuck | nu
   const spine = spineOfRetryDue(subject);
   const head = spine === null ? null : await bus.head(spine);
   if (spine === null || head?.type !== 'task.retrying') return null;
-  return { type: head.type, seq: head.seq, spine, attempt: head.data.next, vm: null };
+  return { type: head.type, seq: head.seq, spine, attempt: attemptAt(head), vm: null };
 }
 
 function attemptOf({ data }: Stored): Pick<Stuck, 'attempt' | 'vm'> {

@@ -28,6 +28,8 @@ export interface Order extends Wanted {
   readonly signal: AbortSignal;
   /** Ends the waiting for room and for preparations, too. */
   readonly patience: AbortSignal;
+  /** The longest wait for room on this host. */
+  readonly roomMs: number;
 }
 
 export interface ObtainedVm {
@@ -39,12 +41,18 @@ export interface ObtainedVm {
 
 export type Obtained =
   | { readonly kind: 'claimed'; readonly vm: ObtainedVm }
+  /** Every place on this host is taken, and was for as long as the order waits. */
+  | { readonly kind: 'no-room' }
   /** No VM of this class can be made. */
   | { readonly kind: 'failed'; readonly error: ErrorInfo };
+
+/** Something has changed meanwhile; `full`: every place was taken. */
+type LookAgain = 'again' | 'full';
 
 /** A VM that is claimed for the order, or why there is none. Thrown: the reasons of the order's signals. */
 export async function obtainVm(context: ObtainContext, order: Order): Promise<Obtained> {
   using _waiting = context.room.waitFor(order.vmClass.pool);
+  const roomUntil = performance.now() + order.roomMs;
   for (;;) {
     order.patience.throwIfAborted();
     const seen = context.room.changes;
@@ -52,7 +60,8 @@ export async function obtainVm(context: ObtainContext, order: Order): Promise<Ob
     const chosen = chooseVm(states, order, hostClock());
     const choice = await unlessDead(chosen, (vm) => context.hypervisor.isAlive(vm));
     const obtained = await carryOut(context, order, choice, states, seen);
-    if (obtained !== 'again') return obtained;
+    if (obtained === 'full' && performance.now() > roomUntil) return { kind: 'no-room' };
+    if (typeof obtained === 'object') return obtained;
   }
 }
 
@@ -62,7 +71,7 @@ async function carryOut(
   choice: Choice,
   states: readonly VmState[],
   seen: number,
-): Promise<Obtained | 'again'> {
+): Promise<Obtained | LookAgain> {
   const { hypervisor, log } = context;
   switch (choice.kind) {
     case 'reuse':
@@ -78,7 +87,7 @@ async function carryOut(
   }
 }
 
-async function claim({ hypervisor, room }: ObtainContext, order: Order, vm: ObtainedVm): Promise<Obtained | 'again'> {
+async function claim({ hypervisor, room }: ObtainContext, order: Order, vm: ObtainedVm): Promise<Obtained | LookAgain> {
   const { task, attempt, deadline } = order;
   if (!(await hypervisor.claim(vm.id, { task, attempt, deadline }))) return 'again';
   room.changed();
@@ -90,7 +99,7 @@ async function create(
   order: Order,
   states: readonly VmState[],
   seen: number,
-): Promise<Obtained | 'again'> {
+): Promise<Obtained | LookAgain> {
   const outcome = await make(context, order);
   switch (outcome.kind) {
     case 'failed':
@@ -119,11 +128,11 @@ async function makeRoom(
   states: readonly VmState[],
   seen: number,
   limit: 'pool' | 'host',
-): Promise<'again'> {
+): Promise<LookAgain> {
   const spare = spareVm(states, order.vmClass.pool, limit);
   if (spare === null) {
     await room.nextChange(seen, order.patience);
-    return 'again';
+    return 'full';
   }
   log.info({ vm: spare.record.vm }, 'a warm VM goes to make room for another class');
   if (await retireVm(hypervisor, spare.record.vm, 'its place was needed', clock)) room.changed();

@@ -165,6 +165,27 @@ test('a due retry waits for room in a full pool, also when a provisioner dies me
   expect((await headOf(bus, task, 'vm.ready')).data.attempt).toBe(2);
 });
 
+test('a due retry that a full host took goes to a host with room', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const [full, free] = [createFakeHypervisor(), createFakeHypervisor()];
+  const busy = await leaveWarm(full);
+  await full.claim(busy, { task: sample.sampleTask(), attempt: 1, deadline: inAnHour() });
+  const task = sample.sampleTask();
+  await storeRetrying(bus, task, sample.retrying(task));
+  await wake(bus, task);
+  await using _full = provision(bus, full, { max: 1 });
+  await eventually(
+    async () => {
+      const info = await bus.connection.jsm.consumers.info('TIMERS', 'provisioner-due-retry-default');
+      return info.num_ack_pending === 1;
+    },
+    { what: 'the full host has it' },
+  );
+  await using _free = provision(bus, free, { host: 'host-2' });
+  expect((await headOf(bus, task, 'vm.ready')).data).toMatchObject({ host: 'host-2', attempt: 2 });
+});
+
 test('a timer that nobody can read ends its task, which waits for it', async () => {
   await using broker = await startBroker();
   const { bus } = broker;

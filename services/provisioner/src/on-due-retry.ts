@@ -15,7 +15,7 @@ export interface RetryProvisioning extends Provisioning {
  * A due retry waits here for room so long, then it goes to whoever has some. It is not admitted before it is pulled as
  * new tasks are: while no task is there, their pulls hold all the admissions that there are.
  */
-const roomPatienceMs = 5_000;
+const roomMs = 5_000;
 
 export function onDueRetry(context: RetryProvisioning) {
   return async ({ event, signal, log }: Handling<RawMessage>): Promise<HandlerOutcome> => {
@@ -28,7 +28,6 @@ export function onDueRetry(context: RetryProvisioning) {
     const created = await context.findCreated(spine);
     if (created === null) throw new Error(`task ${spine.task} has no task.created`);
     const attempt = { created, number: head.data.next, fence };
-    const patience = AbortSignal.any([context.stop, AbortSignal.timeout(roomPatienceMs)]);
-    return provideVm({ ...context, log: log.child({ task: spine.task }) }, attempt, { signal, patience });
+    return provideVm({ ...context, log: log.child({ task: spine.task }) }, attempt, { signal, roomMs });
   };
 }

@@ -8,6 +8,7 @@ export function onTaskCreated(context: Provisioning) {
   return async ({ event, signal, log }: Handling<Stored>): Promise<HandlerOutcome> => {
     if (event.type !== 'task.created') return done();
     const attempt = { created: event, number: 1, fence: event.seq };
-    return provideVm({ ...context, log }, attempt, { signal, patience: context.stop });
+    // It was taken only because there was room; what has changed since then changes again.
+    return provideVm({ ...context, log }, attempt, { signal, roomMs: Number.POSITIVE_INFINITY });
   };
 }

@@ -29,8 +29,8 @@ export interface PlannedAttempt {
 export interface Limits {
   /** Aborted: give up what is in hand. */
   readonly signal: AbortSignal;
-  /** Aborted: wait for nothing any more; another provisioner may have room. */
-  readonly patience: AbortSignal;
+  /** After such a wait for room here the message goes to whoever has some. */
+  readonly roomMs: number;
 }
 
 /** A VM outlives its task's last deadline by what it takes to end the task and to remove the VM in good order. */
@@ -42,14 +42,14 @@ const handOverMs = 500;
 export async function provideVm(
   context: Provisioning,
   attempt: PlannedAttempt,
-  { signal, patience }: Limits,
+  { signal, roomMs }: Limits,
 ): Promise<HandlerOutcome> {
   using watch = watchTask(context.bus, attempt.created.data, attempt.fence, signal);
   try {
-    return await provide(context, attempt, watch, AbortSignal.any([watch.signal, patience]));
+    return await provide(context, attempt, watch, roomMs);
   } catch (error) {
     if (watch.movedOn) return done();
-    if (patience.aborted || signal.aborted) return retry(handOverMs, 'this provisioner is going, or has no room');
+    if (context.stop.aborted || signal.aborted) return retry(handOverMs, 'this provisioner is going');
     throw error;
   }
 }
@@ -58,12 +58,14 @@ async function provide(
   context: Provisioning,
   attempt: PlannedAttempt,
   watch: TaskWatch,
-  patience: AbortSignal,
+  roomMs: number,
 ): Promise<HandlerOutcome> {
+  const patience = AbortSignal.any([watch.signal, context.stop]);
   const image = await findImage(context, attempt, patience);
   if (image.kind === 'failed') return failed(context, attempt, image.error);
-  const order = orderFor(attempt, image.image, context, { signal: watch.signal, patience });
+  const order = orderFor(attempt, image.image, context, { signal: watch.signal, patience, roomMs });
   const obtained = await obtainVm(context, order);
+  if (obtained.kind === 'no-room') return retry(handOverMs, 'this host has no room');
   if (obtained.kind === 'failed') return failed(context, attempt, obtained.error);
   const { vm } = obtained;
   context.log.info({ vm: vm.id, warm: vm.warm, attempt: attempt.number }, 'the task has its VM');
@@ -105,7 +107,7 @@ function orderFor(
   { created: { data, time }, number }: PlannedAttempt,
   image: Image,
   { clock }: Provisioning,
-  signals: Pick<Order, 'signal' | 'patience'>,
+  signals: Pick<Order, 'signal' | 'patience' | 'roomMs'>,
 ): Order {
   const { task, pool, spec } = data;
   const endsAtMs = time.getTime() + spec.timeouts.totalMs + deadlineGraceMs;

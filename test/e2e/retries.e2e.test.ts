@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openConnection } from '@vm-task/shared/bus/connection';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lendSystem, type TestSystem } from './system.ts';
-import type { Audit, Events, Shown } from './views.ts';
+import type { Audit, Events, Shown, Status } from './views.ts';
 
 let system: TestSystem;
 
@@ -79,4 +80,22 @@ it('a task that waits for its next attempt is cancelled at once', async () => {
   await shownOnce(again, 'the new task runs as the old one did', ({ status }) => status === 'retrying');
   expect(await system.vmTask(['cancel', again])).toMatchObject({ exitCode: 0 });
   await shownOnce(again, 'it is over', ({ status }) => status === 'completed');
+});
+
+it('a command that nobody can handle is listed, shown, replayed in vain and dropped', async () => {
+  const { nats } = await system.json<Status>(['status']);
+  await using connection = await openConnection({ servers: [nats.url], ...nats.submit }, 'test');
+  await connection.js.publish('task.submit', '{"runn":"echo hi"}');
+  const letters = async () => {
+    const { stdout } = await system.vmTask(['deadletter', 'list', '--json']);
+    return (JSON.parse(stdout) as { letters: { seq: number; reason: string }[] }).letters;
+  };
+  const [letter] = await eventually(async () => (await letters()).length === 1 && letters(), { what: 'it is there' });
+  expect(letter?.reason).toContain('did you mean "run"?');
+  const seq = String(letter?.seq);
+  expect((await system.vmTask(['deadletter', 'show', seq])).stdout).toContain('{"runn":"echo hi"}');
+  expect(await system.vmTask(['deadletter', 'replay', seq])).toMatchObject({ exitCode: 0 });
+  expect(await system.vmTask(['deadletter', 'drop', seq])).toMatchObject({ exitCode: 0 });
+  const gone = await system.vmTask(['deadletter', 'drop', seq]);
+  expect(gone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('deadletter-not-found') });
 });

@@ -6,7 +6,7 @@
 
 import type { EventType } from './events.ts';
 import type { StreamName } from './streams.ts';
-import { commandSubjects, eventPatterns, taskSubject } from './subjects.ts';
+import { commandSubjects, everything, taskSubject } from './subjects.ts';
 
 export const services = ['intake', 'provisioner', 'runner', 'reaper'] as const;
 export type ServiceName = (typeof services)[number];
@@ -46,7 +46,7 @@ export const flow = {
     file: 'on-any-event',
     stream: 'EVENTS',
     consumer: null,
-    filters: Object.values(eventPatterns),
+    filters: [everything],
     emits: [],
   }),
   provisionerOnTaskCreated: row({
@@ -118,7 +118,7 @@ export const flow = {
     file: 'on-any-event',
     stream: 'EVENTS',
     consumer: null,
-    filters: Object.values(eventPatterns),
+    filters: [everything],
     emits: [],
   }),
 } as const satisfies Record<string, FlowRow>;

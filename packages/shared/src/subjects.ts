@@ -9,6 +9,9 @@ import { isTaskId, type TaskId, type VmId } from './ids.ts';
 
 export const commandSubjects = { submit: 'task.submit', cancel: 'task.cancel', replay: 'deadletter.replay' } as const;
 
+/** Whatever a stream has: a reader that names each pattern costs the broker a match for every message. */
+export const everything = '>';
+
 /** Patterns that the `EVENTS` stream takes, one for each event type. */
 export const eventPatterns: Readonly<Record<EventType, string>> = {
   'task.created': 'task.created.*.*',

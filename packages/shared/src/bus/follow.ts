@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JsMsg } from '@nats-io/jetstream';
+import { everything } from '../subjects.ts';
 import { throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
@@ -49,7 +50,8 @@ async function* readFrom(
   { stream, filters, signal }: FollowOptions,
   from: number,
 ): AsyncGenerator<Followed, void, void> {
-  const consumer = await js.consumers.get(stream, { filter_subjects: [...filters], opt_start_seq: from });
+  const filtered = filters.includes(everything) ? {} : { filter_subjects: [...filters] };
+  const consumer = await js.consumers.get(stream, { ...filtered, opt_start_seq: from });
   const messages = await consumer.consume();
   const stop = () => messages.stop();
   signal.addEventListener('abort', stop, { once: true });

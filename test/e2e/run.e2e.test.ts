@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -133,14 +133,17 @@ echo "whole: $API_KEY"`;
   });
 });
 
-/** Every file below `folder` that has `text` in it; streams keep their messages uncompressed. */
-async function filesWith(folder: string, text: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+/** Every file of the home that has `text` in it, but for disks: streams keep their messages uncompressed. VMs come and go meanwhile. */
+async function filesWith(home: string, text: string): Promise<string[]> {
+  const parts = (await readdir(home)).filter((name) => name !== 'vms' && name !== 'images');
   const found: string[] = [];
-  for (const entry of entries) {
-    const path = join(entry.parentPath, entry.name);
-    if (!entry.isFile() || path.includes('/vms/') || path.includes('/images/')) continue;
-    if ((await readFile(path).catch(() => Buffer.alloc(0))).includes(text)) found.push(path);
+  for (const part of parts) {
+    const path = join(home, part);
+    const below = (await stat(path)).isDirectory() ? await readdir(path, { recursive: true }) : [''];
+    for (const name of below) {
+      const content = await readFile(join(path, name)).catch(() => Buffer.alloc(0));
+      if (content.includes(text)) found.push(join(path, name));
+    }
   }
   return found;
 }

@@ -1,0 +1,135 @@
+/**
+ * What the services ask the machine for, answered by the simulation instead: timers, clocks, random numbers, their
+ * process id, and `/proc`. The services' code stays as it is; for that the modules of Node itself are altered, in this
+ * process and for as long as it lives.
+ */
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+
+export interface Machine {
+  setTimer(delayMs: number, action: () => void): { cancel(): void };
+  /** Milliseconds since 1970, by the host's clock, which people set. */
+  wallMs(): number;
+  /** Milliseconds since the process began. */
+  monotonicMs(): number;
+  randomBytes(count: number): Buffer;
+  readonly pid: number;
+  /** The content of a file below /proc. Thrown: ENOENT. */
+  readProc(path: string): string;
+}
+
+let machine: Machine | null = null;
+
+function current(): Machine {
+  if (machine === null) throw new Error('nothing is being simulated');
+  return machine;
+}
+
+/** From now on everything asks this one; null for nobody between two simulations. */
+export function lendMachine(lent: Machine | null): void {
+  machine = lent;
+}
+
+class Timer {
+  readonly #cancel: () => void;
+  constructor(cancel: () => void) {
+    this.#cancel = cancel;
+  }
+  cancel(): void {
+    this.#cancel();
+  }
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+  [Symbol.dispose](): void {
+    this.#cancel();
+  }
+}
+
+function startTimeout(action: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]): Timer {
+  const timer = current().setTimer(delayMs, () => action(...args));
+  return new Timer(() => timer.cancel());
+}
+
+function startInterval(action: (...args: unknown[]) => void, everyMs = 0, ...args: unknown[]): Timer {
+  const tick = () => {
+    next = current().setTimer(everyMs, tick);
+    action(...args);
+  };
+  let next = current().setTimer(everyMs, tick);
+  return new Timer(() => next.cancel());
+}
+
+const stopTimer = (timer: unknown) => {
+  if (timer instanceof Timer) timer.cancel();
+};
+
+function pause<T>(delayMs = 0, value?: T, options: { signal?: AbortSignal } = {}): Promise<T | undefined> {
+  const { signal } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
+  const refuse = () => {
+    stopTimer(timer);
+    reject(Object.assign(new Error('The operation was aborted'), { name: 'AbortError', cause: signal?.reason }));
+  };
+  const timer = startTimeout(() => {
+    signal?.removeEventListener('abort', refuse);
+    resolve(value);
+  }, delayMs);
+  if (signal?.aborted === true) refuse();
+  else signal?.addEventListener('abort', refuse, { once: true });
+  return promise;
+}
+
+function abortAfter(delayMs: number): AbortSignal {
+  const controller = new AbortController();
+  startTimeout(() => controller.abort(new DOMException('The operation timed out', 'TimeoutError')), delayMs);
+  return controller.signal;
+}
+
+/** Once for each process that simulates, before the services' code is loaded or after. */
+export function borrowMachine(): void {
+  const require = createRequire(import.meta.url);
+  Object.assign(globalThis, {
+    setTimeout: startTimeout,
+    setInterval: startInterval,
+    clearTimeout: stopTimer,
+    clearInterval: stopTimer,
+    Date: simulatedDate(Date),
+  });
+  Object.assign(AbortSignal, { timeout: abortAfter });
+  Object.assign(require('node:timers/promises') as object, { setTimeout: pause });
+  borrowRandomness(require('node:crypto') as object);
+  borrowProc(require('node:fs') as typeof import('node:fs'));
+  syncBuiltinESMExports();
+  Object.defineProperty(performance, 'now', { value: () => current().monotonicMs() });
+  Object.defineProperty(process, 'pid', { get: () => current().pid });
+}
+
+function simulatedDate(Real: DateConstructor): DateConstructor {
+  return class extends Real {
+    constructor(...args: [] | [number]) {
+      super(...((args.length === 0 ? [current().wallMs()] : args) as [number]));
+    }
+    static override now(): number {
+      return current().wallMs();
+    }
+  } as DateConstructor;
+}
+
+function borrowRandomness(crypto: object): void {
+  Object.assign(crypto, {
+    randomBytes: (count: number) => current().randomBytes(count),
+    randomUUID: () => current().randomBytes(16).toString('hex'),
+  });
+}
+
+function borrowProc(fs: typeof import('node:fs')): void {
+  const { readFileSync } = fs;
+  const read = (path: unknown, ...rest: unknown[]) =>
+    machine !== null && typeof path === 'string' && path.startsWith('/proc/')
+      ? machine.readProc(path)
+      : (readFileSync as (...args: unknown[]) => unknown)(path, ...rest);
+  Object.assign(fs, { readFileSync: read });
+}

@@ -1,0 +1,151 @@
+/**
+ * nats-server, as far as the bus relies on it: a program of its own, which loses nothing that it has acknowledged. It
+ * knows nothing of the network; `connection.ts` does.
+ */
+import { JetStreamApiError } from '@nats-io/jetstream';
+import type { StreamDefinition } from '@vm-task/shared/streams';
+import { type BrokerClock, type Delivered, Durable, type Pull } from './durable.ts';
+import { type PubAnswer, type Publication, type StoredMessage, Stream } from './stream.ts';
+
+export interface Follower {
+  readonly client: unknown;
+  deliver(message: StoredMessage, pending: number): void;
+}
+
+interface Following extends Follower {
+  readonly stream: Stream;
+  readonly filters: readonly string[];
+  next: number;
+}
+
+/** Told of what happens, the moment it has. */
+export interface BrokerWatch {
+  readonly onStored: (stream: string, message: StoredMessage, publication: Publication) => void;
+  readonly onNotStored: (answer: 'refused' | 'duplicate', publication: Publication) => void;
+  readonly onDelivered: (delivered: Delivered) => void;
+  /** Just before an acknowledgement is taken. */
+  readonly onAck: (durable: string, message: StoredMessage) => void;
+}
+
+export type Settling =
+  | { readonly kind: 'ack' | 'term' | 'working' }
+  | { readonly kind: 'nak'; readonly afterMs: number };
+
+const nothing = () => undefined;
+const noWatch: BrokerWatch = { onStored: nothing, onNotStored: nothing, onDelivered: nothing, onAck: nothing };
+
+export class Broker {
+  readonly #clock: BrokerClock;
+  readonly #watch: BrokerWatch;
+  readonly #streams = new Map<string, Stream>();
+  readonly #durables = new Map<string, Durable>();
+  readonly #followers = new Set<Following>();
+  readonly createdMs: number;
+
+  constructor(definitions: Iterable<StreamDefinition>, clock: BrokerClock, watch = noWatch) {
+    this.#clock = clock;
+    this.#watch = watch;
+    this.createdMs = clock.nowMs();
+    for (const { name, subjects } of definitions) {
+      this.#streams.set(name, new Stream(name, subjects, () => clock.nowMs()));
+    }
+  }
+
+  get nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  get durables(): readonly Durable[] {
+    return [...this.#durables.values()];
+  }
+
+  stream(name: string): Stream {
+    const stream = this.#streams.get(name);
+    if (stream === undefined) throw apiError(404, 10059, 'stream not found');
+    return stream;
+  }
+
+  /** Thrown: as `Stream.publish`. */
+  publish(publication: Publication): PubAnswer {
+    const stream = [...this.#streams.values()].find((one) => one.takes(publication.subject));
+    if (stream === undefined) throw new Error(`no stream takes ${publication.subject}`);
+    const answer = this.#offer(stream, publication);
+    if (answer.duplicate) return answer;
+    const message = stream.at(answer.seq);
+    if (message === null) throw new Error('it was stored');
+    this.#watch.onStored(stream.name, message, publication);
+    for (const [key, durable] of this.#durables) if (key.startsWith(`${stream.name}/`)) durable.serve();
+    for (const following of this.#followers) if (following.stream === stream) sendOn(following);
+    return answer;
+  }
+
+  #offer(stream: Stream, publication: Publication): PubAnswer {
+    try {
+      const answer = stream.publish(publication);
+      if (answer.duplicate) this.#watch.onNotStored('duplicate', publication);
+      return answer;
+    } catch (error) {
+      this.#watch.onNotStored('refused', publication);
+      throw error;
+    }
+  }
+
+  /** Made, or found; one that differs is refused. */
+  makeDurable(streamName: string, config: ConstructorParameters<typeof Durable>[0]): Durable {
+    const key = `${streamName}/${config.durable_name}`;
+    const found = this.#durables.get(key);
+    if (found !== undefined) return found;
+    const durable = new Durable(config, this.stream(streamName), this.#clock, this.#watch.onDelivered);
+    this.#durables.set(key, durable);
+    return durable;
+  }
+
+  durable(streamName: string, name: string): Durable {
+    const durable = this.#durables.get(`${streamName}/${name}`);
+    if (durable === undefined) throw apiError(404, 10014, 'consumer not found');
+    return durable;
+  }
+
+  settle(streamName: string, name: string, seq: number, settling: Settling): void {
+    const durable = this.durable(streamName, name);
+    if (settling.kind === 'working') durable.working(seq);
+    else if (settling.kind === 'nak') durable.giveBack(seq, settling.afterMs);
+    else {
+      const message = this.stream(streamName).at(seq);
+      if (settling.kind === 'ack' && message !== null) this.#watch.onAck(name, message);
+      durable.settle(seq);
+    }
+  }
+
+  pull(streamName: string, name: string, pull: Pull, expiresMs: number): void {
+    this.durable(streamName, name).pull(pull, expiresMs);
+  }
+
+  /** Everything from a sequence on, in order, then what comes. */
+  follow(streamName: string, filters: readonly string[], from: number, follower: Follower): { stop(): void } {
+    const following: Following = { ...follower, stream: this.stream(streamName), filters, next: from };
+    this.#followers.add(following);
+    sendOn(following);
+    return { stop: () => void this.#followers.delete(following) };
+  }
+
+  /** What a connection leaves behind when it closes: nothing is sent to it any more. */
+  dropClient(which: (client: unknown) => boolean): void {
+    for (const durable of this.#durables.values()) durable.drop(({ client }) => which(client));
+    for (const following of this.#followers) if (which(following.client)) this.#followers.delete(following);
+  }
+}
+
+function sendOn(following: Following): void {
+  const { stream, filters } = following;
+  for (;;) {
+    const message = stream.nextFrom(following.next, filters);
+    if (message === null) return;
+    following.next = message.seq + 1;
+    following.deliver(message, stream.countFrom(following.next, filters));
+  }
+}
+
+function apiError(code: number, err_code: number, description: string): JetStreamApiError {
+  return new JetStreamApiError({ code, err_code, description });
+}

@@ -1,0 +1,197 @@
+/** The client's face on a simulated broker: of `Connection` exactly what the bus uses, over a network that may fail. */
+import type { JsMsg } from '@nats-io/jetstream';
+import { type MsgHdrs, headers as newHeaders } from '@nats-io/transport-node';
+import type { Connection } from '@vm-task/shared/bus/connection';
+import { streams } from '@vm-task/shared/streams';
+import type { Broker, Settling } from './broker.ts';
+import type { Delivered, Pull } from './durable.ts';
+import { Incoming } from './incoming.ts';
+import type { Publication, StoredMessage } from './stream.ts';
+
+/** The way between one client and the broker. */
+export interface Network {
+  /** Names the client; what it waits for is dropped when its connection is. */
+  readonly client: unknown;
+  /** Rejects as unanswered after the client's patience, whether or not `perform` has happened or will. */
+  request<T>(what: string, perform: () => T): Promise<T>;
+  /** Without an answer. */
+  send(what: string, perform: () => void): void;
+  /** From the broker to the client; those of one `order` arrive in order. */
+  deliver(order: object, arrive: () => void): void;
+  /** Called when a broken connection is whole again, until the function that it returns is called. */
+  onReconnect(listener: () => void): () => void;
+}
+
+interface PublishOptions {
+  readonly headers?: MsgHdrs;
+  readonly msgID?: string;
+  readonly expect?: { readonly lastSubjectSequence?: number; readonly lastSubjectSequenceSubject?: string };
+}
+
+/** The client gives a pull up after two heartbeats that it missed; one is expected each half of the pull's time. */
+const heartbeatsPerPull = 2;
+
+export function connectTo(broker: Broker, network: Network): Connection {
+  const consumers = {
+    get: async (stream: string, which: string | { filter_subjects: string[]; opt_start_seq: number }) =>
+      typeof which === 'string'
+        ? durableConsumer(broker, network, stream, which)
+        : orderedConsumer(broker, network, stream, which),
+  };
+  const js = {
+    consumers,
+    publish: (subject: string, data: Uint8Array | string, options: PublishOptions = {}) => {
+      const publication = publicationOf(subject, data, options);
+      return network.request(`publish ${subject}`, () => broker.publish(publication));
+    },
+  };
+  const connection = { nc: {}, js, jsm: management(broker, network), [Symbol.asyncDispose]: async () => undefined };
+  return connection as unknown as Connection;
+}
+
+function publicationOf(subject: string, data: Uint8Array | string, options: PublishOptions): Publication {
+  const { msgID, expect } = options;
+  const headers = newHeaders();
+  for (const [key, values] of options.headers ?? []) for (const value of values) headers.append(key, value);
+  if (msgID !== undefined) headers.set('Nats-Msg-Id', msgID);
+  const last = expect?.lastSubjectSequence;
+  return {
+    subject,
+    headers,
+    data: typeof data === 'string' ? Buffer.from(data) : data,
+    msgId: msgID ?? null,
+    expect: last === undefined ? null : { last, filter: expect?.lastSubjectSequenceSubject ?? subject },
+  };
+}
+
+function management(broker: Broker, network: Network) {
+  const makeConsumer = (stream: string, config: Parameters<Broker['makeDurable']>[1]) =>
+    network.request('make consumer', () => ({ config: broker.makeDurable(stream, config).config }));
+  return {
+    streams: {
+      info: (name: string) =>
+        network.request(`info ${name}`, () => ({
+          config: streams[name as keyof typeof streams],
+          created: new Date(broker.createdMs).toISOString(),
+          state: { last_seq: broker.stream(name).lastSeq, messages: broker.stream(name).messages.length },
+          ts: new Date(broker.nowMs).toISOString(),
+        })),
+      getMessage: (name: string, query: { readonly last_by_subj: string } | { readonly seq: number }) =>
+        network.request(`get ${name}`, () => {
+          const stream = broker.stream(name);
+          const found = 'seq' in query ? stream.at(query.seq) : stream.lastOf(query.last_by_subj);
+          return found === null ? null : storedOf(found);
+        }),
+      purge: (name: string, { filter }: { filter: string }) =>
+        network.request(`purge ${name}`, () => broker.stream(name).purge(filter)),
+    },
+    consumers: { add: makeConsumer },
+  };
+}
+
+function storedOf({ seq, subject, headers, data, timeMs }: StoredMessage) {
+  return { seq, subject, header: headers, data, time: new Date(timeMs) };
+}
+
+function durableConsumer(broker: Broker, network: Network, stream: string, name: string) {
+  const fetch = async ({ expires }: { expires: number }) => {
+    const incoming = new Incoming<JsMsg>();
+    const arrive = (delivered: Delivered) => {
+      incoming.push(messageOf(broker, network, { stream, name }, delivered));
+      incoming.end();
+    };
+    let waiting: Pull | null = null;
+    const pull = () =>
+      network.send('pull', () => {
+        waiting = {
+          client: network.client,
+          deliver: (delivered) => network.deliver(incoming, () => arrive(delivered)),
+          expire: () => network.deliver(incoming, () => incoming.end()),
+        };
+        broker.pull(stream, name, waiting, expires);
+      });
+    const unsubscribe = () =>
+      network.request('unsubscribe', () => broker.durable(stream, name).drop((one) => one === waiting));
+    const giveUp = setTimeout(
+      () => incoming.end(new Error('heartbeats missed')),
+      (expires / heartbeatsPerPull) * (heartbeatsPerPull + 1),
+    );
+    const forget = network.onReconnect(pull);
+    incoming.onEnd(() => {
+      clearTimeout(giveUp);
+      forget();
+    });
+    pull();
+    const close = async () => incoming.end();
+    return Object.assign(incoming, { close, sub: { drain: unsubscribe } });
+  };
+  const info = () => network.request('consumer info', () => ({ config: broker.durable(stream, name).config }));
+  return { info, fetch };
+}
+
+function messageOf(
+  broker: Broker,
+  network: Network,
+  { stream, name }: { stream: string; name: string },
+  { message, deliveries, pending }: Delivered,
+): JsMsg {
+  const { seq, subject, headers, data, timeMs } = message;
+  const what = `${name} ${seq}`;
+  const settle = (settling: Settling) => () => broker.settle(stream, name, seq, settling);
+  let isSettled = false;
+  const once = (settling: Settling) => {
+    if (isSettled) return;
+    isSettled = settling.kind !== 'working';
+    network.send(`${settling.kind} ${what}`, settle(settling));
+  };
+  return {
+    seq,
+    subject,
+    headers,
+    data,
+    time: new Date(timeMs),
+    info: { deliveryCount: deliveries, pending },
+    working: () => once({ kind: 'working' }),
+    nak: (afterMs = 0) => once({ kind: 'nak', afterMs }),
+    term: () => once({ kind: 'term' }),
+    async ackAck() {
+      if (isSettled) return false;
+      isSettled = true;
+      await network.request(`ack ${what}`, settle({ kind: 'ack' }));
+      return true;
+    },
+  } as unknown as JsMsg;
+}
+
+async function orderedConsumer(
+  broker: Broker,
+  network: Network,
+  stream: string,
+  { filter_subjects: filters, opt_start_seq: from }: { filter_subjects: string[]; opt_start_seq: number },
+) {
+  const consume = async () => {
+    const incoming = new Incoming<JsMsg>();
+    let next = from;
+    const arrive = (message: StoredMessage, pending: number) => {
+      // A message that is missing before this one makes the client begin anew behind the last that it has.
+      if (message.seq < next) return;
+      next = message.seq + 1;
+      const { seq, subject, headers, data, timeMs } = message;
+      incoming.push({ seq, subject, headers, data, time: new Date(timeMs), info: { pending } } as JsMsg);
+    };
+    let following: { stop(): void } | null = null;
+    const subscribe = () =>
+      network.send('follow', () => {
+        following = broker.follow(stream, filters, next, {
+          client: network.client,
+          deliver: (message, pending) => network.deliver(incoming, () => arrive(message, pending)),
+        });
+      });
+    incoming.onEnd(network.onReconnect(subscribe));
+    incoming.onEnd(() => network.send('unfollow', () => following?.stop()));
+    subscribe();
+    return Object.assign(incoming, { stop: () => incoming.end() });
+  };
+  await network.request('make ordered consumer', () => broker.stream(stream));
+  return { consume, delete: async () => true };
+}

@@ -1,0 +1,114 @@
+/** One stream as nats-server keeps it, as far as vm-task relies on it: sequences, expectations, message ids. */
+import { JetStreamApiError } from '@nats-io/jetstream';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { subjectMatches } from '@vm-task/shared/subjects';
+
+export interface StoredMessage {
+  readonly seq: number;
+  readonly subject: string;
+  readonly headers: MsgHdrs;
+  readonly data: Uint8Array;
+  readonly timeMs: number;
+}
+
+export interface Publication {
+  readonly subject: string;
+  readonly headers: MsgHdrs;
+  readonly data: Uint8Array;
+  readonly msgId: string | null;
+  readonly expect: { readonly last: number; readonly filter: string } | null;
+}
+
+export interface PubAnswer {
+  readonly stream: string;
+  readonly seq: number;
+  readonly duplicate: boolean;
+}
+
+/** The broker's own default; no stream of vm-task has another. */
+export const duplicateWindowMs = 120_000;
+
+export class Stream {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly #nowMs: () => number;
+  readonly #messages: StoredMessage[] = [];
+  readonly #lastOnSubject = new Map<string, StoredMessage>();
+  readonly #ids = new Map<string, { readonly seq: number; readonly atMs: number }>();
+  #lastSeq = 0;
+
+  constructor(name: string, subjects: readonly string[], nowMs: () => number) {
+    this.name = name;
+    this.subjects = subjects;
+    this.#nowMs = nowMs;
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** In the order of their sequences; those that were purged are missing. */
+  get messages(): readonly StoredMessage[] {
+    return this.#messages;
+  }
+
+  takes(subject: string): boolean {
+    return this.subjects.some((pattern) => subjectMatches(pattern, subject));
+  }
+
+  /** Thrown: 10071 when the expectation does not hold. It is looked at before the message id is. */
+  publish(publication: Publication): PubAnswer {
+    const { subject, headers, data, msgId, expect } = publication;
+    if (expect !== null) {
+      const last = this.lastOf(expect.filter)?.seq ?? 0;
+      if (last !== expect.last) throw wrongLastSequence(last);
+    }
+    const earlier = msgId === null ? undefined : this.#ids.get(msgId);
+    const nowMs = this.#nowMs();
+    if (earlier !== undefined && nowMs - earlier.atMs < duplicateWindowMs) {
+      return { stream: this.name, seq: earlier.seq, duplicate: true };
+    }
+    const message: StoredMessage = { seq: ++this.#lastSeq, subject, headers, data, timeMs: nowMs };
+    this.#messages.push(message);
+    this.#lastOnSubject.set(subject, message);
+    if (msgId !== null) this.#ids.set(msgId, { seq: message.seq, atMs: nowMs });
+    return { stream: this.name, seq: message.seq, duplicate: false };
+  }
+
+  /** The last message on a subject, or on any that the pattern selects. */
+  lastOf(pattern: string): StoredMessage | null {
+    if (!/[*>]/.test(pattern)) return this.#lastOnSubject.get(pattern) ?? null;
+    return this.#messages.findLast(({ subject }) => subjectMatches(pattern, subject)) ?? null;
+  }
+
+  at(seq: number): StoredMessage | null {
+    return this.#messages.find((message) => message.seq === seq) ?? null;
+  }
+
+  /** The first message from a sequence on that one of the filters selects. */
+  nextFrom(seq: number, filters: readonly string[]): StoredMessage | null {
+    if (seq > this.#lastSeq) return null;
+    return this.#messages.find((message) => message.seq >= seq && matchesAny(filters, message.subject)) ?? null;
+  }
+
+  countFrom(seq: number, filters: readonly string[]): number {
+    if (seq > this.#lastSeq) return 0;
+    return this.#messages.filter((message) => message.seq >= seq && matchesAny(filters, message.subject)).length;
+  }
+
+  purge(filter: string): void {
+    const kept = this.#messages.filter(({ subject }) => !subjectMatches(filter, subject));
+    this.#messages.splice(0, this.#messages.length, ...kept);
+    for (const subject of this.#lastOnSubject.keys()) {
+      if (subjectMatches(filter, subject)) this.#lastOnSubject.delete(subject);
+    }
+  }
+}
+
+export function matchesAny(filters: readonly string[], subject: string): boolean {
+  return filters.length === 0 || filters.some((filter) => subjectMatches(filter, subject));
+}
+
+function wrongLastSequence(last: number): JetStreamApiError {
+  return new JetStreamApiError({ code: 400, err_code: 10071, description: `wrong last sequence: ${last}` });
+}

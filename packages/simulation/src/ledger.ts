@@ -1,0 +1,219 @@
+/**
+ * The host's ledger and its VMs without machines: what the folders of a real home would say, outliving every process.
+ * Each step of making and removing a VM is an effect of its own, before and after which its process may die.
+ */
+import type { Capacity, CreateOutcome, Hypervisor, Stray, VmClass } from '@vm-task/hypervisor/hypervisor';
+import type { Deadline } from '@vm-task/hypervisor/ledger/deadline';
+import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
+import type { Claim, VmRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { VmTaskError } from '@vm-task/shared/errors';
+import { newVmId, type VmId } from '@vm-task/shared/ids';
+import type { VmAccess } from '@vm-task/shared/vm-access';
+import type { Faults } from './faults.ts';
+import type { Host, HostProcess } from './host.ts';
+import type { Observations } from './observations.ts';
+
+const access: VmAccess = { host: '127.0.0.1', port: 22, user: 'root', hostKey: 'ssh-ed25519 AAAA' };
+
+/** A clone takes its time. */
+const longestStartMs = 900;
+const longestEndMs = 300;
+
+interface LedgerParts {
+  readonly host: Host;
+  readonly faults: Faults;
+  readonly observations: Observations;
+}
+
+export class Ledger {
+  readonly #parts: LedgerParts;
+  readonly #vms = new Map<VmId, VmState>();
+  /** The processes of VMs: what the host knows of them, whatever the ledger says. */
+  readonly #machines = new Map<VmId, HostProcess>();
+  readonly #strays = new Set<Stray>();
+
+  constructor(parts: LedgerParts) {
+    this.#parts = parts;
+  }
+
+  get states(): readonly VmState[] {
+    return [...this.#vms.values()];
+  }
+
+  /** The process of a VM, or null. */
+  machine(vm: VmId): HostProcess | null {
+    const machine = this.#machines.get(vm);
+    return machine?.isAlive === true ? machine : null;
+  }
+
+  get machines(): readonly VmId[] {
+    return [...this.#machines].filter(([, machine]) => machine.isAlive).map(([vm]) => vm);
+  }
+
+  get strays(): readonly Stray[] {
+    return [...this.#strays];
+  }
+
+  /** Processes are gone, files are not. */
+  afterReboot(): void {
+    this.#strays.clear();
+  }
+
+  /** As a process that died between fork and record leaves one. */
+  addStray(): void {
+    const vm = newVmId(this.#parts.host.wallMs);
+    const { pid, startTicks } = this.#parts.host.start(`stray ${vm}`);
+    this.#strays.add({ kind: 'process', pid, startTicks, vm });
+  }
+
+  /** The hypervisor as one process of the host has it. */
+  usedBy(process: HostProcess): Hypervisor {
+    const { observations } = this.#parts;
+    const step = <T>(what: string, perform: () => T, longestMs?: number) =>
+      this.#parts.faults.effect(process, what, perform, longestMs);
+    return {
+      prepare: (_class, _report, signal) => this.#prepare(step, signal),
+      create: (vmClass, capacity, deadline, signal) => this.#create(step, vmClass, capacity, deadline, signal),
+      claim: (vm, claim) => step(`vm.claim ${vm}`, () => this.#claim(vm, claim)),
+      end: (vm, reason) => this.#end(step, vm, reason),
+      destroy: async (vm, reason) => {
+        if (!this.#vms.has(vm)) return;
+        await this.#end(step, vm, reason);
+        await step(`vm.remove ${vm}`, () => this.#vms.delete(vm));
+      },
+      list: async () => this.states,
+      find: async (vm) => this.#vms.get(vm) ?? null,
+      isAlive: async (vm) => this.machine(vm) !== null,
+      strays: async () => this.strays,
+      removeStray: (stray) =>
+        step(`stray.remove ${stray.vm}`, () => {
+          this.#strays.delete(stray);
+          observations.sometimes('a stray was removed');
+        }),
+    };
+  }
+
+  async #prepare(step: Step, signal: AbortSignal): Promise<void> {
+    await step('vm.prepare', () => this.#mayFail('prepare'));
+    signal.throwIfAborted();
+  }
+
+  async #create(
+    step: Step,
+    vmClass: VmClass,
+    capacity: Capacity,
+    deadline: Deadline,
+    signal: AbortSignal,
+  ): Promise<CreateOutcome> {
+    const { host } = this.#parts;
+    signal.throwIfAborted();
+    const vm = newVmId(host.wallMs);
+    const creator = thisProcess();
+    const full = await step(`vm.intent ${vm}`, () => this.#intend(vm, vmClass, capacity, { deadline, creator }));
+    if (full !== null) return full;
+    try {
+      await step(`vm.start ${vm}`, () => this.#start(vm), longestStartMs);
+      signal.throwIfAborted();
+      await step(`vm.identify ${vm}`, () => this.#identify(vm), longestStartMs);
+      signal.throwIfAborted();
+      return { kind: 'ready', vm: { id: vm, vmClass, access } };
+    } catch (error) {
+      await step(`vm.undo ${vm}`, () => this.#forget(vm));
+      throw error;
+    }
+  }
+
+  #intend(
+    vm: VmId,
+    vmClass: VmClass,
+    capacity: Capacity,
+    { deadline, creator }: Pick<VmRecord, 'deadline' | 'creator'>,
+  ): CreateOutcome | null {
+    const all = this.states;
+    if (all.length >= capacity.hostMax) return { kind: 'full', limit: 'host', max: capacity.hostMax };
+    const ofPool = all.filter(({ record }) => record.pool === vmClass.pool);
+    if (ofPool.length >= capacity.poolMax) return { kind: 'full', limit: 'pool', max: capacity.poolMax };
+    const { pool, image, size, egress } = vmClass;
+    const record: VmRecord = {
+      version: 1,
+      vm,
+      pool,
+      image: { name: image.name, version: image.version ?? '1.0.0' },
+      snapshot: 'simulated',
+      size,
+      egress,
+      resources: ['slots', 'files', 'process', 'port'],
+      slots: { pool: ofPool.length, host: all.length },
+      uid: null,
+      port: 20_000,
+      createdAt: new Date().toISOString(),
+      deadline,
+      creator,
+      process: null,
+    };
+    this.#vms.set(vm, { phase: 'creating', record });
+    return null;
+  }
+
+  #start(vm: VmId): void {
+    this.#mayFail('start');
+    const state = this.#vms.get(vm);
+    if (state?.phase !== 'creating') throw new VmTaskError('vm-not-started', `${vm} was removed meanwhile`);
+    const machine = this.#parts.host.start(`qemu ${vm}`);
+    this.#machines.set(vm, machine);
+    const { pid, startTicks } = machine;
+    this.#vms.set(vm, { ...state, record: { ...state.record, process: { pid, startTicks } } });
+  }
+
+  #identify(vm: VmId): void {
+    this.#mayFail('identify');
+    const state = this.#vms.get(vm);
+    if (state?.phase !== 'creating' || this.machine(vm) === null) {
+      throw new VmTaskError('vm-not-started', `${vm} has gone before it was ready`);
+    }
+    const ready = { access, at: new Date().toISOString(), timings: { runningMs: 1, identifiedMs: 2 } };
+    this.#vms.set(vm, { phase: 'ready', record: state.record, ready });
+  }
+
+  #claim(vm: VmId, claim: Claim): boolean {
+    const state = this.#vms.get(vm);
+    if (state?.phase !== 'ready') {
+      this.#parts.observations.sometimes('a claim was refused');
+      return false;
+    }
+    this.#vms.set(vm, { ...state, phase: 'claimed', claim });
+    return true;
+  }
+
+  async #end(step: Step, vm: VmId, reason: string): Promise<void> {
+    await step(`vm.end ${vm}`, () => {
+      const state = this.#vms.get(vm);
+      if (state === undefined || state.phase === 'ending') return;
+      const claim = state.phase === 'claimed' ? state.claim : null;
+      const ended = { reason, at: new Date().toISOString() };
+      this.#vms.set(vm, { phase: 'ending', record: state.record, ended, claim });
+    });
+    await step(
+      `vm.kill ${vm}`,
+      () => {
+        this.#mayFail('kill');
+        this.#machines.get(vm)?.kill();
+      },
+      longestEndMs,
+    );
+  }
+
+  #forget(vm: VmId): void {
+    this.#machines.get(vm)?.kill();
+    this.#vms.delete(vm);
+  }
+
+  #mayFail(what: 'prepare' | 'start' | 'identify' | 'kill'): void {
+    if (!this.#parts.faults.happens('hypervisorFails')) return;
+    this.#parts.observations.sometimes(`the hypervisor failed to ${what}`);
+    if (what === 'kill') throw new VmTaskError('vm-not-gone', 'the process is still there');
+    throw new VmTaskError('vm-not-started', `simulated: ${what}`);
+  }
+}
+
+type Step = <T>(what: string, perform: () => T, longestMs?: number) => Promise<T>;

@@ -1,0 +1,51 @@
+/** What people do: submit tasks by HTTP or as commands, and cancel some of them, whenever chance says so. */
+import { programText } from './guest.ts';
+import type { Random } from './random.ts';
+
+export interface PlannedTask {
+  readonly atMs: number;
+  readonly how: 'http' | 'command';
+  readonly file: object;
+  /** After its submission, or never. */
+  readonly cancelAfterMs: number | null;
+}
+
+const seconds = 1_000;
+
+/** Everything of one seed, decided before it begins. */
+export function planLoad(random: Random, untilMs: number): readonly PlannedTask[] {
+  return Array.from({ length: random.whole(2, 6) }, () => ({
+    atMs: random.between(2 * seconds, untilMs),
+    how: random.chance(0.5) ? 'http' : 'command',
+    file: taskFile(random),
+    cancelAfterMs: random.chance(0.3) ? random.between(0, 20 * seconds) : null,
+  }));
+}
+
+function taskFile(random: Random): object {
+  const exitCode = random.chance(0.8) ? 0 : random.whole(1, 3);
+  const main = programText({ bytes: random.whole(0, 600), ms: whole(random, 20 * seconds), exitCode });
+  const setup = Array.from({ length: random.chance(0.5) ? 0 : random.whole(1, 2) }, () => ({
+    run: programText({
+      bytes: random.whole(0, 100),
+      ms: whole(random, 6 * seconds),
+      exitCode: random.chance(0.95) ? 0 : 1,
+    }),
+  }));
+  const timeouts = {
+    queue: duration(random, 4, 60),
+    setup: duration(random, 3, 40),
+    run: duration(random, 5, 60),
+    total: duration(random, 30, 120),
+  };
+  return { command: main.split(' '), setup, timeouts };
+}
+
+/** Short ones as often as long ones. */
+function whole(random: Random, mostMs: number): number {
+  return Math.floor(mostMs * random.next() ** 2);
+}
+
+function duration(random: Random, fromSeconds: number, toSeconds: number): string {
+  return `${random.whole(fromSeconds, toSeconds)}s`;
+}

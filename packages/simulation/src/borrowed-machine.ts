@@ -48,17 +48,22 @@ class Timer {
   }
 }
 
+/** Node's own: whole milliseconds, at least one, and one for what its timers cannot hold. */
+function asNodeWaits(delayMs: number): number {
+  return delayMs >= 1 && delayMs <= 2 ** 31 - 1 ? Math.trunc(delayMs) : 1;
+}
+
 function startTimeout(action: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]): Timer {
-  const timer = current().setTimer(delayMs, () => action(...args));
+  const timer = current().setTimer(asNodeWaits(delayMs), () => action(...args));
   return new Timer(() => timer.cancel());
 }
 
 function startInterval(action: (...args: unknown[]) => void, everyMs = 0, ...args: unknown[]): Timer {
   const tick = () => {
-    next = current().setTimer(everyMs, tick);
+    next = current().setTimer(asNodeWaits(everyMs), tick);
     action(...args);
   };
-  let next = current().setTimer(everyMs, tick);
+  let next = current().setTimer(asNodeWaits(everyMs), tick);
   return new Timer(() => next.cancel());
 }
 

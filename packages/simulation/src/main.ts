@@ -19,6 +19,7 @@ for (let seed = from; seed < from + count; seed++) {
     bad.set(key, [...(bad.get(key) ?? []), seed]);
   }
   if (verbose) for (const line of report.trace) write(line);
+  if (process.env['P']) write(`${seed} ${report.trace.length} ${report.violation?.what ?? ''} ${realNow()-t}`);
   if (count === 1) write(`${report.seed} ${report.hash} ${JSON.stringify(report.violation)} ${report.trace.length}`);
 }
 for (const [k, v] of bad) write(`${v.length} ${k}: ${v.slice(0, 5).join(' ')}`);

@@ -97,7 +97,7 @@ async function simulate(seed: number, time: VirtualTime, observations: Observati
     nowMs: () => epochMs + time.nowMs,
     after: (delayMs: number, action: () => void) => time.after(delayMs, null, action),
   };
-  const broker = new Broker(Object.values(streams), clock, watch);
+  const broker = new Broker(Object.values(streams), clock, { watch, isOfThree: random.chance(0.5) });
   const brokerHost = new BrokerHost(broker);
   const parts: ServiceParts = { time, faults, observations, host, brokerHost, ledger, guests, config };
   const services = startServices(random, parts);

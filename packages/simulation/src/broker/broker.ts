@@ -3,9 +3,8 @@
  * knows nothing of the network; `connection.ts` does.
  */
 import { JetStreamApiError } from '@nats-io/jetstream';
-import type { StreamDefinition } from '@vm-task/shared/streams';
 import { type BrokerClock, type Delivered, Durable, type Pull } from './durable.ts';
-import { type PubAnswer, type Publication, type StoredMessage, Stream } from './stream.ts';
+import { type PubAnswer, type Publication, type StoredMessage, Stream, type StreamDefinition } from './stream.ts';
 
 export interface Follower {
   readonly client: unknown;
@@ -42,12 +41,17 @@ export class Broker {
   readonly #followers = new Set<Following>();
   readonly createdMs: number;
 
-  constructor(definitions: Iterable<StreamDefinition>, clock: BrokerClock, watch = noWatch) {
+  /** `isOfThree`: a cluster, which answers what is sent again in another way. */
+  constructor(
+    definitions: Iterable<StreamDefinition>,
+    clock: BrokerClock,
+    { watch = noWatch, isOfThree = false }: { watch?: BrokerWatch; isOfThree?: boolean } = {},
+  ) {
     this.#clock = clock;
     this.#watch = watch;
     this.createdMs = clock.nowMs();
-    for (const { name, subjects } of definitions) {
-      this.#streams.set(name, new Stream(name, subjects, () => clock.nowMs()));
+    for (const definition of definitions) {
+      this.#streams.set(definition.name, new Stream(definition, { nowMs: () => clock.nowMs(), isOfThree }));
     }
   }
 

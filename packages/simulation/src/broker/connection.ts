@@ -85,7 +85,11 @@ function management(broker: Broker, network: Network) {
       purge: (name: string, { filter }: { filter: string }) =>
         network.request(`purge ${name}`, () => broker.stream(name).purge(filter)),
     },
-    consumers: { add: makeConsumer },
+    consumers: {
+      add: makeConsumer,
+      info: (stream: string, name: string) =>
+        network.request('consumer info', () => ({ config: broker.durable(stream, name).config })),
+    },
   };
 }
 

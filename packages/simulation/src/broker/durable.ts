@@ -87,8 +87,10 @@ export class Durable {
   giveBack(seq: number, afterMs: number): void {
     const out = this.#out.get(seq);
     if (out === undefined) return;
-    if (afterMs > 0) out.comesBackAtMs = this.#clock.nowMs() + afterMs;
-    else this.#queue(seq);
+    if (afterMs > 0) {
+      out.comesBackAtMs = this.#clock.nowMs() + afterMs;
+      this.#toRedeliver = this.#toRedeliver.filter((one) => one !== seq);
+    } else this.#queue(seq);
     this.serve();
   }
 
@@ -143,10 +145,12 @@ export class Durable {
     if (!this.#toRedeliver.includes(seq)) this.#toRedeliver.push(seq);
   }
 
+  /** Those that came back first are delivered first. */
   #collectLate(): void {
     const nowMs = this.#clock.nowMs();
-    const late = [...this.#out].filter(([, { comesBackAtMs }]) => comesBackAtMs <= nowMs).map(([seq]) => seq);
-    for (const seq of late.sort((a, b) => a - b)) this.#queue(seq);
+    const late = [...this.#out].filter(([, { comesBackAtMs }]) => comesBackAtMs <= nowMs);
+    late.sort(([a, outA], [b, outB]) => outA.comesBackAtMs - outB.comesBackAtMs || a - b);
+    for (const [seq] of late) this.#queue(seq);
   }
 
   /** Only while somebody waits: else whoever comes next looks first. */

@@ -1,7 +1,10 @@
 /** One stream as nats-server keeps it, as far as vm-task relies on it: sequences, expectations, message ids. */
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { MsgHdrs } from '@nats-io/transport-node';
+import type { StreamConfig } from '@nats-io/jetstream';
 import { subjectMatches } from '@vm-task/shared/subjects';
+
+export type StreamDefinition = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
 
 export interface StoredMessage {
   readonly seq: number;
@@ -25,21 +28,26 @@ export interface PubAnswer {
   readonly duplicate: boolean;
 }
 
-/** The broker's own default; no stream of vm-task has another. */
-export const duplicateWindowMs = 120_000;
+/** The broker's own default. */
+const defaultWindowMs = 120_000;
+const nanosPerMs = 1_000_000;
 
 export class Stream {
   readonly name: string;
   readonly subjects: readonly string[];
+  readonly #windowMs: number;
+  readonly #isOfThree: boolean;
   readonly #nowMs: () => number;
   readonly #messages: StoredMessage[] = [];
   readonly #lastOnSubject = new Map<string, StoredMessage>();
   readonly #ids = new Map<string, { readonly seq: number; readonly atMs: number }>();
   #lastSeq = 0;
 
-  constructor(name: string, subjects: readonly string[], nowMs: () => number) {
-    this.name = name;
-    this.subjects = subjects;
+  constructor(definition: StreamDefinition, { nowMs, isOfThree }: { nowMs: () => number; isOfThree: boolean }) {
+    this.name = definition.name;
+    this.subjects = definition.subjects;
+    this.#windowMs = (definition.duplicate_window ?? defaultWindowMs * nanosPerMs) / nanosPerMs;
+    this.#isOfThree = isOfThree;
     this.#nowMs = nowMs;
   }
 
@@ -56,23 +64,31 @@ export class Stream {
     return this.subjects.some((pattern) => subjectMatches(pattern, subject));
   }
 
-  /** Thrown: 10071 when the expectation does not hold. It is looked at before the message id is. */
+  /**
+   * Thrown: 10071 when the expectation does not hold. One server looks at it before the message's id, so what is sent
+   * again is refused; three of them look at the id first, and say that it is a duplicate.
+   */
   publish(publication: Publication): PubAnswer {
-    const { subject, headers, data, msgId, expect } = publication;
-    if (expect !== null) {
-      const last = this.lastOf(expect.filter)?.seq ?? 0;
-      if (last !== expect.last) throw wrongLastSequence(last);
-    }
-    const earlier = msgId === null ? undefined : this.#ids.get(msgId);
-    const nowMs = this.#nowMs();
-    if (earlier !== undefined && nowMs - earlier.atMs < duplicateWindowMs) {
-      return { stream: this.name, seq: earlier.seq, duplicate: true };
-    }
-    const message: StoredMessage = { seq: ++this.#lastSeq, subject, headers, data, timeMs: nowMs };
+    const { subject, headers, data, msgId } = publication;
+    const earlier = this.#earlierOf(msgId);
+    if (earlier === null || !this.#isOfThree) this.#requireExpected(publication);
+    if (earlier !== null) return { stream: this.name, seq: earlier, duplicate: true };
+    const message: StoredMessage = { seq: ++this.#lastSeq, subject, headers, data, timeMs: this.#nowMs() };
     this.#messages.push(message);
     this.#lastOnSubject.set(subject, message);
-    if (msgId !== null) this.#ids.set(msgId, { seq: message.seq, atMs: nowMs });
+    if (msgId !== null) this.#ids.set(msgId, { seq: message.seq, atMs: message.timeMs });
     return { stream: this.name, seq: message.seq, duplicate: false };
+  }
+
+  #requireExpected({ expect }: Publication): void {
+    if (expect === null) return;
+    const last = this.lastOf(expect.filter)?.seq ?? 0;
+    if (last !== expect.last) throw wrongLastSequence(last);
+  }
+
+  #earlierOf(msgId: string | null): number | null {
+    const earlier = msgId === null ? undefined : this.#ids.get(msgId);
+    return earlier !== undefined && this.#nowMs() - earlier.atMs < this.#windowMs ? earlier.seq : null;
   }
 
   /** The last message on a subject, or on any that the pattern selects. */

@@ -1,9 +1,11 @@
 /** What must not be left when the faults have stopped and time has passed. */
 import type { TaskId } from '@vm-task/shared/ids';
+import type { Guests } from './guest.ts';
+import { epochMs } from './host.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Ledger } from './ledger.ts';
 import type { Violation } from './observations.ts';
-import type { Properties } from './properties.ts';
+import type { Properties, SeenTask } from './properties.ts';
 
 export interface EndState {
   readonly broker: Broker;
@@ -11,10 +13,33 @@ export interface EndState {
   readonly properties: Properties;
   readonly people: { readonly accepted: ReadonlySet<TaskId> };
   readonly warm: number;
+  readonly provisioners: number;
+}
+
+/** Past the longest pause after a failure, and the time in which a worker's message comes back. */
+const patienceMs = 90_000;
+
+/** In the calm, no task may wait for nothing: its events or its jobs go on, or others have the VMs. */
+export function standingStill(
+  { properties, guests }: Pick<EndState, 'properties'> & { readonly guests: Guests },
+  calmSinceMs: number,
+  nowMs: number,
+): readonly Violation[] {
+  const live = properties.tasks.filter(({ completed }) => completed === null);
+  const stands = (task: SeenTask) => {
+    const lastEventMs = (task.spine.at(-1)?.time.getTime() ?? 0) - epochMs;
+    const lastMoveMs = Math.max(calmSinceMs, lastEventMs, guests.busyUntilMs(task.created.data.task));
+    return nowMs - lastMoveMs > patienceMs;
+  };
+  const still = live.filter((task) => (task.ready !== null || live.length === 1) && stands(task));
+  return still.map(({ created, spine }) => {
+    const what = `${created.data.task} stands still at ${spine.at(-1)?.type} although nothing fails any more`;
+    return { promise: 'I2', what };
+  });
 }
 
 /** Empty when everything has ended well. */
-export function unfinished({ broker, ledger, properties, people, warm }: EndState): readonly Violation[] {
+export function unfinished({ broker, ledger, properties, people, warm, provisioners }: EndState): readonly Violation[] {
   const open: Violation[] = [];
   const missing = (promise: string, what: string) => open.push({ promise, what });
   const known = new Set(properties.tasks.map(({ created }) => created.data.task));
@@ -28,7 +53,9 @@ export function unfinished({ broker, ledger, properties, people, warm }: EndStat
   for (const { phase, record } of ledger.states) {
     if (phase !== 'ready') missing('I6', `${record.vm} is still ${phase} in the ledger`);
   }
-  if (ledger.states.length > warm) missing('I6', `${ledger.states.length} VMs are there, and ${warm} are to be warm`);
+  // Each provisioner may have made one at the same moment.
+  const mostWarm = warm * provisioners;
+  if (ledger.states.length > mostWarm) missing('I6', `${ledger.states.length} VMs are there, at most ${mostWarm} are warm`);
   const inLedger = new Set(ledger.states.map(({ record }) => record.vm));
   for (const vm of ledger.machines) if (!inLedger.has(vm)) missing('I5', `${vm} runs and is in no ledger`);
   for (const { vm } of ledger.strays) missing('I6', `the stray ${vm} is still there`);

@@ -5,7 +5,7 @@
 import type { Job, JobEnd, JobEvent, JobOutcome, JobProgram, OutputStream } from '@vm-task/guest/job';
 import type { ConnectGuest, Guest } from '@vm-task/runner/guest';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { VmId } from '@vm-task/shared/ids';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
 import type { Faults } from './faults.ts';
 import type { HostProcess } from './host.ts';
 import type { Ledger } from './ledger.ts';
@@ -78,6 +78,12 @@ export class Guests {
     const found = this.#jobs.get(vm)?.get(job);
     if (found === undefined || found.endsAtMs > this.#parts.time.nowMs) return null;
     return { exitCode: found.program.exitCode, isStopped: found.isStopped };
+  }
+
+  /** When the last of the task's jobs ends, or has ended; 0 when it had none. */
+  busyUntilMs(task: TaskId): number {
+    const jobs = [...this.#jobs.values()].flatMap((ofVm) => [...ofVm.values()]);
+    return Math.max(0, ...jobs.filter(({ name }) => name.startsWith(task)).map(({ endsAtMs }) => endsAtMs));
   }
 
   /** Every connection into a guest is cut; the jobs go on. */

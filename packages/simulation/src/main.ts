@@ -8,12 +8,12 @@ borrowMachine();
 const from = Number(process.argv[2] ?? 1);
 const count = Number(process.argv[3] ?? 1);
 const verbose = process.argv[4] === '-v';
-const seen = new Set<string>();
+const seen = new Set<string>(); const counts = new Map<string, number>();
 const t = realNow();
 const bad = new Map<string, number[]>();
 for (let seed = from; seed < from + count; seed++) {
   const report = await runSeed(seed);
-  for (const s of report.seen) seen.add(s);
+  for (const s of report.seen) { seen.add(s); counts.set(s, (counts.get(s) ?? 0) + 1); }
   if (report.violation !== null) {
     const key = `${report.violation.promise} ${report.violation.what.replace(/[0-9a-f]{8}-[0-9a-f-]+/g, 'ID').replace(/[0-9]+/g,'N')}`;
     bad.set(key, [...(bad.get(key) ?? []), seed]);
@@ -24,3 +24,5 @@ for (let seed = from; seed < from + count; seed++) {
 }
 for (const [k, v] of bad) write(`${v.length} ${k}: ${v.slice(0, 5).join(' ')}`);
 write(`${((realNow() - t) / count).toFixed(1)} ms a seed; never: ${allSometimes.filter((s) => !seen.has(s)).join(' | ')}`);
+
+write([...counts].sort((a, b) => a[1] - b[1]).slice(0, 14).map(([s, n]) => `${n} ${s}`).join(' | '));

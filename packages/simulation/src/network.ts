@@ -48,6 +48,7 @@ export class BrokerHost {
   }
 
   comeUp(): void {
+    if (this.isUp) return;
     this.isUp = true;
     for (const link of this.#links) link.reconnect();
   }

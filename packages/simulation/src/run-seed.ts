@@ -4,7 +4,7 @@ import { streams } from '@vm-task/shared/streams';
 import { lendMachine, type Machine } from './borrowed-machine.ts';
 import { Broker, type BrokerWatch } from './broker/broker.ts';
 import { planDisturbances } from './disturbances.ts';
-import { unfinished } from './end-state.ts';
+import { standingStill, unfinished } from './end-state.ts';
 import { Faults } from './faults.ts';
 import { Guests } from './guest.ts';
 import { epochMs, Host, HostProcess } from './host.ts';
@@ -110,11 +110,16 @@ async function simulate(seed: number, time: VirtualTime, observations: Observati
   faults.isOn = true;
   await time.run(broke, stormMs, afterEach);
   faults.isOn = false;
-  const end = { broker, ledger, properties, people, warm: config.pools['default']?.warm ?? 0 };
+  brokerHost.comeUp();
+  for (const { process } of services) if (process !== null) process.pausedUntilMs = time.nowMs;
+  const provisioners = services.filter(({ name }) => name === 'provisioner').length;
+  const warm = config.pools['default']?.warm ?? 0;
+  const end = { broker, ledger, properties, people, guests, warm, provisioners };
   let open = unfinished(end);
   while (!broke() && open.length > 0 && time.nowMs < stormMs + calmMs) {
     await time.run(broke, time.nowMs + lookEveryMs, afterEach);
     open = unfinished(end);
+    for (const { promise, what } of standingStill(end, stormMs, time.nowMs)) observations.broken(promise, what);
   }
   for (const { promise, what } of open) observations.broken(promise, what);
 }

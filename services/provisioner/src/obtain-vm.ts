@@ -2,7 +2,9 @@
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { type Deadline, hostClock } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
 import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
+import type { Bus } from '@vm-task/shared/bus/bus';
 import { type ErrorInfo, errorInfo } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import type { Logger } from '@vm-task/shared/log';
@@ -13,6 +15,8 @@ import { retireVm } from './retire-vm.ts';
 import type { Room, RoomLimits } from './room.ts';
 
 export interface ObtainContext {
+  readonly bus: Pick<Bus, 'announce'>;
+  readonly host: string;
   readonly hypervisor: Hypervisor;
   readonly preparations: Preparations;
   readonly room: Room;
@@ -72,19 +76,25 @@ async function carryOut(
   states: readonly VmState[],
   seen: number,
 ): Promise<Obtained | LookAgain> {
-  const { hypervisor, log } = context;
+  const { log } = context;
   switch (choice.kind) {
     case 'reuse':
       return { kind: 'claimed', vm: { id: choice.vm.record.vm, access: choice.vm.ready.access, warm: false } };
     case 'discard':
       log.warn({ vm: choice.vm.record.vm, reason: choice.reason }, 'removing a VM that is of no use');
-      await hypervisor.destroy(choice.vm.record.vm, choice.reason);
+      await discard(context, choice.vm.record.vm, choice.reason, order.signal);
       return 'again';
     case 'claim':
       return claim(context, order, { id: choice.vm.record.vm, access: choice.vm.ready.access, warm: true });
     case 'create':
       return create(context, order, states, seen);
   }
+}
+
+/** One that was claimed may be named by the stream, or be about to be: whoever counts on it must hear that it is gone. */
+async function discard({ bus, hypervisor, host }: ObtainContext, vm: VmId, reason: string, signal: AbortSignal) {
+  const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host } }, signal);
+  await releaseVm(hypervisor, vm, reason, tell);
 }
 
 async function claim({ hypervisor, room }: ObtainContext, order: Order, vm: ObtainedVm): Promise<Obtained | LookAgain> {

@@ -196,3 +196,15 @@ test('a timer that nobody can read ends its task, which waits for it', async () 
   const { data } = await headOf(bus, task, 'task.completed');
   expect(data).toMatchObject({ attempt: 2, vm: null, outcome: 'failed', error: { code: 'unreadable-event' } });
 });
+
+test('a VM that was claimed for a later attempt before a crash is told of, although no timer comes due', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const claimed = await leaveWarm(hypervisor);
+  await hypervisor.claim(claimed, { task, attempt: 2, deadline: inAnHour() });
+  await storeRetrying(bus, task, sample.retrying(task, { vm: null }));
+  await using _provisioner = provision(bus, hypervisor, { max: 1 });
+  expect((await headOf(bus, task, 'vm.ready')).data).toMatchObject({ attempt: 2, vm: claimed });
+});

@@ -4,7 +4,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { headOf, inAnHour, leaveWarm, provision, python, statesOf, store } from '../test/provisioner.ts';
+import { eventsOf, headOf, inAnHour, leaveWarm, provision, python, statesOf, store } from '../test/provisioner.ts';
 
 test('a task gets a new VM, claimed until after its last deadline', async () => {
   await using broker = await startBroker();
@@ -52,6 +52,32 @@ test('a VM that was claimed before a crash is used by the redelivery', async () 
   await using _provisioner = provision(bus, hypervisor, { max: 2 });
   expect((await headOf(bus, task, 'vm.ready')).data.vm).toBe(claimed);
   expect(hypervisor.made).toEqual([claimed]);
+});
+
+test('a VM that was claimed before a crash is told of, although no message is pulled for want of room', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const claimed = await leaveWarm(hypervisor);
+  await hypervisor.claim(claimed, { task, attempt: 1, deadline: inAnHour() });
+  await store(bus, sample.created(task));
+  await using _provisioner = provision(bus, hypervisor, { max: 1 });
+  expect((await headOf(bus, task, 'vm.ready')).data.vm).toBe(claimed);
+});
+
+test('a VM that was claimed and has died is said to be gone, because the stream may name it yet', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const claimed = await leaveWarm(hypervisor);
+  await hypervisor.claim(claimed, { task, attempt: 1, deadline: inAnHour() });
+  hypervisor.crash(claimed);
+  await store(bus, sample.created(task));
+  await using _provisioner = provision(bus, hypervisor, { max: 2 });
+  expect((await headOf(bus, task, 'vm.ready')).data.vm).not.toBe(claimed);
+  expect((await eventsOf(bus, 'vm.gone')).map(({ data }) => data.vm)).toEqual([claimed]);
 });
 
 test.each(['one host', 'two hosts'])('of two provisioners with the same task on %s, one VM survives', async (hosts) => {

@@ -13,8 +13,7 @@ import { type ObtainContext, type ObtainedVm, type Order, obtainVm, whyNoVm } fr
 import { type TaskWatch, watchTask } from './watch-task.ts';
 
 export interface Provisioning extends ObtainContext {
-  readonly bus: Pick<Bus, 'head'>;
-  readonly host: string;
+  readonly bus: Pick<Bus, 'head' | 'announce'>;
   /** Aborted when nothing new is to be begun. */
   readonly stop: AbortSignal;
 }

@@ -6,11 +6,13 @@ import { findLast } from '@vm-task/shared/bus/find-task';
 import type { PoolConfig, SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
 import type { Logger } from '@vm-task/shared/log';
+import { tellOfAbandonedClaims } from './abandoned-claims.ts';
 import { onDueRetry, type RetryProvisioning } from './on-due-retry.ts';
 import { onTaskCompleted } from './on-task-completed.ts';
 import { onTaskCreated } from './on-task-created.ts';
 import { onTaskRetrying } from './on-task-retrying.ts';
 import { type Images, Preparations, type TellProgress } from './preparations.ts';
+import { provideVm } from './provide-vm.ts';
 import { Room, type RoomLimits } from './room.ts';
 import { keepWarm } from './warm-keeper.ts';
 
@@ -58,6 +60,12 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
         scope: { pool },
         stop,
         abort,
+      }),
+      tellOfAbandonedClaims({
+        ...shared,
+        pool,
+        findCreated,
+        provide: (attempt) => provideVm({ ...shared, limits }, attempt, { signal: abort, roomMs: 0 }),
       }),
       keepWarm({ ...shared, pool, config: poolConfig, limits }),
     ]);

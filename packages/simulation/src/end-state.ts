@@ -1,8 +1,8 @@
 /** What must not be left when the faults have stopped and time has passed. */
 import type { TaskId } from '@vm-task/shared/ids';
+import type { Broker } from './broker/broker.ts';
 import type { Guests } from './guest.ts';
 import { epochMs } from './host.ts';
-import type { Broker } from './broker/broker.ts';
 import type { Ledger } from './ledger.ts';
 import type { Violation } from './observations.ts';
 import type { Properties, SeenTask } from './properties.ts';
@@ -38,29 +38,40 @@ export function standingStill(
   });
 }
 
+type Missing = (promise: string, what: string) => void;
+
 /** Empty when everything has ended well. */
-export function unfinished({ broker, ledger, properties, people, warm, provisioners }: EndState): readonly Violation[] {
+export function unfinished(end: EndState): readonly Violation[] {
   const open: Violation[] = [];
-  const missing = (promise: string, what: string) => open.push({ promise, what });
+  const missing: Missing = (promise, what) => void open.push({ promise, what });
+  lookAtTasks(end, missing);
+  lookAtVms(end, missing);
+  for (const { name, open: count } of end.broker.durables) {
+    if (count > 0) missing('I4', `${name} has ${count} messages that nobody has settled`);
+  }
+  return open;
+}
+
+function lookAtTasks({ properties, people }: EndState, missing: Missing): void {
   const known = new Set(properties.tasks.map(({ created }) => created.data.task));
   for (const task of people.accepted) if (!known.has(task)) missing('I1', `${task} was accepted and never created`);
   for (const { created, completed, ready } of properties.tasks) {
     const { task } = created.data;
     if (completed === null) missing('I2', `${task} has no terminal event`);
-    if (ready !== null && !properties.goneVms.has(ready.data.vm))
-      missing('I6', `${ready.data.vm} of ${task} is not gone`);
+    const isGone = ready === null || properties.goneVms.has(ready.data.vm);
+    if (!isGone) missing('I6', `${ready.data.vm} of ${task} is not gone`);
   }
-  for (const { phase, record } of ledger.states) {
+}
+
+function lookAtVms({ ledger, warm, provisioners }: EndState, missing: Missing): void {
+  const { states, machines, strays } = ledger;
+  for (const { phase, record } of states) {
     if (phase !== 'ready') missing('I6', `${record.vm} is still ${phase} in the ledger`);
   }
   // Each provisioner may have made one at the same moment.
   const mostWarm = warm * provisioners;
-  if (ledger.states.length > mostWarm) missing('I6', `${ledger.states.length} VMs are there, at most ${mostWarm} are warm`);
-  const inLedger = new Set(ledger.states.map(({ record }) => record.vm));
-  for (const vm of ledger.machines) if (!inLedger.has(vm)) missing('I5', `${vm} runs and is in no ledger`);
-  for (const { vm } of ledger.strays) missing('I6', `the stray ${vm} is still there`);
-  for (const { name, open: count } of broker.durables) {
-    if (count > 0) missing('I4', `${name} has ${count} messages that nobody has settled`);
-  }
-  return open;
+  if (states.length > mostWarm) missing('I6', `${states.length} VMs are there, at most ${mostWarm} are warm`);
+  const inLedger = new Set(states.map(({ record }) => record.vm));
+  for (const vm of machines) if (!inLedger.has(vm)) missing('I5', `${vm} runs and is in no ledger`);
+  for (const { vm } of strays) missing('I6', `the stray ${vm} is still there`);
 }

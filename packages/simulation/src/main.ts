@@ -1,28 +1,46 @@
-/** scratch */
-import { borrowMachine } from './borrowed-machine.ts';
-import { allSometimes } from './sometimes.ts';
-const realNow = performance.now.bind(performance);
-const write = (t: string) => process.stdout.write(`${t}\n`);
-const { runSeed } = await import('./run-seed.ts');
-borrowMachine();
-const from = Number(process.argv[2] ?? 1);
-const count = Number(process.argv[3] ?? 1);
-const verbose = process.argv[4] === '-v';
-const seen = new Set<string>(); const counts = new Map<string, number>();
-const t = realNow();
-const bad = new Map<string, number[]>();
-for (let seed = from; seed < from + count; seed++) {
-  const report = await runSeed(seed);
-  for (const s of report.seen) { seen.add(s); counts.set(s, (counts.get(s) ?? 0) + 1); }
-  if (report.violation !== null) {
-    const key = `${report.violation.promise} ${report.violation.what.replace(/[0-9a-f]{8}-[0-9a-f-]+/g, 'ID').replace(/[0-9]+/g,'N')}`;
-    bad.set(key, [...(bad.get(key) ?? []), seed]);
-  }
-  if (verbose) for (const line of report.trace) write(line);
-  if (process.env['P']) write(`${seed} ${report.trace.length} ${report.violation?.what ?? ''} ${realNow()-t}`);
-  if (count === 1) write(`${report.seed} ${report.hash} ${JSON.stringify(report.violation)} ${report.trace.length}`);
-}
-for (const [k, v] of bad) write(`${v.length} ${k}: ${v.slice(0, 5).join(' ')}`);
-write(`${((realNow() - t) / count).toFixed(1)} ms a seed; never: ${allSometimes.filter((s) => !seen.has(s)).join(' | ')}`);
+/**
+ * simulate: the real bus and the real services in one process, on a clock, a network and machines of chance. What goes
+ * wrong follows from the seed alone, so what was found once is found again.
+ *
+ * | file | role |
+ * |---|---|
+ * | `run-seed.ts` | one seed: a storm of load and faults, then calm, in which everything has to end well |
+ * | `virtual-time.ts`, `borrowed-machine.ts` | time that passes when nothing is left to do; the services' timers, clocks, randomness |
+ * | `broker/` | nats-server and its client, as far as the bus uses them; proved against a real one |
+ * | `network.ts` | the way there: lost, late, cut |
+ * | `host.ts`, `ledger.ts`, `guest.ts` | processes, VMs and jobs, without machines |
+ * | `services.ts` | the services, started again whenever they have died |
+ * | `faults.ts`, `disturbances.ts`, `load.ts`, `people.ts` | what goes wrong, and what is asked for |
+ * | `properties.ts`, `end-state.ts` | I1-I4, I6, I8-I10, I13: after every step, and at the end |
+ * | `sometimes.ts` | what must have happened, or nothing was proved |
+ * | `worker.ts`, `simulate.ts` | many seeds, on every processor |
+ */
+import { parseArgs } from 'node:util';
+import { simulate } from './simulate.ts';
 
-write([...counts].sort((a, b) => a[1] - b[1]).slice(0, 14).map(([s, n]) => `${n} ${s}`).join(' | '));
+const help = `npm run simulate -- [--seeds N] [--from N] [--workers N]   seeds one after the other, from a number on
+npm run simulate -- --seed N                              one seed, twice, with everything that happens in it
+`;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string', default: '10000' },
+    from: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '2' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const say = (line: string) => process.stdout.write(`${line}\n`);
+if (values.help) {
+  say(help);
+} else {
+  const [from, seeds] = values.seed === undefined ? [values.from, values.seeds] : [values.seed, '1'];
+  const wanted = { from: wholeNumber(from), seeds: wholeNumber(seeds), workers: wholeNumber(values.workers) };
+  process.exitCode = (await simulate({ ...wanted, isTold: values.seed !== undefined }, say)) ? 0 : 1;
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new Error(`${JSON.stringify(text)} is not a whole number; see --help`);
+}

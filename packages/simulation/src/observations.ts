@@ -21,7 +21,6 @@ export class Observations {
 
   /** One line for everything that happens; two runs of a seed have the same ones. */
   trace(what: string): void {
-    if (process.env["LIVE"]) process.stderr.write(`${this.#nowMs()} ${what}\n`);
     const line = `${this.#nowMs().toFixed(3)} ${what}`;
     this.#hash = hashOf(line, this.#hash);
     this.#lines.push(line);

@@ -12,7 +12,7 @@ import type { Guests } from './guest.ts';
 import { outputOf, readProgram } from './guest.ts';
 import type { Ledger } from './ledger.ts';
 import type { Observations } from './observations.ts';
-import { isSometimes } from './sometimes.ts';
+import { isSometimes, type Sometimes } from './sometimes.ts';
 
 /** What may follow what on a spine. */
 const followers: Readonly<Partial<Record<EventType, readonly EventType[]>>> = {
@@ -81,8 +81,10 @@ export class Properties {
       this.#tasks.set(task, { created: event, spine: [event], resumptions: 0, ready: null, completed: null });
       return;
     }
-    if (found === undefined)
-      return this.#observations.broken('I1', `${event.type} of ${task}, which was never created`);
+    if (found === undefined) {
+      this.#observations.broken('I1', `${event.type} of ${task}, which was never created`);
+      return;
+    }
     this.#requireFence(event);
     const head = found.spine.at(-1);
     if (head !== undefined && followers[head.type]?.includes(event.type) !== true) {
@@ -120,8 +122,8 @@ export class Properties {
   #onCompleted(event: Stored<'task.completed'>, task: SeenTask, guests: Guests): void {
     task.completed = event;
     const { outcome, error, vm, attempt, exitCode } = event.data;
-    if (error !== null && isSometimes(`ended: ${error.code}`))
-      this.#observations.sometimes(`ended: ${error.code}` as never);
+    const ending = `ended: ${error?.code}`;
+    if (isSometimes(ending)) this.#observations.sometimes(ending);
     if (outcome === 'succeeded') this.#observations.sometimes('a task succeeded');
     if (outcome === 'failed' && exitCode !== null) this.#observations.sometimes('a task failed by its exit code');
     if (outcome === 'cancelled') {
@@ -156,7 +158,10 @@ export class Properties {
   #onOutput({ subject, headers, data }: StoredMessage): void {
     const offset = Number(headers.get('vm-task-offset'));
     const before = this.#output.get(subject) ?? 0;
-    if (offset !== before) return this.#observations.broken('I8', `${subject} goes on at ${offset} behind ${before}`);
+    if (offset !== before) {
+      this.#observations.broken('I8', `${subject} goes on at ${offset} behind ${before}`);
+      return;
+    }
     this.#output.set(subject, before + data.length);
     const [, task = '', attempt, stream] = subject.split('.');
     const created = this.#tasks.get(task)?.created;
@@ -217,11 +222,13 @@ export function noteNotStored(
   if (msgId !== null && last?.headers.get('Nats-Msg-Id') === msgId) {
     observations.sometimes('an undecided append had landed');
   }
-  if (answer === 'duplicate') return observations.sometimes('an append was a duplicate');
-  if (subject.startsWith('log.')) return observations.sometimes('output of a stale writer was refused');
-  observations.sometimes('an append was refused');
-  if (subject.startsWith('task.completed.')) observations.sometimes('an ending was refused');
-  if (subject.startsWith('vm.ready.')) observations.sometimes('vm.ready was refused');
+  observations.sometimes(answer === 'duplicate' ? 'an append was a duplicate' : whatWasRefused(subject));
+}
+
+function whatWasRefused(subject: string): Sometimes {
+  if (subject.startsWith('log.')) return 'output of a stale writer was refused';
+  if (subject.startsWith('task.completed.')) return 'an ending was refused';
+  return subject.startsWith('vm.ready.') ? 'vm.ready was refused' : 'another append was refused';
 }
 
 function expectedOutput(

@@ -25,7 +25,7 @@ export const allSometimes = [
   'the hypervisor failed to kill',
   'a stray appeared',
   // What the broker said.
-  'an append was refused',
+  'another append was refused',
   'an ending was refused',
   'vm.ready was refused',
   'an append was a duplicate',

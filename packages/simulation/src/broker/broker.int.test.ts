@@ -1,7 +1,7 @@
-import { follow } from '@vm-task/shared/bus/follow';
 import type { Connection } from '@vm-task/shared/bus/connection';
-import { eventually } from '@vm-task/testing/conditions';
+import { follow } from '@vm-task/shared/bus/follow';
 import { startBroker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { answerOf, consumerOf, gridMs, Operations, type Side, streamOf } from '../../test/random-operations.ts';
 import { simulateBroker } from '../../test/real-time.ts';

@@ -1,7 +1,8 @@
 /** One stream as nats-server keeps it, as far as vm-task relies on it: sequences, expectations, message ids. */
+
+import type { StreamConfig } from '@nats-io/jetstream';
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { MsgHdrs } from '@nats-io/transport-node';
-import type { StreamConfig } from '@nats-io/jetstream';
 import { subjectMatches } from '@vm-task/shared/subjects';
 
 export type StreamDefinition = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };

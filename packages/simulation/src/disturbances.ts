@@ -96,7 +96,7 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
 export function planDisturbances(random: Random, disturbed: Disturbed, fromMs: number, untilMs: number): void {
   const kinds = Object.values(disturbances).filter(() => random.chance(0.5));
   if (kinds.length === 0) return;
-  for (let count = random.whole(0, 8); count > 0; count--) {
+  for (let count = random.whole(0, 20); count > 0; count--) {
     const happen = random.pick(kinds);
     disturbed.time.after(random.between(fromMs, untilMs), null, () => happen(disturbed, random));
   }

@@ -20,14 +20,14 @@ export interface Rates {
 }
 
 const highest: Rates = {
-  crash: 0.02,
-  lostRequest: 0.04,
-  lostAnswer: 0.04,
-  slowRequest: 0.04,
+  crash: 0.06,
+  lostRequest: 0.12,
+  lostAnswer: 0.12,
+  slowRequest: 0.12,
   lostDelivery: 0.06,
   slowDelivery: 0.06,
-  hypervisorFails: 0.08,
-  guestBreaks: 0.03,
+  hypervisorFails: 0.2,
+  guestBreaks: 0.1,
 };
 
 function ratesOf(random: Random): Rates {

@@ -14,7 +14,7 @@ const seconds = 1_000;
 
 /** Everything of one seed, decided before it begins. */
 export function planLoad(random: Random, untilMs: number): readonly PlannedTask[] {
-  return Array.from({ length: random.whole(2, 6) }, () => ({
+  return Array.from({ length: random.whole(2, 9) }, () => ({
     atMs: random.between(2 * seconds, untilMs),
     how: random.chance(0.5) ? 'http' : 'command',
     file: taskFile(random),

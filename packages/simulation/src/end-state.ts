@@ -19,23 +19,28 @@ export interface EndState {
 /** Past the longest pause after a failure, and the time in which a worker's message comes back. */
 const patienceMs = 90_000;
 
-/** In the calm, no task may wait for nothing: its events or its jobs go on, or others have the VMs. */
+/** In the calm, no task may wait for nothing: its events or its jobs go on, or those of others who have the VMs. */
 export function standingStill(
   { properties, guests }: Pick<EndState, 'properties'> & { readonly guests: Guests },
   calmSinceMs: number,
   nowMs: number,
 ): readonly Violation[] {
   const live = properties.tasks.filter(({ completed }) => completed === null);
-  const stands = (task: SeenTask) => {
-    const lastEventMs = (task.spine.at(-1)?.time.getTime() ?? 0) - epochMs;
-    const lastMoveMs = Math.max(calmSinceMs, lastEventMs, guests.busyUntilMs(task.created.data.task));
-    return nowMs - lastMoveMs > patienceMs;
-  };
-  const still = live.filter((task) => (task.ready !== null || live.length === 1) && stands(task));
+  const lastMoveMs = (task: SeenTask) =>
+    Math.max(calmSinceMs, lastEventMs(task), guests.busyUntilMs(task.created.data.task));
+  const lastOfAllMs = Math.max(...properties.tasks.map(lastMoveMs));
+  const stands = (task: SeenTask) =>
+    // One that has no VM yet may wait for those that have.
+    nowMs - (task.ready === null ? lastOfAllMs : lastMoveMs(task)) > patienceMs;
+  const still = live.filter(stands);
   return still.map(({ created, spine }) => {
     const what = `${created.data.task} stands still at ${spine.at(-1)?.type} although nothing fails any more`;
     return { promise: 'I2', what };
   });
+}
+
+function lastEventMs({ spine }: SeenTask): number {
+  return (spine.at(-1)?.time.getTime() ?? 0) - epochMs;
 }
 
 type Missing = (promise: string, what: string) => void;

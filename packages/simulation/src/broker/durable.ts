@@ -85,6 +85,7 @@ export class Durable {
   }
 
   giveBack(seq: number, afterMs: number): void {
+    this.#collectLate();
     const out = this.#out.get(seq);
     if (out === undefined) return;
     if (afterMs > 0) {
@@ -94,7 +95,9 @@ export class Durable {
     this.serve();
   }
 
+  /** Too late for one that is to be delivered again already. */
   working(seq: number): void {
+    this.#collectLate();
     const out = this.#out.get(seq);
     if (out !== undefined) out.comesBackAtMs = this.#clock.nowMs() + this.#ackWaitMs;
   }

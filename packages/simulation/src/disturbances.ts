@@ -57,6 +57,9 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
         observations.sometimes('the broker forgot deliveries');
       }
     }
+    if (random.chance(0.2) && brokerHost.broker.schedules.forget() > 0) {
+      observations.sometimes('the broker lost a timer');
+    }
     time.after(random.between(100, 30_000), null, () => {
       observations.trace('the broker is back');
       brokerHost.comeUp();

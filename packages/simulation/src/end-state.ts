@@ -39,8 +39,11 @@ export function standingStill(
   });
 }
 
+/** Between two attempts the next move is not due before the wait is over. */
 function lastEventMs({ spine }: SeenTask): number {
-  return (spine.at(-1)?.time.getTime() ?? 0) - epochMs;
+  const head = spine.at(-1);
+  const movedMs = head?.type === 'task.retrying' ? Date.parse(head.data.notBefore) : head?.time.getTime();
+  return (movedMs ?? 0) - epochMs;
 }
 
 type Missing = (promise: string, what: string) => void;
@@ -60,11 +63,10 @@ export function unfinished(end: EndState): readonly Violation[] {
 function lookAtTasks({ properties, people }: EndState, missing: Missing): void {
   const known = new Set(properties.tasks.map(({ created }) => created.data.task));
   for (const task of people.accepted) if (!known.has(task)) missing('I1', `${task} was accepted and never created`);
-  for (const { created, completed, ready } of properties.tasks) {
+  for (const { created, completed, vms } of properties.tasks) {
     const { task } = created.data;
     if (completed === null) missing('I2', `${task} has no terminal event`);
-    const isGone = ready === null || properties.goneVms.has(ready.data.vm);
-    if (!isGone) missing('I6', `${ready.data.vm} of ${task} is not gone`);
+    for (const vm of vms) if (!properties.goneVms.has(vm)) missing('I6', `${vm} of ${task} is not gone`);
   }
 }
 

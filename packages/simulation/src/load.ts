@@ -33,7 +33,16 @@ function taskFile(random: Random): object {
     }),
   }));
   const timeouts = random.chance(0.5) ? generous : shortTimeouts(random);
-  return { command: main.split(' '), setup, timeouts };
+  const retry = retryPolicy(random);
+  return { command: main.split(' '), setup, timeouts, ...(retry === null ? {} : { retry }) };
+}
+
+/** Null: the default, by which only what never began is tried again. */
+function retryPolicy(random: Random): object | null {
+  if (random.chance(0.3)) return null;
+  if (random.chance(0.5)) return { maxAttempts: 1 };
+  const on = ['vm', 'setup', 'run'].filter(() => random.chance(0.7));
+  return { maxAttempts: random.whole(2, 4), backoff: duration(random, 1, 12), on };
 }
 
 /** No faults of ours take so long: whatever ends by these stood still. */

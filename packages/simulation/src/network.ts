@@ -44,6 +44,7 @@ export class BrokerHost {
 
   goDown(): void {
     this.isUp = false;
+    this.broker.schedules.isRunning = false;
     for (const link of this.#links) link.cut();
   }
 
@@ -51,6 +52,7 @@ export class BrokerHost {
     if (this.isUp) return;
     this.isUp = true;
     for (const link of this.#links) link.reconnect();
+    this.broker.schedules.isRunning = true;
   }
 
   get links(): readonly Link[] {

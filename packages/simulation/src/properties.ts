@@ -2,11 +2,11 @@
  * The promises, checked after every step against the whole truth that no service has: what the broker stored, what
  * the ledger and the host have, what ran in the guests. Named as in ARCHITECTURE.md.
  */
-import { unseal } from '@vm-task/shared/bus/envelope';
+import { attemptAt } from '@vm-task/shared/attempt-at';
+import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
+import { readRetryDue } from '@vm-task/shared/bus/retry-timer';
 import type { EventType, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
-import { subjectMatches } from '@vm-task/shared/subjects';
-import type { Broker } from './broker/broker.ts';
 import type { Publication, StoredMessage } from './broker/stream.ts';
 import type { Guests } from './guest.ts';
 import { outputOf, readProgram } from './guest.ts';
@@ -16,9 +16,10 @@ import { isSometimes, type Sometimes } from './sometimes.ts';
 
 /** What may follow what on a spine. */
 const followers: Readonly<Partial<Record<EventType, readonly EventType[]>>> = {
-  'task.created': ['vm.ready', 'task.cancelling', 'task.completed'],
-  'vm.ready': ['task.resumed', 'task.cancelling', 'task.completed'],
-  'task.resumed': ['task.resumed', 'task.cancelling', 'task.completed'],
+  'task.created': ['vm.ready', 'task.retrying', 'task.cancelling', 'task.completed'],
+  'vm.ready': ['task.resumed', 'task.retrying', 'task.cancelling', 'task.completed'],
+  'task.resumed': ['task.resumed', 'task.retrying', 'task.cancelling', 'task.completed'],
+  'task.retrying': ['vm.ready', 'task.retrying', 'task.cancelling', 'task.completed'],
   'task.cancelling': ['task.completed'],
   'task.completed': [],
 };
@@ -26,7 +27,9 @@ const followers: Readonly<Partial<Record<EventType, readonly EventType[]>>> = {
 export interface SeenTask {
   readonly created: Stored<'task.created'>;
   readonly spine: Stored[];
-  readonly resumptions: number;
+  /** Of all its attempts. */
+  readonly vms: VmId[];
+  /** Of the attempt that is under way. */
   ready: Stored<'vm.ready'> | null;
   completed: Stored<'task.completed'> | null;
 }
@@ -42,7 +45,8 @@ export class Properties {
   readonly #vmOf = new Map<VmId, TaskId>();
   readonly #gone = new Set<VmId>();
   readonly #output = new Map<string, number>();
-  readonly #accepted = new Map<string, string>();
+  /** The waits that somebody has asked the broker to end, or has ended, by the sequence of their event. */
+  readonly #timed = new Set<number>();
 
   constructor(observations: Observations) {
     this.#observations = observations;
@@ -58,16 +62,15 @@ export class Properties {
 
   /** I1: a yes that was said must have been true when it was. */
   accepted(task: TaskId, how: string): void {
-    this.#accepted.set(task, how);
     if (!this.#tasks.has(task)) this.#observations.broken('I1', `${how} accepted ${task}, which is not stored`);
   }
 
   onStored(stream: string, message: StoredMessage, guests: Guests): void {
     this.#observations.trace(`stored ${stream} ${message.seq} ${message.subject}`);
     if (stream === 'LOGS') this.#onOutput(message);
+    if (stream === 'TIMERS') this.#onTimer(message);
     if (stream !== 'EVENTS') return;
-    const { seq, subject, headers, data, timeMs } = message;
-    const event = unseal({ seq, subject, headers, data, time: new Date(timeMs) });
+    const event = unseal(rawOf(message));
     if (event.type === 'vm.gone') this.#onGone(event);
     else if (event.type === 'task.setup.done') this.#requireFence(event);
     else if (event.type !== 'alert.raised') this.#onSpine(event, guests);
@@ -78,7 +81,7 @@ export class Properties {
     const found = this.#tasks.get(task);
     if (event.type === 'task.created') {
       if (found !== undefined) this.#observations.broken('I2', `${task} was created twice`);
-      this.#tasks.set(task, { created: event, spine: [event], resumptions: 0, ready: null, completed: null });
+      this.#tasks.set(task, { created: event, spine: [event], vms: [], ready: null, completed: null });
       return;
     }
     if (found === undefined) {
@@ -86,15 +89,35 @@ export class Properties {
       return;
     }
     this.#requireFence(event);
-    const head = found.spine.at(-1);
-    if (head !== undefined && followers[head.type]?.includes(event.type) !== true) {
+    this.#requireOrder(event, found);
+    found.spine.push(event);
+    if (event.type === 'vm.ready') this.#onReady(event, found);
+    if (event.type === 'task.retrying') this.#onRetrying(event, found);
+    if (event.type === 'task.completed') this.#onCompleted(event, found, guests);
+    this.#noteResumption(found);
+  }
+
+  /** What may follow, and of the attempt that is under way or to come. */
+  #requireOrder(
+    event: Exclude<Stored, Stored<'vm.gone' | 'alert.raised' | 'task.created'>>,
+    { spine }: SeenTask,
+  ): void {
+    const { task, attempt } = event.data;
+    const head = spine.at(-1);
+    if (head === undefined) return;
+    if (followers[head.type]?.includes(event.type) !== true) {
       const promise = event.type === 'task.completed' ? 'I2' : 'I3';
       this.#observations.broken(promise, `${event.type} follows ${head.type} on the spine of ${task}`);
     }
-    found.spine.push(event);
-    if (event.type === 'vm.ready') this.#onReady(event, found);
-    if (event.type === 'task.completed') this.#onCompleted(event, found, guests);
-    this.#noteResumption(found);
+    if (attempt !== attemptAt(head)) {
+      this.#observations.broken('I3', `${event.type} of ${task} is of attempt ${attempt}, not ${attemptAt(head)}`);
+    }
+    if (event.type === 'task.cancelling' && head.type === 'task.retrying') {
+      this.#observations.sometimes('a wait for another attempt was cancelled');
+    }
+    if (event.type === 'vm.ready' && head.type === 'task.retrying' && event.time < new Date(head.data.notBefore)) {
+      this.#observations.broken('I3', `attempt ${attempt} of ${task} begins before its time`);
+    }
   }
 
   /** I10: the event's id names the sequence that its decision was made on; that must have been the spine's last. */
@@ -112,11 +135,36 @@ export class Properties {
   /** No VM works for two. */
   #onReady(event: Stored<'vm.ready'>, task: SeenTask): void {
     task.ready = event;
-    const { vm } = event.data;
+    const { vm, attempt } = event.data;
+    task.vms.push(vm);
+    if (attempt === 3) this.#observations.sometimes('a third attempt was made');
     const other = this.#vmOf.get(vm);
     if (other !== undefined) this.#observations.broken('I3', `${vm} is ${event.data.task}'s, and was ${other}'s`);
     this.#vmOf.set(vm, event.data.task);
     this.#observations.sometimes(event.data.warm ? 'a warm VM was used' : 'a VM was made for a task');
+  }
+
+  /** I6: it releases the VM that the attempt had. */
+  #onRetrying({ data }: Stored<'task.retrying'>, task: SeenTask): void {
+    this.#observations.sometimes('a failed attempt was followed by another');
+    if (data.error.code === 'vm-lost') {
+      this.#observations.sometimes('an attempt whose VM was lost was followed by another');
+    }
+    const { maxAttempts } = task.created.data.spec.retry;
+    if (data.next !== data.attempt + 1 || data.next > maxAttempts) {
+      this.#observations.broken('I3', `attempt ${data.next} of ${data.task} follows ${data.attempt} of ${maxAttempts}`);
+    }
+    const named = task.ready?.data.vm ?? null;
+    if (data.vm !== named) {
+      this.#observations.broken('I6', `attempt ${data.attempt} of ${data.task} releases ${data.vm}, not ${named}`);
+    }
+    task.ready = null;
+  }
+
+  #onTimer(message: StoredMessage): void {
+    this.#timed.add(readRetryDue(rawOf(message)));
+    const isFired = message.headers.has('Nats-Scheduler') || message.headers.has('Nats-Schedule');
+    if (!isFired) this.#observations.sometimes('a wait for another attempt was ended by the sweep');
   }
 
   #onCompleted(event: Stored<'task.completed'>, task: SeenTask, guests: Guests): void {
@@ -125,6 +173,7 @@ export class Properties {
     const ending = `ended: ${error?.code}`;
     if (isSometimes(ending)) this.#observations.sometimes(ending);
     if (outcome === 'succeeded') this.#observations.sometimes('a task succeeded');
+    if (outcome === 'succeeded' && attempt > 1) this.#observations.sometimes('a later attempt succeeded');
     if (outcome === 'failed' && exitCode !== null) this.#observations.sometimes('a task failed by its exit code');
     if (outcome === 'cancelled') {
       const when =
@@ -142,7 +191,8 @@ export class Properties {
   }
 
   #noteResumption({ spine }: SeenTask): void {
-    const resumed = spine.filter(({ type }) => type === 'task.resumed').length;
+    const begun = spine.findLastIndex(({ type }) => type === 'vm.ready');
+    const resumed = spine.slice(begun + 1).filter(({ type }) => type === 'task.resumed').length;
     if (resumed > 0) this.#observations.sometimes('an attempt was resumed');
     if (resumed > 1) this.#observations.sometimes('an attempt was resumed twice');
     const cancelled = spine.some(({ type }) => type === 'task.cancelling');
@@ -184,17 +234,20 @@ export class Properties {
   }
 
   /** I4: what follows from a message is stored before it is acknowledged. */
-  onAck(durable: string, message: StoredMessage, broker: Broker): void {
-    const [about, what, pool, task] = message.subject.split('.');
-    if (task === undefined) return;
-    const head = broker.stream('EVENTS').lastOf(`*.*.${pool}.${task}`);
-    const isOver = head !== null && subjectMatches('task.completed.*.*', head.subject);
-    const isFirst = head?.seq === message.seq;
-    const type = `${about}.${what}`;
-    if (type === 'task.created' && isFirst) this.#ackedEarly(durable, message);
-    if (type === 'vm.ready' && !isOver) this.#ackedEarly(durable, message);
-    if (type === 'task.cancelling' && !isOver && this.#tasks.get(task)?.ready === null)
-      this.#ackedEarly(durable, message);
+  onAck(durable: string, message: StoredMessage): void {
+    const [about, what, , task = ''] = message.subject.split('.');
+    const found = this.#tasks.get(task);
+    if (found === undefined) return;
+    const head = found.spine.at(-1);
+    const isLast = head?.seq === message.seq;
+    const isEarly: Readonly<Record<string, () => boolean>> = {
+      'task.created': () => isLast,
+      'vm.ready': () => !hasEnded(found, message.seq),
+      'task.retrying': () => isLast && !this.#timed.has(message.seq) && durable.startsWith('reaper-'),
+      'due.retry': () => head?.type === 'task.retrying' && head.seq === readRetryDue(rawOf(message)),
+      'task.cancelling': () => found.completed === null && found.ready === null,
+    };
+    if (isEarly[`${about}.${what}`]?.() === true) this.#ackedEarly(durable, message);
   }
 
   #ackedEarly(durable: string, { subject, seq }: StoredMessage): void {
@@ -211,6 +264,15 @@ export class Properties {
       );
     }
   }
+}
+
+/** True when the attempt that began with that event is over. */
+function hasEnded({ spine }: SeenTask, ready: number): boolean {
+  return spine.some(({ seq, type }) => seq > ready && (type === 'task.retrying' || type === 'task.completed'));
+}
+
+function rawOf({ seq, subject, headers, data, timeMs }: StoredMessage): RawMessage {
+  return { seq, subject, headers, data, time: new Date(timeMs) };
 }
 
 export function noteNotStored(

@@ -85,13 +85,13 @@ async function simulate(seed: number, time: VirtualTime, observations: Observati
   const watch: BrokerWatch = {
     onStored: (stream, message) => properties.onStored(stream, message, guests),
     onNotStored: (answer, publication) => {
-      const stream = broker.stream(publication.subject.startsWith('log.') ? 'LOGS' : 'EVENTS');
-      noteNotStored(observations, answer, publication, stream.lastOf(publication.subject));
+      const last = broker.streamOf(publication.subject).lastOf(publication.subject);
+      noteNotStored(observations, answer, publication, last);
     },
     onDelivered: ({ deliveries }) => {
       if (deliveries > 1) observations.sometimes('a message was delivered again');
     },
-    onAck: (durable, message) => properties.onAck(durable, message, broker),
+    onAck: (durable, message) => properties.onAck(durable, message),
   };
   const clock = {
     nowMs: () => epochMs + time.nowMs,

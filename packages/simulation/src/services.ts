@@ -188,7 +188,7 @@ function intake({ bus, stop, abort }: Running, config: SystemConfig): Promise<un
   const find = (task: TaskId) => findCreated(bus.connection, task);
   const deps = { bus, config, admission: { refusal: async () => null }, findCreated: find };
   return Promise.all([
-    bus.workCommands(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), slots),
-    bus.workCommands(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), slots),
+    bus.workMessages(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), slots),
+    bus.workMessages(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), slots),
   ]);
 }

@@ -4,6 +4,7 @@
  */
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type BrokerClock, type Delivered, Durable, type Pull } from './durable.ts';
+import { Schedules } from './schedules.ts';
 import { type PubAnswer, type Publication, type StoredMessage, Stream, type StreamDefinition } from './stream.ts';
 
 export interface Follower {
@@ -39,6 +40,7 @@ export class Broker {
   readonly #streams = new Map<string, Stream>();
   readonly #durables = new Map<string, Durable>();
   readonly #followers = new Set<Following>();
+  readonly schedules: Schedules;
   readonly createdMs: number;
 
   /** `isOfThree`: a cluster, which answers what is sent again in another way. */
@@ -50,6 +52,7 @@ export class Broker {
     this.#clock = clock;
     this.#watch = watch;
     this.createdMs = clock.nowMs();
+    this.schedules = new Schedules(clock, (publication) => this.publish(publication));
     for (const definition of definitions) {
       this.#streams.set(definition.name, new Stream(definition, { nowMs: () => clock.nowMs(), isOfThree }));
     }
@@ -69,15 +72,22 @@ export class Broker {
     return stream;
   }
 
+  /** The one that takes what is published there. */
+  streamOf(subject: string): Stream {
+    const stream = [...this.#streams.values()].find((one) => one.takes(subject));
+    if (stream === undefined) throw new Error(`no stream takes ${subject}`);
+    return stream;
+  }
+
   /** Thrown: as `Stream.publish`. */
   publish(publication: Publication): PubAnswer {
-    const stream = [...this.#streams.values()].find((one) => one.takes(publication.subject));
-    if (stream === undefined) throw new Error(`no stream takes ${publication.subject}`);
+    const stream = this.streamOf(publication.subject);
     const answer = this.#offer(stream, publication);
     if (answer.duplicate) return answer;
     const message = stream.at(answer.seq);
     if (message === null) throw new Error('it was stored');
     this.#watch.onStored(stream.name, message, publication);
+    this.schedules.onStored(stream, message);
     for (const [key, durable] of this.#durables) if (key.startsWith(`${stream.name}/`)) durable.serve();
     for (const following of this.#followers) if (following.stream === stream) sendOn(following);
     return answer;

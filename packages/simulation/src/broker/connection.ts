@@ -22,9 +22,16 @@ export interface Network {
   onReconnect(listener: () => void): () => void;
 }
 
+/** Without filters: everything. */
+interface OrderedOptions {
+  readonly filter_subjects?: readonly string[];
+  readonly opt_start_seq: number;
+}
+
 interface PublishOptions {
   readonly headers?: MsgHdrs;
   readonly msgID?: string;
+  readonly schedule?: { readonly specification: Date; readonly target: string };
   readonly expect?: { readonly lastSubjectSequence?: number; readonly lastSubjectSequenceSubject?: string };
 }
 
@@ -33,7 +40,7 @@ const heartbeatsPerPull = 2;
 
 export function connectTo(broker: Broker, network: Network): Connection {
   const consumers = {
-    get: async (stream: string, which: string | { filter_subjects: string[]; opt_start_seq: number }) =>
+    get: async (stream: string, which: string | OrderedOptions) =>
       typeof which === 'string'
         ? durableConsumer(broker, network, stream, which)
         : orderedConsumer(broker, network, stream, which),
@@ -50,10 +57,14 @@ export function connectTo(broker: Broker, network: Network): Connection {
 }
 
 function publicationOf(subject: string, data: Uint8Array | string, options: PublishOptions): Publication {
-  const { msgID, expect } = options;
+  const { msgID, expect, schedule } = options;
   const headers = newHeaders();
   for (const [key, values] of options.headers ?? []) for (const value of values) headers.append(key, value);
   if (msgID !== undefined) headers.set('Nats-Msg-Id', msgID);
+  if (schedule !== undefined) {
+    headers.set('Nats-Schedule', `@at ${schedule.specification.toISOString()}`);
+    headers.set('Nats-Schedule-Target', schedule.target);
+  }
   const last = expect?.lastSubjectSequence;
   return {
     subject,
@@ -171,7 +182,7 @@ async function orderedConsumer(
   broker: Broker,
   network: Network,
   stream: string,
-  { filter_subjects: filters, opt_start_seq: from }: { filter_subjects: string[]; opt_start_seq: number },
+  { filter_subjects: filters = [], opt_start_seq: from }: OrderedOptions,
 ) {
   const consume = async () => {
     const incoming = new Incoming<JsMsg>();

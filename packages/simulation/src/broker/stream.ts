@@ -38,6 +38,8 @@ export class Stream {
   readonly subjects: readonly string[];
   readonly #windowMs: number;
   readonly #isOfThree: boolean;
+  /** Only the last message of a subject is kept. */
+  readonly #keepsOne: boolean;
   readonly #nowMs: () => number;
   readonly #messages: StoredMessage[] = [];
   readonly #lastOnSubject = new Map<string, StoredMessage>();
@@ -49,6 +51,7 @@ export class Stream {
     this.subjects = definition.subjects;
     this.#windowMs = (definition.duplicate_window ?? defaultWindowMs * nanosPerMs) / nanosPerMs;
     this.#isOfThree = isOfThree;
+    this.#keepsOne = definition.max_msgs_per_subject === 1;
     this.#nowMs = nowMs;
   }
 
@@ -74,6 +77,8 @@ export class Stream {
     const earlier = this.#earlierOf(msgId);
     if (earlier === null || !this.#isOfThree) this.#requireExpected(publication);
     if (earlier !== null) return { stream: this.name, seq: earlier, duplicate: true };
+    const replaced = this.#lastOnSubject.get(subject);
+    if (this.#keepsOne && replaced !== undefined) this.remove(replaced.seq);
     const message: StoredMessage = { seq: ++this.#lastSeq, subject, headers, data, timeMs: this.#nowMs() };
     this.#messages.push(message);
     this.#lastOnSubject.set(subject, message);
@@ -111,6 +116,13 @@ export class Stream {
   countFrom(seq: number, filters: readonly string[]): number {
     if (seq > this.#lastSeq) return 0;
     return this.#messages.filter((message) => message.seq >= seq && matchesAny(filters, message.subject)).length;
+  }
+
+  /** Only for streams that keep one message of a subject: nothing comes to light behind the last. */
+  remove(seq: number): void {
+    const index = this.#messages.findIndex((message) => message.seq === seq);
+    const [removed] = index < 0 ? [] : this.#messages.splice(index, 1);
+    if (removed !== undefined) this.#lastOnSubject.delete(removed.subject);
   }
 
   purge(filter: string): void {

@@ -11,7 +11,7 @@
  * | `host.ts`, `ledger.ts`, `guest.ts` | processes, VMs and jobs, without machines |
  * | `services.ts` | the services, started again whenever they have died |
  * | `faults.ts`, `disturbances.ts`, `load.ts`, `people.ts` | what goes wrong, and what is asked for |
- * | `properties.ts`, `end-state.ts` | I1-I4, I6, I8-I10, I13: after every step, and at the end |
+ * | `properties.ts`, `stored-output.ts`, `end-state.ts` | I1-I4, I6, I8-I10, I13: after every step, and at the end |
  * | `sometimes.ts` | what must have happened, or nothing was proved |
  * | `worker.ts`, `simulate.ts` | many seeds, on every processor |
  */

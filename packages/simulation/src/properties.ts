@@ -9,10 +9,10 @@ import type { EventType, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import type { Publication, StoredMessage } from './broker/stream.ts';
 import type { Guests } from './guest.ts';
-import { outputOf, readProgram } from './guest.ts';
 import type { Ledger } from './ledger.ts';
 import type { Observations } from './observations.ts';
 import { isSometimes, type Sometimes } from './sometimes.ts';
+import { StoredOutput } from './stored-output.ts';
 
 /** What may follow what on a spine. */
 const followers: Readonly<Partial<Record<EventType, readonly EventType[]>>> = {
@@ -44,12 +44,13 @@ export class Properties {
   readonly #tasks = new Map<string, SeenTask>();
   readonly #vmOf = new Map<VmId, TaskId>();
   readonly #gone = new Set<VmId>();
-  readonly #output = new Map<string, number>();
+  readonly #output: StoredOutput;
   /** The waits that somebody has asked the broker to end, or has ended, by the sequence of their event. */
   readonly #timed = new Set<number>();
 
   constructor(observations: Observations) {
     this.#observations = observations;
+    this.#output = new StoredOutput(observations);
   }
 
   get tasks(): readonly SeenTask[] {
@@ -67,7 +68,7 @@ export class Properties {
 
   onStored(stream: string, message: StoredMessage, guests: Guests): void {
     this.#observations.trace(`stored ${stream} ${message.seq} ${message.subject}`);
-    if (stream === 'LOGS') this.#onOutput(message);
+    if (stream === 'LOGS') this.#output.onStored(message, (task) => this.#tasks.get(task)?.created ?? null);
     if (stream === 'TIMERS') this.#onTimer(message);
     if (stream !== 'EVENTS') return;
     const event = unseal(rawOf(message));
@@ -169,17 +170,8 @@ export class Properties {
 
   #onCompleted(event: Stored<'task.completed'>, task: SeenTask, guests: Guests): void {
     task.completed = event;
-    const { outcome, error, vm, attempt, exitCode } = event.data;
-    const ending = `ended: ${error?.code}`;
-    if (isSometimes(ending)) this.#observations.sometimes(ending);
-    if (outcome === 'succeeded') this.#observations.sometimes('a task succeeded');
-    if (outcome === 'succeeded' && attempt > 1) this.#observations.sometimes('a later attempt succeeded');
-    if (outcome === 'failed' && exitCode !== null) this.#observations.sometimes('a task failed by its exit code');
-    if (outcome === 'cancelled') {
-      const when =
-        task.ready === null ? 'a task was cancelled before a VM was ready' : 'a task was cancelled while it ran';
-      this.#observations.sometimes(when);
-    }
+    this.#noteEnding(event, task);
+    const { outcome, vm, attempt } = event.data;
     const named = task.ready?.data.vm ?? null;
     if (named !== null && vm !== named)
       this.#observations.broken('I6', `the ending of ${event.data.task} releases ${vm}, not ${named}`);
@@ -187,7 +179,20 @@ export class Properties {
     const end = guests.endOf(vm, `${event.data.task}-${attempt}-main`);
     if (end?.exitCode !== 0 || end.isStopped)
       this.#observations.broken('I9', `${event.data.task} succeeded, and its process did not`);
-    this.#requireWholeOutput(task);
+    this.#output.requireWhole(task.created, attempt);
+  }
+
+  #noteEnding({ data }: Stored<'task.completed'>, { ready }: SeenTask): void {
+    const { outcome, error, attempt, exitCode } = data;
+    const ending = `ended: ${error?.code}`;
+    if (isSometimes(ending)) this.#observations.sometimes(ending);
+    if (outcome === 'succeeded') this.#observations.sometimes('a task succeeded');
+    if (outcome === 'succeeded' && attempt > 1) this.#observations.sometimes('a later attempt succeeded');
+    if (outcome === 'failed' && exitCode !== null) this.#observations.sometimes('a task failed by its exit code');
+    if (outcome === 'cancelled') {
+      const when = ready === null ? 'a task was cancelled before a VM was ready' : 'a task was cancelled while it ran';
+      this.#observations.sometimes(when);
+    }
   }
 
   #noteResumption({ spine }: SeenTask): void {
@@ -202,35 +207,6 @@ export class Properties {
   #onGone({ data }: Stored<'vm.gone'>): void {
     if (this.#gone.has(data.vm)) this.#observations.broken('I3', `${data.vm} is said to be gone twice`);
     this.#gone.add(data.vm);
-  }
-
-  /** I8: output without a gap or a repetition, and byte for byte what the process wrote. */
-  #onOutput({ subject, headers, data }: StoredMessage): void {
-    const offset = Number(headers.get('vm-task-offset'));
-    const before = this.#output.get(subject) ?? 0;
-    if (offset !== before) {
-      this.#observations.broken('I8', `${subject} goes on at ${offset} behind ${before}`);
-      return;
-    }
-    this.#output.set(subject, before + data.length);
-    const [, task = '', attempt, stream] = subject.split('.');
-    const created = this.#tasks.get(task)?.created;
-    if (created === undefined) return;
-    const expected = expectedOutput(created, `${task}-${attempt}`, stream as 'setup');
-    if (!expected.subarray(offset, offset + data.length).equals(data)) {
-      this.#observations.broken('I8', `${subject} has other bytes at ${offset} than the process wrote`);
-    }
-  }
-
-  #requireWholeOutput({ created, completed }: SeenTask): void {
-    if (completed === null) return;
-    const { task, attempt } = completed.data;
-    for (const stream of ['setup', 'stdout', 'stderr'] as const) {
-      const expected = expectedOutput(created, `${task}-${attempt}`, stream).length;
-      const stored = this.#output.get(`log.${task}.${attempt}.${stream}`) ?? 0;
-      if (stored !== expected)
-        this.#observations.broken('I8', `${task} has ${stored} bytes of ${stream}, and wrote ${expected}`);
-    }
   }
 
   /** I4: what follows from a message is stored before it is acknowledged. */
@@ -291,21 +267,4 @@ function whatWasRefused(subject: string): Sometimes {
   if (subject.startsWith('log.')) return 'output of a stale writer was refused';
   if (subject.startsWith('task.completed.')) return 'an ending was refused';
   return subject.startsWith('vm.ready.') ? 'vm.ready was refused' : 'another append was refused';
-}
-
-function expectedOutput(
-  { data }: Stored<'task.created'>,
-  attempt: string,
-  stream: 'setup' | 'stdout' | 'stderr',
-): Buffer {
-  const { main, setup } = data.spec;
-  if (stream !== 'setup') {
-    const program = readProgram(main.kind === 'command' ? main.argv.join(' ') : main.script);
-    return outputOf(`${attempt}-main`, stream, program);
-  }
-  const steps = setup.map((step, index) => [
-    Buffer.from(`# setup ${index + 1} of ${setup.length}: run\n`),
-    outputOf(`${attempt}-setup-${index + 1}`, 'stdout', readProgram(step.kind === 'run' ? step.script : '')),
-  ]);
-  return Buffer.concat(steps.flat());
 }

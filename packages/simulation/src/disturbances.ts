@@ -57,13 +57,15 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
         observations.sometimes('the broker forgot deliveries');
       }
     }
-    if (random.chance(0.2) && brokerHost.broker.schedules.forget() > 0) {
-      observations.sometimes('the broker lost a timer');
-    }
     time.after(random.between(100, 30_000), null, () => {
       observations.trace('the broker is back');
       brokerHost.comeUp();
     });
+  },
+  timersLost({ brokerHost, observations }) {
+    if (brokerHost.broker.schedules.forget() === 0) return;
+    observations.trace('the broker has lost its timers');
+    observations.sometimes('the broker lost a timer');
   },
   clockJump({ host, observations }, random) {
     host.wallSkewMs = random.between(-hourMs, hourMs);

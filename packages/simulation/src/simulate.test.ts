@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { simulate } from './simulate.ts';
 
-/** Others every time: what this machine has proved grows with every run. */
-const from = 1 + Math.floor(Math.random() * 900_000_000);
+/** The same every time, so that a change is blamed for what it broke; `npm run simulate` takes any others. */
+const from = 1;
 
 test('in thousands of seeds no promise is broken, and everything that should happen sometimes has', {
   timeout: 600_000,

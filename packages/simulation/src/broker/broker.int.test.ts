@@ -20,8 +20,8 @@ import {
 } from '../../test/random-operations.ts';
 import { simulateBroker } from '../../test/real-time.ts';
 
-/** The same ones each time, and one more, which a failure names: put it among the others to see it again. */
-const seeds = [...Array.from({ length: 23 }, (_, index) => index + 1), 1_000 + Math.floor(Math.random() * 1_000_000)];
+/** The same ones each time, so that a change is blamed for what it broke. */
+const seeds = Array.from({ length: 24 }, (_, index) => index + 1);
 const operationsEach = 30;
 /** Of all that there are: with fewer in time the machine was too busy to prove anything. */
 const fewestCompared = 100;

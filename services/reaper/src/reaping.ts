@@ -95,10 +95,11 @@ async function endOrRetry(
 }
 
 /** Says that a task's wait is over when its timer should have said so long ago. */
-export async function wakeOverdueRetry({ bus, log, wakeRetry }: Reaping, task: LiveTask): Promise<void> {
+export async function wakeOverdueRetry({ bus, log, wakeRetry }: Reaping, task: LiveTask): Promise<boolean> {
   const head = await bus.head(task);
-  if (head?.type !== 'task.retrying' || head.seq !== task.headSeq) return;
+  if (head?.type !== 'task.retrying' || head.seq !== task.headSeq) return false;
   if (await wakeRetry(task, head.seq)) log.warn({ task: task.task }, 'the timer of a retry was lost; it goes on now');
+  return true;
 }
 
 /** Removes what carries our mark and is known to nobody, and tells people. */

@@ -83,8 +83,7 @@ function isAsleep({ clock, woken }: Sweeping, task: LiveTask): boolean {
 
 function sweepRetry(sweeping: Sweeping, task: LiveTask): void {
   sweeping.chores.start({ id: task.task, what: 'waking a retry' }, async () => {
-    await wakeOverdueRetry(sweeping, task);
-    sweeping.woken.add(task);
+    if (await wakeOverdueRetry(sweeping, task)) sweeping.woken.add(task);
   });
 }
 

@@ -3,7 +3,7 @@
  * broker's message id. It is derived from what caused the event, so the same decision made twice has the same id.
  */
 
-import type { StoredMsg } from '@nats-io/jetstream';
+import type { JsMsg, StoredMsg } from '@nats-io/jetstream';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { context, propagation } from '@opentelemetry/api';
 import { VmTaskError } from '../errors.ts';
@@ -81,4 +81,9 @@ export function rawOf(message: StoredMsg): RawMessage {
     headers: message.header,
     data: message.data,
   };
+}
+
+/** Of a message that a consumer delivered. */
+export function rawOfDelivery({ seq, subject, time, headers, data }: JsMsg): RawMessage {
+  return { seq, subject, time, headers, data };
 }

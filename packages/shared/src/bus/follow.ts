@@ -1,11 +1,10 @@
 /** Reading a stream from any point without acknowledging: projections, deadlines, live output. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { JsMsg } from '@nats-io/jetstream';
 import { everything } from '../subjects.ts';
 import { throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
-import type { RawMessage } from './envelope.ts';
+import { type RawMessage, rawOfDelivery } from './envelope.ts';
 
 export interface FollowOptions {
   readonly stream: string;
@@ -58,21 +57,11 @@ async function* readFrom(
   // It may have come while the consumer was made, before anybody listened.
   if (signal.aborted) stop();
   try {
-    for await (const message of messages) yield { message: rawOfFollowed(message), pending: message.info.pending };
+    for await (const message of messages) yield { message: rawOfDelivery(message), pending: message.info.pending };
   } finally {
     signal.removeEventListener('abort', stop);
     messages.stop();
     // The broker would keep it for minutes; where it cannot be told, it does.
     consumer.delete().catch(() => undefined);
   }
-}
-
-function rawOfFollowed(message: JsMsg): RawMessage {
-  return {
-    seq: message.seq,
-    subject: message.subject,
-    time: message.time,
-    headers: message.headers,
-    data: message.data,
-  };
 }

@@ -8,7 +8,7 @@ import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from '@nats
 import type { Logger } from 'pino';
 import { errorInfo, VmTaskError } from '../errors.ts';
 import type { Connection } from './connection.ts';
-import type { RawMessage } from './envelope.ts';
+import { type RawMessage, rawOfDelivery } from './envelope.ts';
 import type { Leave, Reject, Retry } from './outcome.ts';
 import { Pull } from './pull.ts';
 
@@ -176,14 +176,4 @@ async function carryOut(message: JsMsg, verdict: Verdict, delivery: Delivery, ho
 
 function retryDelayMs(deliveries: number): number {
   return Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(deliveries - 1, 10));
-}
-
-function rawOfDelivery(message: JsMsg): RawMessage {
-  return {
-    seq: message.seq,
-    subject: message.subject,
-    time: message.time,
-    headers: message.headers,
-    data: message.data,
-  };
 }

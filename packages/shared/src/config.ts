@@ -61,6 +61,18 @@ const configSchema = z
         grace: durationSchema.prefault('10s'),
       })
       .prefault({}),
+    inbox: z
+      .strictObject({
+        /** A message goes by itself so long after it was sent, by its priority. */
+        keep: z
+          .strictObject({
+            urgent: durationSchema.prefault('7d'),
+            normal: durationSchema.prefault('48h'),
+            info: durationSchema.prefault('24h'),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
     reaper: z
       .strictObject({
         sweep: durationSchema.prefault('5s'),

@@ -2,7 +2,7 @@
  * The forms of every id and name. Whatever comes from outside is checked here before it becomes part of a
  * subject, a path or a command line; nothing else that a user typed ever does.
  *
- * - task and pipeline ids: a UUIDv7, random or derived from what caused it
+ * - task, pipeline and message ids: a UUIDv7, random or derived from what caused it
  * - VM ids: `vm-` and a UUIDv7, minted by the provisioner
  * - names of pools, images, stages, secrets and named VMs: 1 to 32 of a-z, 0-9 and inner dashes
  */
@@ -15,8 +15,11 @@ export const taskIdPattern = new RegExp(`^${uuid}$`);
 export const vmIdPattern = new RegExp(`^vm-${uuid}$`);
 export const namePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
+export const messageIdPattern = taskIdPattern;
+
 export type TaskId = string & { readonly __brand: 'TaskId' };
 export type VmId = string & { readonly __brand: 'VmId' };
+export type MessageId = string & { readonly __brand: 'MessageId' };
 
 export function isTaskId(text: string): text is TaskId {
   return taskIdPattern.test(text);
@@ -36,6 +39,15 @@ export function parseTaskId(text: string): TaskId {
 export function parseVmId(text: string): VmId {
   if (isVmId(text)) return text;
   throw new VmTaskError('invalid-id', `${JSON.stringify(text.slice(0, 80))} is not a VM id ("vm-" and a UUIDv7)`);
+}
+
+/** Thrown when `text` is not a message id: `invalid-id`. */
+export function parseMessageId(text: string): MessageId {
+  if (messageIdPattern.test(text)) return text as MessageId;
+  throw new VmTaskError(
+    'invalid-id',
+    `${JSON.stringify(text.slice(0, 80))} is not a message id (a UUIDv7 in lower case)`,
+  );
 }
 
 /** Thrown when `text` is not a name: `invalid-id`. `what` is the word for it in the message, such as "pool". */
@@ -61,6 +73,16 @@ export function newVmId(nowMs: number): VmId {
 export function taskIdFromCause(causedAtMs: number, ...cause: readonly string[]): TaskId {
   const bits = createHash('sha256').update(JSON.stringify(cause)).digest();
   return uuidV7(causedAtMs, bits) as TaskId;
+}
+
+/** A new message id, random beyond its time. */
+export function newMessageId(nowMs: number): MessageId {
+  return uuidV7(nowMs, randomBytes(16)) as MessageId;
+}
+
+/** As `taskIdFromCause`, for messages. */
+export function messageIdFromCause(causedAtMs: number, ...cause: readonly string[]): MessageId {
+  return taskIdFromCause(causedAtMs, ...cause) as string as MessageId;
 }
 
 /** RFC 9562, section 5.7: 48 bits of Unix milliseconds, version, variant, and 74 bits of `bits`. */

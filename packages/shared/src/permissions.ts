@@ -6,7 +6,7 @@ import type { BrokerUser } from './credentials.ts';
 import type { EventType } from './events.ts';
 import { flow, ownInitiative, type ServiceName } from './flow.ts';
 import type { StreamName } from './streams.ts';
-import { commandSubjects, duePatterns, eventPatterns, timerPatterns } from './subjects.ts';
+import { commandSubjects, duePatterns, eventPatterns, inboxPattern, timerPatterns } from './subjects.ts';
 
 export interface Permissions {
   readonly publish: readonly string[];
@@ -15,7 +15,7 @@ export interface Permissions {
 
 /** The streams that a service reads messages of, besides those of its rows in the flow table. */
 const alsoReads: Readonly<Record<ServiceName, readonly StreamName[]>> = {
-  intake: ['LOGS'],
+  intake: ['LOGS', 'INBOX'],
   provisioner: [],
   runner: ['LOGS'],
   reaper: ['LOGS', 'TIMERS'],
@@ -25,7 +25,7 @@ const objectStore = (name: string): readonly string[] => [`$O.${name}.>`, ...rea
 const bucket = (name: string): readonly string[] => [`$KV.${name}.>`, ...read(`KV_${name}`)];
 
 const extras: Readonly<Record<ServiceName, readonly string[]>> = {
-  intake: [...objectStore('artifacts'), ...bucket('idempotency'), commandSubjects.replay],
+  intake: [...objectStore('artifacts'), ...bucket('idempotency'), commandSubjects.replay, inboxPattern],
   provisioner: [],
   runner: ['log.*.*.*', ...objectStore('artifacts')],
   reaper: [

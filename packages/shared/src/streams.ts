@@ -3,7 +3,7 @@
  * those that it relies on and refuses to start on any difference, because an old server takes newer settings silently.
  */
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
-import { commandSubjects, duePatterns, eventPatterns, timerPatterns } from './subjects.ts';
+import { commandSubjects, duePatterns, eventPatterns, inboxPattern, timerPatterns } from './subjects.ts';
 
 /** The server's program; the set-up sees to it that the first one on the PATH is new enough. */
 export const serverProgram = 'nats-server';
@@ -17,7 +17,7 @@ export const maxPayloadBytes = 8 * 1024 * 1024;
 const GiB = 1024 ** 3;
 const days = 24 * 3600 * 1_000_000_000;
 
-export type StreamName = 'EVENTS' | 'COMMANDS' | 'TIMERS' | 'LOGS' | 'DEAD';
+export type StreamName = 'EVENTS' | 'COMMANDS' | 'TIMERS' | 'LOGS' | 'DEAD' | 'INBOX';
 export type StreamDefinition = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
 
 export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
@@ -75,6 +75,18 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     max_age: 30 * days,
     max_bytes: 1 * GiB,
     storage: StorageType.File,
+  },
+  /** Messages, each with the time that it is kept. When it is full, senders are refused: nothing unread is lost. */
+  INBOX: {
+    name: 'INBOX',
+    subjects: [inboxPattern],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    /** The newest carries the marks. */
+    max_msgs_per_subject: 1,
+    max_bytes: 1 * GiB,
+    storage: StorageType.File,
+    allow_msg_ttl: true,
   },
 };
 

@@ -5,7 +5,8 @@
  * task carries the expectation that the spine has not moved since the message that is being handled (I3, I10).
  */
 import type { Draft, EventType } from './events.ts';
-import { isTaskId, type TaskId, type VmId } from './ids.ts';
+import { isTaskId, type MessageId, type TaskId, type VmId } from './ids.ts';
+import type { Message } from './inbox.ts';
 
 export const commandSubjects = { submit: 'task.submit', cancel: 'task.cancel', replay: 'deadletter.replay' } as const;
 
@@ -94,6 +95,22 @@ export function spineOfRetryDue(subject: string): SpineKey | null {
 
 export function deadSubject(consumer: string, stream: string, seq: number): string {
   return `dead.${consumer}.${stream}.${seq}`;
+}
+
+export const inboxPattern = 'inbox.*.*.*';
+
+export function inboxSubject({ to, priority, id }: Pick<Message, 'to' | 'priority' | 'id'>): string {
+  return `inbox.${to}.${priority}.${id}`;
+}
+
+/** Every message to one recipient; `*` for any. */
+export function inboxMessages(to: string): string {
+  return `inbox.${to}.*.*`;
+}
+
+/** One message, whoever it is to. */
+export function inboxMessage(id: MessageId): string {
+  return `inbox.*.*.${id}`;
 }
 
 /** True when `subject` is one of those that `pattern` (with `*` and a final `>`) selects. */

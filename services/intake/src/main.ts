@@ -37,7 +37,7 @@ const cancelSlots = 4;
 /** Retention is counted in days. */
 const retentionSweepMs = 60_000;
 
-await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD'], run });
+await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD', 'INBOX'], run });
 
 async function run(context: ServiceContext): Promise<void> {
   const { bus, config, log, stop, abort, environment } = context;

@@ -1,10 +1,19 @@
 /** Every command and its options. An id may be any unambiguous prefix of a task's id. */
 import { type DiskFormat, diskFormats } from '@vm-task/hypervisor/images/inspect-disk';
 import { type Environment, loadConfig, readEnvironment, type SystemConfig } from '@vm-task/shared/config';
+import { priorities } from '@vm-task/shared/inbox';
 import { Command, Option } from 'commander';
 import { audit } from './commands/audit.ts';
 import { dropDeadLetter, listDeadLetters, replayDeadLetter, showDeadLetter } from './commands/dead-letters.ts';
 import { buildImages, importImageFile, listImages, removeImageVersions } from './commands/image.ts';
+import {
+  archiveInboxMessage,
+  followInbox,
+  listInbox,
+  readInboxMessage,
+  type SendOptions,
+  send,
+} from './commands/inbox.ts';
 import { run } from './commands/run.ts';
 import { down, status, up, upDetached } from './commands/system.ts';
 import { cancel, events, list, logs, pools, retry, show, submit } from './commands/tasks.ts';
@@ -58,6 +67,8 @@ export function createProgram(): Program {
   deadLetterCommands(
     defineIn(root.command('deadletter').description('dead letters: list, show, replay, drop').exitOverride()),
   );
+  sendCommand(defineIn(root));
+  inboxCommands(defineIn(root.command('inbox').description('messages: list, read, archive').exitOverride()));
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
   return {
     async execute(argv) {
@@ -119,8 +130,11 @@ function taskFrom(words: readonly string[], options: Record<string, unknown>): u
   return readTask(words, dashes !== -1 && words.length > 0, Object.fromEntries(wanted) as TaskOptions);
 }
 
+/** Options that become part of a request's query. */
+const queryOptions = new Set(['status', 'pool', 'to', 'archived', 'after', 'limit']);
+
 function queryFrom(options: Record<string, unknown>): Record<string, string> {
-  const wanted = Object.entries(options).filter(([name]) => ['status', 'pool', 'after', 'limit'].includes(name));
+  const wanted = Object.entries(options).filter(([name]) => queryOptions.has(name));
   return Object.fromEntries(wanted.map(([name, value]) => [name, String(value)]));
 }
 
@@ -163,6 +177,32 @@ function deadLetterCommands(define: Define): void {
     replayDeadLetter(homeOf(context), seq),
   );
   define('drop <seq>', 'throw it away', (context, [seq = '']) => dropDeadLetter(homeOf(context), seq));
+}
+
+function sendCommand(define: Define): void {
+  define(
+    'send [words...]',
+    'send a message; without words, or with "-", the text comes from stdin',
+    (context, words, options) => send(homeOf(context), words, options as unknown as SendOptions),
+  )
+    .requiredOption('--to <name>', 'a person, a named VM or a role')
+    .addOption(new Option('--priority <priority>', 'how pressing it is').choices(priorities).default('normal'))
+    .option('--from <text>', 'who sends it (default: your user name)');
+}
+
+function inboxCommands(define: Define): void {
+  define('list', 'messages: now, pending, for reference', (context, _args, options) =>
+    (options['follow'] === true ? followInbox : listInbox)(homeOf(context), queryFrom(options)),
+  )
+    .option('--to <name>', 'only messages to this recipient')
+    .option('--archived', 'those, too, that were put away')
+    .option('-f, --follow', 'go on with what comes')
+    .option('--after <seq>', 'the page behind this one')
+    .option('--limit <n>', 'messages on a page');
+  define('read <id>', 'print a message, and mark it as read', (context, [id = '']) =>
+    readInboxMessage(homeOf(context), id),
+  );
+  define('archive <id>', 'put a message away', (context, [id = '']) => archiveInboxMessage(homeOf(context), id));
 }
 
 function poolCommands(define: Define): void {

@@ -1,10 +1,6 @@
-/** The HTTP API as the command line uses it: one function per question, errors as ours, live output as iterators. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type ErrorCode, errorCodes, VmTaskError } from '@vm-task/shared/errors';
+/** The HTTP API as the command line uses it: one function per question, live output as iterators. */
 import type { Home } from '@vm-task/shared/home';
-import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-parser/stream';
-import { readHttpToken } from '../system/http-token.ts';
+import { createHttp } from './http.ts';
 import type { DeadLetterPage, DeadLetterView, EventLine, LogLine, Page, PoolView, TaskView } from './views.ts';
 
 export interface Client {
@@ -26,41 +22,8 @@ export interface Client {
   followEvents(id: string, signal: AbortSignal): AsyncGenerator<EventLine>;
 }
 
-/** Where intake listens. Thrown: `not-up`. */
-export function httpUrl(home: Home): string {
-  try {
-    const { url } = JSON.parse(readFileSync(join(home.run, 'http.json'), 'utf8')) as { url: string };
-    return url;
-  } catch (error) {
-    throw new VmTaskError('not-up', `no system is up on ${home.root}; start it with ./vm-task up --detach`, {
-      cause: error,
-    });
-  }
-}
-
 export function createClient(home: Home): Client {
-  const request = async (method: string, path: string, options: RequestOptions = {}): Promise<Response> => {
-    const headers = { authorization: `Bearer ${readHttpToken(home)}`, ...options.headers };
-    const body = options.body === undefined ? null : JSON.stringify(options.body);
-    const response = await fetch(new URL(path, httpUrl(home)), {
-      method,
-      headers,
-      body,
-      signal: options.signal ?? null,
-    }).catch((error: Error) => {
-      if (options.signal?.aborted === true) throw error;
-      throw new VmTaskError('not-up', `intake does not answer at ${httpUrl(home)}; see ./vm-task status`, {
-        cause: error,
-      });
-    });
-    if (!response.ok) throw await problemOf(response);
-    return response;
-  };
-  const json = async <T>(method: string, path: string, options?: RequestOptions): Promise<T> =>
-    (await (await request(method, path, options)).json()) as T;
-  const stream = async function* (path: string, signal: AbortSignal): AsyncGenerator<EventSourceMessage> {
-    yield* resumingStream((headers) => request('GET', path, { headers, signal }), signal);
-  };
+  const { request, json, stream } = createHttp(home);
   return {
     async submit(task, idempotencyKey) {
       const key = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
@@ -94,55 +57,3 @@ export function createClient(home: Home): Client {
 }
 
 const letterPath = (seq: string): string => `/v1/deadletters/${encodeURIComponent(seq)}`;
-
-interface RequestOptions {
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal;
-}
-
-/** Server-sent events until the `end` event; a connection that breaks before is taken up behind the last one seen. */
-async function* resumingStream(
-  open: (headers: Record<string, string>) => Promise<Response>,
-  signal: AbortSignal,
-): AsyncGenerator<EventSourceMessage> {
-  let lastId: string | null = null;
-  for (;;) {
-    const resume: Record<string, string> = lastId === null ? {} : { 'last-event-id': lastId };
-    const response = await open({ accept: 'text/event-stream', ...resume });
-    for await (const message of untilBroken(response, signal)) {
-      lastId = message.id ?? lastId;
-      yield message;
-      if (message.event === 'end') return;
-    }
-  }
-}
-
-/** The response's messages; a broken connection ends them like a closed one. */
-async function* untilBroken(response: Response, signal: AbortSignal): AsyncGenerator<EventSourceMessage> {
-  try {
-    yield* messagesOf(response);
-  } catch (error) {
-    if (signal.aborted) throw error;
-  }
-}
-
-async function* messagesOf(response: Response): AsyncGenerator<EventSourceMessage> {
-  if (response.body === null) return;
-  const text = response.body.pipeThrough(
-    new TextDecoderStream() as ReadableWritablePair<string, Uint8Array<ArrayBuffer>>,
-  );
-  yield* text.pipeThrough(new EventSourceParserStream());
-}
-
-interface Problem {
-  readonly code?: string;
-  readonly detail?: string;
-  readonly title?: string;
-}
-
-async function problemOf(response: Response): Promise<VmTaskError> {
-  const problem = (await response.json().catch(() => ({}))) as Problem;
-  const code = problem.code !== undefined && problem.code in errorCodes ? (problem.code as ErrorCode) : 'internal';
-  return new VmTaskError(code, problem.detail ?? problem.title ?? `HTTP ${response.status}`);
-}

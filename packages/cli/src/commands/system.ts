@@ -2,7 +2,7 @@
 import type { Environment, SystemConfig } from '@vm-task/shared/config';
 import { readBrokerAddress } from '@vm-task/shared/credentials';
 import type { Home } from '@vm-task/shared/home';
-import { httpUrl } from '../client/client.ts';
+import { httpUrl } from '../client/http.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { note, print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';

@@ -8,6 +8,11 @@ export function plainLine(text: string): string {
     .trim();
 }
 
+/** Lines and tabs stay; everything else that moves the cursor goes. */
+export function plainLines(text: string): string {
+  return stripVTControlCharacters(text).replace(/[^\P{Cc}\n\t]/gu, '');
+}
+
 /** As long as `length` at most; what is cut shows as an ellipsis. */
 export function shorten(text: string, length: number): string {
   const line = plainLine(text);

@@ -11,6 +11,7 @@
  * | `task-events.ts`, `task-logs.ts`, `sse.ts` | events and output, also live |
  * | `task-artifacts.ts` | files |
  * | `dead-letters.ts` | what no handler could take |
+ * | `inbox.ts` | messages |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `openapi.ts` | all of it described |
  * | `listen.ts` | port and `run/http.json` |
@@ -20,6 +21,7 @@ import { cancelTaskRoute } from './cancel-task.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { requireKnownHost, requireToken } from './guard.ts';
 import { healthRoutes } from './health.ts';
+import { inboxRoutes } from './inbox.ts';
 import { listPoolsRoute } from './list-pools.ts';
 import { listTasksRoute } from './list-tasks.ts';
 import { metricsRoute } from './metrics.ts';
@@ -61,5 +63,6 @@ function addRoutes(app: App, deps: HttpDeps): void {
   taskArtifactsRoute(app, deps);
   listPoolsRoute(app, deps);
   deadLetterRoutes(app, deps);
+  inboxRoutes(app, deps);
   healthRoutes(app, deps);
 }

@@ -1,0 +1,78 @@
+/** Commands about messages: send, list, read, archive. */
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { VmTaskError } from '@vm-task/shared/errors';
+import { type Group, groups, type Priority } from '@vm-task/shared/inbox';
+import { createInboxClient, type MessageView } from '../client/inbox.ts';
+import { plainLines, shorten } from '../screen/plain-text.ts';
+import { print, printJson } from '../screen/print.ts';
+import { table } from '../screen/table.ts';
+import type { Common } from './tasks.ts';
+
+const titles: Readonly<Record<Group, string>> = { now: 'Now', pending: 'Pending', reference: 'For reference' };
+
+export interface SendOptions {
+  readonly to: string;
+  readonly priority: Priority;
+  /** The user's own name where it is not given. */
+  readonly from?: string;
+}
+
+/** `words` are the text; `-`, or none, takes it from stdin. */
+export async function send({ home, json }: Common, words: readonly string[], options: SendOptions): Promise<void> {
+  const { to, priority, from = userInfo().username } = options;
+  const text = words.length === 0 || (words.length === 1 && words[0] === '-') ? readStdin() : words.join(' ');
+  const message = await createInboxClient(home).send({ to, priority, from, text });
+  if (json) printJson(message);
+  else print(message.id);
+}
+
+function readStdin(): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(0));
+  } catch (error) {
+    const message = `the text on standard input cannot be taken: ${(error as Error).message}; give UTF-8 text`;
+    throw new VmTaskError('invalid-message', message, { cause: error });
+  }
+}
+
+export async function listInbox({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
+  const page = await createInboxClient(home).list(query);
+  if (json) return printJson(page);
+  const shown = groups.map((group) => groupText(group, page.messages)).filter((text) => text !== null);
+  print(shown.length === 0 ? 'no messages' : shown.join('\n\n'));
+  if (page.next !== null) print(`\nmore: vm-task inbox list --after ${page.next}`);
+}
+
+function groupText(group: Group, messages: readonly MessageView[]): string | null {
+  const rows = messages.filter((message) => message.group === group).map(rowOf);
+  if (rows.length === 0) return null;
+  return `${titles[group]}\n${table(['id', 'sent', 'to', 'from', 'priority', 'gone', 'text'], rows)}`;
+}
+
+function rowOf({ id, sentAt, to, from, priority, expiresAt, text }: MessageView): string[] {
+  return [id, sentAt, to, shorten(from, 30), priority, expiresAt, shorten(text, 60)];
+}
+
+/** Prints what is there and what comes, until the command is ended. */
+export async function followInbox({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
+  const { signal } = new AbortController();
+  for await (const message of createInboxClient(home).follow(query, signal)) {
+    if (json) print(JSON.stringify(message));
+    else print([titles[message.group], ...rowOf(message)].map((cell) => shorten(cell, 200)).join('  '));
+  }
+}
+
+/** Prints the whole text, and marks it as read. */
+export async function readInboxMessage({ home, json }: Common, id: string): Promise<void> {
+  const message = await createInboxClient(home).mark(id, 'read');
+  if (json) return printJson(message);
+  const links = message.links.map(({ title, href }) => `\n${plainLines(title)}: ${plainLines(href)}`).join('');
+  print(`${plainLines(message.text)}${links}`);
+}
+
+export async function archiveInboxMessage({ home, json }: Common, id: string): Promise<void> {
+  const message = await createInboxClient(home).mark(id, 'archived');
+  if (json) printJson(message);
+  else print(`${message.id} is put away; inbox list --archived still shows it`);
+}

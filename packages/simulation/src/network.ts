@@ -130,6 +130,10 @@ export class Link implements Network {
     return () => void this.#listeners.delete(listener);
   }
 
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
   /** The broker has noticed; the client begins anew when it is back. */
   cut(): void {
     this.#connection += 1;

@@ -10,6 +10,7 @@ const network: Network = {
   send: (_what, perform) => perform(),
   deliver: (_order, arrive) => queueMicrotask(arrive),
   onReconnect: () => () => undefined,
+  isConnected: true,
 };
 
 const clock = {

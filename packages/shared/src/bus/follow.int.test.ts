@@ -90,6 +90,18 @@ test.each([
   expect(reader.seen).toEqual(numbers(1, 40));
 });
 
+test('a reader whose place the broker has lost is deaf for seconds, and misses nothing', async () => {
+  await using broker = await startBroker();
+  await createTasks(broker, 2);
+  await using reader = startReading(broker, ['task.created.*.*'], 1);
+  await eventually(() => reader.seen.length === 2, { what: 'the first' });
+  const { consumers } = broker.connection.jsm;
+  for await (const { name } of consumers.list('EVENTS')) await consumers.delete('EVENTS', name);
+  await createTasks(broker, 2);
+  await eventually(() => reader.seen.length >= 4, { what: 'the others', limitMs: 25_000 });
+  expect(reader.seen).toEqual(numbers(1, 4));
+});
+
 test('a reader that has stopped leaves no consumer behind', async () => {
   await using broker = await startBroker();
   await createTasks(broker, 1);

@@ -22,6 +22,11 @@ export interface Followed {
 
 /** Between two tries while the broker is away. */
 const pauseMs = 500;
+/**
+ * The client asks for messages again after so long; it expects a heartbeat in each half, and looks what is wrong when two
+ * are missing. So a reader whose place the broker has lost is deaf for 15 s at most, with the client's own time for 45 s.
+ */
+const expiresMs = 10_000;
 
 /**
  * Every message once and in order, then the next as they come, until `signal`. Survives restarts of the broker: it goes
@@ -51,7 +56,7 @@ async function* readFrom(
 ): AsyncGenerator<Followed, void, void> {
   const filtered = filters.includes(everything) ? {} : { filter_subjects: [...filters] };
   const consumer = await js.consumers.get(stream, { ...filtered, opt_start_seq: from });
-  const messages = await consumer.consume();
+  const messages = await consumer.consume({ expires: expiresMs });
   const stop = () => messages.stop();
   signal.addEventListener('abort', stop, { once: true });
   // It may have come while the consumer was made, before anybody listened.

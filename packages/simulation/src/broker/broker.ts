@@ -12,7 +12,14 @@ export interface Follower {
   deliver(message: StoredMessage, pending: number): void;
 }
 
-interface Following extends Follower {
+/** What a follower's client holds of it. */
+export interface Following {
+  /** False once nothing more is sent. */
+  readonly isOn: boolean;
+  stop(): void;
+}
+
+interface Followed extends Follower {
   readonly stream: Stream;
   readonly filters: readonly string[];
   next: number;
@@ -39,7 +46,7 @@ export class Broker {
   readonly #watch: BrokerWatch;
   readonly #streams = new Map<string, Stream>();
   readonly #durables = new Map<string, Durable>();
-  readonly #followers = new Set<Following>();
+  readonly #followers = new Set<Followed>();
   readonly schedules: Schedules;
   readonly createdMs: number;
 
@@ -89,7 +96,7 @@ export class Broker {
     this.#watch.onStored(stream.name, message, publication);
     this.schedules.onStored(stream, message);
     for (const [key, durable] of this.#durables) if (key.startsWith(`${stream.name}/`)) durable.serve();
-    for (const following of this.#followers) if (following.stream === stream) sendOn(following);
+    for (const followed of this.#followers) if (followed.stream === stream) sendOn(followed);
     return answer;
   }
 
@@ -136,27 +143,32 @@ export class Broker {
   }
 
   /** Everything from a sequence on, in order, then what comes. */
-  follow(streamName: string, filters: readonly string[], from: number, follower: Follower): { stop(): void } {
-    const following: Following = { ...follower, stream: this.stream(streamName), filters, next: from };
-    this.#followers.add(following);
-    sendOn(following);
-    return { stop: () => void this.#followers.delete(following) };
+  follow(streamName: string, filters: readonly string[], from: number, follower: Follower): Following {
+    const followed: Followed = { ...follower, stream: this.stream(streamName), filters, next: from };
+    const followers = this.#followers.add(followed);
+    sendOn(followed);
+    return {
+      get isOn() {
+        return followers.has(followed);
+      },
+      stop: () => void followers.delete(followed),
+    };
   }
 
   /** What a connection leaves behind when it closes: nothing is sent to it any more. */
   dropClient(which: (client: unknown) => boolean): void {
     for (const durable of this.#durables.values()) durable.drop(({ client }) => which(client));
-    for (const following of this.#followers) if (which(following.client)) this.#followers.delete(following);
+    for (const followed of this.#followers) if (which(followed.client)) this.#followers.delete(followed);
   }
 }
 
-function sendOn(following: Following): void {
-  const { stream, filters } = following;
+function sendOn(followed: Followed): void {
+  const { stream, filters } = followed;
   for (;;) {
-    const message = stream.nextFrom(following.next, filters);
+    const message = stream.nextFrom(followed.next, filters);
     if (message === null) return;
-    following.next = message.seq + 1;
-    following.deliver(message, stream.countFrom(following.next, filters));
+    followed.next = message.seq + 1;
+    followed.deliver(message, stream.countFrom(followed.next, filters));
   }
 }
 

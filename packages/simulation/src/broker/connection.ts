@@ -3,7 +3,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { type MsgHdrs, headers as newHeaders } from '@nats-io/transport-node';
 import type { Connection } from '@vm-task/shared/bus/connection';
 import { streams } from '@vm-task/shared/streams';
-import type { Broker, Settling } from './broker.ts';
+import type { Broker, Following, Settling } from './broker.ts';
 import type { Delivered, Pull } from './durable.ts';
 import { Incoming } from './incoming.ts';
 import type { Publication, StoredMessage } from './stream.ts';
@@ -20,6 +20,8 @@ export interface Network {
   deliver(order: object, arrive: () => void): void;
   /** Called when a broken connection is whole again, until the function that it returns is called. */
   onReconnect(listener: () => void): () => void;
+  /** False from the moment on that the client has noticed. */
+  readonly isConnected: boolean;
 }
 
 /** Without filters: everything. */
@@ -35,8 +37,9 @@ interface PublishOptions {
   readonly expect?: { readonly lastSubjectSequence?: number; readonly lastSubjectSequenceSubject?: string };
 }
 
-/** The client gives a pull up after two heartbeats that it missed; one is expected each half of the pull's time. */
+/** The client misses two heartbeats before it acts; one is expected each half of a pull's time. */
 const heartbeatsPerPull = 2;
+const mostMissed = 2;
 
 export function connectTo(broker: Broker, network: Network): Connection {
   const consumers = {
@@ -129,7 +132,7 @@ function durableConsumer(broker: Broker, network: Network, stream: string, name:
       network.request('unsubscribe', () => broker.durable(stream, name).drop((one) => one === waiting));
     const giveUp = setTimeout(
       () => incoming.end(new Error('heartbeats missed')),
-      (expires / heartbeatsPerPull) * (heartbeatsPerPull + 1),
+      (expires / heartbeatsPerPull) * (mostMissed + 1),
     );
     const forget = network.onReconnect(pull);
     incoming.onEnd(() => {
@@ -184,7 +187,7 @@ async function orderedConsumer(
   stream: string,
   { filter_subjects: filters = [], opt_start_seq: from }: OrderedOptions,
 ) {
-  const consume = async () => {
+  const consume = async ({ expires }: { expires: number }) => {
     const incoming = new Incoming<JsMsg>();
     let next = from;
     const arrive = (message: StoredMessage, pending: number) => {
@@ -194,19 +197,61 @@ async function orderedConsumer(
       const { seq, subject, headers, data, timeMs } = message;
       incoming.push({ seq, subject, headers, data, time: new Date(timeMs), info: { pending } } as JsMsg);
     };
-    let following: { stop(): void } | null = null;
+    let following: Following | null = null;
     const subscribe = () =>
       network.send('follow', () => {
+        following?.stop();
         following = broker.follow(stream, filters, next, {
           client: network.client,
           deliver: (message, pending) => network.deliver(incoming, () => arrive(message, pending)),
         });
       });
-    incoming.onEnd(network.onReconnect(subscribe));
+    // Heartbeats are not sent one by one: whoever the broker sends to hears them.
+    const isHeard = () => following?.isOn === true || !network.isConnected;
+    incoming.onEnd(stayFollowed({ network, subscribe, isHeard, expires }));
     incoming.onEnd(() => network.send('unfollow', () => following?.stop()));
     subscribe();
     return Object.assign(incoming, { stop: () => incoming.end() });
   };
   await network.request('make ordered consumer', () => broker.stream(stream));
   return { consume, delete: async () => true };
+}
+
+interface Subscribing {
+  readonly network: Network;
+  readonly subscribe: () => void;
+  readonly isHeard: () => boolean;
+  readonly expires: number;
+}
+
+/**
+ * As the client does it: after a broken connection, and when it misses heartbeats, it asks for its consumer, and for
+ * messages when it has an answer. Without one it asks again after a whole pull's time. Until what is returned is called.
+ */
+function stayFollowed({ network, subscribe, isHeard, expires }: Subscribing): () => void {
+  let [isLooking, isOver, missed] = [false, false, 0];
+  const look = async () => {
+    if (isLooking) return;
+    isLooking = true;
+    while (!isOver) {
+      try {
+        await network.request('follower info', () => undefined);
+        if (!isOver) subscribe();
+        break;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, expires));
+      }
+    }
+    isLooking = false;
+  };
+  const forget = network.onReconnect(() => void look());
+  const beat = setInterval(() => {
+    missed = isHeard() ? 0 : missed + 1;
+    if (missed >= mostMissed) void look();
+  }, expires / heartbeatsPerPull);
+  return () => {
+    isOver = true;
+    forget();
+    clearInterval(beat);
+  };
 }

@@ -1,7 +1,9 @@
 /** How a task ends that is out of time: decided from its view, what is due, and the head of its spine. */
+import { attemptAt } from '@vm-task/shared/attempt-at';
 import { formatDuration } from '@vm-task/shared/durations';
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { Stored } from '@vm-task/shared/events';
+import type { VmId } from '@vm-task/shared/ids';
 import type { UnrunEnding } from '@vm-task/shared/unrun-ending';
 import type { DueKind, Overdue } from './deadlines.ts';
 import { type LiveTask, vmOf } from './task-view.ts';
@@ -24,15 +26,21 @@ export function decideEnding(
   // The total does not depend on how far the task has come; a cancelling has the last word on how it ends.
   const isForGood = nowMs >= task.createdMs + task.timeouts.totalMs && head.type !== 'task.cancelling';
   if (!isAsKnown && !isForGood) return null;
-  const named = head.type === 'vm.ready' || head.type === 'task.resumed' ? head.data.vm : null;
+  const kind = isAsKnown ? due.kind : 'total';
   return {
     task: task.task,
     pool: task.pool,
-    attempt: task.attempt,
-    vm: named ?? vmOf(task)?.id ?? null,
-    outcome: due.kind === 'cancel' ? 'cancelled' : 'timed_out',
-    error: whyEnded(task, due.kind, use),
+    attempt: attemptAt(head),
+    vm: vmAt(head, task),
+    outcome: kind === 'cancel' ? 'cancelled' : 'timed_out',
+    error: whyEnded(task, kind, use),
   };
+}
+
+/** The VM of the attempt that is under way: the head may be far ahead of what is known of the task. */
+function vmAt(head: Stored, task: LiveTask): VmId | null {
+  if (head.type === 'vm.ready' || head.type === 'task.resumed') return head.data.vm;
+  return head.type === 'task.cancelling' ? (vmOf(task)?.id ?? null) : null;
 }
 
 function whyEnded(task: LiveTask, kind: DueKind, use: PoolUse): ErrorInfo {

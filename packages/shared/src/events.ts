@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { errorCodes } from './errors.ts';
 import { namePattern, type TaskId, taskIdPattern, type VmId, vmIdPattern } from './ids.ts';
 import { jsonSchema } from './json.ts';
+import { linksSchema } from './links.ts';
 import { retryPhases } from './retry-policy.ts';
 import { sizeSchema } from './sizes.ts';
 import { taskSpecSchema } from './task-spec.ts';
@@ -123,6 +124,7 @@ export const eventSchemas = {
     kind: z.string().regex(namePattern),
     id: z.string().regex(/^[a-z0-9-]{1,64}$/),
     text: z.string(),
+    links: linksSchema.optional(),
   }),
 } as const;
 

@@ -62,6 +62,11 @@ export function taskSubjects({ pool, task }: SpineKey): readonly string[] {
   return [taskSubject('task.setup.done', pool, task), spineSubject({ pool, task })];
 }
 
+/** Alerts about one thing, of any severity and kind. */
+export function alertSubjects(id: string): string {
+  return `alert.raised.*.*.${id}`;
+}
+
 /** A broker's schedule and what it becomes when its time has come; one of each for a task. */
 export const timerPatterns = { retry: 'timer.retry.*.*' } as const;
 export const duePatterns = { retry: 'due.retry.*.*' } as const;

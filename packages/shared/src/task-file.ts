@@ -89,6 +89,8 @@ export const taskFileSchema = z
     artifacts: z.array(relativePathSchema).max(64).optional(),
     resources: sizeSchema.partial().optional(),
     timeouts: timeoutsSchema.optional(),
+    /** Not done so long after it was submitted: people are told, and it goes on. */
+    alertAfter: durationSchema.optional(),
     retry: retryFileSchema.optional(),
     output: z.strictObject({ maxBytes: z.int().min(1_024).max(outputMaxBytesLimit).optional() }).optional(),
     labels: z.record(nameSchema, z.string().max(256)).optional(),

@@ -1,18 +1,24 @@
 import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
-import type { Deadlines, Overdue } from './deadlines.ts';
+
+/** What comes due, the earliest first. */
+export interface Dues<T> {
+  nextMs(): number | null;
+  /** What has come due since the last call. */
+  takeDue(nowMs: number): T[];
+}
 
 /** Node's timers hold no more than 24 days; an hour is as good, because each wake looks again. */
 const longestTimerMs = 3_600_000;
 
 /** Calls back for each deadline the moment it comes, by the broker's clock; what is overdue already comes first. */
-export class DeadlineTimer implements Disposable {
-  readonly #deadlines: Deadlines;
+export class DeadlineTimer<T> implements Disposable {
+  readonly #dues: Dues<T>;
   readonly #clock: BrokerClock;
-  readonly #onDue: (overdue: Overdue) => void;
+  readonly #onDue: (due: T) => void;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(deadlines: Deadlines, clock: BrokerClock, onDue: (overdue: Overdue) => void) {
-    this.#deadlines = deadlines;
+  constructor(dues: Dues<T>, clock: BrokerClock, onDue: (due: T) => void) {
+    this.#dues = dues;
     this.#clock = clock;
     this.#onDue = onDue;
   }
@@ -25,8 +31,8 @@ export class DeadlineTimer implements Disposable {
   /** Looks now, and again at the next deadline. To be called when the deadlines have changed. */
   arm(): void {
     const nowMs = this.#clock.nowMs();
-    for (const overdue of this.#deadlines.takeDue(nowMs)) this.#onDue(overdue);
-    const nextMs = this.#deadlines.nextMs() ?? Number.POSITIVE_INFINITY;
+    for (const due of this.#dues.takeDue(nowMs)) this.#onDue(due);
+    const nextMs = this.#dues.nextMs() ?? Number.POSITIVE_INFINITY;
     clearTimeout(this.#timer ?? undefined);
     // One millisecond later: timers are early by a fraction of one.
     this.#timer = setTimeout(() => this.arm(), Math.min(longestTimerMs, nextMs - nowMs + 1));

@@ -1,13 +1,13 @@
 /** Handles any event. Emits: nothing. The log is folded into deadlines, from its beginning and then as it grows. */
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { unseal } from '@vm-task/shared/bus/envelope';
+import type { Stored } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
 import type { Logger } from '@vm-task/shared/log';
-import type { Deadlines } from './deadlines.ts';
 
 export interface Following {
   readonly bus: Pick<Bus, 'follow'>;
-  readonly deadlines: Deadlines;
+  readonly take: (event: Stored) => void;
   /** Called when the log is read to its end, and after every event from then on. */
   readonly onNews: () => void;
   readonly log: Logger;
@@ -15,11 +15,11 @@ export interface Following {
 }
 
 /** Follows until `stop`. What cannot be read is passed over: whoever works on it makes it a dead letter. */
-export async function onAnyEvent({ bus, deadlines, onNews, log, stop }: Following): Promise<void> {
+export async function onAnyEvent({ bus, take, onNews, log, stop }: Following): Promise<void> {
   const filters = flow.reaperOnAnyEvent.filters;
   for await (const { message, pending } of bus.follow({ filters, from: 1, signal: stop })) {
     try {
-      deadlines.take(unseal(message));
+      take(unseal(message));
     } catch (error) {
       log.warn({ err: error, seq: message.seq }, 'an event that cannot be read has no deadline');
     }

@@ -13,6 +13,7 @@ import { Chores } from './chores.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
 import { FirstSeen } from './first-seen.ts';
+import { type LateTask, LateTasks, lateAlert } from './late-tasks.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { type FindReady, onTaskCancelling } from './on-task-cancelling.ts';
 import { onTaskRetrying, type SetRetryTimer } from './on-task-retrying.ts';
@@ -60,6 +61,12 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
   const onDue = (overdue: Overdue) =>
     chores.start({ id: overdue.task.task, what: 'ending an overdue task' }, () => endOverdue(reaping, overdue));
   using timer = new DeadlineTimer(deadlines, clock, onDue);
+  const late = new LateTasks();
+  const onLate = (one: LateTask) =>
+    chores.start({ id: one.task, what: 'telling of a late task' }, () =>
+      bus.announce(lateAlert(one), abort, { once: true }),
+    );
+  using lateTimer = new DeadlineTimer(late, clock, onLate);
   const patience = { sweepMs: config.reaper.sweep, orphanGraceMs: config.reaper.orphanGrace };
   const sweeping = {
     ...reaping,
@@ -72,6 +79,7 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
   const purge = (task: EndedTask) => purgeTask(bus.connection, task, task.vms);
   const look = async () => {
     if (timer.isArmed) for (const overdue of deadlines.allOverdue(clock.nowMs())) onDue(overdue);
+    if (lateTimer.isArmed) for (const one of late.allDue(clock.nowMs())) onLate(one);
     purgeOldTasks({ deadlines, chores, retentionMs: config.reaper.retention, purge }, clock.nowMs());
     await sweep(sweeping);
   };
@@ -79,7 +87,19 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
   const answers = { slots: answersAtOnce, stop, abort };
   const setTimer: SetRetryTimer = (retrying) => setRetryTimer(bus.connection, retrying);
   await Promise.all([
-    onAnyEvent({ bus, deadlines, onNews: () => timer.arm(), log, stop }),
+    onAnyEvent({
+      bus,
+      take(event) {
+        deadlines.take(event);
+        late.take(event);
+      },
+      onNews() {
+        timer.arm();
+        lateTimer.arm();
+      },
+      log,
+      stop,
+    }),
     bus.workEvents(flow.reaperOnTaskCancelling, onTaskCancelling(findReady), answers),
     bus.workEvents(flow.reaperOnTaskRetrying, onTaskRetrying(setTimer), answers),
     lookAgainAndAgain(look, options),

@@ -19,7 +19,7 @@ import { VmTaskError } from '../errors.ts';
 import type { Draft, Stored } from '../events.ts';
 import { consumerFor, type FlowRow } from '../flow.ts';
 import type { SpineKey } from '../subjects.ts';
-import { announce } from './announce.ts';
+import { type AnnounceOptions, announce } from './announce.ts';
 import { type Appended, append, readHead } from './append.ts';
 import type { Connection } from './connection.ts';
 import { bury, raiseRetryAlert } from './dead-letter.ts';
@@ -57,8 +57,8 @@ export interface Bus {
   readonly connection: Connection;
   /** Appends on the event's spine when its last sequence is `fence`; 0 begins the spine. */
   append(draft: Draft, fence: number, signal: AbortSignal): Promise<Appended>;
-  /** Publishes what is on no spine; waits until it is stored. `vm.gone` is stored once per VM. */
-  announce(draft: Draft<'vm.gone' | 'alert.raised'>, signal: AbortSignal): Promise<void>;
+  /** Publishes what is on no spine; waits until it is stored. `vm.gone` is stored once per VM, an alert `once` where asked for. */
+  announce(draft: Draft<'vm.gone' | 'alert.raised'>, signal: AbortSignal, options?: AnnounceOptions): Promise<void>;
   /** The last event of a task's spine, read through the stream's leader. */
   head(spine: SpineKey): Promise<Stored | null>;
   /** One event by its sequence, or null. */
@@ -88,7 +88,7 @@ export function createBus(connection: Connection, source: string, log: Logger): 
   const bus: Bus = {
     connection,
     append: (draft, fence, signal) => append(connection, source, draft, fence, signal),
-    announce: (draft, signal) => announce(connection, source, draft, signal),
+    announce: (draft, signal, options) => announce(connection, source, draft, signal, options),
     head: (spine) => readHead(connection, spine),
     async eventAt(seq) {
       const message = await connection.jsm.streams.getMessage('EVENTS', { seq });

@@ -1,6 +1,13 @@
 /** Forgetting a task that ended long ago. */
 import type { VmId } from '../ids.ts';
-import { logSubjects, retryDueSubject, type SpineKey, taskSubjects, vmGoneSubject } from '../subjects.ts';
+import {
+  alertSubjects,
+  logSubjects,
+  retryDueSubject,
+  type SpineKey,
+  taskSubjects,
+  vmGoneSubject,
+} from '../subjects.ts';
 import type { Connection } from './connection.ts';
 
 /**
@@ -11,5 +18,6 @@ export async function purgeTask({ jsm }: Connection, spine: SpineKey, vms: reado
   await jsm.streams.purge('LOGS', { filter: logSubjects(spine.task) });
   await jsm.streams.purge('TIMERS', { filter: retryDueSubject(spine) });
   const gone = vms.map((vm) => vmGoneSubject(spine.pool, vm));
-  for (const filter of [...gone, ...taskSubjects(spine)]) await jsm.streams.purge('EVENTS', { filter });
+  const about = [alertSubjects(spine.task), ...gone, ...taskSubjects(spine)];
+  for (const filter of about) await jsm.streams.purge('EVENTS', { filter });
 }

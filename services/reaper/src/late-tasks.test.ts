@@ -1,0 +1,53 @@
+import type { Draft, Stored } from '@vm-task/shared/events';
+import type { TaskId } from '@vm-task/shared/ids';
+import * as sample from '@vm-task/testing/sample-events';
+import { expect, test } from 'vitest';
+import { LateTasks, lateAlert } from './late-tasks.ts';
+
+const created = (task: TaskId, alertAfterMs: number) =>
+  sample.created(task, { spec: { ...sample.sampleSpec, alertAfterMs } });
+
+function lateTasksOf(...events: readonly (readonly [atMs: number, draft: Draft])[]): LateTasks {
+  const late = new LateTasks();
+  for (const [index, [atMs, draft]] of events.entries()) {
+    late.take({ ...draft, seq: index + 1, time: new Date(atMs) } as Stored);
+  }
+  return late;
+}
+
+test('a task is late so long after it was submitted, whatever phase it is in, and is told of once', () => {
+  const [first, second, never] = [sample.sampleTask(), sample.sampleTask(), sample.sampleTask()];
+  const late = lateTasksOf(
+    [0, created(second, 20_000)],
+    [1_000, created(first, 10_000)],
+    [2_000, sample.created(never)],
+    [3_000, sample.retrying(first)],
+    [4_000, sample.cancelling(second)],
+  );
+  expect(late.nextMs()).toBe(11_000);
+  expect(late.takeDue(10_999)).toEqual([]);
+  expect(late.takeDue(30_000).map(({ task }) => task)).toEqual([first, second]);
+  expect(late.takeDue(30_000)).toEqual([]);
+  expect(late.nextMs()).toBe(null);
+});
+
+test('what was taken is due until the log has the alert', () => {
+  const task = sample.sampleTask();
+  const late = lateTasksOf([0, created(task, 10_000)]);
+  const [due] = late.takeDue(10_000);
+  if (due === undefined) throw new Error('it is not due');
+  expect(late.allDue(10_000)).toEqual([due]);
+  late.take({ ...lateAlert(due), seq: 9, time: new Date(10_000) } as Stored);
+  expect(late.allDue(10_000)).toEqual([]);
+});
+
+test('a task that is over is late no more, and an alert of another kind tells nothing of it', () => {
+  const [over, live] = [sample.sampleTask(), sample.sampleTask()];
+  const late = lateTasksOf(
+    [0, created(over, 10_000)],
+    [0, created(live, 10_000)],
+    [5_000, sample.completed(over)],
+    [6_000, sample.alertRaised({ kind: 'reaper-failing', id: live })],
+  );
+  expect(late.takeDue(10_000).map(({ task }) => task)).toEqual([live]);
+});

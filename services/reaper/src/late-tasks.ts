@@ -1,0 +1,67 @@
+/** Tasks that somebody wants to hear of when they are not done in time (`alertAfter`). Nothing is stopped by it. */
+
+import { formatDuration } from '@vm-task/shared/durations';
+import type { Draft, Stored } from '@vm-task/shared/events';
+import type { TaskId } from '@vm-task/shared/ids';
+import TinyQueue from 'tinyqueue';
+
+export interface LateTask {
+  readonly task: TaskId;
+  readonly pool: string;
+  readonly afterMs: number;
+  /** By the broker's clock. */
+  readonly atMs: number;
+}
+
+const kind = 'task-late';
+
+/** Those that nobody has been told of yet, the first ones first; fed with the events in their order. */
+export class LateTasks {
+  readonly #waiting = new Map<string, LateTask>();
+  /** Entries of tasks that are over or told of stay until they come up, and are passed over then. */
+  readonly #heap = new TinyQueue<LateTask>([], (a, b) => a.atMs - b.atMs);
+
+  take(event: Stored): void {
+    if (event.type === 'task.created') this.#await(event);
+    if (event.type === 'task.completed') this.#waiting.delete(event.data.task);
+    if (event.type === 'alert.raised' && event.data.kind === kind) this.#waiting.delete(event.data.id);
+  }
+
+  /** When the next one is late, or null when none will be. */
+  nextMs(): number | null {
+    for (;;) {
+      const first = this.#heap.peek();
+      if (first === undefined || this.#waiting.has(first.task)) return first?.atMs ?? null;
+      this.#heap.pop();
+    }
+  }
+
+  /** Those that have become late since the last call. */
+  takeDue(nowMs: number): LateTask[] {
+    const due: LateTask[] = [];
+    for (let atMs = this.nextMs(); atMs !== null && atMs <= nowMs; atMs = this.nextMs()) {
+      due.push(this.#heap.pop() as LateTask);
+    }
+    return due;
+  }
+
+  /** All that are late and that the log has no alert of, whether they were taken before or not. */
+  allDue(nowMs: number): LateTask[] {
+    return [...this.#waiting.values()].filter(({ atMs }) => atMs <= nowMs);
+  }
+
+  #await({ data: { task, pool, spec }, time }: Stored<'task.created'>): void {
+    const { alertAfterMs: afterMs } = spec;
+    if (afterMs === undefined) return;
+    const late = { task, pool, afterMs, atMs: time.getTime() + afterMs };
+    this.#waiting.set(task, late);
+    this.#heap.push(late);
+  }
+}
+
+/** Named after the task, so that the broker stores it once, whichever reaper raises it. */
+export function lateAlert({ task, pool, afterMs }: LateTask): Draft<'alert.raised'> {
+  const text = `task ${task} of pool "${pool}" is not done ${formatDuration(afterMs)} after it was submitted; it goes on`;
+  const links = [{ title: 'task', href: `/v1/tasks/${task}` }];
+  return { type: 'alert.raised', data: { v: 1, severity: 'warning', kind, id: task, text, links } };
+}

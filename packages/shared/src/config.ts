@@ -31,6 +31,17 @@ const poolSchema = z.strictObject({
   warm: z.int().min(0).max(256).default(1),
 });
 
+const webhookSchema = z.strictObject({
+  url: z.url({ protocol: /^https?$/, error: 'must be an address that begins with https:// or http://' }),
+  /** The file in the home's secrets with the signing key: 24 to 64 bytes in base64, with or without "whsec_". */
+  secret: nameSchema,
+  /** Addresses that are not public and may be posted to all the same, as ranges such as 10.1.2.0/24. */
+  allow: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+  /** An alert that has not been taken for so long becomes a dead letter. */
+  retryFor: durationSchema.prefault('24h'),
+});
+export type WebhookConfig = Readonly<z.infer<typeof webhookSchema>>;
+
 const configSchema = z
   .strictObject({
     defaultPool: nameSchema.default('default'),
@@ -59,6 +70,14 @@ const configSchema = z
       .strictObject({
         /** From SIGTERM to SIGKILL. */
         grace: durationSchema.prefault('10s'),
+      })
+      .prefault({}),
+    alerts: z
+      .strictObject({
+        /** Whose inbox every alert goes to. */
+        to: z.array(nameSchema).max(16).default(['operators']),
+        /** By name; every alert is posted to each of them. */
+        webhooks: z.record(nameSchema, webhookSchema).default({}),
       })
       .prefault({}),
     inbox: z

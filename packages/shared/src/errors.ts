@@ -25,6 +25,7 @@ export const errorCodes = {
   'log-overtaken': { status: 500, permanent: false, title: 'Another runner writes this output now' },
   'payload-too-large': { status: 413, permanent: true, title: 'More bytes than one message may have' },
   'result-too-large': { status: 413, permanent: true, title: 'The result has more bytes than it may have' },
+  'webhook-failed': { status: 502, permanent: false, title: 'A webhook did not take what was posted to it' },
   'invalid-message': { status: 400, permanent: true, title: 'The message cannot be sent as written' },
   'message-too-large': { status: 413, permanent: true, title: 'The text has more bytes than a message may have' },
   'message-not-found': { status: 404, permanent: true, title: 'There is no message of that id, or no longer' },

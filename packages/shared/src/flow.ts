@@ -6,7 +6,7 @@
 
 import type { EventType } from './events.ts';
 import type { StreamName } from './streams.ts';
-import { commandSubjects, everything, taskSubject } from './subjects.ts';
+import { commandSubjects, eventPatterns, everything, taskSubject } from './subjects.ts';
 
 export const services = ['intake', 'provisioner', 'runner', 'reaper'] as const;
 export type ServiceName = (typeof services)[number];
@@ -40,6 +40,14 @@ export const flow = {
     consumer: 'intake-task-cancel',
     filters: [commandSubjects.cancel],
     emits: ['task.cancelling'],
+  }),
+  intakeOnAlertRaised: row({
+    service: 'intake',
+    file: 'on-alert-raised',
+    stream: 'EVENTS',
+    consumer: 'intake-alert-raised',
+    filters: [eventPatterns['alert.raised']],
+    emits: [],
   }),
   intakeOnAnyEvent: row({
     service: 'intake',

@@ -25,7 +25,13 @@ const objectStore = (name: string): readonly string[] => [`$O.${name}.>`, ...rea
 const bucket = (name: string): readonly string[] => [`$KV.${name}.>`, ...read(`KV_${name}`)];
 
 const extras: Readonly<Record<ServiceName, readonly string[]>> = {
-  intake: [...objectStore('artifacts'), ...bucket('idempotency'), commandSubjects.replay, inboxPattern],
+  intake: [
+    ...objectStore('artifacts'),
+    ...bucket('idempotency'),
+    ...bucket('processed'),
+    commandSubjects.replay,
+    inboxPattern,
+  ],
   provisioner: [],
   runner: ['log.*.*.*', ...objectStore('artifacts')],
   reaper: [

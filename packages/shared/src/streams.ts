@@ -91,7 +91,11 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
 };
 
 /** Key-value buckets, with the age at which an entry goes. */
-export const buckets = { idempotency: { ttlMs: 24 * 3_600_000 } } as const;
+export const buckets = {
+  idempotency: { ttlMs: 24 * 3_600_000 },
+  /** Effects outside of the broker that have been had: as long as anything may be tried again by itself. */
+  processed: { ttlMs: 7 * 24 * 3_600_000 },
+} as const;
 
 /** Object stores, with the age at which an object goes. */
 export const objectStores = { artifacts: { ttlMs: 30 * 24 * 3_600_000 } } as const;

@@ -6,6 +6,7 @@
  * | `on-task-submit.ts`, `on-task-cancel.ts` | commands from any NATS client |
  * | `accept-task.ts`, `cancel-task.ts` | the same by HTTP |
  * | `admission.ts` | room for new tasks, or a refusal in time |
+ * | `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
  * | `on-any-event.ts`, `gather-events.ts`, `projection/` | `EVENTS` as tables |
  * | `task-view.ts` | the JSON of `show`, `list` and `events` |
  * | `http/` | the API |
@@ -16,14 +17,19 @@
 import { setInterval } from 'node:timers/promises';
 import { findCreated } from '@vm-task/shared/bus/find-task';
 import { claimKey, type IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
+import { sendMessage } from '@vm-task/shared/bus/inbox';
 import { lastEventSeq } from '@vm-task/shared/bus/last-event';
+import { unlessProcessed } from '@vm-task/shared/bus/processed';
 import { flow } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
 import { runService, type ServiceContext } from '@vm-task/shared/service';
 import { createAdmission, measureRoom } from './admission.ts';
+import { openWebhooks } from './alerts/open-webhooks.ts';
+import { postTo, type Webhook } from './alerts/webhook.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
 import { announce, closeNow, finishHttp, listen } from './http/listen.ts';
+import { type AlertDeps, onAlertRaised } from './on-alert-raised.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onTaskCancel } from './on-task-cancel.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
@@ -34,6 +40,8 @@ import { createProjection, type Projection } from './projection/projection.ts';
 /** Submissions at once: each waits for one fsync of the broker. */
 const submitSlots = 16;
 const cancelSlots = 4;
+/** Each may wait for a webhook that does not answer. */
+const alertSlots = 16;
 /** Retention is counted in days. */
 const retentionSweepMs = 60_000;
 
@@ -42,6 +50,7 @@ await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD
 async function run(context: ServiceContext): Promise<void> {
   const { bus, config, log, stop, abort, environment } = context;
   const token = readToken(environment.home);
+  const alertDeps = alertEffects(context, await openWebhooks(environment.home, config));
   using projection = await openProjection(context);
   const deps = { bus, config, projection, token, log, stop, ...brokerQuestions(context), now: Date.now };
   const app = await createApp(deps);
@@ -57,6 +66,11 @@ async function run(context: ServiceContext): Promise<void> {
     }),
     bus.workMessages(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), {
       slots: cancelSlots,
+      ...drain,
+    }),
+    bus.workEvents(flow.intakeOnAlertRaised, (handling) => onAlertRaised(alertDeps, handling), {
+      slots: alertSlots,
+      past: true,
       ...drain,
     }),
     keepRetention(projection, config.reaper.retention, stop),
@@ -79,6 +93,17 @@ function brokerQuestions({ bus: { connection }, environment: { home } }: Service
     admission: createAdmission(measure, () => performance.now()),
     findCreated: (task: TaskId) => findCreated(connection, task),
     claimKey: (key: string, wanted: IdempotencyEntry) => claimKey(connection, key, wanted),
+  };
+}
+
+function alertEffects({ bus: { connection }, config }: ServiceContext, webhooks: readonly Webhook[]): AlertDeps {
+  return {
+    config,
+    webhooks,
+    send: (sending, options) => sendMessage(connection, sending, options),
+    post: (webhook, post, signal) => postTo(webhook, post, new Date(), signal),
+    once: (key, effect) => unlessProcessed(connection, key, effect),
+    now: Date.now,
   };
 }
 

@@ -38,6 +38,8 @@ export interface IntakeProcess extends AsyncDisposable {
   ask(method: string, path: string, options?: AskOptions): Promise<Response>;
   /** Ends it as `down` does; returns its exit code. */
   stop(): Promise<number | null>;
+  /** Ends it as a crash does. */
+  kill(): Promise<number | null>;
 }
 
 export interface AskOptions {
@@ -68,6 +70,7 @@ export async function startIntake(home: Home): Promise<IntakeProcess> {
       });
     },
     stop: () => end(child),
+    kill: () => end(child, 'SIGKILL'),
     async [Symbol.asyncDispose]() {
       await end(child);
     },
@@ -90,10 +93,10 @@ function launch(home: Home): { child: ChildProcess; said: () => string } {
   return { child, said: () => text };
 }
 
-async function end(child: ChildProcess): Promise<number | null> {
+async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const gone = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill(signal);
   await gone;
   return child.exitCode;
 }

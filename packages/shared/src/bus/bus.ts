@@ -166,7 +166,7 @@ async function runWorker(
         settle(bus, await handle(delivery, bound), delivery.message.seq, abort),
       ),
     bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, bound),
-    alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker.name, delivery, reason),
+    alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker, delivery, reason),
     ...(options.admit === undefined ? {} : { admit: options.admit }),
   };
   const replaying = { connection: bus.connection, worker, handle: hooks.handle, bury: hooks.bury, log: bound };
@@ -183,7 +183,7 @@ async function workReplays(bus: Bus, replaying: Replaying, options: Omit<WorkerO
   const hooks = {
     handle: (delivery: Delivery) => replay(replaying, delivery),
     bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, options.log),
-    alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker.name, delivery, reason),
+    alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker, delivery, reason),
   };
   await work(bus.connection, worker, hooks, { slots: 1, ...options });
 }

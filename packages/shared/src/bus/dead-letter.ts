@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { attemptAt } from '../attempt-at.ts';
 import type { EventData, Stored } from '../events.ts';
 import { isTaskId } from '../ids.ts';
-import { deadSubject, type SpineKey, spineOfRetryDue } from '../subjects.ts';
+import { deadSubject, type SpineKey, spineOfRetryDue, subjectMatches } from '../subjects.ts';
 import type { Bus } from './bus.ts';
 import type { Letter } from './dead-letters.ts';
 import { type RawMessage, unseal } from './envelope.ts';
@@ -38,6 +38,7 @@ export async function bury(
   const stored = await bus.connection.js.publish(subject, JSON.stringify(letter), { msgID: subject });
   log.error({ reason, subject: message.subject, seq: message.seq }, 'stored as a dead letter');
   await endTaskOf(bus, worker, message, reason, signal);
+  if (isGivenAlerts(worker)) return stored.seq;
   const id = `${worker.stream.toLowerCase()}-${message.seq}`;
   const text = `${worker.name} cannot handle message ${message.seq} of ${worker.stream}: ${reason}`;
   const data = { v: 1 as const, severity: 'warning' as const, kind: 'dead-letter', id, text };
@@ -47,14 +48,20 @@ export async function bury(
 
 export async function raiseRetryAlert(
   bus: Bus,
-  consumer: string,
+  worker: WorkerDefinition,
   { message, signal }: Delivery,
   reason: string,
 ): Promise<void> {
+  if (isGivenAlerts(worker)) return;
   const why = reason.slice(0, reasonMaxLength);
-  const text = `${consumer} failed five times on message ${message.seq} (${message.subject}) and goes on trying: ${why}`;
+  const text = `${worker.name} failed five times on message ${message.seq} (${message.subject}) and goes on trying: ${why}`;
   const data = { v: 1 as const, severity: 'warning' as const, kind: 'handler-failing', id: `${message.seq}`, text };
   await bus.announce({ type: 'alert.raised', data }, signal);
+}
+
+/** An alert that says that an alert cannot be handled would come back to the same worker, without end. */
+function isGivenAlerts({ filters }: WorkerDefinition): boolean {
+  return filters.some((filter) => subjectMatches(filter, 'alert.raised.warning.dead-letter.any'));
 }
 
 /** The task whose message cannot be handled has failed, unless it has moved on or has ended (I2). */

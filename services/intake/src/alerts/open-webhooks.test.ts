@@ -14,7 +14,7 @@ async function open(key: string | null) {
   const home = homeAt(folder.path);
   mkdirSync(home.secrets);
   if (key !== null) writeFileSync(home.secret('key'), key, { mode: 0o600 });
-  return openWebhooks(home, config);
+  return await openWebhooks(home, config);
 }
 
 test.each([base64, `whsec_${base64}`, `whsec_${base64}\n`])('the key %j signs as others with it do', async (key) => {

@@ -1,0 +1,74 @@
+/**
+ * The whole system as a user has it, `./vm-task up` on a home of its own beside the cache, with real VMs. Its temporary
+ * files are in the home as well, so that what is left of them is seen.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Client, createClient } from '@vm-task/cli/client';
+import { cliMain, repositoryRoot } from '@vm-task/cli/repository';
+import { childEnvironment, readEnvironment } from '@vm-task/shared/config';
+import { type Home, homeAt } from '@vm-task/shared/home';
+
+export interface Finished {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface OwnSystem {
+  readonly home: Home;
+  readonly client: Client;
+  /** Where the system's programs put temporary files. */
+  readonly temporary: string;
+  /** `./vm-task ARGS`, to its end. */
+  vmTask(...args: readonly string[]): Promise<Finished>;
+  /** Everything stopped, every VM gone. Thrown: what `down` said when it did not work. */
+  down(): Promise<void>;
+  /** The home goes; nothing of it may run any more. */
+  remove(): Promise<void>;
+}
+
+/** A home with this configuration and ports of the system's choice; nothing runs yet. */
+export async function makeOwnSystem(about: string, config: object): Promise<OwnSystem> {
+  const { cache } = readEnvironment();
+  // A home and its cache must be on one filesystem, so it is made beside what it will link.
+  await mkdir(cache.root, { recursive: true });
+  const home = homeAt(await mkdtemp(join(cache.root, `${about}-home-`)));
+  const temporary = join(home.root, 'tmp');
+  await mkdir(temporary);
+  // JSON is YAML.
+  await writeFile(home.config, JSON.stringify({ http: { port: 0 }, nats: { port: 0 }, ...config }));
+  const env = childEnvironment({ VM_TASK_HOME: home.root, TMPDIR: temporary });
+  const vmTask = (...args: readonly string[]) => runToEnd([cliMain, ...args], env);
+  return {
+    home,
+    client: createClient(home),
+    temporary,
+    vmTask,
+    async down() {
+      const { exitCode, stderr } = await vmTask('down');
+      if (exitCode !== 0) throw new Error(`vm-task down ended with exit code ${exitCode}: ${stderr}`);
+    },
+    remove: () => rm(home.root, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+async function runToEnd(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Finished> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+    cwd: repositoryRoot,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A Ctrl-C on the terminal is for whoever started this, who then takes the system down in order.
+    detached: true,
+  });
+  const printed = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      printed[name] += text;
+    });
+  }
+  const [exitCode] = (await once(child, 'close')) as [number | null];
+  return { exitCode, ...printed };
+}

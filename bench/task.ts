@@ -40,7 +40,7 @@ const { accelerator, qemuVersion } = await measure();
 report();
 
 async function measure() {
-  await using system = await startSystem(cache, settings);
+  await using system = await startSystem(settings);
   const vms = createHypervisor({ environment: { ...rest, cache, home: system.home }, config });
   console.log('waiting for image, snapshot and warm VM');
   // Snapshots, connections and compilers get warm.

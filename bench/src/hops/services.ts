@@ -35,6 +35,7 @@ export const brokerConfig = `authorization: ${JSON.stringify({
 })}`;
 
 export interface Services extends AsyncDisposable {
+  readonly pids: Readonly<Record<ServiceName, number>>;
   /** Submits a trivial task by HTTP; returns its id once it was accepted. */
   submit(): Promise<string>;
 }
@@ -45,12 +46,13 @@ export async function startServices(server: NatsServer, atOnce: number): Promise
   const folder = started.use(await makeTempFolder('hops'));
   const home = homeAt(folder.path);
   writeHome(home, server, atOnce);
-  await Promise.all(services.map((name) => startService(home, name, started)));
+  const starting = services.map(async (name) => [name, await startService(home, name, started)] as const);
+  const pids = Object.fromEntries(await Promise.all(starting)) as Services['pids'];
   const { url } = JSON.parse(readFileSync(join(home.run, 'http.json'), 'utf8')) as { url: string };
   const agent = new Agent({ keepAlive: true });
   started.defer(() => agent.destroy());
   const all = started.move();
-  return { submit: () => submit(url, agent), [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { pids, submit: () => submit(url, agent), [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 function writeHome(home: Home, server: NatsServer, atOnce: number): void {
@@ -67,7 +69,8 @@ function writeHome(home: Home, server: NatsServer, atOnce: number): void {
   writeFileSync(home.config, JSON.stringify(config));
 }
 
-async function startService(home: Home, name: ServiceName, started: AsyncDisposableStack): Promise<void> {
+/** Returns its number when it is ready. */
+async function startService(home: Home, name: ServiceName, started: AsyncDisposableStack): Promise<number> {
   const program = fileURLToPath(new URL(programs[name], import.meta.url));
   const logFile = join(home.logs, `${name}.log`);
   const log = openSync(logFile, 'a', 0o600);
@@ -75,7 +78,7 @@ async function startService(home: Home, name: ServiceName, started: AsyncDisposa
   closeSync(log);
   started.defer(() => end(child));
   if (child.stdout === null) throw new Error('it was asked for');
-  for await (const line of createInterface({ input: child.stdout })) if (line === 'ready') return;
+  for await (const line of createInterface({ input: child.stdout })) if (line === 'ready') return child.pid ?? 0;
   throw new Error(`${name} does not start: ${readFileSync(logFile, 'utf8').slice(-4_000)}`);
 }
 

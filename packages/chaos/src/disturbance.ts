@@ -34,8 +34,8 @@ const kinds: readonly Kind[] = [
 ];
 
 /** Often enough to meet most tasks, seldom enough that some work is done in between. */
-const shortestPauseMs = 1_000;
-const longestPauseMs = 6_000;
+const shortestPauseMs = 2_000;
+const longestPauseMs = 8_000;
 
 /** The next one of this storm: the same source gives the same storm. */
 export function planDisturbance(random: Random): Disturbance {

@@ -35,10 +35,21 @@ export function startLine(): Part {
   return { text: `start ${'?'.repeat(nonceBytes)}\n`, nonceAt: 'start '.length };
 }
 
-/** What `seq 1 LAST` prints. */
+/** What `seq 1 LAST` prints, up to `mostNumbers`. */
 export function numbers(last: number): string {
-  return Array.from({ length: last }, (_, index) => `${index + 1}\n`).join('');
+  allNumbers ??= Array.from({ length: mostNumbers }, (_, index) => `${index + 1}\n`).join('');
+  return allNumbers.slice(0, lengthOfNumbers(last));
 }
+
+/** Every number has its digits and its line's end. */
+function lengthOfNumbers(last: number): number {
+  let length = 0;
+  for (let from = 1; from <= last; from *= 10) length += last - from + 1;
+  return length + last;
+}
+
+export const mostNumbers = 300_000;
+let allNumbers: string | null = null;
 
 /** Null when `seen` is the beginning of what is expected; else what is wrong, and where. */
 export function differenceFrom(expected: ExpectedOutput, seen: Buffer): string | null {

@@ -24,6 +24,8 @@ export interface OwnSystem {
   readonly temporary: string;
   /** `./vm-task ARGS`, to its end. */
   vmTask(...args: readonly string[]): Promise<Finished>;
+  /** Returns when the system is ready. Thrown: what `up` said when it did not work. */
+  up(): Promise<void>;
   /** Everything stopped, every VM gone. Thrown: what `down` said when it did not work. */
   down(): Promise<void>;
   /** The home goes; nothing of it may run any more. */
@@ -42,15 +44,17 @@ export async function makeOwnSystem(about: string, config: object): Promise<OwnS
   await writeFile(home.config, JSON.stringify({ http: { port: 0 }, nats: { port: 0 }, ...config }));
   const env = childEnvironment({ VM_TASK_HOME: home.root, TMPDIR: temporary });
   const vmTask = (...args: readonly string[]) => runToEnd([cliMain, ...args], env);
+  const succeed = async (...args: readonly string[]) => {
+    const { exitCode, stderr } = await vmTask(...args);
+    if (exitCode !== 0) throw new Error(`vm-task ${args.join(' ')} ended with exit code ${exitCode}: ${stderr}`);
+  };
   return {
     home,
     client: createClient(home),
     temporary,
     vmTask,
-    async down() {
-      const { exitCode, stderr } = await vmTask('down');
-      if (exitCode !== 0) throw new Error(`vm-task down ended with exit code ${exitCode}: ${stderr}`);
-    },
+    up: () => succeed('up', '--detach'),
+    down: () => succeed('down'),
     remove: () => rm(home.root, { recursive: true, force: true, maxRetries: 5 }),
   };
 }

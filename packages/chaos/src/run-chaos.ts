@@ -33,32 +33,34 @@ const config = {
 };
 
 /** More would only wait. */
-const mostInHand = 8;
+const mostInHand = 6;
 const longestPauseMs = 2_500;
 const throttleMs = 200;
 
 /** Of the calm: every task of the last moment has its retries, and whatever was stopped its time-outs. */
-const quietLimitMs = 300_000;
+const quietLimitMs = 600_000;
 const readLimitMs = 120_000;
 /** What is being removed is no leak before that. */
 const scanLimitMs = 120_000;
 const scanEveryMs = 1_000;
 
-/** Thrown: what kept the run from being made, and `signal`'s reason; never what the run has shown. */
+/**
+ * Where a promise was broken the home stays, with its logs and streams, and nothing running in it.
+ * Thrown: what kept the run from being made, and `signal`'s reason; never what the run has shown.
+ */
 export async function runChaos(options: ChaosOptions): Promise<Report> {
   const system = await makeOwnSystem('chaos', config);
-  let isDown = false;
-  try {
-    const { exitCode, stderr } = await system.vmTask('up', '--detach');
-    if (exitCode !== 0) throw new Error(`vm-task up ended with exit code ${exitCode}: ${stderr}`);
-    const conclude = await runOn(system, options);
-    await system.down();
-    isDown = true;
-    return conclude(scanDown(system.home, system.temporary));
-  } finally {
-    if (!isDown) await system.down();
-    await system.remove();
-  }
+  await using undone = new AsyncDisposableStack();
+  undone.defer(() => system.remove());
+  undone.defer(() => system.down());
+  await system.up();
+  const conclude = await runOn(system, options);
+  await system.down();
+  const report = conclude(scanDown(system.home, system.temporary));
+  undone.move();
+  if (report.broken.length === 0) await system.remove();
+  else options.tell(`what the system has left is in ${system.home.root}`);
+  return report;
 }
 
 /** Returns what makes the report once it is known what `down` has left. */
@@ -119,7 +121,7 @@ async function load(submitter: Submitter, streams: StreamWatch, seed: number, st
   for (let number = 1; !storm.aborted; number++) {
     const task = planTask(random, number);
     await pause(random.whole(0, longestPauseMs), storm);
-    while (!storm.aborted && streams.inHand >= mostInHand) await pause(throttleMs, storm);
+    while (!storm.aborted && streams.inHand + submitter.asking >= mostInHand) await pause(throttleMs, storm);
     if (!storm.aborted) submitter.begin(task);
   }
 }

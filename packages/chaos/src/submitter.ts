@@ -40,9 +40,15 @@ export class Submitter {
   readonly submissions: Submission[] = [];
   readonly #options: SubmitterOptions;
   readonly #errands = new Set<Promise<void>>();
+  #asking = 0;
 
   constructor(options: SubmitterOptions) {
     this.#options = options;
+  }
+
+  /** Submissions that nobody has answered yet. */
+  get asking(): number {
+    return this.#asking;
   }
 
   /** Returns at once; the requests are made, and a cancel comes, in their own time. */
@@ -60,8 +66,10 @@ export class Submitter {
 
   async #see(submission: Submission): Promise<void> {
     const { task } = submission;
+    this.#asking += 1;
     if (task.via === 'command') await this.#publish(submission);
     else await Promise.all(Array.from({ length: task.via === 'http' ? 1 : 2 }, () => this.#post(submission)));
+    this.#asking -= 1;
     if (task.cancel === null) return;
     await this.#pause(task.cancel.afterMs);
     await this.#cancel(submission, task.cancel.via);

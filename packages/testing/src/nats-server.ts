@@ -18,6 +18,8 @@ export interface NatsServerOptions {
 
 export interface NatsServer extends AsyncDisposable {
   readonly port: number;
+  /** Of the process that runs now, or ran last. */
+  readonly pid: number;
   /** For a user that the configuration names; without one the server takes everybody in. */
   address(user?: string, pass?: string): BrokerAddress;
   /** Ends it as an operator does; returns when it is gone. The store stays. */
@@ -48,6 +50,9 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const { port } = running;
   return {
     port,
+    get pid() {
+      return running.child.pid ?? 0;
+    },
     address: (user = 'test', pass = 'test') => ({ servers: [`nats://127.0.0.1:${port}`], user, pass }),
     stop: () => end(running.child, 'SIGTERM'),
     kill: () => end(running.child, 'SIGKILL'),

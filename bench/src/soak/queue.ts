@@ -1,0 +1,77 @@
+/** Thousands of tasks wait at once, because nobody makes VMs: they are submitted while the provisioner is stopped. */
+import { startBroker } from '@vm-task/testing/broker';
+import { signalProcess } from '@vm-task/testing/processes';
+import { followEnds } from '../hops/follow-ends.ts';
+import { brokerConfig, startServices } from '../hops/services.ts';
+import type { Target } from '../report.ts';
+import type { Part, Tell } from './part.ts';
+import { memoryMiBOf, type Resident, watchMemory } from './residents.ts';
+
+/** Of the services themselves; their VMs are entries in memory, so that the tasks are all there is. */
+const limitMiB = 200;
+const inHand = 16;
+const requestsAtOnce = 32;
+/** Compilers, connections and files get warm. */
+const warmUp = 200;
+const tellEvery = 1_000;
+
+export async function soakQueue(tasks: number, tell: Tell): Promise<Part> {
+  await using broker = await startBroker({ config: brokerConfig });
+  await using services = await startServices(broker.server, inHand);
+  await using ends = followEnds(broker.bus);
+  const submit = async (count: number, about: string) => {
+    const ids: string[] = [];
+    let left = count;
+    const worker = async () => {
+      while (left-- > 0) {
+        ids.push(await services.submit());
+        if (ids.length % tellEvery === 0) tell(`  ${ids.length} of ${count} ${about}`);
+      }
+    };
+    await Promise.all(Array.from({ length: requestsAtOnce }, worker));
+    return ids;
+  };
+  const allOver = async (ids: readonly string[]) => {
+    let over = 0;
+    await Promise.all(
+      ids.map(async (id) => {
+        await ends.of(id);
+        over += 1;
+        if (over % tellEvery === 0) tell(`  ${over} of ${ids.length} over`);
+      }),
+    );
+  };
+  await allOver(await submit(warmUp, 'submitted'));
+  const residents = [
+    { name: 'nats-server', pid: broker.server.pid },
+    ...Object.entries(services.pids).map(([name, pid]) => ({ name, pid })),
+  ];
+  const before = memoryOf(residents);
+  using memory = watchMemory(residents);
+  signalProcess(services.pids.provisioner, 'SIGSTOP');
+  const ids = await submit(tasks, 'submitted').finally(() => signalProcess(services.pids.provisioner, 'SIGCONT'));
+  await allOver(ids);
+  await ends.settled();
+  const after = memoryOf(residents);
+  const rows = residents.map(({ name }) => {
+    const shown = (of: ReadonlyMap<string, number>) => (of.get(name) ?? 0).toFixed(0);
+    return [name, shown(before), shown(memory.peaks), shown(after)];
+  });
+  return {
+    title: `${tasks} tasks queued at once: resident MiB`,
+    header: ['', 'before', 'most', 'after'],
+    rows,
+    targets: residents.map(
+      ({ name }): Target => ({
+        what: `${name}, MiB`,
+        value: memory.peaks.get(name) ?? 0,
+        limit: limitMiB,
+        kind: 'at most',
+      }),
+    ),
+  };
+}
+
+function memoryOf(residents: readonly Resident[]): Map<string, number> {
+  return new Map(residents.map(({ name, pid }) => [name, memoryMiBOf(pid)]));
+}

@@ -7,8 +7,8 @@ import type { Target } from '../report.ts';
 import type { Part, Tell } from './part.ts';
 import { memoryMiBOf, type Resident, watchMemory } from './residents.ts';
 
-/** Of the services themselves; their VMs are entries in memory, so that the tasks are all there is. */
-const limitMiB = 200;
+/** Two collections of a heap that works hard, and a few KiB for each of the tasks. */
+const moreMiB = 128;
 const inHand = 16;
 const requestsAtOnce = 32;
 /** Compilers, connections and files get warm. */
@@ -65,7 +65,7 @@ export async function soakQueue(tasks: number, tell: Tell): Promise<Part> {
       ({ name }): Target => ({
         what: `${name}, MiB`,
         value: memory.peaks.get(name) ?? 0,
-        limit: limitMiB,
+        limit: (before.get(name) ?? 0) + moreMiB,
         kind: 'at most',
       }),
     ),

@@ -18,6 +18,8 @@ export interface Disturbed {
   readonly faults: Faults;
   readonly services: readonly Service[];
   readonly observations: Observations;
+  /** Nothing lasts longer. */
+  readonly untilMs: number;
 }
 
 type Disturbance = (disturbed: Disturbed, random: Random) => void;
@@ -39,10 +41,10 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
     observations.sometimes('a service was drained');
     service.drain();
   },
-  pause({ services, time, observations }, random) {
+  pause({ services, time, observations, untilMs }, random) {
     const { process } = random.pick(services);
     if (process === null) return;
-    process.pausedUntilMs = time.nowMs + random.between(100, 40_000);
+    process.pausedUntilMs = Math.min(untilMs, time.nowMs + random.between(100, 40_000));
     observations.trace(`${process.name} is paused until ${process.pausedUntilMs.toFixed(3)}`);
     observations.sometimes('a service was paused');
   },
@@ -97,12 +99,12 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
   },
 };
 
-/** Some kinds, some times, at any moment until then. */
-export function planDisturbances(random: Random, disturbed: Disturbed, fromMs: number, untilMs: number): void {
+/** Some kinds, some times, at any moment from then on. */
+export function planDisturbances(random: Random, disturbed: Disturbed, fromMs: number): void {
   const kinds = Object.values(disturbances).filter(() => random.chance(0.5));
   if (kinds.length === 0) return;
   for (let count = random.whole(0, 20); count > 0; count--) {
     const happen = random.pick(kinds);
-    disturbed.time.after(random.between(fromMs, untilMs), null, () => happen(disturbed, random));
+    disturbed.time.after(random.between(fromMs, disturbed.untilMs), null, () => happen(disturbed, random));
   }
 }

@@ -5,16 +5,22 @@ import type { Owner, VirtualTime } from './virtual-time.ts';
 export const epochMs = Date.UTC(2030, 0, 1);
 
 const ticksPerSecond = 100;
+/** More than any deadline. */
+const bootGapMs = 24 * 3_600_000;
 
 export class HostProcess implements Owner {
   readonly name: string;
   readonly pid: number;
   readonly startedMs: number;
+  readonly host: Host;
   pausedUntilMs = 0;
+  /** When something between it and the rest of the world went wrong last: what follows from that shows only later. */
+  disturbedAtMs = 0;
   #isAlive = true;
   readonly #atDeath: (() => void)[] = [];
 
-  constructor(name: string, pid: number, startedMs: number) {
+  constructor(name: string, pid: number, startedMs: number, host: Host) {
+    this.host = host;
     this.name = name;
     this.pid = pid;
     this.startedMs = startedMs;
@@ -46,7 +52,6 @@ export class Host {
   readonly #processes = new Map<number, HostProcess>();
   #lastPid = 1_000;
   #boots = 1;
-  #bootedMs = 0;
   /** By so much people, or NTP, have set its wall clock wrong. */
   wallSkewMs = 0;
 
@@ -55,7 +60,7 @@ export class Host {
   }
 
   start(name: string): HostProcess {
-    const process = new HostProcess(name, ++this.#lastPid, this.#time.nowMs);
+    const process = new HostProcess(name, ++this.#lastPid, this.#time.nowMs, this);
     this.#processes.set(process.pid, process);
     return process;
   }
@@ -67,11 +72,19 @@ export class Host {
   reboot(): void {
     for (const process of this.#processes.values()) process.kill();
     this.#boots += 1;
-    this.#bootedMs = this.#time.nowMs;
   }
 
-  get bootId(): string {
-    return `boot-${this.#boots}`;
+  /**
+   * Services know for ever which boot they were loaded in, and here they are loaded once. So another boot shows by an
+   * uptime that is past all that was promised in the last one, which is what another boot means.
+   */
+  get uptimeMs(): number {
+    return this.#time.nowMs + (this.#boots - 1) * bootGapMs;
+  }
+
+  /** Since the beginning of the simulation. */
+  get nowMs(): number {
+    return this.#time.nowMs;
   }
 
   get wallMs(): number {
@@ -80,8 +93,7 @@ export class Host {
 
   /** Thrown: ENOENT. */
   readProc(path: string): string {
-    if (path === '/proc/sys/kernel/random/boot_id') return `${this.bootId}\n`;
-    if (path === '/proc/uptime') return `${((this.#time.nowMs - this.#bootedMs) / 1_000).toFixed(3)} 0.00\n`;
+    if (path === '/proc/uptime') return `${(this.uptimeMs / 1_000).toFixed(3)} 0.00\n`;
     const process = this.#processes.get(Number(/^\/proc\/(\d+)\/stat$/.exec(path)?.[1]));
     if (process?.isAlive !== true) throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' });
     return `${process.pid} (${process.name}) S ${'0 '.repeat(18)}${process.startTicks}`;

@@ -31,6 +31,8 @@ export class Ledger {
   /** The processes of VMs: what the host knows of them, whatever the ledger says. */
   readonly #machines = new Map<VmId, HostProcess>();
   readonly #strays = new Set<Stray>();
+  /** How often the hypervisor has failed to end a VM, and when it did last. */
+  readonly #notEnded = new Map<VmId, { readonly times: number; readonly atMs: number }>();
 
   constructor(parts: LedgerParts) {
     this.#parts = parts;
@@ -44,6 +46,10 @@ export class Ledger {
   machine(vm: VmId): HostProcess | null {
     const machine = this.#machines.get(vm);
     return machine?.isAlive === true ? machine : null;
+  }
+
+  notEnded(vm: VmId): { readonly times: number; readonly atMs: number } | null {
+    return this.#notEnded.get(vm) ?? null;
   }
 
   get machines(): readonly VmId[] {
@@ -196,7 +202,7 @@ export class Ledger {
     await step(
       `vm.kill ${vm}`,
       () => {
-        this.#mayFail('kill');
+        this.#mayNotEnd(vm);
         this.#machines.get(vm)?.kill();
       },
       longestEndMs,
@@ -208,10 +214,17 @@ export class Ledger {
     this.#vms.delete(vm);
   }
 
-  #mayFail(what: 'prepare' | 'start' | 'identify' | 'kill'): void {
+  #mayNotEnd(vm: VmId): void {
+    const { faults, host, observations } = this.#parts;
+    if (!faults.happens('hypervisorFails')) return;
+    observations.sometimes('the hypervisor failed to kill');
+    this.#notEnded.set(vm, { times: (this.#notEnded.get(vm)?.times ?? 0) + 1, atMs: host.nowMs });
+    throw new VmTaskError('vm-not-gone', 'the process is still there');
+  }
+
+  #mayFail(what: 'prepare' | 'start' | 'identify'): void {
     if (!this.#parts.faults.happens('hypervisorFails')) return;
     this.#parts.observations.sometimes(`the hypervisor failed to ${what}`);
-    if (what === 'kill') throw new VmTaskError('vm-not-gone', 'the process is still there');
     throw new VmTaskError('vm-not-started', `simulated: ${what}`);
   }
 }

@@ -93,6 +93,7 @@ export class Link implements Network {
         if (faults.crashes(this.#process, what, 'after')) return;
         if (faults.happens('lostAnswer')) {
           observations.sometimes('an answer was lost');
+          this.#disturbed();
           return;
         }
         this.#back(() => {
@@ -120,6 +121,7 @@ export class Link implements Network {
       return;
     }
     const takesMs = faults.happens('slowDelivery') ? faults.between(...slowMs) : faults.between(...wayMs);
+    if (takesMs > wayMs[1]) this.#disturbed(time.nowMs + takesMs);
     const atMs = Math.max(time.nowMs + takesMs, this.#arrivals.get(order) ?? 0);
     this.#arrivals.set(order, atMs);
     this.#back(arrive, atMs - time.nowMs);
@@ -134,10 +136,15 @@ export class Link implements Network {
     return this.#isConnected;
   }
 
+  #disturbed(untilMs = this.#parts.time.nowMs): void {
+    this.#process.disturbedAtMs = Math.max(this.#process.disturbedAtMs, untilMs);
+  }
+
   /** The broker has noticed; the client begins anew when it is back. */
   cut(): void {
     this.#connection += 1;
     this.#isConnected = false;
+    this.#disturbed();
     this.#host.broker.dropClient((client) => client === this);
   }
 
@@ -147,6 +154,7 @@ export class Link implements Network {
     time.after(faults.between(...reconnectMs), this.#process, () => {
       if (connection !== this.#connection || !this.#host.isUp) return;
       this.#isConnected = true;
+      this.#disturbed();
       for (const listener of [...this.#listeners]) listener();
     });
   }
@@ -162,16 +170,21 @@ export class Link implements Network {
     if (faults.happens('lostRequest')) {
       observations.trace(`lost: ${this.#process.name} ${what}`);
       observations.sometimes('a request was lost');
+      this.#disturbed();
       return;
     }
     const isSlow = faults.happens('slowRequest');
     if (isSlow) observations.sometimes('a request was slow');
     const takesMs = isSlow ? faults.between(...slowMs) : faults.between(...wayMs);
+    if (isSlow) this.#disturbed(time.nowMs + takesMs);
     const connection = this.#connection;
     // What has left the process arrives although it dies.
     time.after(takesMs, null, () => {
       if (this.#host.isUp && (isSlow || (this.#isConnected && connection === this.#connection))) perform();
-      else observations.trace(`lost with its connection: ${this.#process.name} ${what}`);
+      else {
+        observations.trace(`lost with its connection: ${this.#process.name} ${what}`);
+        this.#disturbed();
+      }
     });
   }
 

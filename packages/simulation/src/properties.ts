@@ -31,6 +31,7 @@ export interface SeenTask {
   readonly vms: VmId[];
   /** Of the attempt that is under way. */
   ready: Stored<'vm.ready'> | null;
+  setUp: Stored<'task.setup.done'> | null;
   completed: Stored<'task.completed'> | null;
 }
 
@@ -73,8 +74,14 @@ export class Properties {
     if (stream !== 'EVENTS') return;
     const event = unseal(rawOf(message));
     if (event.type === 'vm.gone') this.#onGone(event);
-    else if (event.type === 'task.setup.done') this.#requireFence(event);
+    else if (event.type === 'task.setup.done') this.#onSetUp(event);
     else if (event.type !== 'alert.raised') this.#onSpine(event, guests);
+  }
+
+  #onSetUp(event: Stored<'task.setup.done'>): void {
+    this.#requireFence(event);
+    const task = this.#tasks.get(event.data.task);
+    if (task !== undefined) task.setUp = event;
   }
 
   #onSpine(event: Exclude<Stored, Stored<'vm.gone' | 'alert.raised' | 'task.setup.done'>>, guests: Guests): void {
@@ -82,7 +89,7 @@ export class Properties {
     const found = this.#tasks.get(task);
     if (event.type === 'task.created') {
       if (found !== undefined) this.#observations.broken('I2', `${task} was created twice`);
-      this.#tasks.set(task, { created: event, spine: [event], vms: [], ready: null, completed: null });
+      this.#tasks.set(task, { created: event, spine: [event], vms: [], ready: null, setUp: null, completed: null });
       return;
     }
     if (found === undefined) {
@@ -160,6 +167,7 @@ export class Properties {
       this.#observations.broken('I6', `attempt ${data.attempt} of ${data.task} releases ${data.vm}, not ${named}`);
     }
     task.ready = null;
+    task.setUp = null;
   }
 
   #onTimer(message: StoredMessage): void {

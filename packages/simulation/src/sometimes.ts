@@ -49,6 +49,7 @@ export const allSometimes = [
   'a wait for another attempt was ended by the sweep',
   'a job was found running or ended',
   'a claim was refused',
+  'a VM was past its deadline while the broker was away',
   'a stray was removed',
   'a warm VM was used',
   'a VM was made for a task',

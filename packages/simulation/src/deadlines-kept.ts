@@ -1,0 +1,116 @@
+/**
+ * I7: while a reaper runs, nothing outlives its deadline for long. Judged from what is stored and from the clock that the
+ * broker really has, not from what a reaper believes; of VMs whether the broker is there or not.
+ */
+import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { deadlineOf } from '@vm-task/reaper/ledger-deadlines';
+import type { Stored } from '@vm-task/shared/events';
+import { epochMs, type HostProcess } from './host.ts';
+import type { Ledger } from './ledger.ts';
+import type { Observations } from './observations.ts';
+import type { Properties, SeenTask } from './properties.ts';
+
+export interface Watched {
+  readonly properties: Properties;
+  readonly observations: Observations;
+  readonly brokerHost: { readonly isUp: boolean };
+  /** Each host's ledger, and the process of its reaper when there is one. */
+  readonly sites: readonly { readonly ledger: Ledger; readonly reaper: { readonly process: HostProcess | null } }[];
+  readonly sweepMs: number;
+  readonly cancelGraceMs: number;
+}
+
+/** Deciding, storing and removing take so long when nothing goes wrong. */
+const taskBoundMs = 1_000;
+/** The same, and by how much a slow answer may have set the broker's clock wrong for whoever claimed the VM. */
+const vmBoundMs = 4_000;
+/**
+ * After something was lost: a reader notices it in 15 s, and what failed meanwhile is tried again after a pause that has
+ * grown to 16 s.
+ */
+const recoveryMs = 45_000;
+/** As the reaper's: what a runner may take to answer a cancelling, past the grace. */
+const cancelAnswerMs = 30_000;
+const longestPauseMs = 300_000;
+const firstPauseMs = 1_000;
+
+export class DeadlinesKept {
+  readonly #watched: Watched;
+  /** While it is away, and for a while after. */
+  #brokerSeenMs = 0;
+
+  constructor(watched: Watched) {
+    this.#watched = watched;
+  }
+
+  /** Called after every step. */
+  onStep(nowMs: number): void {
+    if (!this.#watched.brokerHost.isUp) this.#brokerSeenMs = nowMs;
+    this.#lookAtVms(nowMs);
+    this.#lookAtTasks(nowMs);
+  }
+
+  #lookAtVms(nowMs: number): void {
+    const { sites, sweepMs, observations, brokerHost } = this.#watched;
+    for (const { ledger, reaper } of sites) {
+      const sinceMs = runsSinceMs(reaper.process, nowMs);
+      for (const state of ledger.states) {
+        const dueMs = Date.parse(deadlineOf(state).at) - epochMs;
+        if (nowMs <= dueMs || ledger.machine(state.record.vm) === null) continue;
+        if (!brokerHost.isUp) observations.sometimes('a VM was past its deadline while the broker was away');
+        const mostMs = Math.max(dueMs, sinceMs, triedAgainMs(ledger, state)) + sweepMs + vmBoundMs;
+        if (nowMs <= mostMs) continue;
+        observations.broken('I7', `${state.record.vm} lives, and was to end ${Math.round(nowMs - dueMs)} ms ago`);
+      }
+    }
+  }
+
+  #lookAtTasks(nowMs: number): void {
+    const { properties, observations, sites, sweepMs, cancelGraceMs } = this.#watched;
+    const since = sites.map(({ reaper: { process } }) => {
+      const disturbedMs = Math.max(this.#brokerSeenMs, process?.disturbedAtMs ?? 0);
+      return Math.max(runsSinceMs(process, nowMs) + sweepMs, disturbedMs === 0 ? 0 : disturbedMs + recoveryMs);
+    });
+    const sinceMs = Math.min(...since);
+    if (nowMs <= sinceMs) return;
+    for (const task of properties.tasks) {
+      if (task.completed !== null) continue;
+      const { kind, atMs } = dueOf(task, cancelGraceMs);
+      if (nowMs <= Math.max(atMs, sinceMs) + taskBoundMs) continue;
+      const { data } = task.created;
+      observations.broken('I7', `${data.task} goes on, and its ${kind} was over ${Math.round(nowMs - atMs)} ms ago`);
+    }
+  }
+}
+
+/** Never, for one that is not there or is paused. */
+function runsSinceMs(process: HostProcess | null, nowMs: number): number {
+  if (process === null || process.pausedUntilMs > nowMs) return Number.POSITIVE_INFINITY;
+  return Math.max(process.startedMs, process.pausedUntilMs);
+}
+
+/** A VM that could not be ended is tried again with growing pauses; 0 for one that nobody has failed to end. */
+function triedAgainMs(ledger: Ledger, { record: { vm } }: VmState): number {
+  const failed = ledger.notEnded(vm);
+  return failed === null ? 0 : failed.atMs + Math.min(longestPauseMs, firstPauseMs * 2 ** (failed.times - 1));
+}
+
+/** By the events alone, in milliseconds of the simulation. */
+function dueOf({ created, spine, ready, setUp }: SeenTask, cancelGraceMs: number): { kind: string; atMs: number } {
+  const { queueMs, setupMs, runMs, totalMs } = created.data.spec.timeouts;
+  const head = spine.at(-1) ?? created;
+  if (head.type === 'task.cancelling') return { kind: 'cancelling', atMs: at(head) + cancelGraceMs + cancelAnswerMs };
+  const total = { kind: 'total', atMs: at(created) + totalMs };
+  const inPhase = () => {
+    if (head.type === 'task.retrying')
+      return { kind: 'queue', atMs: Date.parse(head.data.notBefore) - epochMs + queueMs };
+    if (ready === null) return { kind: 'queue', atMs: at(created) + queueMs };
+    return setUp === null ? { kind: 'setup', atMs: at(ready) + setupMs } : { kind: 'run', atMs: at(setUp) + runMs };
+  };
+  const phase = inPhase();
+  return phase.atMs <= total.atMs ? phase : total;
+}
+
+function at({ time }: Stored): number {
+  return time.getTime() - epochMs;
+}

@@ -13,9 +13,10 @@ import type { Properties, SeenTask } from './properties.ts';
 export interface Watched {
   readonly properties: Properties;
   readonly observations: Observations;
-  readonly brokerHost: { readonly isUp: boolean };
-  /** Each host's ledger, and the process of its reaper when there is one. */
-  readonly sites: readonly { readonly ledger: Ledger; readonly reaper: { readonly process: HostProcess | null } }[];
+  /** False while it is away, or takes nothing. */
+  readonly isBrokerThere: () => boolean;
+  /** One on each host: its process, when there is one, and the host's ledger. */
+  readonly reapers: readonly { readonly ledger: Ledger; readonly process: HostProcess | null }[];
   readonly sweepMs: number;
   readonly cancelGraceMs: number;
 }
@@ -45,19 +46,19 @@ export class DeadlinesKept {
 
   /** Called after every step. */
   onStep(nowMs: number): void {
-    if (!this.#watched.brokerHost.isUp) this.#brokerSeenMs = nowMs;
+    if (!this.#watched.isBrokerThere()) this.#brokerSeenMs = nowMs;
     this.#lookAtVms(nowMs);
     this.#lookAtTasks(nowMs);
   }
 
   #lookAtVms(nowMs: number): void {
-    const { sites, sweepMs, observations, brokerHost } = this.#watched;
-    for (const { ledger, reaper } of sites) {
-      const sinceMs = runsSinceMs(reaper.process, nowMs);
+    const { reapers, sweepMs, observations, isBrokerThere } = this.#watched;
+    for (const { ledger, process } of reapers) {
+      const sinceMs = runsSinceMs(process, nowMs);
       for (const state of ledger.states) {
         const dueMs = Date.parse(deadlineOf(state).at) - epochMs;
         if (nowMs <= dueMs || ledger.machine(state.record.vm) === null) continue;
-        if (!brokerHost.isUp) observations.sometimes('a VM was past its deadline while the broker was away');
+        if (!isBrokerThere()) observations.sometimes('a VM was past its deadline while the broker was away');
         const mostMs = Math.max(dueMs, sinceMs, triedAgainMs(ledger, state)) + sweepMs + vmBoundMs;
         if (nowMs <= mostMs) continue;
         observations.broken('I7', `${state.record.vm} lives, and was to end ${Math.round(nowMs - dueMs)} ms ago`);
@@ -66,8 +67,8 @@ export class DeadlinesKept {
   }
 
   #lookAtTasks(nowMs: number): void {
-    const { properties, observations, sites, sweepMs, cancelGraceMs } = this.#watched;
-    const since = sites.map(({ reaper: { process } }) => {
+    const { properties, observations, reapers, sweepMs, cancelGraceMs } = this.#watched;
+    const since = reapers.map(({ process }) => {
       const disturbedMs = Math.max(this.#brokerSeenMs, process?.disturbedAtMs ?? 0);
       return Math.max(runsSinceMs(process, nowMs) + sweepMs, disturbedMs === 0 ? 0 : disturbedMs + recoveryMs);
     });

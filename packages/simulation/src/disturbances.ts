@@ -1,7 +1,6 @@
 /** What happens to processes, clocks and machines at any moment, whatever the services are doing then. */
 import type { Faults } from './faults.ts';
 import type { Guests } from './guest.ts';
-import type { Host } from './host.ts';
 import type { Ledger } from './ledger.ts';
 import type { BrokerHost } from './network.ts';
 import type { Observations } from './observations.ts';
@@ -11,20 +10,24 @@ import type { VirtualTime } from './virtual-time.ts';
 
 export interface Disturbed {
   readonly time: VirtualTime;
-  readonly host: Host;
   readonly brokerHost: BrokerHost;
-  readonly ledger: Ledger;
+  /** One of each host. */
+  readonly ledgers: readonly Ledger[];
   readonly guests: Guests;
   readonly faults: Faults;
   readonly services: readonly Service[];
   readonly observations: Observations;
-  /** Nothing lasts longer. */
+  /** Everything is over then. */
   readonly untilMs: number;
+  /** The longest absence. */
+  readonly longestMs: number;
 }
 
 type Disturbance = (disturbed: Disturbed, random: Random) => void;
 
 const hourMs = 3_600_000;
+/** Nobody waits so long by chance: deadlines pass meanwhile. */
+const longMs = 60_000;
 
 const disturbances: Readonly<Record<string, Disturbance>> = {
   kill({ services, observations }, random) {
@@ -48,10 +51,18 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
     observations.trace(`${process.name} is paused until ${process.pausedUntilMs.toFixed(3)}`);
     observations.sometimes('a service was paused');
   },
-  brokerAway({ brokerHost, time, observations }, random) {
+  down({ services, time, observations, untilMs, longestMs }, random) {
+    const service = random.pick(services);
+    const absentMs = Math.min(untilMs - time.nowMs, random.between(8_000, longestMs));
+    observations.trace(`${service.name} is taken down for ${absentMs.toFixed(0)} ms`);
+    if (absentMs > longMs) observations.sometimes('a service was down for long');
+    service.takeDown(time.nowMs + absentMs);
+  },
+  brokerAway({ brokerHost, time, observations, untilMs, longestMs }, random) {
     if (!brokerHost.isUp) return;
+    const absentMs = Math.min(untilMs - time.nowMs, random.between(100, longestMs));
     observations.trace('the broker is away');
-    observations.sometimes('the broker was away');
+    observations.sometimes(absentMs > longMs ? 'the broker was away for long' : 'the broker was away');
     brokerHost.goDown();
     // What a server knew of deliveries may not have been on disk when it was killed.
     for (const durable of brokerHost.broker.durables) {
@@ -59,9 +70,20 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
         observations.sometimes('the broker forgot deliveries');
       }
     }
-    time.after(random.between(100, 30_000), null, () => {
+    time.after(absentMs, null, () => {
       observations.trace('the broker is back');
       brokerHost.comeUp();
+    });
+  },
+  streamFull({ brokerHost, time, observations, untilMs }, random) {
+    const stream = brokerHost.broker.stream('EVENTS');
+    const isQuite = random.chance(0.5);
+    stream.otherBytes = stream.maxBytes * (isQuite ? 1 : random.between(0.81, 0.99));
+    observations.trace(isQuite ? 'the stream is full' : 'the stream is nearly full');
+    observations.sometimes(isQuite ? 'the stream was full' : 'the stream was nearly full');
+    time.after(Math.min(untilMs - time.nowMs, random.between(100, 30_000)), null, () => {
+      observations.trace('the stream has room again');
+      stream.otherBytes = 0;
     });
   },
   timersLost({ brokerHost, observations }) {
@@ -69,12 +91,14 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
     observations.trace('the broker has lost its timers');
     observations.sometimes('the broker lost a timer');
   },
-  clockJump({ host, observations }, random) {
+  clockJump({ ledgers, observations }, random) {
+    const { host } = random.pick(ledgers);
     host.wallSkewMs = random.between(-hourMs, hourMs);
-    observations.trace(`the wall clock is set wrong by ${host.wallSkewMs.toFixed(0)} ms`);
+    observations.trace(`the wall clock of ${host.name} is set wrong by ${host.wallSkewMs.toFixed(0)} ms`);
     observations.sometimes('the wall clock jumped');
   },
-  vmDies({ ledger, observations }, random) {
+  vmDies({ ledgers, observations }, random) {
+    const ledger = random.pick(ledgers);
     const vms = ledger.machines;
     if (vms.length === 0) return;
     const vm = random.pick(vms);
@@ -86,15 +110,16 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
     observations.trace('every connection to a guest breaks');
     guests.cutConnections();
   },
-  stray({ ledger, observations }) {
+  stray({ ledgers, observations }, random) {
     observations.sometimes('a stray appeared');
-    ledger.addStray();
+    random.pick(ledgers).addStray();
   },
-  reboot({ host, ledger, observations }, random) {
+  reboot({ ledgers, observations }, random) {
     if (!random.chance(0.3)) return;
-    observations.trace('the host is rebooted');
+    const ledger = random.pick(ledgers);
+    observations.trace(`${ledger.host.name} is rebooted`);
     observations.sometimes('the host was rebooted');
-    host.reboot();
+    ledger.host.reboot();
     ledger.afterReboot();
   },
 };

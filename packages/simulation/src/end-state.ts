@@ -9,10 +9,11 @@ import type { Properties, SeenTask } from './properties.ts';
 
 export interface EndState {
   readonly broker: Broker;
-  readonly ledger: Ledger;
+  readonly ledgers: readonly Ledger[];
   readonly properties: Properties;
   readonly people: { readonly accepted: ReadonlySet<TaskId> };
   readonly warm: number;
+  /** On each host. */
   readonly provisioners: number;
 }
 
@@ -53,7 +54,7 @@ export function unfinished(end: EndState): readonly Violation[] {
   const open: Violation[] = [];
   const missing: Missing = (promise, what) => void open.push({ promise, what });
   lookAtTasks(end, missing);
-  lookAtVms(end, missing);
+  for (const ledger of end.ledgers) lookAtVms(ledger, end.warm * end.provisioners, missing);
   for (const { name, open: count } of end.broker.durables) {
     if (count > 0) missing('I4', `${name} has ${count} messages that nobody has settled`);
   }
@@ -70,13 +71,11 @@ function lookAtTasks({ properties, people }: EndState, missing: Missing): void {
   }
 }
 
-function lookAtVms({ ledger, warm, provisioners }: EndState, missing: Missing): void {
-  const { states, machines, strays } = ledger;
+/** Each provisioner may have made the warm ones at the same moment. */
+function lookAtVms({ states, machines, strays }: Ledger, mostWarm: number, missing: Missing): void {
   for (const { phase, record } of states) {
     if (phase !== 'ready') missing('I6', `${record.vm} is still ${phase} in the ledger`);
   }
-  // Each provisioner may have made one at the same moment.
-  const mostWarm = warm * provisioners;
   if (states.length > mostWarm) missing('I6', `${states.length} VMs are there, at most ${mostWarm} are warm`);
   const inLedger = new Set(states.map(({ record }) => record.vm));
   for (const vm of machines) if (!inLedger.has(vm)) missing('I5', `${vm} runs and is in no ledger`);

@@ -52,7 +52,8 @@ interface GuestParts {
   readonly time: VirtualTime;
   readonly faults: Faults;
   readonly observations: Observations;
-  readonly ledger: Ledger;
+  /** Of all hosts: whoever has a VM's login key reaches it. */
+  readonly ledgers: readonly Ledger[];
 }
 
 interface OpenConnection {
@@ -93,10 +94,11 @@ export class Guests {
 
   usedBy(process: HostProcess): ConnectGuest {
     return async ({ vm }, signal) => {
-      const { faults, ledger } = this.#parts;
-      const machine = await faults.effect(process, `guest.connect ${vm}`, () => ledger.machine(vm), 60);
+      const { faults, ledgers } = this.#parts;
+      const find = () => ledgers.map((ledger) => ledger.machine(vm)).find((one) => one !== null) ?? null;
+      const machine = await faults.effect(process, `guest.connect ${vm}`, find, 60);
       signal.throwIfAborted();
-      if (!ledger.states.some(({ record }) => record.vm === vm)) {
+      if (!ledgers.some((ledger) => ledger.states.some(({ record }) => record.vm === vm))) {
         throw new VmTaskError('vm-lost', `${vm} has no login key on this host any more`);
       }
       if (machine === null || faults.happens('guestBreaks')) throw new VmTaskError('ssh-unreachable', 'refused');

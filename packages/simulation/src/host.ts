@@ -1,4 +1,4 @@
-/** The one host: its boot, its clocks, and the processes on it, those of services and those of VMs. */
+/** A host: its boot, its clocks, and the processes on it, those of services and those of VMs. */
 import type { Owner, VirtualTime } from './virtual-time.ts';
 
 /** The simulation begins here; any time will do. */
@@ -48,6 +48,7 @@ export class HostProcess implements Owner {
 }
 
 export class Host {
+  readonly name: string;
   readonly #time: VirtualTime;
   readonly #processes = new Map<number, HostProcess>();
   #lastPid = 1_000;
@@ -55,7 +56,8 @@ export class Host {
   /** By so much people, or NTP, have set its wall clock wrong. */
   wallSkewMs = 0;
 
-  constructor(time: VirtualTime) {
+  constructor(name: string, time: VirtualTime) {
+    this.name = name;
     this.#time = time;
   }
 

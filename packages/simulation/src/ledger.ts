@@ -1,5 +1,5 @@
 /**
- * The host's ledger and its VMs without machines: what the folders of a real home would say, outliving every process.
+ * A host's ledger and its VMs without machines: what the folders of a real home would say, outliving every process.
  * Each step of making and removing a VM is an effect of its own, before and after which its process may die.
  */
 import type { Capacity, CreateOutcome, Hypervisor, Stray, VmClass } from '@vm-task/hypervisor/hypervisor';
@@ -36,6 +36,10 @@ export class Ledger {
 
   constructor(parts: LedgerParts) {
     this.#parts = parts;
+  }
+
+  get host(): Host {
+    return this.#parts.host;
   }
 
   get states(): readonly VmState[] {
@@ -118,7 +122,8 @@ export class Ledger {
     const full = await step(`vm.intent ${vm}`, () => this.#intend(vm, vmClass, capacity, { deadline, creator }));
     if (full !== null) return full;
     try {
-      await step(`vm.start ${vm}`, () => this.#start(vm), longestStartMs);
+      const machine = await step(`vm.start ${vm}`, () => this.#start(vm));
+      await step(`vm.record ${vm}`, () => this.#record(vm, machine), longestStartMs);
       signal.throwIfAborted();
       await step(`vm.identify ${vm}`, () => this.#identify(vm), longestStartMs);
       signal.throwIfAborted();
@@ -161,13 +166,19 @@ export class Ledger {
     return null;
   }
 
-  #start(vm: VmId): void {
+  #start(vm: VmId): HostProcess {
     this.#mayFail('start');
-    const state = this.#vms.get(vm);
-    if (state?.phase !== 'creating') throw new VmTaskError('vm-not-started', `${vm} was removed meanwhile`);
+    if (this.#vms.get(vm)?.phase !== 'creating') {
+      throw new VmTaskError('vm-not-started', `${vm} was removed meanwhile`);
+    }
     const machine = this.#parts.host.start(`qemu ${vm}`);
     this.#machines.set(vm, machine);
-    const { pid, startTicks } = machine;
+    return machine;
+  }
+
+  #record(vm: VmId, { pid, startTicks }: HostProcess): void {
+    const state = this.#vms.get(vm);
+    if (state?.phase !== 'creating') throw new VmTaskError('vm-not-started', `${vm} was removed meanwhile`);
     this.#vms.set(vm, { ...state, record: { ...state.record, process: { pid, startTicks } } });
   }
 
@@ -195,6 +206,7 @@ export class Ledger {
     await step(`vm.end ${vm}`, () => {
       const state = this.#vms.get(vm);
       if (state === undefined || state.phase === 'ending') return;
+      if (state.phase === 'creating') this.#noteHalfMade(state.record);
       const claim = state.phase === 'claimed' ? state.claim : null;
       const ended = { reason, at: new Date().toISOString() };
       this.#vms.set(vm, { phase: 'ending', record: state.record, ended, claim });
@@ -207,6 +219,13 @@ export class Ledger {
       },
       longestEndMs,
     );
+  }
+
+  #noteHalfMade({ vm, process }: VmRecord): void {
+    const { observations } = this.#parts;
+    if (this.machine(vm) === null) observations.sometimes('an intent without a VM was removed');
+    else if (process === null) observations.sometimes('a VM that was not recorded was removed');
+    else observations.sometimes('a VM without an identity was removed');
   }
 
   #forget(vm: VmId): void {

@@ -4,15 +4,15 @@
  *
  * | file | role |
  * |---|---|
- * | `run-seed.ts` | one seed: a storm of load and faults, then calm, in which everything has to end well |
+ * | `run-seed.ts`, `world.ts` | one seed: a storm of load and faults, then calm, in which everything has to end well |
  * | `virtual-time.ts`, `borrowed-machine.ts` | time that passes when nothing is left to do; the services' timers, clocks, randomness |
  * | `broker/` | nats-server and its client, as far as the bus uses them; proved against a real one |
  * | `network.ts` | the way there: lost, late, cut |
  * | `host.ts`, `ledger.ts`, `guest.ts` | processes, VMs and jobs, without machines |
  * | `services.ts` | the services, started again whenever they have died |
  * | `faults.ts`, `disturbances.ts`, `load.ts`, `people.ts` | what goes wrong, and what is asked for |
- * | `properties.ts`, `stored-output.ts`, `end-state.ts` | I1-I4, I6, I8-I10, I13: after every step, and at the end |
- * | `sometimes.ts` | what must have happened, or nothing was proved |
+ * | `properties.ts`, `stored-output.ts`, `deadlines-kept.ts`, `end-state.ts` | I1-I10 and I13: after every step, and at the end |
+ * | `sometimes.ts`, `not-stored.ts` | what must have happened, or nothing was proved |
  * | `worker.ts`, `simulate.ts` | many seeds, on every processor |
  */
 import { parseArgs } from 'node:util';

@@ -1,6 +1,7 @@
 /** Those who submit and cancel: over HTTP, where a yes is a promise, or with any NATS client, where the stream's is. */
 
 import { headers } from '@nats-io/transport-node';
+import { VmTaskError } from '@vm-task/shared/errors';
 import { type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
 import { commandSubjects } from '@vm-task/shared/subjects';
 import type { Broker } from './broker/broker.ts';
@@ -60,7 +61,7 @@ export class People {
   }
 
   #submitByHttp(planned: PlannedTask): void {
-    const { time, services, properties } = this.#around;
+    const { time, services, properties, observations } = this.#around;
     const intake = services.find(({ name }) => name === 'intake');
     if (intake === undefined) return;
     const submission = { body: planned.file, key: null, requestId: `request-${++this.#requests}` };
@@ -69,7 +70,12 @@ export class People {
         properties.accepted(id, 'intake');
         this.#taken(id, planned);
       },
-      () => void time.after(retryMs, null, () => this.#submit(planned)),
+      (error: unknown) => {
+        if (error instanceof VmTaskError && error.code === 'stream-full') {
+          observations.sometimes('a task was refused for want of room');
+        }
+        time.after(retryMs, null, () => this.#submit(planned));
+      },
     );
   }
 

@@ -7,11 +7,11 @@ import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
 import { readRetryDue } from '@vm-task/shared/bus/retry-timer';
 import type { EventType, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
-import type { Publication, StoredMessage } from './broker/stream.ts';
+import type { StoredMessage } from './broker/stream.ts';
 import type { Guests } from './guest.ts';
 import type { Ledger } from './ledger.ts';
 import type { Observations } from './observations.ts';
-import { isSometimes, type Sometimes } from './sometimes.ts';
+import { isSometimes } from './sometimes.ts';
 import { StoredOutput } from './stored-output.ts';
 
 /** What may follow what on a spine. */
@@ -44,6 +44,7 @@ export class Properties {
   readonly #observations: Observations;
   readonly #tasks = new Map<string, SeenTask>();
   readonly #vmOf = new Map<VmId, TaskId>();
+  readonly #hostOf = new Map<VmId, string>();
   readonly #gone = new Set<VmId>();
   readonly #output: StoredOutput;
   /** The waits that somebody has asked the broker to end, or has ended, by the sequence of their event. */
@@ -149,7 +150,16 @@ export class Properties {
     const other = this.#vmOf.get(vm);
     if (other !== undefined) this.#observations.broken('I3', `${vm} is ${event.data.task}'s, and was ${other}'s`);
     this.#vmOf.set(vm, event.data.task);
+    this.#onHost(event, task);
     this.#observations.sometimes(event.data.warm ? 'a warm VM was used' : 'a VM was made for a task');
+  }
+
+  #onHost({ data: { vm, host, attempt } }: Stored<'vm.ready'>, { vms }: SeenTask): void {
+    this.#hostOf.set(vm, host);
+    if (new Set(this.#hostOf.values()).size > 1) this.#observations.sometimes('two hosts shared a pool');
+    if (attempt > 1 && vms.some((one) => this.#hostOf.get(one) !== host)) {
+      this.#observations.sometimes('another host made the next attempt');
+    }
   }
 
   /** I6: it releases the VM that the attempt had. */
@@ -215,6 +225,8 @@ export class Properties {
   #onGone({ data }: Stored<'vm.gone'>): void {
     if (this.#gone.has(data.vm)) this.#observations.broken('I3', `${data.vm} is said to be gone twice`);
     this.#gone.add(data.vm);
+    const host = this.#hostOf.get(data.vm) ?? data.host;
+    if (data.host !== host) this.#observations.broken('I6', `${data.host} tells of ${data.vm}, which is ${host}'s`);
   }
 
   /** I4: what follows from a message is stored before it is acknowledged. */
@@ -238,8 +250,11 @@ export class Properties {
     this.#observations.broken('I4', `${durable} acknowledged ${seq} (${subject}) before anything followed from it`);
   }
 
-  /** I13: capacity, after every step. */
+  /** I5, I13: after every step, nothing is there that the ledger does not know, and no more than may be. */
   onStep(ledger: Ledger, limits: Limits): void {
+    const known = new Set(ledger.states.map(({ record }) => record.vm));
+    const unknown = ledger.machines.find((vm) => !known.has(vm));
+    if (unknown !== undefined) this.#observations.broken('I5', `${unknown} runs and is in no ledger`);
     const machines = ledger.machines.length;
     if (ledger.states.length > limits.hostMax || machines > limits.hostMax) {
       this.#observations.broken(
@@ -257,22 +272,4 @@ function hasEnded({ spine }: SeenTask, ready: number): boolean {
 
 function rawOf({ seq, subject, headers, data, timeMs }: StoredMessage): RawMessage {
   return { seq, subject, headers, data, time: new Date(timeMs) };
-}
-
-export function noteNotStored(
-  observations: Observations,
-  answer: 'refused' | 'duplicate',
-  { subject, msgId }: Publication,
-  last: StoredMessage | null,
-): void {
-  if (msgId !== null && last?.headers.get('Nats-Msg-Id') === msgId) {
-    observations.sometimes('an undecided append had landed');
-  }
-  observations.sometimes(answer === 'duplicate' ? 'an append was a duplicate' : whatWasRefused(subject));
-}
-
-function whatWasRefused(subject: string): Sometimes {
-  if (subject.startsWith('log.')) return 'output of a stale writer was refused';
-  if (subject.startsWith('task.completed.')) return 'an ending was refused';
-  return subject.startsWith('vm.ready.') ? 'vm.ready was refused' : 'another append was refused';
 }

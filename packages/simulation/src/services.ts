@@ -2,6 +2,7 @@
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import type { Image } from '@vm-task/hypervisor/images/image';
 import { type Accepted, acceptTask, type Submission } from '@vm-task/intake/accept-task';
+import { type Admission, createAdmission } from '@vm-task/intake/admission';
 import { cancelTask } from '@vm-task/intake/cancel-task';
 import { onTaskCancel } from '@vm-task/intake/on-task-cancel';
 import { onTaskSubmit } from '@vm-task/intake/on-task-submit';
@@ -10,6 +11,7 @@ import { enforceLedgerDeadlines } from '@vm-task/reaper/ledger-deadlines';
 import { startReaper } from '@vm-task/reaper/start';
 import { startRunner } from '@vm-task/runner/start';
 import { type Bus, createBus } from '@vm-task/shared/bus/bus';
+import type { Connection } from '@vm-task/shared/bus/connection';
 import { findCreated } from '@vm-task/shared/bus/find-task';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
@@ -19,7 +21,7 @@ import { silentLogger } from '@vm-task/shared/log';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import { connectTo } from './broker/connection.ts';
 import type { Guests } from './guest.ts';
-import type { Host, HostProcess } from './host.ts';
+import type { HostProcess } from './host.ts';
 import type { Ledger } from './ledger.ts';
 import { type BrokerHost, Link, type NetworkParts } from './network.ts';
 import { runAs } from './virtual-time.ts';
@@ -27,9 +29,7 @@ import { runAs } from './virtual-time.ts';
 export type ServiceName = 'intake' | 'provisioner' | 'runner' | 'reaper';
 
 export interface ServiceParts extends NetworkParts {
-  readonly host: Host;
   readonly brokerHost: BrokerHost;
-  readonly ledger: Ledger;
   readonly guests: Guests;
   readonly config: SystemConfig;
 }
@@ -39,11 +39,11 @@ interface Running {
   readonly process: HostProcess;
   readonly bus: Bus;
   readonly hypervisor: Hypervisor;
+  readonly admission: Admission;
   readonly stop: AbortSignal;
   readonly abort: AbortSignal;
 }
 
-const hostName = 'host-1';
 const home = homeAt('/simulated');
 /** As the service's own. */
 const drainGraceMs = 20_000;
@@ -62,12 +62,16 @@ const log = silentLogger;
 export class Service {
   readonly name: ServiceName;
   readonly #parts: ServiceParts;
+  /** Of the host that it runs on. */
+  readonly ledger: Ledger;
   readonly #index: number;
+  #downUntilMs = 0;
   #running: Running | null = null;
   #drain = () => {};
 
-  constructor(name: ServiceName, index: number, parts: ServiceParts) {
+  constructor(name: ServiceName, index: number, ledger: Ledger, parts: ServiceParts) {
     this.name = name;
+    this.ledger = ledger;
     this.#parts = parts;
     this.#index = index;
   }
@@ -78,15 +82,17 @@ export class Service {
   }
 
   start(): void {
-    const { host, brokerHost, time, faults, observations } = this.#parts;
-    const process = host.start(`${this.name}-${this.#index}`);
+    const { brokerHost, time, faults, observations } = this.#parts;
+    const { host } = this.ledger;
+    const process = host.start(`${this.name}-${this.#index}@${host.name}`);
     observations.trace(`${process.name} starts as ${process.pid}`);
     const [stop, abort] = [new AbortController(), new AbortController()];
     const connection = connectTo(brokerHost.broker, new Link(brokerHost, process, this.#parts));
     const running: Running = {
       process,
-      bus: createBus(connection, `vm-task/${hostName}/${this.name}`, log),
-      hypervisor: this.#parts.ledger.usedBy(process),
+      bus: createBus(connection, `vm-task/${host.name}/${this.name}`, log),
+      hypervisor: this.ledger.usedBy(process),
+      admission: admissionTo(connection),
       stop: stop.signal,
       abort: abort.signal,
     };
@@ -97,7 +103,8 @@ export class Service {
     };
     process.onDeath(() => {
       this.#running = null;
-      time.after(faults.between(...restartMs), null, () => this.start());
+      const restart = faults.between(...restartMs);
+      time.after(Math.max(restart, this.#downUntilMs - time.nowMs), null, () => this.start());
     });
     const end = (how: string) => {
       if (!process.isAlive) return;
@@ -116,13 +123,19 @@ export class Service {
     if (this.#running !== null) runAs(this.#running.process, this.#drain);
   }
 
+  /** Killed, and not started again before then. */
+  takeDown(untilMs: number): void {
+    this.#downUntilMs = untilMs;
+    this.process?.kill();
+  }
+
   /** By HTTP; never answered when the process dies meanwhile. */
   accept(submission: Submission): Promise<Accepted> {
-    return this.#ask(({ bus }) => {
+    return this.#ask(({ bus, admission }) => {
       const deps = {
         config: this.#parts.config,
         bus,
-        admission: { refusal: async () => null, requireRoom: async () => undefined },
+        admission,
         claimKey: async () => Promise.reject(new Error('no task of the simulation has a key')),
         findCreated: (task: TaskId) => findCreated(bus.connection, task),
         now: Date.now,
@@ -156,19 +169,19 @@ export class Service {
   }
 
   #common() {
-    return { config: this.#parts.config, host: hostName, log };
+    return { config: this.#parts.config, host: this.ledger.host.name, log };
   }
 
   #runner(running: Running): Promise<void> {
-    const { ledger, guests } = this.#parts;
+    const { guests } = this.#parts;
     return startRunner({
       ...running,
       ...this.#common(),
       home,
       connect: guests.usedBy(running.process),
       isVmAlive: async (vm) => {
-        const state = ledger.states.find(({ record }) => record.vm === vm);
-        return state === undefined ? null : ledger.machine(vm) !== null;
+        const state = this.ledger.states.find(({ record }) => record.vm === vm);
+        return state === undefined ? null : this.ledger.machine(vm) !== null;
       },
     });
   }
@@ -183,10 +196,19 @@ export class Service {
   }
 }
 
-function intake({ bus, stop, abort }: Running, config: SystemConfig): Promise<unknown> {
+/** By what the stream has; the disk never runs out. */
+function admissionTo({ jsm }: Connection): Admission {
+  const measure = async () => {
+    const { state, config } = await jsm.streams.info('EVENTS');
+    return { eventsBytes: state.bytes, eventsMaxBytes: config.max_bytes, diskFreeBytes: Number.POSITIVE_INFINITY };
+  };
+  return createAdmission(measure, () => performance.now());
+}
+
+function intake({ bus, admission, stop, abort }: Running, config: SystemConfig): Promise<unknown> {
   const slots = { slots: commandSlots, stop, abort };
   const find = (task: TaskId) => findCreated(bus.connection, task);
-  const deps = { bus, config, admission: { refusal: async () => null }, findCreated: find };
+  const deps = { bus, config, admission, findCreated: find };
   return Promise.all([
     bus.workMessages(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), slots),
     bus.workMessages(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), slots),

@@ -25,10 +25,12 @@ interface Followed extends Follower {
   next: number;
 }
 
+export type NotStored = 'refused' | 'full' | 'duplicate';
+
 /** Told of what happens, the moment it has. */
 export interface BrokerWatch {
   readonly onStored: (stream: string, message: StoredMessage, publication: Publication) => void;
-  readonly onNotStored: (answer: 'refused' | 'duplicate', publication: Publication) => void;
+  readonly onNotStored: (answer: NotStored, publication: Publication) => void;
   readonly onDelivered: (delivered: Delivered) => void;
   /** Just before an acknowledgement is taken. */
   readonly onAck: (durable: string, message: StoredMessage) => void;
@@ -37,6 +39,9 @@ export interface BrokerWatch {
 export type Settling =
   | { readonly kind: 'ack' | 'term' | 'working' }
   | { readonly kind: 'nak'; readonly afterMs: number };
+
+/** The broker's code for it. */
+const streamFull = 10077;
 
 const nothing = () => undefined;
 const noWatch: BrokerWatch = { onStored: nothing, onNotStored: nothing, onDelivered: nothing, onAck: nothing };
@@ -96,7 +101,7 @@ export class Broker {
     this.#watch.onStored(stream.name, message, publication);
     this.schedules.onStored(stream, message);
     for (const [key, durable] of this.#durables) if (key.startsWith(`${stream.name}/`)) durable.serve();
-    for (const followed of this.#followers) if (followed.stream === stream) sendOn(followed);
+    for (const followed of this.#followers) if (followed.stream === stream) this.#sendOn(followed);
     return answer;
   }
 
@@ -106,7 +111,8 @@ export class Broker {
       if (answer.duplicate) this.#watch.onNotStored('duplicate', publication);
       return answer;
     } catch (error) {
-      this.#watch.onNotStored('refused', publication);
+      const isFull = error instanceof JetStreamApiError && error.code === streamFull;
+      this.#watch.onNotStored(isFull ? 'full' : 'refused', publication);
       throw error;
     }
   }
@@ -146,7 +152,7 @@ export class Broker {
   follow(streamName: string, filters: readonly string[], from: number, follower: Follower): Following {
     const followed: Followed = { ...follower, stream: this.stream(streamName), filters, next: from };
     const followers = this.#followers.add(followed);
-    sendOn(followed);
+    this.#sendOn(followed);
     return {
       get isOn() {
         return followers.has(followed);
@@ -155,20 +161,21 @@ export class Broker {
     };
   }
 
+  /** Until everything is sent, or the connection breaks under it. */
+  #sendOn(followed: Followed): void {
+    const { stream, filters } = followed;
+    while (this.#followers.has(followed)) {
+      const message = stream.nextFrom(followed.next, filters);
+      if (message === null) return;
+      followed.next = message.seq + 1;
+      followed.deliver(message, stream.countFrom(followed.next, filters));
+    }
+  }
+
   /** What a connection leaves behind when it closes: nothing is sent to it any more. */
   dropClient(which: (client: unknown) => boolean): void {
     for (const durable of this.#durables.values()) durable.drop(({ client }) => which(client));
     for (const followed of this.#followers) if (which(followed.client)) this.#followers.delete(followed);
-  }
-}
-
-function sendOn(followed: Followed): void {
-  const { stream, filters } = followed;
-  for (;;) {
-    const message = stream.nextFrom(followed.next, filters);
-    if (message === null) return;
-    followed.next = message.seq + 1;
-    followed.deliver(message, stream.countFrom(followed.next, filters));
   }
 }
 

@@ -87,7 +87,11 @@ function management(broker: Broker, network: Network) {
         network.request(`info ${name}`, () => ({
           config: streams[name as keyof typeof streams],
           created: new Date(broker.createdMs).toISOString(),
-          state: { last_seq: broker.stream(name).lastSeq, messages: broker.stream(name).messages.length },
+          state: {
+            last_seq: broker.stream(name).lastSeq,
+            messages: broker.stream(name).messages.length,
+            bytes: broker.stream(name).bytes,
+          },
           ts: new Date(broker.nowMs).toISOString(),
         })),
       getMessage: (name: string, query: { readonly last_by_subj: string } | { readonly seq: number }) =>
@@ -191,7 +195,7 @@ async function orderedConsumer(
     const incoming = new Incoming<JsMsg>();
     let next = from;
     const arrive = (message: StoredMessage, pending: number) => {
-      // A message that is missing before this one makes the client begin anew behind the last that it has.
+      // Sent again, behind the last that had come when the client asked.
       if (message.seq < next) return;
       next = message.seq + 1;
       const { seq, subject, headers, data, timeMs } = message;

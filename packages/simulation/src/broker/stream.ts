@@ -1,7 +1,6 @@
 /** One stream as nats-server keeps it, as far as vm-task relies on it: sequences, expectations, message ids. */
 
-import type { StreamConfig } from '@nats-io/jetstream';
-import { JetStreamApiError } from '@nats-io/jetstream';
+import { DiscardPolicy, JetStreamApiError, type StreamConfig } from '@nats-io/jetstream';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { subjectMatches } from '@vm-task/shared/subjects';
 
@@ -40,11 +39,16 @@ export class Stream {
   readonly #isOfThree: boolean;
   /** Only the last message of a subject is kept. */
   readonly #keepsOne: boolean;
+  /** Past it nothing is taken, where nothing old is given up; else without limit. */
+  readonly maxBytes: number;
   readonly #nowMs: () => number;
   readonly #messages: StoredMessage[] = [];
   readonly #lastOnSubject = new Map<string, StoredMessage>();
   readonly #ids = new Map<string, { readonly seq: number; readonly atMs: number }>();
   #lastSeq = 0;
+  #ownBytes = 0;
+  /** What else there is in the stream, of which nobody here knows anything. */
+  otherBytes = 0;
 
   constructor(definition: StreamDefinition, { nowMs, isOfThree }: { nowMs: () => number; isOfThree: boolean }) {
     this.name = definition.name;
@@ -52,7 +56,12 @@ export class Stream {
     this.#windowMs = (definition.duplicate_window ?? defaultWindowMs * nanosPerMs) / nanosPerMs;
     this.#isOfThree = isOfThree;
     this.#keepsOne = definition.max_msgs_per_subject === 1;
+    this.maxBytes = definition.discard === DiscardPolicy.New ? (definition.max_bytes ?? Infinity) : Infinity;
     this.#nowMs = nowMs;
+  }
+
+  get bytes(): number {
+    return this.#ownBytes + this.otherBytes;
   }
 
   get lastSeq(): number {
@@ -69,18 +78,22 @@ export class Stream {
   }
 
   /**
-   * Thrown: 10071 when the expectation does not hold. One server looks at it before the message's id, so what is sent
-   * again is refused; three of them look at the id first, and say that it is a duplicate.
+   * Thrown: 10071 when the expectation does not hold, 10077 when the stream is full. One server looks at the expectation
+   * before the message's id, so what is sent again is refused; three of them look at the id first, and say that it is a
+   * duplicate. What is refused for either reason may be so for the one or for the other.
    */
   publish(publication: Publication): PubAnswer {
     const { subject, headers, data, msgId } = publication;
+    if (this.#isOfThree) this.#requireRoom(data.length);
     const earlier = this.#earlierOf(msgId);
     if (earlier === null || !this.#isOfThree) this.#requireExpected(publication);
     if (earlier !== null) return { stream: this.name, seq: earlier, duplicate: true };
+    this.#requireRoom(data.length);
     const replaced = this.#lastOnSubject.get(subject);
     if (this.#keepsOne && replaced !== undefined) this.remove(replaced.seq);
     const message: StoredMessage = { seq: ++this.#lastSeq, subject, headers, data, timeMs: this.#nowMs() };
     this.#messages.push(message);
+    this.#ownBytes += data.length;
     this.#lastOnSubject.set(subject, message);
     if (msgId !== null) this.#ids.set(msgId, { seq: message.seq, atMs: message.timeMs });
     return { stream: this.name, seq: message.seq, duplicate: false };
@@ -90,6 +103,11 @@ export class Stream {
     if (expect === null) return;
     const last = this.lastOf(expect.filter)?.seq ?? 0;
     if (last !== expect.last) throw wrongLastSequence(last);
+  }
+
+  #requireRoom(bytes: number): void {
+    if (this.bytes + bytes <= this.maxBytes) return;
+    throw new JetStreamApiError({ code: 503, err_code: 10077, description: 'maximum bytes exceeded' });
   }
 
   #earlierOf(msgId: string | null): number | null {
@@ -122,12 +140,15 @@ export class Stream {
   remove(seq: number): void {
     const index = this.#messages.findIndex((message) => message.seq === seq);
     const [removed] = index < 0 ? [] : this.#messages.splice(index, 1);
-    if (removed !== undefined) this.#lastOnSubject.delete(removed.subject);
+    if (removed === undefined) return;
+    this.#lastOnSubject.delete(removed.subject);
+    this.#ownBytes -= removed.data.length;
   }
 
   purge(filter: string): void {
     const kept = this.#messages.filter(({ subject }) => !subjectMatches(filter, subject));
     this.#messages.splice(0, this.#messages.length, ...kept);
+    this.#ownBytes = kept.reduce((sum, { data }) => sum + data.length, 0);
     for (const subject of this.#lastOnSubject.keys()) {
       if (subjectMatches(filter, subject)) this.#lastOnSubject.delete(subject);
     }

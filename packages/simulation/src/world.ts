@@ -1,0 +1,141 @@
+/** Everything of one seed, put together: the broker, one host or two, their services, and who watches over them. */
+import { parseConfig, type SystemConfig } from '@vm-task/shared/config';
+import { streams } from '@vm-task/shared/streams';
+import { Broker, type BrokerWatch } from './broker/broker.ts';
+import { DeadlinesKept } from './deadlines-kept.ts';
+import { Faults } from './faults.ts';
+import { Guests } from './guest.ts';
+import { epochMs, type Host } from './host.ts';
+import { Ledger } from './ledger.ts';
+import { BrokerHost } from './network.ts';
+import { noteNotStored } from './not-stored.ts';
+import type { Observations } from './observations.ts';
+import { People } from './people.ts';
+import { Properties } from './properties.ts';
+import { Random } from './random.ts';
+import { Service, type ServiceParts } from './services.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export interface World {
+  readonly faults: Faults;
+  readonly broker: Broker;
+  readonly brokerHost: BrokerHost;
+  readonly ledgers: readonly Ledger[];
+  readonly guests: Guests;
+  readonly properties: Properties;
+  readonly services: readonly Service[];
+  readonly people: People;
+  /** Of each pool. */
+  readonly warm: number;
+  /** On each host. */
+  readonly provisioners: number;
+  readonly onStep: () => void;
+}
+
+/** With its services running. */
+export function makeWorld(
+  seed: number,
+  random: Random,
+  time: VirtualTime,
+  observations: Observations,
+  [first, second]: readonly [Host, Host],
+): World {
+  const config = configOf(random);
+  const faults = new Faults(Random.of(seed, 'faults'), time, observations);
+  const hosts = random.chance(0.2) ? [first, second] : [first];
+  if (hosts.length > 1) observations.sometimes('two hosts at once');
+  const ledgers = hosts.map((host) => new Ledger({ host, faults, observations }));
+  const guests = new Guests({ time, faults, observations, ledgers });
+  const properties = new Properties(observations);
+  const broker = makeBroker(random, time, observations, properties, guests);
+  const brokerHost = new BrokerHost(broker);
+  const parts: ServiceParts = { time, faults, observations, brokerHost, guests, config };
+  const provisioners = random.chance(0.7) ? 1 : 2;
+  const services = startServices({ random, provisioners, ledgers, parts });
+  const people = new People({ ...parts, broker, services, properties });
+  const limits = { poolMax: config.pools['default']?.max ?? 0, hostMax: config.host.maxVms };
+  const events = broker.stream('EVENTS');
+  const deadlines = new DeadlinesKept({
+    properties,
+    observations,
+    isBrokerThere: () => brokerHost.isUp && events.bytes < events.maxBytes,
+    reapers: services.filter(({ name }) => name === 'reaper'),
+    sweepMs: config.reaper.sweep,
+    cancelGraceMs: config.cancel.grace,
+  });
+  const onStep = () => {
+    for (const ledger of ledgers) properties.onStep(ledger, limits);
+    deadlines.onStep(time.nowMs);
+  };
+  const warm = config.pools['default']?.warm ?? 0;
+  return { faults, broker, brokerHost, ledgers, guests, properties, services, people, warm, provisioners, onStep };
+}
+
+function configOf(random: Random): SystemConfig {
+  const max = random.whole(1, 3);
+  const warm = random.whole(0, Math.min(1, max));
+  const text = `
+    pools: { default: { max: ${max}, warm: ${warm} } }
+    host: { maxVms: ${random.whole(max, 3)} }
+    runner: { maxTasks: ${max} }
+    cancel: { grace: 2s }
+    reaper: { sweep: 5s, orphanGrace: 15s }`;
+  return parseConfig(text, 'simulation');
+}
+
+function makeBroker(
+  random: Random,
+  time: VirtualTime,
+  observations: Observations,
+  properties: Properties,
+  guests: Guests,
+): Broker {
+  const watch: BrokerWatch = {
+    onStored(stream, message) {
+      properties.onStored(stream, message, guests);
+      const isCrowded = broker.stream('EVENTS').otherBytes > 0;
+      if (isCrowded && message.subject.startsWith('task.completed.')) {
+        observations.sometimes('a task ended while none was taken');
+      }
+    },
+    onNotStored(answer, publication) {
+      const last = broker.streamOf(publication.subject).lastOf(publication.subject);
+      noteNotStored(observations, answer, publication, last);
+    },
+    onDelivered({ deliveries }) {
+      if (deliveries > 1) observations.sometimes('a message was delivered again');
+    },
+    onAck: (durable, message) => properties.onAck(durable, message),
+  };
+  const clock = {
+    nowMs: () => epochMs + time.nowMs,
+    after: (delayMs: number, action: () => void) => time.after(delayMs, null, action),
+  };
+  const broker = new Broker(Object.values(streams), clock, { watch, isOfThree: random.chance(0.5) });
+  return broker;
+}
+
+interface Starting {
+  readonly random: Random;
+  readonly provisioners: number;
+  readonly ledgers: readonly Ledger[];
+  readonly parts: ServiceParts;
+}
+
+/** One intake; a provisioner or two and a reaper on each host; runners anywhere. */
+function startServices({ random, provisioners, ledgers, parts }: Starting): readonly Service[] {
+  const runners = random.chance(0.5) ? 1 : 2;
+  if (runners > 1) parts.observations.sometimes('two runners at once');
+  if (provisioners > 1) parts.observations.sometimes('two provisioners at once');
+  const some = (name: Service['name'], count: number, on: () => Ledger) =>
+    Array.from({ length: count }, (_, index) => new Service(name, index + 1, on(), parts));
+  const anywhere = () => random.pick(ledgers);
+  const services = [
+    ...some('intake', 1, anywhere),
+    ...some('runner', runners, anywhere),
+    ...ledgers.flatMap((ledger) => some('provisioner', provisioners, () => ledger)),
+    ...ledgers.flatMap((ledger) => some('reaper', 1, () => ledger)),
+  ];
+  for (const service of services) service.start();
+  return services;
+}

@@ -15,6 +15,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           include: ['{packages,services,bench,setup}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.int.test.ts'],
+          maxWorkers: 2,
         },
       },
       {
@@ -25,6 +26,8 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           testTimeout: 2 * minutes,
           hookTimeout: 2 * minutes,
+          // Most of their time is spent waiting, on servers and timers.
+          maxWorkers: 4,
         },
       },
       {

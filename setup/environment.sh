@@ -36,6 +36,9 @@ toolchain=$VM_TASK_CACHE/toolchain/node-$node_version-pnpm-$pnpm_version
 PATH=$toolchain/bin:$PATH:/usr/sbin:/sbin
 export PATH
 
+# What Node has compiled is kept, so that every program of ours starts with a third less work.
+export NODE_COMPILE_CACHE="$VM_TASK_CACHE/compiled"
+
 # programs_of LEVEL: the table for `run` or `test`.
 programs_of() {
   programs=$host_programs

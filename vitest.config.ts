@@ -2,9 +2,11 @@ import { defineConfig } from 'vitest/config';
 
 const minutes = 60_000;
 
+const simulation = 'packages/simulation/src/simulate.test.ts';
+
 /**
  * Three levels, one after the other: `unit` needs nothing, `int` starts real servers (nats-server, sshd), `e2e` starts
- * real VMs.
+ * real VMs. The simulation needs nothing either, but both processors and a minute.
  */
 export default defineConfig({
   test: {
@@ -14,14 +16,21 @@ export default defineConfig({
           name: 'unit',
           sequence: { groupOrder: 0 },
           include: ['{packages,services,bench,setup}/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/*.int.test.ts'],
+          exclude: ['**/node_modules/**', '**/*.int.test.ts', simulation],
           maxWorkers: 2,
         },
       },
       {
         test: {
-          name: 'int',
+          name: 'simulation',
           sequence: { groupOrder: 1 },
+          include: [simulation],
+        },
+      },
+      {
+        test: {
+          name: 'int',
+          sequence: { groupOrder: 2 },
           include: ['{packages,services,bench,setup,test/flows}/**/*.int.test.ts'],
           exclude: ['**/node_modules/**'],
           testTimeout: 2 * minutes,
@@ -33,7 +42,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           globalSetup: ['test/e2e/prepare-images.ts'],
           include: ['test/e2e/**/*.e2e.test.ts'],
           exclude: ['**/node_modules/**'],

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { isMet, printTable, printTargets, writeResults } from './src/report.ts';
 import { soakCycles } from './src/soak/cycles.ts';
 import { soakOutput } from './src/soak/output.ts';
-import type { Part, Tell } from './src/soak/part.ts';
+import type { Part, Watch } from './src/soak/part.ts';
 import { soakQueue } from './src/soak/queue.ts';
 
 const help = `npm run soak -- [--only cycles|output|queue] [--cycles N] [--gib N] [--tasks N] [--json]
@@ -20,7 +20,8 @@ const help = `npm run soak -- [--only cycles|output|queue] [--cycles N] [--gib N
   --tasks    tasks that wait at once (default 10000)
   --json     the figures as JSON on standard output
 
-Progress goes to standard error. Exit codes: 0, 1 when a bound was not kept.
+Progress goes to standard error. Exit codes: 0, 1 when a bound was not kept, 130 when
+it was interrupted: then, too, nothing of it is left.
 `;
 
 const { values } = parseArgs({
@@ -33,15 +34,28 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const tell: Tell = (line) => void process.stderr.write(`${line}\n`);
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort());
+const tell = (line: string) => void process.stderr.write(`${line}\n`);
+const watch: Watch = { tell, signal: interrupted.signal };
 const all: Readonly<Record<string, () => Promise<Part>>> = {
-  cycles: () => soakCycles(wholeNumber(values.cycles), tell),
-  output: () => soakOutput(wholeNumber(values.gib), tell),
-  queue: () => soakQueue(wholeNumber(values.tasks), tell),
+  cycles: () => soakCycles(wholeNumber(values.cycles), watch),
+  output: () => soakOutput(wholeNumber(values.gib), watch),
+  queue: () => soakQueue(wholeNumber(values.tasks), watch),
 };
 
 if (values.help) process.stdout.write(help);
-else process.exitCode = (await soak(values.only === undefined ? Object.keys(all) : [values.only])) ? 0 : 1;
+else process.exitCode = await exitCodeOf(soak(values.only === undefined ? Object.keys(all) : [values.only]));
+
+async function exitCodeOf(soaking: Promise<boolean>): Promise<number> {
+  try {
+    return (await soaking) ? 0 : 1;
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
+    tell('interrupted; nothing is left running');
+    return 130;
+  }
+}
 
 /** True when every bound was kept. */
 async function soak(names: readonly string[]): Promise<boolean> {

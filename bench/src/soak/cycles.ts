@@ -7,7 +7,7 @@ import type { Client } from '@vm-task/cli/client';
 import { eventually } from '@vm-task/testing/conditions';
 import type { Target } from '../report.ts';
 import { type DiskUse, diskUseOf } from './disk.ts';
-import type { Part, Tell } from './part.ts';
+import type { Part, Watch } from './part.ts';
 import { type Holdings, holdingsOf, residentsOf } from './residents.ts';
 
 const warm = 1;
@@ -39,24 +39,24 @@ interface Sample {
   readonly disk: DiskUse;
 }
 
-export async function soakCycles(cycles: number, tell: Tell): Promise<Part> {
+export async function soakCycles(cycles: number, watch: Watch): Promise<Part> {
   const system = await makeOwnSystem('soak', config);
   try {
     await system.up();
-    return partOf(await sampleCycles(system, cycles, tell), cycles);
+    return partOf(await sampleCycles(system, cycles, watch), cycles);
   } finally {
     await system.down();
     await system.remove();
   }
 }
 
-async function sampleCycles(system: OwnSystem, cycles: number, tell: Tell): Promise<Sample[]> {
+async function sampleCycles(system: OwnSystem, cycles: number, { tell, signal }: Watch): Promise<Sample[]> {
   const samples: Sample[] = [];
   const startedAt = performance.now();
   const first = Math.min(firstSampleAfter, Math.ceil(cycles / 2));
   for (let done = 0; done < cycles; ) {
     const next = Math.min(cycles, done < first ? first : done + sampleEvery);
-    await runTasks(system.client, next - done);
+    await runTasks(system.client, next - done, signal);
     done = next;
     await untilIdle(system);
     samples.push(sampleOf(system, done));
@@ -65,19 +65,22 @@ async function sampleCycles(system: OwnSystem, cycles: number, tell: Tell): Prom
   return samples;
 }
 
-async function runTasks(client: Client, count: number): Promise<void> {
+async function runTasks(client: Client, count: number, signal: AbortSignal): Promise<void> {
   let left = count;
   const worker = async () => {
-    while (left-- > 0) await runTask(client);
+    while (left-- > 0) await runTask(client, signal);
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 const taskLimitMs = 15 * 60_000;
 
-async function runTask(client: Client): Promise<void> {
+async function runTask(client: Client, signal: AbortSignal): Promise<void> {
   const id = await client.submit({ run: 'echo $((6 * 7))' });
-  for await (const { type, data } of client.followEvents(id, AbortSignal.timeout(taskLimitMs))) {
+  for await (const { type, data } of client.followEvents(
+    id,
+    AbortSignal.any([signal, AbortSignal.timeout(taskLimitMs)]),
+  )) {
     if (type === 'task.completed' && data['outcome'] !== 'succeeded') throw new Error(`${id}: ${JSON.stringify(data)}`);
   }
 }

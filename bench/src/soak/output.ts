@@ -1,7 +1,7 @@
 /** More output than anybody may keep: it is read to its end, cut and counted, and no service holds it. */
 import { makeOwnSystem, type OwnSystem } from '@vm-task/chaos/own-system';
 import type { Target } from '../report.ts';
-import type { Part, Tell } from './part.ts';
+import type { Part, Watch } from './part.ts';
 import { residentsOf, watchMemory } from './residents.ts';
 
 const GiB = 1024 ** 3;
@@ -21,7 +21,7 @@ interface Flood {
   readonly run: string;
 }
 
-export async function soakOutput(gib: number, tell: Tell): Promise<Part> {
+export async function soakOutput(gib: number, watch: Watch): Promise<Part> {
   const floods: Flood[] = [
     { name: 'one line of 1 GiB', bytes: GiB, run: `head -c ${GiB} /dev/zero | tr '\\0' x; exit ${exitCode}` },
     { name: `${gib} GiB of lines`, bytes: gib * GiB, run: `yes | head -c ${gib * GiB}; exit ${exitCode}` },
@@ -32,7 +32,7 @@ export async function soakOutput(gib: number, tell: Tell): Promise<Part> {
     const targets: Target[] = [];
     const rows: string[][] = [];
     for (const flood of floods) {
-      const { seconds, ending, peaks } = await runFlood(system, flood, tell);
+      const { seconds, ending, peaks } = await runFlood(system, flood, watch);
       rows.push([flood.name, `${seconds} s`, ...[...peaks.values()].map((mib) => mib.toFixed(0))]);
       targets.push(...targetsOf(flood, ending, peaks));
     }
@@ -49,7 +49,7 @@ interface Ending {
   readonly output: { readonly stdout: { readonly seenBytes: number; readonly storedBytes: number } } | null;
 }
 
-async function runFlood({ home, client }: OwnSystem, { name, run }: Flood, tell: Tell) {
+async function runFlood({ home, client }: OwnSystem, { name, run }: Flood, { tell, signal }: Watch) {
   using memory = watchMemory(residentsOf(home));
   const begin = performance.now();
   const seconds = () => Math.round((performance.now() - begin) / 1_000);
@@ -58,7 +58,7 @@ async function runFlood({ home, client }: OwnSystem, { name, run }: Flood, tell:
     const timeouts = { run: runLimit };
     const id = await client.submit({ run, timeouts });
     let ending: Ending = { exitCode: null, output: null };
-    for await (const { type, data } of client.followEvents(id, new AbortController().signal)) {
+    for await (const { type, data } of client.followEvents(id, signal)) {
       if (type === 'task.completed') ending = data as unknown as Ending;
     }
     return { seconds: seconds(), ending, peaks: memory.peaks };

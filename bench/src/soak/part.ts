@@ -8,5 +8,9 @@ export interface Part {
   readonly targets: readonly Target[];
 }
 
-/** One line of progress. */
-export type Tell = (line: string) => void;
+export interface Watch {
+  /** One line of progress. */
+  readonly tell: (line: string) => void;
+  /** Aborted: everything is taken down, and the part throws. */
+  readonly signal: AbortSignal;
+}

@@ -4,7 +4,7 @@ import { signalProcess } from '@vm-task/testing/processes';
 import { followEnds } from '../hops/follow-ends.ts';
 import { brokerConfig, startServices } from '../hops/services.ts';
 import type { Target } from '../report.ts';
-import type { Part, Tell } from './part.ts';
+import type { Part, Watch } from './part.ts';
 import { memoryMiBOf, type Resident, watchMemory } from './residents.ts';
 
 /** Two collections of a heap that works hard, and a few KiB for each of the tasks. */
@@ -15,7 +15,7 @@ const requestsAtOnce = 32;
 const warmUp = 200;
 const tellEvery = 1_000;
 
-export async function soakQueue(tasks: number, tell: Tell): Promise<Part> {
+export async function soakQueue(tasks: number, { tell, signal }: Watch): Promise<Part> {
   await using broker = await startBroker({ config: brokerConfig });
   await using services = await startServices(broker.server, inHand);
   await using ends = followEnds(broker.bus);
@@ -24,6 +24,7 @@ export async function soakQueue(tasks: number, tell: Tell): Promise<Part> {
     let left = count;
     const worker = async () => {
       while (left-- > 0) {
+        signal.throwIfAborted();
         ids.push(await services.submit());
         if (ids.length % tellEvery === 0) tell(`  ${ids.length} of ${count} ${about}`);
       }
@@ -32,14 +33,11 @@ export async function soakQueue(tasks: number, tell: Tell): Promise<Part> {
     return ids;
   };
   const allOver = async (ids: readonly string[]) => {
-    let over = 0;
-    await Promise.all(
-      ids.map(async (id) => {
-        await ends.of(id);
-        over += 1;
-        if (over % tellEvery === 0) tell(`  ${over} of ${ids.length} over`);
-      }),
-    );
+    for (const [index, id] of ids.entries()) {
+      signal.throwIfAborted();
+      await ends.of(id);
+      if ((index + 1) % tellEvery === 0) tell(`  ${index + 1} of ${ids.length} over`);
+    }
   };
   await allOver(await submit(warmUp, 'submitted'));
   const residents = [

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { BrokerAddress } from '@vm-task/shared/bus/connection';
 import { maxPayloadBytes, serverProgram } from '@vm-task/shared/streams';
 import { eventually } from './conditions.ts';
+import { dyingWithUs } from './processes.ts';
 import { makeTempFolder } from './temp-folder.ts';
 
 export interface NatsServerOptions {
@@ -89,7 +90,9 @@ async function start(folder: string, configFile: string, port: number): Promise<
   await mkdir(ports);
   const logFile = join(folder, 'nats.log');
   const log = await open(logFile, 'a');
-  const child = spawn(serverProgram, ['-c', configFile, '-p', String(port)], { stdio: ['ignore', log.fd, log.fd] });
+  const child = spawn(...dyingWithUs(serverProgram, '-c', configFile, '-p', String(port)), {
+    stdio: ['ignore', log.fd, log.fd],
+  });
   const failed = once(child, 'exit').then(
     () => Promise.reject(new Error('it ended at once')),
     (error: Error) => Promise.reject(error),

@@ -55,3 +55,8 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
+
+/** Program and arguments, for `spawn`, of a child that the kernel kills when this process ends, however it ends. */
+export function dyingWithUs(program: string, ...args: readonly string[]): [string, string[]] {
+  return ['setpriv', ['--pdeathsig', 'KILL', program, ...args]];
+}

@@ -26,7 +26,7 @@ import { bury, raiseRetryAlert } from './dead-letter.ts';
 import { type RawMessage, rawOf, unseal } from './envelope.ts';
 import { type Followed, follow } from './follow.ts';
 import { done, type HandlerOutcome, leave } from './outcome.ts';
-import { makeConsumer } from './provision.ts';
+import { ensureConsumer } from './provision.ts';
 import { type Replaying, replay, replayWorker } from './replay.ts';
 import { inSpanOf } from './tracing.ts';
 import { type Delivery, type Verdict, type WorkerOptions, work } from './work.ts';
@@ -156,9 +156,9 @@ async function runWorker(
   handle: (delivery: Delivery, log: Logger) => Promise<HandlerOutcome>,
 ): Promise<void> {
   const worker = consumerFor(row, options.scope);
-  await makeConsumer(bus.connection, worker);
   const bound = log.child({ consumer: worker.name });
   const { slots, stop, abort } = options;
+  await ensureConsumer(bus.connection, worker, { stop, log: bound });
   const hooks = {
     // One span over deciding and appending, so that what is appended carries the trace on.
     handle: (delivery: Delivery) =>
@@ -179,7 +179,7 @@ async function runWorker(
 /** One at a time: a person asked for each. */
 async function workReplays(bus: Bus, replaying: Replaying, options: Omit<WorkerOptions, 'slots'>): Promise<void> {
   const worker = replayWorker(replaying.worker);
-  await makeConsumer(bus.connection, worker);
+  await ensureConsumer(bus.connection, worker, options);
   const hooks = {
     handle: (delivery: Delivery) => replay(replaying, delivery),
     bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, options.log),

@@ -1,6 +1,8 @@
+import { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { eventually } from '@vm-task/testing/conditions';
 import { startNatsServer } from '@vm-task/testing/nats-server';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { openConnection, requireServerVersion } from './connection.ts';
 
 test.each(['2.14.0', '2.14.1', '2.15.1', '3.0.0', '2.14.0-RC.1'])('a server of version %s is taken', (version) => {
@@ -32,4 +34,26 @@ test('a connection outlives a server that is away for longer than any number of 
   await eventually(() => away.aborted, { what: 'it was away for a while' });
   await server.restart();
   await eventually(() => connection.nc.rtt(), { what: 'it is connected again' });
+});
+
+test('a connection that is closed in the very moment in which the server ends it, too, brings nothing down', async () => {
+  await using server = await startNatsServer();
+  const connection = await openConnection(server.address(), 'test');
+  const uncaught = vi.fn();
+  process.on('uncaughtException', uncaught);
+  onTestFinished(() => void process.off('uncaughtException', uncaught));
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const { end } = Socket.prototype;
+  const ending = vi.spyOn(Socket.prototype, 'end').mockImplementation(function (this: Socket) {
+    ending.mockRestore();
+    const ended = Reflect.apply(end, this, []);
+    // What is published now is written to a socket that has ended, and closing stops listening to it.
+    connection.nc.publish('task.submit', '{}');
+    queueMicrotask(() => resolve(connection.nc.close()));
+    return ended;
+  });
+  await server.stop();
+  await closed;
+  await turn();
+  expect(uncaught).not.toHaveBeenCalled();
 });

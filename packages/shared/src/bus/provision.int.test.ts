@@ -1,3 +1,4 @@
+import { DeliverPolicy } from '@nats-io/jetstream';
 import { startBroker } from '@vm-task/testing/broker';
 import { startNatsServer } from '@vm-task/testing/nats-server';
 import { expect, test } from 'vitest';
@@ -5,6 +6,7 @@ import { consumerFor, flow } from '../flow.ts';
 import { type StreamName, streams } from '../streams.ts';
 import { openConnection } from './connection.ts';
 import { makeConsumer, makeStreams, readBackStreams } from './provision.ts';
+import { consumerConfig } from './work.ts';
 
 const names = Object.keys(streams) as StreamName[];
 
@@ -54,12 +56,25 @@ test.each([
   ['max_deliver', { max_deliver: 5 }],
   ['ack_wait', { ack_wait: 60_000_000_000 }],
   ['filter_subjects', { filter_subjects: ['task.created.other.*'] }],
-])('a durable whose %s was altered is an error that names it', async (setting, change) => {
+])('a durable whose %s was altered is set right, and keeps its place in the stream', async (setting, change) => {
   await using broker = await startBroker();
+  const { jsm } = broker.connection;
   const worker = consumerFor(flow.provisionerOnTaskCreated, { pool: 'default' });
   await makeConsumer(broker.connection, worker);
-  await broker.connection.jsm.consumers.update('EVENTS', worker.name, change);
+  const { config, created } = await jsm.consumers.info('EVENTS', worker.name);
+  await jsm.consumers.update('EVENTS', worker.name, change);
+  await makeConsumer(broker.connection, worker);
+  const after = await jsm.consumers.info('EVENTS', worker.name);
+  expect(after).toMatchObject({ config, created });
+  expect(after.config).not.toHaveProperty(setting, Object.values(change)[0]);
+});
+
+test('a durable that cannot be set right is an error that names what differs', async () => {
+  await using broker = await startBroker();
+  const worker = consumerFor(flow.provisionerOnTaskCreated, { pool: 'default' });
+  const config = { ...consumerConfig(worker), deliver_policy: DeliverPolicy.New };
+  await broker.connection.jsm.consumers.add('EVENTS', config);
   const making = makeConsumer(broker.connection, worker);
   await expect(making).rejects.toMatchObject({ code: 'stream-altered' });
-  await expect(making).rejects.toThrow(`consumer ${worker.name}: ${setting} is`);
+  await expect(making).rejects.toThrow(`consumer ${worker.name}: deliver_policy is "new" and must be "all"`);
 });

@@ -2,16 +2,21 @@
  * Making streams, buckets and consumers, and reading back what a service relies on. A difference between what was
  * asked for and what the server has is an error that names the setting: old servers drop newer settings silently.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { JetStreamApiError, type StreamConfig } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Objm } from '@nats-io/obj';
+import type { Logger } from 'pino';
 import { VmTaskError } from '../errors.ts';
 import { buckets, objectStores, type StreamDefinition, type StreamName, streams } from '../streams.ts';
+import { throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { consumerConfig, type WorkerDefinition } from './work.ts';
 
 /** The broker's code for a durable of that name that is not as asked for. */
 const consumerExists = 10148;
+/** Between two tries while the broker is away. */
+const pauseMs = 1_000;
 
 /** Makes what is missing and brings what is there to its definition. For the one user who may: the system itself. */
 export async function makeStreams(connection: Connection): Promise<void> {
@@ -49,15 +54,32 @@ export async function readBackStreams({ jsm }: Connection, names: readonly Strea
   }
 }
 
-/** Makes the durable, or finds it as it should be. Thrown: `stream-altered`. */
+/** As `makeConsumer`, and waits for a broker that is away, until `stop`. Thrown: what waiting cannot heal. */
+export async function ensureConsumer(
+  connection: Connection,
+  worker: WorkerDefinition,
+  { stop, log }: { readonly stop: AbortSignal; readonly log: Logger },
+): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      return await makeConsumer(connection, worker);
+    } catch (error) {
+      throwIfHopeless(error);
+      if (error instanceof VmTaskError) throw error;
+      log.warn({ err: error, consumer: worker.name }, 'the broker did not make the consumer; trying again');
+      await delay(pauseMs, undefined, { signal: stop }).catch(() => undefined);
+    }
+  }
+}
+
+/** Makes the durable, or brings the one that is there to its definition. Thrown: `stream-altered` where it cannot be. */
 export async function makeConsumer({ jsm }: Connection, worker: WorkerDefinition): Promise<void> {
   const wanted = consumerConfig(worker);
   const { config } = await jsm.consumers.add(worker.stream, wanted).catch(async (error: unknown) => {
-    // One of that name that differs is refused: then what differs is told.
-    if (error instanceof JetStreamApiError && error.code === consumerExists) {
-      return jsm.consumers.info(worker.stream, worker.name);
-    }
-    throw error;
+    if (!(error instanceof JetStreamApiError && error.code === consumerExists)) throw error;
+    // What a server does not alter in a consumer, it refuses: then what differs is told.
+    const refused = () => jsm.consumers.info(worker.stream, worker.name);
+    return jsm.consumers.update(worker.stream, worker.name, wanted).catch(refused);
   });
   const found: Record<string, unknown> = { ...config };
   // The server hands a single filter back in the singular form.

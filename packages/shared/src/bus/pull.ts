@@ -20,7 +20,7 @@ export class Pull {
   #consumer: Consumer | null = null;
   #isAsking = false;
 
-  /** `find`: asked for the consumer at first, and after each failure. */
+  /** `find`: asked for the consumer at first, after each failure, and when a request has brought nothing. */
   constructor(find: () => Promise<Consumer>, stop: AbortSignal) {
     this.#find = find;
     this.#stop = stop;
@@ -41,7 +41,11 @@ export class Pull {
       this.#consumer ??= await this.#find();
       // Whoever begins to wait in the same turn is asked for in the same request.
       await Promise.resolve();
-      while (this.#waiting.length > 0 && !this.#stop.aborted) await this.#askFor(this.#waiting.length, this.#consumer);
+      while (this.#waiting.length > 0 && !this.#stop.aborted) {
+        const brought = await this.#askFor(this.#waiting.length, this.#consumer);
+        // A request to a consumer that somebody has deleted ends like one that nothing came to.
+        if (brought === 0 && !this.#stop.aborted) this.#consumer = await this.#find();
+      }
       for (const waiter of this.#waiting.splice(0)) waiter.resolve(null);
     } catch (error) {
       this.#consumer = null;
@@ -51,19 +55,24 @@ export class Pull {
     }
   }
 
-  /** A message that comes after `stop` goes back; so does one too many, as after a broken connection. */
-  async #askFor(count: number, consumer: Consumer): Promise<void> {
+  /**
+   * How many messages came. One that comes after `stop` goes back; so does one too many, as after a broken connection.
+   */
+  async #askFor(count: number, consumer: Consumer): Promise<number> {
     const messages = await consumer.fetch({ max_messages: count, expires: expiresMs });
     const close = () => void letGo(messages);
     this.#stop.addEventListener('abort', close, { once: true });
     // It may have come while the request was sent, before anybody listened.
     if (this.#stop.aborted) close();
+    let brought = 0;
     try {
       for await (const message of messages) {
+        brought++;
         const waiter = this.#stop.aborted ? undefined : this.#waiting.shift();
         if (waiter === undefined) message.nak(giveBackMs);
         else waiter.resolve(message);
       }
+      return brought;
     } finally {
       this.#stop.removeEventListener('abort', close);
     }

@@ -4,7 +4,14 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  type Consumer,
+  type ConsumerConfig,
+  DeliverPolicy,
+  JetStreamApiError,
+  type JsMsg,
+} from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import { errorInfo, VmTaskError } from '../errors.ts';
 import type { Connection } from './connection.ts';
@@ -12,12 +19,18 @@ import { type RawMessage, rawOfDelivery } from './envelope.ts';
 import type { Leave, Reject, Retry } from './outcome.ts';
 import { Pull } from './pull.ts';
 
-/** A worker's message comes back so long after its worker fell silent. */
-const ackWaitMs = 15_000;
+/**
+ * A worker's message comes back so long after its worker fell silent, which is what a task waits for when its runner is
+ * killed. A worker whose event loop stood still for longer finds that another one has its message, and is refused.
+ */
+const ackWaitMs = 6_000;
 /** Two signs of life may get lost before that. */
 const signsPerAckWait = 3;
 
 const nanosPerMs = 1_000_000;
+
+/** The broker's code for a durable that is not there. */
+const consumerNotFound = 10014;
 
 const firstRetryMs = 1_000;
 const longestRetryMs = 60_000;
@@ -84,7 +97,7 @@ export async function work(
 ): Promise<void> {
   let workingEveryMs = ackWaitMs / signsPerAckWait;
   const find = async () => {
-    const consumer = await connection.js.consumers.get(worker.stream, worker.name);
+    const consumer = await findOrMake(connection, worker);
     const { config } = await consumer.info(true);
     workingEveryMs = (config.ack_wait ?? ackWaitMs * nanosPerMs) / nanosPerMs / signsPerAckWait;
     return consumer;
@@ -113,6 +126,17 @@ export async function work(
     }
   };
   await Promise.all(Array.from({ length: options.slots }, slot));
+}
+
+/** One that somebody has deleted begins anew: that everything is delivered once more changes nothing (I4). */
+async function findOrMake({ js, jsm }: Connection, worker: WorkerDefinition): Promise<Consumer> {
+  try {
+    return await js.consumers.get(worker.stream, worker.name);
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError && error.code === consumerNotFound)) throw error;
+    await jsm.consumers.add(worker.stream, consumerConfig(worker));
+    return js.consumers.get(worker.stream, worker.name);
+  }
 }
 
 async function handleOne(

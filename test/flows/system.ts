@@ -5,13 +5,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Image } from '@vm-task/hypervisor/images/image';
+import { type Cancelled, cancelTask } from '@vm-task/intake/cancel-task';
 import { startProvisioner } from '@vm-task/provisioner/start';
 import { startReaper } from '@vm-task/reaper/start';
-import { connectBySsh } from '@vm-task/runner/guest';
+import { type ConnectGuest, connectBySsh } from '@vm-task/runner/guest';
 import { startRunner } from '@vm-task/runner/start';
-import { parseConfig } from '@vm-task/shared/config';
+import { parseConfig, type SystemConfig } from '@vm-task/shared/config';
 import type { Stored } from '@vm-task/shared/events';
-import { homeAt } from '@vm-task/shared/home';
+import { type Home, homeAt } from '@vm-task/shared/home';
 import { newTaskId, type TaskId } from '@vm-task/shared/ids';
 import { silentLogger } from '@vm-task/shared/log';
 import { planTask } from '@vm-task/shared/task-spec';
@@ -21,7 +22,8 @@ import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 
-const config = parseConfig('pools: { default: { max: 4, warm: 1 } }\nreaper: { sweep: 200ms }', 'test');
+const configFor = (max: number) =>
+  parseConfig(`pools: { default: { max: ${max}, warm: 1 } }\nreaper: { sweep: 200ms }\ncancel: { grace: 2s }`, 'test');
 
 const image = {
   ref: { name: 'python', version: '3.2.0' },
@@ -33,82 +35,111 @@ export interface System extends AsyncDisposable {
   readonly guest: SshGuest;
   readonly hypervisor: FakeHypervisor;
   submit(file: object): Promise<TaskId>;
+  /** As a person asks for it; the task may be anywhere. */
+  cancel(task: TaskId): Promise<Cancelled>;
+  /** One more of every service, on a connection of its own. It ends with the system, too. */
+  startServices(): Promise<Services>;
   /** The task's head, once it is of that type. */
-  headOf<T extends Stored['type']>(task: TaskId, type: T): Promise<Stored<T>>;
+  headOf<T extends Stored['type']>(task: TaskId, type: T, limitMs?: number): Promise<Stored<T>>;
   /** Every event that names the task, in order. */
   eventsOf(task: TaskId): Promise<Stored[]>;
 }
 
-/** `copies` of each service, each on a connection of its own. */
-export async function startSystem({ copies = 1 } = {}): Promise<System> {
+export interface Services extends AsyncDisposable {
+  /** As SIGTERM does, when the grace is so long: resolves when nothing is in hand any more. */
+  drain(graceMs: number): Promise<void>;
+}
+
+export interface SystemOptions {
+  /** Of each service. */
+  readonly copies?: number;
+  /** VMs at once. */
+  readonly max?: number;
+  /** Instead of the guest on the loopback. */
+  readonly connect?: ConnectGuest;
+}
+
+export async function startSystem({ copies = 1, max = 4, connect }: SystemOptions = {}): Promise<System> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await makeTempFolder('flows'));
   const broker = started.use(await startBroker());
   const guest = started.use(await startSshGuest());
   const hypervisor = createFakeHypervisor({ access: guest.access });
-  for (let copy = 0; copy < copies; copy++) started.use(await startServices(broker, guest, hypervisor, folder.path));
+  const config = configFor(max);
+  const home = homeAt(folder.path);
+  const start = () => startServices({ broker, hypervisor, home, config, connect: connect ?? connectTo(guest, home) });
+  for (let copy = 0; copy < copies; copy++) started.use(await start());
   const all = started.move();
   return {
     broker,
     guest,
     hypervisor,
-    submit: (file) => submit(broker, file),
-    headOf: (task, type) => headOf(broker, task, type),
+    submit: (file) => submit(broker, config, file),
+    cancel: (task) =>
+      cancelTask(broker.bus, { pool: 'default', task }, { by: 'test', reason: 'because' }, AbortSignal.timeout(60_000)),
+    startServices: async () => all.use(await start()),
+    headOf: (task, type, limitMs) => headOf(broker, task, type, limitMs),
     eventsOf: (task) => eventsOf(broker, task),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 
-async function startServices(
-  broker: Broker,
-  guest: SshGuest,
-  hypervisor: FakeHypervisor,
-  folder: string,
-): Promise<AsyncDisposable> {
-  const { bus, ...connection } = await broker.connect();
-  const home = homeAt(folder);
-  const [stop, abort] = [new AbortController(), new AbortController()];
-  const shared = { bus, config, hypervisor, host: 'host-1', log: silentLogger, stop: stop.signal, abort: abort.signal };
+/** The fake's VMs have no folders, so the key is put where the real one has it. */
+function connectTo(guest: SshGuest, home: Home): ConnectGuest {
   const bySsh = connectBySsh(home);
-  const running = Promise.all([
-    startProvisioner({ ...shared, images: { ensure: async () => image }, tellProgress: () => undefined }),
-    startReaper(shared),
-    startRunner({
-      ...shared,
-      home,
-      isVmAlive: (vm) => hypervisor.isAlive(vm),
-      async connect(ready, signal) {
-        const key = home.vm(ready.vm).sshKey;
-        await mkdir(dirname(key), { recursive: true });
-        await writeFile(key, guest.privateKey, { mode: 0o600 });
-        return bySsh(ready, signal);
-      },
-    }),
-  ]);
-  return {
-    async [Symbol.asyncDispose]() {
-      stop.abort(new Error('draining'));
-      abort.abort(new Error('given up'));
-      await running;
-      await connection[Symbol.asyncDispose]();
-    },
+  return async (ready, signal) => {
+    const key = home.vm(ready.vm).sshKey;
+    await mkdir(dirname(key), { recursive: true });
+    await writeFile(key, guest.privateKey, { mode: 0o600 });
+    return bySsh(ready, signal);
   };
 }
 
-async function submit({ bus }: Broker, file: object): Promise<TaskId> {
+interface Parts {
+  readonly broker: Broker;
+  readonly hypervisor: FakeHypervisor;
+  readonly home: Home;
+  readonly config: SystemConfig;
+  readonly connect: ConnectGuest;
+}
+
+async function startServices({ broker, hypervisor, home, config, connect }: Parts): Promise<Services> {
+  const { bus, ...connection } = await broker.connect();
+  const [stop, abort] = [new AbortController(), new AbortController()];
+  const shared = { bus, config, hypervisor, host: 'host-1', log: silentLogger, stop: stop.signal, abort: abort.signal };
+  const running = Promise.all([
+    startProvisioner({ ...shared, images: { ensure: async () => image }, tellProgress: () => undefined }),
+    startReaper(shared),
+    startRunner({ ...shared, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),
+  ]);
+  const drain = async (graceMs: number) => {
+    stop.abort(new Error('draining'));
+    const giveUp = setTimeout(() => abort.abort(new Error('given up')), graceMs);
+    await running.finally(() => clearTimeout(giveUp));
+    await connection[Symbol.asyncDispose]();
+  };
+  return { drain, [Symbol.asyncDispose]: () => drain(0) };
+}
+
+async function submit({ bus }: Broker, config: SystemConfig, file: object): Promise<TaskId> {
   const task = newTaskId(Date.now());
   const data = { v: 1 as const, task, ...planTask(file, config), cause: { kind: 'http' as const, id: 'test' } };
-  await bus.append({ type: 'task.created', data }, 0, AbortSignal.timeout(20_000));
+  await bus.append({ type: 'task.created', data }, 0, AbortSignal.timeout(100_000));
   return task;
 }
 
-async function headOf<T extends Stored['type']>({ bus }: Broker, task: TaskId, type: T): Promise<Stored<T>> {
+async function headOf<T extends Stored['type']>(
+  { bus }: Broker,
+  task: TaskId,
+  type: T,
+  limitMs = 60_000,
+): Promise<Stored<T>> {
   const head = await eventually(
     async () => {
       const found = await bus.head({ pool: 'default', task }).catch(() => null);
       return found?.type === type && found;
     },
-    { what: `the task is at ${type}`, limitMs: 60_000 },
+    { what: `the task is at ${type}`, limitMs },
   );
   return head as Stored<T>;
 }

@@ -15,6 +15,8 @@ import { makeTempFolder } from './temp-folder.ts';
 export interface NatsServerOptions {
   /** More lines of nats-server configuration: users and their rights, limits. */
   readonly config?: string;
+  /** Where its store is, when that is to outlive it or to be on a filesystem of its own. */
+  readonly store?: string;
 }
 
 export interface NatsServer extends AsyncDisposable {
@@ -40,7 +42,7 @@ const storeLimit = '64GB';
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const folder = await makeTempFolder('nats');
   const configFile = join(folder.path, 'nats.conf');
-  await writeFile(configFile, configText(folder.path, options.config ?? ''));
+  await writeFile(configFile, configText(folder.path, options));
   let running: Running;
   try {
     running = await start(folder.path, configFile, -1);
@@ -69,13 +71,13 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   };
 }
 
-function configText(folder: string, more: string): string {
+function configText(folder: string, { store = join(folder, 'store'), config = '' }: NatsServerOptions): string {
   return `
     host: 127.0.0.1
     ports_file_dir: "${folder}/ports"
     max_payload: ${maxPayloadBytes}
-    jetstream { store_dir: "${folder}/store", max_file_store: ${storeLimit}, sync_interval: always }
-    ${more}
+    jetstream { store_dir: "${store}", max_file_store: ${storeLimit}, sync_interval: always }
+    ${config}
   `;
 }
 

@@ -85,14 +85,16 @@ async function endCancelled(
 async function standAfter(
   error: unknown,
   attempt: Attempt,
-  { signal }: Handling<Stored<'vm.ready'>>,
+  { signal, log }: Handling<Stored<'vm.ready'>>,
   { bus }: RunnerParts,
 ): Promise<HandlerOutcome | 'again'> {
   if (signal.aborted) return retry(handOverMs, 'the runner ends; its successor goes on with the process');
   const head = await bus.head(attempt.ready);
+  const isOvertaken = error instanceof VmTaskError && error.code === 'log-overtaken';
+  if (isOvertaken) log.info({ err: error, fence: attempt.fence, head: head?.seq }, 'the broker refused output');
   if (head?.type === 'task.cancelling') attempt.cancel(head);
   if (head?.seq !== attempt.fence) return whenMovedOn(head);
-  if (!(error instanceof VmTaskError && error.code === 'log-overtaken')) throw error;
+  if (!isOvertaken) throw error;
   // Another runner wrote before us: if it goes on, it will be refused, and we go on behind what it stored.
   attempt.resume();
   return 'again';

@@ -87,7 +87,11 @@ export interface Bus {
 export function createBus(connection: Connection, source: string, log: Logger): Bus {
   const bus: Bus = {
     connection,
-    append: (draft, fence, signal) => append(connection, source, draft, fence, signal),
+    async append(draft, fence, signal) {
+      const appended = await append(connection, source, draft, fence, signal);
+      if (appended.kind === 'overtaken') tellOfRefusal(log, draft, fence, appended.head);
+      return appended;
+    },
     announce: (draft, signal, options) => announce(connection, source, draft, signal, options),
     head: (spine) => readHead(connection, spine),
     async eventAt(seq) {
@@ -115,6 +119,13 @@ export function createBus(connection: Connection, source: string, log: Logger): 
     follow: (options) => follow(connection, { stream: 'EVENTS', ...options }),
   };
   return bus;
+}
+
+/** Whoever is late says what it had meant to publish: how a stale worker is told from one that lost its work. */
+function tellOfRefusal(log: Logger, draft: Draft, fence: number, head: Stored | null): void {
+  const about = { task: 'task' in draft.data ? draft.data.task : null, type: draft.type, expected: fence };
+  const found = head === null ? null : { seq: head.seq, type: head.type };
+  log.info({ ...about, found }, 'the broker refused an event: the task has moved on');
 }
 
 function bindTo(event: Stored, log: Logger): Logger {

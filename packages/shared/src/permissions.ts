@@ -1,6 +1,7 @@
 /**
  * What each user of the broker may do: a service publishes the events that the flow table gives it and reads the
- * streams that it works on, the submitter publishes commands, and only `system` changes streams.
+ * streams that it works on, the submitter publishes commands, and only `system` changes streams
+ * and tells what became of the broker.
  */
 import type { BrokerUser } from './credentials.ts';
 import type { EventType } from './events.ts';
@@ -46,7 +47,7 @@ const extras: Readonly<Record<ServiceName, readonly string[]>> = {
 
 export function permissionsOf(user: BrokerUser): Permissions {
   const subscribe = [`_INBOX_${user}.>`];
-  if (user === 'system') return { publish: ['$JS.API.>', '$KV.>', '$O.>'], subscribe };
+  if (user === 'system') return { publish: ['$JS.API.>', '$KV.>', '$O.>', eventPatterns['alert.raised']], subscribe };
   if (user === 'submit') return { publish: Object.values(commandSubjects), subscribe };
   return { publish: [...new Set(publishedBy(user))], subscribe };
 }

@@ -32,6 +32,8 @@ export interface NatsServer extends AsyncDisposable {
   /** It hangs: connections stay open, nothing answers, until `resume`. */
   pause(): void;
   resume(): void;
+  /** Gives the running server other lines of configuration instead of its `config`. */
+  reload(config: string): Promise<void>;
   /** Starts it again after `stop` or `kill`, on the same port and store; returns when it takes connections. */
   restart(): Promise<void>;
 }
@@ -61,6 +63,10 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     kill: () => end(running.child, 'SIGKILL'),
     pause: () => void running.child.kill('SIGSTOP'),
     resume: () => void running.child.kill('SIGCONT'),
+    async reload(config) {
+      await writeFile(configFile, configText(folder.path, { ...options, config }));
+      running.child.kill('SIGHUP');
+    },
     async restart() {
       running = await start(folder.path, configFile, port);
     },

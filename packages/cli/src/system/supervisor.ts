@@ -11,15 +11,14 @@ import { type ServiceName, services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { readHostId } from '@vm-task/shared/host-id';
 import { serverProgram } from '@vm-task/shared/streams';
-import { prepareBroker, requireBrokerProgram } from './broker.ts';
-import { writeBrokerFiles } from './broker-config.ts';
+import { type Board, createBoard } from './board.ts';
+import { requireBrokerProgram } from './broker.ts';
 import { superviseChild } from './child.ts';
-import { freePort } from './free-port.ts';
 import { makeHttpToken } from './http-token.ts';
-import { processRef } from './processes.ts';
 import { servicesFolder } from './repository.ts';
-import { type ServiceState, type SystemState, writeState } from './state.ts';
+import type { SystemState } from './state.ts';
 import { destroyVms, stopProcesses } from './stop.ts';
+import { superviseBroker } from './supervise-broker.ts';
 
 /** A service drains for at most 20 s; then it is given a little time to say so. */
 const serviceGraceMs = 25_000;
@@ -64,7 +63,8 @@ async function superviseAll(
   fail: (error: unknown) => void,
 ): Promise<void> {
   const brokerStop = new AbortController();
-  const broker = superviseBroker(options, board, brokerStop.signal);
+  const { environment, config } = options;
+  const broker = superviseBroker(environment.home, config.nats.port, board, brokerStop.signal);
   try {
     await Promise.race([broker.answering, aborted(stop)]);
     if (!stop.aborted) await superviseServices(options, board, stop);
@@ -74,50 +74,6 @@ async function superviseAll(
     brokerStop.abort();
     await broker.gone;
   }
-}
-
-function superviseBroker(options: UpOptions, board: Board, stop: AbortSignal) {
-  const { home } = options.environment;
-  const answering = Promise.withResolvers<void>();
-  const gone = (async () => {
-    const port = await freePort(options.config.nats.port);
-    const { config, url } = writeBrokerFiles(home, port);
-    const ready = async (signal: AbortSignal) => {
-      try {
-        const { version } = await prepareBroker(home, signal);
-        board.update({ nats: { url, version, pid: board.state.nats?.pid ?? null } });
-        answering.resolve();
-      } catch (error) {
-        if (!signal.aborted) answering.reject(error);
-        throw error;
-      }
-    };
-    const logFile = join(home.logs, 'nats-server.log');
-    const child = {
-      name: 'nats-server',
-      command: serverProgram,
-      args: ['-c', config],
-      logFile,
-      ready,
-    };
-    await superviseChild(child, {
-      stop,
-      graceMs: brokerGraceMs,
-      report: ({ state, pid, restarts, lastExit }) => {
-        board.update({ nats: { url, version: board.state.nats?.version ?? '', pid } });
-        if (state === 'waiting' && restarts === 0 && board.state.nats?.version === '') {
-          answering.reject(brokerDidNotStart(lastExit, logFile));
-        }
-      },
-    });
-  })();
-  gone.catch(answering.reject);
-  return { answering: answering.promise, gone };
-}
-
-function brokerDidNotStart(lastExit: string | null, logFile: string): VmTaskError {
-  const why = lastExit ?? 'no exit status';
-  return new VmTaskError('broker-unreachable', `${serverProgram} did not start (${why}); its log is ${logFile}`);
 }
 
 async function superviseServices(options: UpOptions, board: Board, stop: AbortSignal): Promise<void> {
@@ -139,40 +95,6 @@ async function superviseServices(options: UpOptions, board: Board, stop: AbortSi
       { stop, graceMs: serviceGraceMs, report: (report) => board.updateService({ name, ...report }) },
     );
   await Promise.all(services.map(supervise));
-}
-
-interface Board {
-  readonly state: SystemState;
-  update(change: Partial<SystemState>): void;
-  updateService(service: ServiceState): void;
-}
-
-/** The state as it is told: to whoever reads `run/system.json`, and to the caller. */
-function createBoard(home: Home, onChange: (state: SystemState) => void): Board {
-  const supervisor = processRef(process.pid);
-  if (supervisor === null) throw new Error('this process is not in /proc');
-  let state: SystemState = { supervisor, phase: 'starting', nats: null, services: [] };
-  const update = (change: Partial<SystemState>) => {
-    state = { ...state, ...change };
-    if (state.phase !== 'stopping') {
-      const ready = state.services.length === services.length && state.services.every((s) => s.state === 'ready');
-      state = { ...state, phase: ready ? 'ready' : 'starting' };
-    }
-    writeState(home, state);
-    onChange(state);
-  };
-  return {
-    get state() {
-      return state;
-    },
-    update,
-    updateService: (service) =>
-      update({ services: [...state.services.filter(({ name }) => name !== service.name), service].sort(byName) }),
-  };
-}
-
-function byName(a: ServiceState, b: ServiceState): number {
-  return services.indexOf(a.name) - services.indexOf(b.name);
 }
 
 function makeHome(home: Home): void {

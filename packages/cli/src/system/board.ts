@@ -1,0 +1,38 @@
+/** The state of the system as it is told: to whoever reads `run/system.json`, and to the caller of `runSystem`. */
+import { services } from '@vm-task/shared/flow';
+import type { Home } from '@vm-task/shared/home';
+import { processRef } from './processes.ts';
+import { type ServiceState, type SystemState, writeState } from './state.ts';
+
+export interface Board {
+  readonly state: SystemState;
+  update(change: Partial<SystemState>): void;
+  updateService(service: ServiceState): void;
+}
+
+export function createBoard(home: Home, onChange: (state: SystemState) => void): Board {
+  const supervisor = processRef(process.pid);
+  if (supervisor === null) throw new Error('this process is not in /proc');
+  let state: SystemState = { supervisor, phase: 'starting', nats: null, services: [] };
+  const update = (change: Partial<SystemState>) => {
+    state = { ...state, ...change };
+    if (state.phase !== 'stopping') {
+      const ready = state.services.length === services.length && state.services.every((s) => s.state === 'ready');
+      state = { ...state, phase: ready ? 'ready' : 'starting' };
+    }
+    writeState(home, state);
+    onChange(state);
+  };
+  return {
+    get state() {
+      return state;
+    },
+    update,
+    updateService: (service) =>
+      update({ services: [...state.services.filter(({ name }) => name !== service.name), service].sort(byName) }),
+  };
+}
+
+function byName(a: ServiceState, b: ServiceState): number {
+  return services.indexOf(a.name) - services.indexOf(b.name);
+}

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,24 +8,36 @@ import type { Audit, Events, Shown, Status } from './views.ts';
 let system: TestSystem;
 
 beforeAll(async () => {
-  system = await lendSystem();
+  // The second size is never warm.
+  const sizes = [256, 384].map((memoryMiB) => ({ cpus: 1, memoryMiB, diskMiB: 4096 }));
+  system = await lendSystem({ pools: { default: { sizes, max: 4, warm: 1 } } });
   expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());
 
-/** Runs a counter in a VM and kills something while it counts. */
-async function killWhileCounting(victim: (task: Shown) => Promise<number>): Promise<Shown> {
+async function submitCounter(): Promise<string> {
   const script = 'i=0; while [ $i -lt 30 ]; do echo $i; i=$((i + 1)); sleep 0.2; done';
-  const id = (await system.vmTask(['submit', '--', 'sh', '-c', script])).stdout.trim();
-  const running = await eventually(
+  return (await system.vmTask(['submit', '--', 'sh', '-c', script])).stdout.trim();
+}
+
+const untilCounting = (id: string) =>
+  eventually(
     async () => {
       const { stdout } = await system.vmTask(['logs', id]);
       return stdout.includes('3\n') ? system.json<Shown>(['show', id]) : null;
     },
     { what: 'the task counts', limitMs: 300_000 },
   );
-  process.kill(await victim(running), 'SIGKILL');
+
+/** Runs a counter in a VM and kills something while it counts. */
+async function killWhileCounting(victim: (task: Shown) => Promise<number>): Promise<Shown> {
+  const id = await submitCounter();
+  process.kill(await victim(await untilCounting(id)), 'SIGKILL');
+  return untilOver(id);
+}
+
+function untilOver(id: string): Promise<Shown> {
   return eventually(
     async () => {
       const shown = await system.json<Shown>(['show', id]);
@@ -48,6 +60,28 @@ async function expectOneEndAndNoLeak({ id }: Shown): Promise<void> {
 }
 
 const counted = `${Array.from({ length: 30 }, (_, n) => n).join('\n')}\n`;
+
+async function expectUndisturbed(id: string): Promise<void> {
+  const ended = await untilOver(id);
+  expect(ended).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
+  expect((await system.vmTask(['logs', id])).stdout).toBe(counted);
+  await expectOneEndAndNoLeak(ended);
+}
+
+const isThere = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Waits for a VM that was not there before to come so far, which may last milliseconds. */
+async function untilVmIs(phase: (folder: string) => Promise<boolean>, before: readonly string[]): Promise<void> {
+  for (const end = performance.now() + 120_000; performance.now() < end; ) {
+    const fresh = (await readdir(system.home.vms)).filter((vm) => !before.includes(vm));
+    for (const vm of fresh) if (await phase(join(system.home.vms, vm))) return;
+  }
+  throw new Error('no VM came so far');
+}
 
 async function pidOf(name: string): Promise<number> {
   const { services } = await system.json<Status>(['status']);
@@ -83,4 +117,54 @@ describe('kill -9 in the middle of a task', () => {
     expect((await system.vmTask(['logs', ended.id])).stdout).toBe(counted);
     await expectOneEndAndNoLeak(ended);
   });
+});
+
+/** With no warm VM that could be taken instead. */
+describe('kill -9 of the provisioner while it makes a VM for a task', () => {
+  const begun = (folder: string) => isThere(join(folder, 'vm.json'));
+  const cloning = (folder: string) => isThere(join(folder, 'run'));
+  const made = (folder: string) => isThere(join(folder, 'claim.json'));
+
+  it.each([
+    ['after the intent and before anything is made', begun],
+    ['in the middle of cloning', cloning],
+    ['after it was made, about when vm.ready is told', made],
+  ])('%s: the task gets a VM all the same, and the other one goes', async (_when, phase) => {
+    const before = await readdir(system.home.vms);
+    // Another size than that of the warm VM.
+    const file = await system.taskFile({ run: 'echo done', resources: { memoryMiB: 300 } });
+    const id = (await system.vmTask(['submit', file])).stdout.trim();
+    await untilVmIs(phase, before);
+    process.kill(await pidOf('provisioner'), 'SIGKILL');
+    const ended = await untilOver(id);
+    expect(ended).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
+    await expectOneEndAndNoLeak(ended);
+  });
+});
+
+it('everything killed at once, but for the VM: the next up goes on with its process', async () => {
+  const id = await submitCounter();
+  await untilCounting(id);
+  const { nats, services } = await system.json<Status>(['status']);
+  const state = JSON.parse(await readFile(join(system.home.run, 'system.json'), 'utf8'));
+  for (const pid of [state.supervisor.pid, nats.pid, ...services.map((service) => service.pid)]) {
+    process.kill(pid, 'SIGKILL');
+  }
+  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+  await expectUndisturbed(id);
+});
+
+it('each service restarted in its turn, with work in flight: nothing is lost', async () => {
+  const ids = [await submitCounter(), await submitCounter(), await submitCounter()];
+  await Promise.all(ids.map(untilCounting));
+  for (const name of ['intake', 'provisioner', 'runner', 'reaper']) {
+    const before = await pidOf(name);
+    process.kill(before, 'SIGTERM');
+    const isBack = async () => {
+      const { services } = await system.json<Status>(['status']);
+      return services.some((service) => service.name === name && service.pid !== before && service.state === 'ready');
+    };
+    await eventually(isBack, { what: `${name} is back`, limitMs: 120_000 });
+  }
+  for (const id of ids) await expectUndisturbed(id);
 });

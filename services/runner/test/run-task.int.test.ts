@@ -124,3 +124,15 @@ test('files that match are kept, and what points out of the work folder is refus
 test('a pattern that nothing matches fails nothing', async () => {
   expect(await rig.run({ run: 'true', artifacts: ['none/*'] })).toMatchObject({ outcome: 'succeeded', artifacts: [] });
 });
+
+test('bytes of any kind, characters that are cut in the middle and a line of megabytes come as they were', async () => {
+  const script = `$| = 1;
+print pack("C*", 0 .. 255), "\n";
+for my $byte (split //, "\xe5\x9e\x83\xe5\x9c\xbe\n") { print $byte; select undef, undef, undef, 0.05 }
+print "x" x 3_000_000;`;
+  const task = await rig.submit({ command: ['perl', '-e', script] });
+  expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
+  const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+  const wanted = Buffer.concat([every, Buffer.from('\n垃圾\n'), Buffer.alloc(3_000_000, 'x')]);
+  expect((await rig.output(task)).stdout.equals(wanted)).toBe(true);
+});

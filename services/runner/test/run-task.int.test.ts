@@ -128,7 +128,7 @@ test('a pattern that nothing matches fails nothing', async () => {
 test('bytes of any kind, characters that are cut in the middle and a line of megabytes come as they were', async () => {
   const script = `$| = 1;
 print pack("C*", 0 .. 255), "\n";
-for my $byte (split //, "\xe5\x9e\x83\xe5\x9c\xbe\n") { print $byte; select undef, undef, undef, 0.05 }
+for (0xe5, 0x9e, 0x83, 0xe5, 0x9c, 0xbe, 10) { print chr; select undef, undef, undef, 0.05 }
 print "x" x 3_000_000;`;
   const task = await rig.submit({ command: ['perl', '-e', script] });
   expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded', exitCode: 0 });

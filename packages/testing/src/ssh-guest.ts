@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import { eventually } from './conditions.ts';
 import { jobGroupOf, removeGroup } from './control-groups.ts';
-import { descendantsOf, listProcesses, processesWithEnvironment, signalProcess } from './processes.ts';
+import { descendantsOf, dyingWithUs, listProcesses, processesWithEnvironment, signalProcess } from './processes.ts';
 import { makeTempFolder, type TempFolder } from './temp-folder.ts';
 
 export interface SshGuest extends AsyncDisposable {
@@ -125,9 +125,10 @@ function startSshd(root: string, controlGroups: boolean): Sshd {
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', join(root, 'sshd_config')];
   const hidden = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', 'sh', ...sshd];
-  const [program = '', ...args] = controlGroups ? sshd : hidden;
+  const [command = '', ...rest] = controlGroups ? sshd : hidden;
+  const [program, args] = dyingWithUs(command, ...rest);
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] } });
-  if (child.pid === undefined) throw new Error(`cannot start ${program}: install openssh-server`);
+  if (child.pid === undefined) throw new Error(`cannot start ${command}: install openssh-server`);
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-4_096);

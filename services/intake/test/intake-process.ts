@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { credentialFile } from '@vm-task/shared/credentials';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import type { Broker } from '@vm-task/testing/broker';
+import { dyingWithUs } from '@vm-task/testing/processes';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { intakeUser } from './broker-with-rights.ts';
 
@@ -85,7 +86,8 @@ export async function startAndFail(home: Home): Promise<string> {
 }
 
 function launch(home: Home): { child: ChildProcess; said: () => string } {
-  const child = spawn(process.execPath, [main, '--home', home.root], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program, args] = dyingWithUs(process.execPath, main, '--home', home.root);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   child.stderr.on('data', (chunk: Buffer) => {
     text = `${text}${chunk.toString('utf8')}`.slice(-20_000);

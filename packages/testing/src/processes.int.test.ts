@@ -10,7 +10,9 @@ test('what a test has started ends with it, even when the test is killed', async
     const [program, args] = dyingWithUs('sleep', '300');
     console.log(spawn(program, args, { stdio: 'ignore' }).pid);
     setInterval(() => {}, 1000);`;
-  const parent = spawn(process.execPath, ['--input-type=module', '--eval', source], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const parent = spawn(process.execPath, ['--input-type=module', '--eval', source], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const [said] = (await once(parent.stdout, 'data')) as [Buffer];
   const child = Number(said.toString());
   const isThere = () => listProcesses().some(({ pid, argv }) => pid === child && argv[0] === 'sleep');

@@ -1,7 +1,7 @@
 /** A job as the fields of one request. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Field } from './frames.ts';
-import type { Job } from './job.ts';
+import type { Job, JobKey } from './job.ts';
 import { checkString, checkText, environmentOf, startMaxBytes } from './job-environment.ts';
 
 const namePattern = /^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/;
@@ -18,7 +18,7 @@ export function encodeJob(job: Job): Field[] {
     );
   }
   return [
-    ['name', checkName(job.name)],
+    ...encodeKey(job),
     ['cwd', checkString(job.cwd, 'the working directory')],
     ...argv.map((text): Field => ['argv', text]),
     ...(job.program.kind === 'script' ? [['script', checkText(job.program.script, 'the script')] as const] : []),
@@ -31,8 +31,13 @@ export function encodeJob(job: Job): Field[] {
   ];
 }
 
+/** Thrown: as `checkName`. */
+export function encodeKey({ name, use }: JobKey): Field[] {
+  return [['name', checkName(name)], ...(use === undefined ? [] : [['use', use] as const])];
+}
+
 /** Thrown: `invalid-task`, because the name becomes a folder in the guest. */
-export function checkName(name: string): string {
+function checkName(name: string): string {
   if (namePattern.test(name)) return name;
   throw new VmTaskError(
     'invalid-task',

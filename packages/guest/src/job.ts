@@ -1,4 +1,5 @@
 /** What runs in a guest, what is heard of it while it runs, and how it ends. */
+import type { VmId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
 
 export type JobProgram =
@@ -10,6 +11,8 @@ export type JobProgram =
 export interface Job {
   /** 1 to 64 of a-z, 0-9 and inner dashes, from attempt and step: two jobs of one name are one job (I8). */
   readonly name: string;
+  /** On a machine of somebody's own: the use that the job is part of (machine-use.ts). */
+  readonly use?: VmId;
   readonly program: JobProgram;
   /** Absolute, or relative to the login's home; made when it is missing. */
   readonly cwd: string;
@@ -74,6 +77,9 @@ export interface StreamTotals {
   /** The last bytes that were seen, at most 64 KiB. */
   readonly tail: Buffer;
 }
+
+/** Which job is meant. */
+export type JobKey = Pick<Job, 'name' | 'use'>;
 
 export type JobStatus =
   | { readonly kind: 'absent' }

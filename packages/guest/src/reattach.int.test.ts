@@ -55,13 +55,11 @@ test('a job goes on when its connection is cut, and is read on from the last byt
   for (let cuts = 0; cuts < 4; cuts++) {
     await using connection = await open();
     const events =
-      cuts === 0
-        ? runJob(connection, job, { signal: never })
-        : followJob(connection, job.name, { from, signal: never });
+      cuts === 0 ? runJob(connection, job, { signal: never }) : followJob(connection, job, { from, signal: never });
     await expect(hear(events, true)).rejects.toThrowError(expect.objectContaining({ code: 'ssh-lost' }));
   }
   await using connection = await open();
-  const end = await hear(followJob(connection, job.name, { from, signal: never }), false);
+  const end = await hear(followJob(connection, job, { from, signal: never }), false);
   expect(end?.outcome).toEqual({ kind: 'exited', code: 4 });
   expect(stdout).toBe(Array.from({ length: 400 }, (_, i) => `line ${i + 1}\n`).join(''));
   expect(from.stderr).toBe(5);
@@ -81,7 +79,7 @@ test('a job whose request was cut off never starts', async () => {
     channel.end(cutOff);
   });
   await ended.promise;
-  expect(await jobStatus(connection, job.name, { signal: never })).toEqual({ kind: 'absent' });
+  expect(await jobStatus(connection, job, { signal: never })).toEqual({ kind: 'absent' });
   const { end } = await collect(runJob(connection, job, { signal: never }));
   expect(end.outcome).toEqual({ kind: 'exited', code: 0 });
 });
@@ -89,7 +87,7 @@ test('a job whose request was cut off never starts', async () => {
 test('the status of a job is known at each point of its life', async () => {
   await using connection = await open();
   const job = newJob({ program: script('until [ -e gate ]; do sleep 0.01; done; exit 5') });
-  const status = () => jobStatus(connection, job.name, { signal: never });
+  const status = () => jobStatus(connection, job, { signal: never });
   expect(await status()).toEqual({ kind: 'absent' });
   const running = collect(runJob(connection, job, { signal: never }));
   await eventually(async () => (await status()).kind === 'running', { what: 'the job runs' });
@@ -103,13 +101,13 @@ test('a job whose supervisor was killed is lost, whoever asks (I9)', async () =>
   const job = newJob({ program: script('kill -9 $PPID; sleep 600') });
   const { end } = await collect(runJob(connection, job, { signal: never }));
   expect(end.outcome).toMatchObject({ kind: 'lost', reason: expect.stringMatching(/supervisor was killed/) });
-  expect(await jobStatus(connection, job.name, { signal: never })).toMatchObject({ outcome: { kind: 'lost' } });
+  expect(await jobStatus(connection, job, { signal: never })).toMatchObject({ outcome: { kind: 'lost' } });
   const again = await collect(runJob(connection, job, { signal: never }));
   expect(again.end.outcome.kind).toBe('lost');
 });
 
 test('a job that was never started is lost to who follows it', async () => {
   await using connection = await open();
-  const { end } = await collect(followJob(connection, 'never-started', { signal: never }));
+  const { end } = await collect(followJob(connection, { name: 'never-started' }, { signal: never }));
   expect(end.outcome).toEqual({ kind: 'lost', reason: 'it was never started here' });
 });

@@ -1,10 +1,10 @@
 /** Starting a job, and hearing of it until its end. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { GuestConnection } from './connect.ts';
-import { checkName, encodeJob } from './encode-job.ts';
+import { encodeJob, encodeKey } from './encode-job.ts';
 import { Exchange } from './exchange.ts';
 import type { Field, Frame } from './frames.ts';
-import type { Job, JobEvent, Offsets, OutputStream } from './job.ts';
+import type { Job, JobEvent, JobKey, Offsets, OutputStream } from './job.ts';
 import { lostEnd, readEnd } from './job-end.ts';
 import { jobProgram } from './supervisor.ts';
 
@@ -26,17 +26,10 @@ export function runJob(connection: GuestConnection, job: Job, options: FollowOpt
 /** As `runJob` for a job that was started before, without anything to start. A job that is not there ended `lost`. */
 export function followJob(
   connection: GuestConnection,
-  name: string,
+  key: JobKey,
   options: FollowOptions,
 ): AsyncGenerator<JobEvent, void> {
-  return events(
-    connection,
-    [
-      ['verb', 'follow'],
-      ['name', checkName(name)],
-    ],
-    options,
-  );
+  return events(connection, [['verb', 'follow'], ...encodeKey(key)], options);
 }
 
 async function* events(

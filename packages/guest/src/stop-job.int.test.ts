@@ -31,8 +31,8 @@ describe.each([
   }
 
   async function stopped(name: string, graceMs: number) {
-    await stopJob(connection, name, { graceMs, signal: never });
-    const { end, stdout } = await collect(followJob(connection, name, { signal: never }));
+    await stopJob(connection, { name }, { graceMs, signal: never });
+    const { end, stdout } = await collect(followJob(connection, { name }, { signal: never }));
     await eventually(() => guest.jobProcesses().length === 0, { what: 'no process of the job is left' });
     return { end, stdout: stdout.toString() };
   }

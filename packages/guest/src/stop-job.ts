@@ -1,10 +1,10 @@
 /** Stopping a job, and asking how it is. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { GuestConnection } from './connect.ts';
-import { checkName } from './encode-job.ts';
+import { encodeKey } from './encode-job.ts';
 import { Exchange } from './exchange.ts';
 import type { Field, Frame } from './frames.ts';
-import type { JobStatus } from './job.ts';
+import type { JobKey, JobStatus } from './job.ts';
 import { readOutcome } from './job-end.ts';
 import { jobProgram } from './supervisor.ts';
 
@@ -15,25 +15,21 @@ import { jobProgram } from './supervisor.ts';
  */
 export async function stopJob(
   connection: GuestConnection,
-  name: string,
+  key: JobKey,
   options: { readonly graceMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const grace: Field = ['grace', options.graceMs];
-  const frame = await ask(connection, [['verb', 'stop'], ['name', checkName(name)], grace], options.signal);
+  const frame = await ask(connection, [['verb', 'stop'], ...encodeKey(key), grace], options.signal);
   if (frame.kind !== 'asked') throw unexpected(frame);
 }
 
 /** How the job is now, without its output. Thrown: `ssh-lost`, `guest-failed`. */
 export async function jobStatus(
   connection: GuestConnection,
-  name: string,
+  key: JobKey,
   options: { readonly signal: AbortSignal },
 ): Promise<JobStatus> {
-  const request: Field[] = [
-    ['verb', 'status'],
-    ['name', checkName(name)],
-  ];
-  const frame = await ask(connection, request, options.signal);
+  const frame = await ask(connection, [['verb', 'status'], ...encodeKey(key)], options.signal);
   switch (frame.kind) {
     case 'absent':
     case 'running':

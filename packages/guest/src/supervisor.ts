@@ -9,4 +9,7 @@ function program(...parts: readonly string[]): Buffer {
 
 export const jobProgram = program('protocol', 'control-group', 'supervise', 'job');
 export const identityProgram = program('protocol', 'identity');
+export const useProgram = program('protocol', 'use', 'take-use');
+/** Runs from a file in the machine, so nothing follows it. */
+export const holderProgram = program('protocol', 'use', 'hold-use');
 export const readinessProgram = program('protocol', 'readiness');

@@ -1,18 +1,23 @@
 # A control group of the job's own, beside that of sshd and of this supervisor: what runs out of memory in it, and
 # what is killed with it, is the job and nothing else.
 
-# Its folder, or undef where this login cannot make one.
+# Its folder, or undef where this login cannot make one. On a machine of somebody's own it is in the group of the use.
 sub make_group {
-    my ($limits) = @_;
+    my ($limits, $ours) = @_;
+    return limited_group("$ours/$$", $limits) if $ours;
     my ($mount) = contents('/proc/self/mounts') =~ /^\S+ (\S+) cgroup2 /m;
     return undef unless defined $mount;
-    my $ours = "$mount/vm-task";
+    $ours = "$mount/vm-task";
     if (mkdir $ours) {
         for my $controller ('memory', 'cpu', 'pids') {
             put("$_/cgroup.subtree_control", "+$controller") for $mount, $ours;
         }
     }
-    my $group = "$ours/$$";
+    return limited_group("$ours/$$", $limits);
+}
+
+sub limited_group {
+    my ($group, $limits) = @_;
     rmdir $group;
     return undef unless mkdir $group;
     if (!-e "$group/cgroup.kill") {

@@ -2,12 +2,24 @@
 # the job has not ended; `lock` is held, or the supervisor is dead.
 
 my $root = "$ENV{HOME}/.vm-task";
+# The control group that everything of this use is in; empty where there is none.
+my $use_group = '';
 my $result_bytes = 256 * 1024 + 1;
 my ($exclusive, $shared_if_free) = (2, 5);
 my ($exists, $not_empty) = (17, 39);
 # Seconds. Who looks for news sees them within 20 ms, and takes fifty looks a second while there are none.
 my ($look_first, $look_last) = (0.001, 0.02);
 my $supervisor_check = 1;
+
+# On a machine of somebody's own, jobs are in the folder of the use, and none is made any more when that is over.
+sub enter_use {
+    my ($request) = @_;
+    return unless $request->{use};
+    my $use = "$root/uses/$request->{use}[0]";
+    $root = "$use/jobs";
+    $use_group = contents("$use/group");
+    refuse("the machine is not held for $request->{use}[0] any more") unless defined $use_group || $request->{verb}[0] ne 'start';
+}
 
 # Starts the job unless it is there; either way, then follows it.
 sub start {
@@ -18,11 +30,11 @@ sub start {
     my $news;
     if ($lock) {
         pipe $news, my $bell;
-        my $pid = fork;
+        my $pid = $use_group ? fork_into("$use_group/supervisors") : fork;
         refuse("cannot start a process: $!") unless defined $pid;
         if ($pid == 0) {
             close $news;
-            supervise($dir, $request, $lock, $bell);
+            supervise($dir, $request, $lock, $bell, $use_group);
         }
         close $lock;
     }
@@ -165,4 +177,5 @@ sub status {
 # What the machine ends when its memory is out shall be the job, not who tells of it.
 put('/proc/self/oom_score_adj', -1000);
 my $request = request();
+enter_use($request);
 { start => \&start, follow => \&follow, stop => \&stop, status => \&status }->{ $request->{verb}[0] }->($request);

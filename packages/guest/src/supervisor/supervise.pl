@@ -11,7 +11,7 @@ my $no_hang = 1;
 # Never returns. $lock is held by this process alone and for its whole life: whoever can have it knows that we died.
 # $bell is for whoever started the job and still listens: a byte for news, and its end for the job's.
 sub supervise {
-    my ($dir, $request, $lock, $bell) = @_;
+    my ($dir, $request, $lock, $bell, $use_group) = @_;
     syscall($call{setsid});
     $SIG{PIPE} = 'IGNORE';
     $SIG{CHLD} = sub { };
@@ -20,7 +20,8 @@ sub supervise {
     open STDOUT, '>', '/dev/null';
     open STDERR, '>', "$dir/supervisor-error";
     my ($memory, $cpus, $processes) = map { $request->{$_}[0] } 'memory', 'cpus', 'processes';
-    my $group = make_group({ memory => $memory, cpus => $cpus, processes => $processes });
+    my $group = make_group({ memory => $memory, cpus => $cpus, processes => $processes }, $use_group);
+    die "the use of this machine is over\n" if $use_group && !defined $group;
     my $job = launch($dir, $request, $group);
     fcntl $bell, $set_flags, $nonblocking;
     $job->{bell} = $bell;
@@ -76,6 +77,7 @@ sub become_job {
         my ($name, $value) = split /=/, $variable, 2;
         $ENV{$name} = $value;
     }
+    $ENV{VM_TASK_USE} = $request->{use}[0] if $request->{use};
     $ENV{VM_TASK_INPUTS} = "$dir/inputs";
     $ENV{VM_TASK_RESULT} = "$dir/result";
     $ENV{VM_TASK_NEEDS} = "$dir/needs" if $request->{needs};

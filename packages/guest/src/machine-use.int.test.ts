@@ -1,0 +1,114 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { newVmId, type VmId } from '@vm-task/shared/ids';
+import { eventually } from '@vm-task/testing/conditions';
+import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { connect, type GuestConnection } from './connect.ts';
+import { lookAtMachine, releaseUse, takeUse, useWorkFolder } from './machine-use.ts';
+import { runJob } from './run-job.ts';
+import { stopJob } from './stop-job.ts';
+import { end, never, newJob, outputOf, script } from './test-job.ts';
+
+const hourMs = 3_600_000;
+
+// As root with control groups, and as a login that can make none.
+describe.each([true, false])('with control groups: %s', (controlGroups) => {
+  let machine: SshGuest;
+  let connection: GuestConnection;
+
+  beforeEach(async () => {
+    machine = await startSshGuest({ controlGroups });
+    connection = await connect(machine.access, { privateKey: machine.privateKey, signal: never });
+  });
+
+  afterEach(async () => {
+    await connection[Symbol.asyncDispose]();
+    await machine[Symbol.asyncDispose]();
+  });
+
+  const take = (vm: VmId, lifeMs = hourMs) => takeUse(connection, { vm, by: 'controller /home/a', lifeMs }, never);
+  const ours = () => readdirSync(join(machine.home, '.vm-task')).sort();
+  const jobOf = (vm: VmId, text: string) => newJob({ use: vm, cwd: useWorkFolder(vm), program: script(text) });
+  /** A job that goes on, with a child that has left it. */
+  async function startDaemon(vm: VmId): Promise<void> {
+    const job = jobOf(vm, 'setsid -f sleep 301; echo up; sleep 302');
+    for await (const event of runJob(connection, job, { signal: never })) if (event.kind === 'output') return;
+  }
+
+  test('of two who want the machine one has it, and the other hears who', async () => {
+    const [first, second] = [newVmId(Date.now()), newVmId(Date.now())];
+    const both = await Promise.all([take(first), take(second)]);
+    expect(both.map(({ kind }) => kind).sort()).toEqual(['held', 'taken']);
+    const winner = both[0]?.kind === 'taken' ? first : second;
+    expect(both.find(({ kind }) => kind === 'held')).toMatchObject({ vm: winner, by: 'controller /home/a' });
+    await releaseUse(connection, winner, never);
+    expect(await take(second)).toEqual({ kind: 'taken' });
+    await releaseUse(connection, second, never);
+  });
+
+  test('a job works in the folder of its use, and nothing of it is left afterwards', async () => {
+    const vm = newVmId(Date.now());
+    await take(vm);
+    const { stdout } = await outputOf(connection, jobOf(vm, 'pwd; mkdir deep; chmod 0 deep; echo "$VM_TASK_USE"'));
+    expect(stdout.toString()).toBe(`${join(machine.home, useWorkFolder(vm))}\n${vm}\n`);
+    await startDaemon(vm);
+    expect(machine.jobProcesses().length).toBeGreaterThan(1);
+    await releaseUse(connection, vm, never);
+    expect(machine.jobProcesses()).toEqual([]);
+    expect(ours()).toEqual(['guard', 'uses']);
+    expect(readdirSync(join(machine.home, '.vm-task/uses'))).toEqual([]);
+  });
+
+  test('nothing can be started in a use that is over, or never was', async () => {
+    const vm = newVmId(Date.now());
+    await take(vm);
+    await releaseUse(connection, vm, never);
+    await expect(end(connection, jobOf(vm, 'true'))).rejects.toThrow(`not held for ${vm} any more`);
+    await stopJob(connection, { name: 'job', use: vm }, { graceMs: 0, signal: never });
+    await releaseUse(connection, newVmId(Date.now()), never);
+  });
+
+  test('a use is ended by the machine itself when its deadline has passed', async () => {
+    const vm = newVmId(Date.now());
+    await take(vm, 1_500);
+    await startDaemon(vm);
+    await connection[Symbol.asyncDispose]();
+    await eventually(() => !existsSync(join(machine.home, '.vm-task/lock')), { what: 'the lock is gone' });
+    await eventually(() => machine.jobProcesses().length === 0, { what: 'nothing of the use runs' });
+    expect(readdirSync(join(machine.home, '.vm-task/uses'))).toEqual([]);
+  });
+
+  test('a lock of another boot, or past its deadline, is taken over, and its use ended first', async () => {
+    const [stale, next] = [newVmId(Date.now()), newVmId(Date.now())];
+    await take(stale);
+    await startDaemon(stale);
+    const lock = join(machine.home, '.vm-task/lock/owner');
+    writeFileSync(lock, readFileSync(lock, 'utf8').replace(/^boot .*/m, 'boot another'));
+    expect(await take(next)).toEqual({ kind: 'taken' });
+    await eventually(() => machine.jobProcesses().length === 0, { what: 'nothing of the stale use runs' });
+    expect(readdirSync(join(machine.home, '.vm-task/uses'))).toEqual([next]);
+    await releaseUse(connection, stale, never);
+    expect(existsSync(lock)).toBe(true);
+    await releaseUse(connection, next, never);
+  });
+
+  test("what a crash has left between two steps is in nobody's way", async () => {
+    const vm = newVmId(Date.now());
+    const own = join(machine.home, '.vm-task');
+    for (const folder of ['lock', '.lock', `.gone-${vm}`, `uses/${vm}/jobs`])
+      mkdirSync(join(own, folder), { recursive: true });
+    writeFileSync(join(own, '.lock/owner'), 'vm');
+    const next = newVmId(Date.now());
+    expect(await take(next)).toEqual({ kind: 'taken' });
+    expect(readdirSync(join(own, 'uses'))).toEqual([next]);
+    await releaseUse(connection, next, never);
+    expect(ours()).toEqual(['guard', 'uses']);
+  });
+
+  test('the machine says what it can do for a task', async () => {
+    const isRoot = process.getuid?.() === 0;
+    const { keeping } = await lookAtMachine(connection, never);
+    expect(keeping).toBe(controlGroups && isRoot ? 'groups' : 'nothing');
+  });
+});

@@ -1,0 +1,85 @@
+/**
+ * One use of a machine that is somebody's own, and stays: a lock on the machine itself, so that two controllers never
+ * meet there, a folder and a control group for all that the use makes, and the end of all of them. The deadline is
+ * counted by the machine's own uptime; a holder of ours there ends a use whose controller never came back.
+ */
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { VmId } from '@vm-task/shared/ids';
+import type { GuestConnection } from './connect.ts';
+import { Exchange } from './exchange.ts';
+import type { Field, Frame } from './frames.ts';
+import { holderProgram, useProgram } from './supervisor.ts';
+
+export interface WantedUse {
+  readonly vm: VmId;
+  /** Whose use it is, in a line for people and for whoever finds the lock. */
+  readonly by: string;
+  /** From now until the machine ends the use by itself. */
+  readonly lifeMs: number;
+}
+
+export type TakenUse =
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'held'; readonly vm: string; readonly by: string; readonly leftMs: number };
+
+/** What the machine can do for a task of this login. */
+export interface MachineFacts {
+  /** How a task's processes are kept together: a unit of systemd, a control group of our own, or by their environment alone. */
+  readonly keeping: 'units' | 'groups' | 'nothing';
+  /** Whether limits of memory, processors and processes hold. */
+  readonly limits: boolean;
+}
+
+/** A task's working directory in a use, relative to the login's home. It goes with the use. */
+export function useWorkFolder(vm: VmId): string {
+  return `.vm-task/uses/${vm}/work`;
+}
+
+/**
+ * Takes the machine, or says who has it. What an overdue or broken use has left is ended and removed first.
+ * Thrown: `guest-failed`, `ssh-lost`; the signal's reason when aborted. Then nobody knows, and it must be released.
+ */
+export async function takeUse(connection: GuestConnection, wanted: WantedUse, signal: AbortSignal): Promise<TakenUse> {
+  const fields: Field[] = [
+    ['use', wanted.vm],
+    ['by', wanted.by.replaceAll(/\p{Cc}/gu, ' ')],
+    ['life', Math.max(0, Math.round(wanted.lifeMs))],
+    ['holder', holderProgram],
+  ];
+  const frame = await ask(connection, 'take', fields, signal);
+  if (frame.kind === 'taken') return { kind: 'taken' };
+  const [, vm, by] = /^(\S+) (.*)$/s.exec(frame.bytes.toString()) ?? [];
+  if (frame.kind !== 'held' || vm === undefined || by === undefined) throw unexpected(frame);
+  return { kind: 'held', vm, by, leftMs: frame.numbers[0] ?? 0 };
+}
+
+/**
+ * Returns when nothing of the use is left on the machine: processes, also detached ones, folder, lock. One that never
+ * was there is gone already. Thrown: as `takeUse`.
+ */
+export async function releaseUse(connection: GuestConnection, vm: VmId, signal: AbortSignal): Promise<void> {
+  const frame = await ask(connection, 'release', [['use', vm]], signal);
+  if (frame.kind !== 'released') throw unexpected(frame);
+}
+
+/** Thrown: as `takeUse`. */
+export async function lookAtMachine(connection: GuestConnection, signal: AbortSignal): Promise<MachineFacts> {
+  const frame = await ask(connection, 'look', [], signal);
+  const [, keeping, limits] = /^(units|groups|nothing) (limits|none)$/.exec(frame.bytes.toString()) ?? [];
+  if (frame.kind !== 'machine' || keeping === undefined) throw unexpected(frame);
+  return { keeping: keeping as MachineFacts['keeping'], limits: limits === 'limits' };
+}
+
+async function ask(
+  connection: GuestConnection,
+  verb: string,
+  fields: readonly Field[],
+  signal: AbortSignal,
+): Promise<Frame> {
+  using exchange = await Exchange.open(connection, useProgram, [['verb', verb], ...fields], signal);
+  return await exchange.frame();
+}
+
+function unexpected(frame: Frame): VmTaskError {
+  return new VmTaskError('guest-failed', `the machine answered with an unknown frame ${JSON.stringify(frame.kind)}`);
+}

@@ -28,9 +28,10 @@ const image = 'base';
 const { cache, ...rest } = readEnvironment();
 const settings = systemConfig(image);
 const config = parseConfig(JSON.stringify(settings), 'the benchmark');
-const [size] = config.pools['warm']?.sizes ?? [];
+const pool = config.pools['warm'];
+const [size] = pool?.driver === 'qemu' ? pool.sizes : [];
 if (size === undefined) throw new Error('the pool has no size');
-const vmClass = { pool: 'floor', image: { name: image, version: null }, size, egress: 'none' } as const;
+const vmClass = { driver: 'qemu', pool: 'floor', image: { name: image, version: null }, size, egress: 'none' } as const;
 const forever = new AbortController().signal;
 
 const floor: number[] = [];
@@ -72,7 +73,7 @@ async function measureFloorIn(home: Home): Promise<number> {
   const now = Date.now();
   const capacity = { poolMax: 1, hostMax: 1 };
   const outcome = await hypervisor.create(vmClass, capacity, deadlineFrom(now + 600_000, now), forever);
-  if (outcome.kind === 'full') throw new Error('a new home is full');
+  if (outcome.kind !== 'ready') throw new Error('a new home is full');
   const { id, access } = outcome.vm;
   try {
     await untilQuiet(hypervisor, 1);

@@ -86,12 +86,12 @@ async function measure(): Promise<void> {
 
 function cloner(image: { readonly name: string; readonly version: string }) {
   const hypervisor = createHypervisor({ environment, config });
-  const vmClass = { pool: 'bench', image, size, egress: 'none' } as const;
+  const vmClass = { driver: 'qemu', pool: 'bench', image, size, egress: 'none' } as const;
   return async () => {
     const now = Date.now();
     const deadline = deadlineFrom(now + 600_000, now);
     const outcome = await hypervisor.create(vmClass, { poolMax: 1, hostMax: 1 }, deadline, forever);
-    if (outcome.kind === 'full') throw new Error('the last VM was not removed');
+    if (outcome.kind !== 'ready') throw new Error('the last VM was not removed');
     const state = await hypervisor.find(outcome.vm.id);
     const endingAt = performance.now();
     await hypervisor.destroy(outcome.vm.id, 'measured');

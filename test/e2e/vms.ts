@@ -4,12 +4,14 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
-import type { CreateOutcome, Hypervisor, ReadyVm, VmClass } from '@vm-task/hypervisor/hypervisor';
+import type { CreateOutcome, Hypervisor, ReadyVm } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import { type Environment, parseConfig, readEnvironment } from '@vm-task/shared/config';
 import { type Home, homeAt } from '@vm-task/shared/home';
 
 export const smallClass: VmClass = {
+  driver: 'qemu',
   pool: 'default',
   image: { name: 'base', version: null },
   size: { cpus: 1, memoryMiB: 384, diskMiB: 2048 },
@@ -48,7 +50,7 @@ export async function lendVms(): Promise<TestVms> {
     create,
     async ready(vmClass) {
       const outcome = await create(vmClass);
-      if (outcome.kind === 'full') throw new Error(`the ${outcome.limit} is full`);
+      if (outcome.kind !== 'ready') throw new Error(`there is no VM: ${JSON.stringify(outcome)}`);
       return outcome.vm;
     },
     ssh: (vm, command) => ssh(home, vm, command),

@@ -4,11 +4,11 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Image } from '@vm-task/hypervisor/images/image';
 import { type Cancelled, cancelTask } from '@vm-task/intake/cancel-task';
 import { startProvisioner } from '@vm-task/provisioner/start';
 import { startReaper } from '@vm-task/reaper/start';
 import { type ConnectGuest, connectBySsh } from '@vm-task/runner/guest';
+import { IdleConnections } from '@vm-task/runner/idle-connections';
 import { startRunner } from '@vm-task/runner/start';
 import { parseConfig, type SystemConfig } from '@vm-task/shared/config';
 import type { Stored } from '@vm-task/shared/events';
@@ -24,11 +24,6 @@ import { makeTempFolder } from '@vm-task/testing/temp-folder';
 
 const configFor = (max: number) =>
   parseConfig(`pools: { default: { max: ${max}, warm: 1 } }\nreaper: { sweep: 200ms }\ncancel: { grace: 2s }`, 'test');
-
-const image = {
-  ref: { name: 'python', version: '3.2.0' },
-  runtimes: { shell: ['/bin/sh', '-eu'] },
-} as unknown as Image;
 
 export interface System extends AsyncDisposable {
   readonly broker: Broker;
@@ -86,7 +81,7 @@ export async function startSystem({ copies = 1, max = 4, connect }: SystemOption
 
 /** The fake's VMs have no folders, so the key is put where the real one has it. */
 function connectTo(guest: SshGuest, home: Home): ConnectGuest {
-  const bySsh = connectBySsh(home);
+  const bySsh = connectBySsh(home, new IdleConnections());
   return async (ready, signal) => {
     const key = home.vm(ready.vm).sshKey;
     await mkdir(dirname(key), { recursive: true });
@@ -108,7 +103,7 @@ async function startServices({ broker, hypervisor, home, config, connect }: Part
   const [stop, abort] = [new AbortController(), new AbortController()];
   const shared = { bus, config, hypervisor, host: 'host-1', log: silentLogger, stop: stop.signal, abort: abort.signal };
   const running = Promise.all([
-    startProvisioner({ ...shared, images: { ensure: async () => image }, tellProgress: () => undefined }),
+    startProvisioner({ ...shared, tellProgress: () => undefined }),
     startReaper(shared),
     startRunner({ ...shared, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),
   ]);

@@ -28,7 +28,8 @@ async function ticksOf(hypervisor: Hypervisor, vms: number): Promise<number | nu
   const states = await hypervisor.list();
   if (states.length !== vms || states.some(({ phase }) => phase !== 'ready')) return null;
   return states.reduce(
-    (sum, { record }) => sum + (record.process === null ? 0 : ticksOfProcess(record.process.pid)),
+    (sum, { record }) =>
+      sum + (record.driver === 'qemu' && record.process !== null ? ticksOfProcess(record.process.pid) : 0),
     0,
   );
 }

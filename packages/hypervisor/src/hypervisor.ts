@@ -4,21 +4,10 @@
  * and `destroy` returns only when it has *seen* that nothing is left.
  */
 import type { VmId } from '@vm-task/shared/ids';
-import type { Size } from '@vm-task/shared/sizes';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import type { ImageRef } from './images/image.ts';
 import type { Deadline } from './ledger/deadline.ts';
 import type { Claim, VmState } from './ledger/vm-record.ts';
-
-export type Egress = 'none' | 'internet';
-
-/** What a VM is made from. Two VMs of one class differ in nothing but their identity. */
-export interface VmClass {
-  readonly pool: string;
-  readonly image: ImageRef;
-  readonly size: Size;
-  readonly egress: Egress;
-}
+import type { Offer, VmClass, Wish } from './vm-class.ts';
 
 export interface Capacity {
   /** At most so many VMs of the class's pool on this host, whatever they are doing. */
@@ -37,12 +26,22 @@ export interface ReadyVm {
 export type CreateOutcome =
   | { readonly kind: 'ready'; readonly vm: ReadyVm }
   /** Every slot of the pool or of the host is taken; nothing was made. */
-  | { readonly kind: 'full'; readonly limit: 'pool' | 'host'; readonly max: number };
+  | { readonly kind: 'full'; readonly limit: 'pool' | 'host'; readonly max: number }
+  /** The named VM cannot be had now, and nothing was made there: another controller has it, or it does not answer. */
+  | { readonly kind: 'away'; readonly reason: string };
+
+/** How a named VM is. */
+export type MachineState =
+  /** It answers, as itself. `weaker`: what does not hold there that holds elsewhere, as a sentence, or null. */
+  { readonly kind: 'there'; readonly weaker: string | null } | { readonly kind: 'away'; readonly reason: string };
 
 /** `note` is one line for people: what is being done now; `fraction` is between 0 and 1 where it is known. */
 export type Report = (progress: { readonly note: string; readonly fraction?: number }) => void;
 
 export interface Hypervisor {
+  /** The VM that the pool has for a task with that wish; what it is made from is made first where it must be. */
+  offer(pool: string, wish: Wish, report: Report, signal: AbortSignal): Promise<Offer>;
+
   /** Makes sure that a VM of this class can be cloned in milliseconds: image built, snapshot frozen. Safe to call at once from several processes. */
   prepare(vmClass: VmClass, report: Report, signal: AbortSignal): Promise<void>;
 
@@ -67,14 +66,26 @@ export interface Hypervisor {
   /** One VM as the ledger has it, or null. */
   find(vm: VmId): Promise<VmState | null>;
 
-  /** True while the VM's process is there and is the one that the ledger names. */
+  /** True while the VM's process is there and is the one that the ledger names; of a named VM, while its use may have left anything there. */
   isAlive(vm: VmId): Promise<boolean>;
+
+  /** How the named VM of that pool is: at once, and whenever that changes, until aborted. */
+  watch(pool: string, signal: AbortSignal): AsyncIterable<MachineState>;
 
   /** What on this host carries our mark but is in no ledger: processes, folders without a record. */
   strays(): Promise<readonly Stray[]>;
 
   /** Removes a stray for good, verified. */
   removeStray(stray: Stray): Promise<void>;
+}
+
+/** One way to have VMs. What concerns the ledger alone is the same for all and none of a driver's business. */
+export interface Driver<C extends VmClass> {
+  offer(pool: string, wish: Wish, report: Report, signal: AbortSignal): Promise<Offer>;
+  prepare(vmClass: C, report: Report, signal: AbortSignal): Promise<void>;
+  create(vmClass: C, capacity: Capacity, deadline: Deadline, signal: AbortSignal): Promise<CreateOutcome>;
+  end(vm: VmId, reason: string): Promise<void>;
+  isAlive(state: VmState): Promise<boolean>;
 }
 
 /** Something on the host that carries this home's mark and is in no ledger. */

@@ -15,6 +15,15 @@ function complaint(text: string): string {
   return 'none';
 }
 
+function named(more: string): string {
+  return `pools: { default: {}, kali: { driver: ssh, host: kali.example, user: root, key: keys/kali, ${more} } }`;
+}
+
+test('a named VM is a pool of one machine', () => {
+  const { kali } = parseConfig(named('hostKey: "ssh-ed25519 AAAA"'), 'vm-task.yaml').pools;
+  expect(kali).toMatchObject({ driver: 'ssh', port: 22, max: 1, warm: 0, runtimes: { shell: ['/bin/sh'] } });
+});
+
 test('nothing need be configured', () => {
   const config = parseConfig('', 'vm-task.yaml');
   expect(config.defaultPool).toBe('default');
@@ -51,6 +60,10 @@ test.each([
   ['pools: { a: {} }', 'defaultPool: "default" is none of a'],
   ['defaultPool: constructor', 'defaultPool: "constructor" is none of default'],
   ['pools: { "A b": {} }', 'pools.A b: must be 1 to 32 of a-z, 0-9 and inner dashes'],
+  [named('hostKey: "ssh-rsa AAAA"'), 'pools.kali.hostKey: must be the key by which the machine proves itself'],
+  [named(''), '/etc/ssh/ssh_host_ed25519_key.pub'],
+  [named('hostKey: "ssh-ed25519 AAAA", warm: 1'), 'pools.kali.warm: unknown key'],
+  ['pools: { default: { driver: shh } }', 'pools.default.driver: '],
   ['cancel: { grace: 10 }', 'cancel.grace: 10 is not a duration; write it as'],
   ['pools: 5', 'pools: Invalid input: expected record, received number'],
   ['[1]', 'the whole: Invalid input: expected object, received array'],

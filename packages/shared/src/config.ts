@@ -10,26 +10,11 @@ import { durationSchema } from './durations.ts';
 import { VmTaskError } from './errors.ts';
 import { type Cache, cacheAt, type Home, homeAt } from './home.ts';
 import { namePattern } from './ids.ts';
-import { type Size, sizeSchema } from './sizes.ts';
+import { poolSchema } from './pool-config.ts';
 import { explainIssues } from './unknown-keys.ts';
 import { parseYaml } from './yaml-text.ts';
 
 const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
-
-/** Small enough that four of them fit on a laptop, large enough for a Python analysis. */
-const defaultSize: Size = { cpus: 1, memoryMiB: 512, diskMiB: 4096 };
-
-const poolSchema = z.strictObject({
-  driver: z.literal('qemu').default('qemu'),
-  /** What tasks that name no image get, and what warm VMs are made from. */
-  image: z.string().default('python'),
-  /** What a task may ask for; the first one is what warm VMs have. */
-  sizes: z.array(sizeSchema).min(1).max(16).default([defaultSize]),
-  /** VMs of this pool at once on one host, whatever they are doing. */
-  max: z.int().min(1).max(1_024).default(4),
-  /** VMs kept ready for the next task. They count in `max`. */
-  warm: z.int().min(0).max(256).default(1),
-});
 
 const webhookSchema = z.strictObject({
   url: z.url({ protocol: /^https?$/, error: 'must be an address that begins with https:// or http://' }),
@@ -123,7 +108,6 @@ const configSchema = z
   });
 
 export type SystemConfig = Readonly<z.infer<typeof configSchema>>;
-export type PoolConfig = SystemConfig['pools'][string];
 
 /** The configuration in `text` (YAML). Thrown: `invalid-config` with every key that is wrong. */
 export function parseConfig(text: string, source: string): SystemConfig {

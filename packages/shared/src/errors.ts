@@ -54,6 +54,8 @@ export const errorCodes = {
   'ssh-host-key-mismatch': { status: 502, permanent: false, title: 'Another machine answered than the expected one' },
   'ssh-auth-failed': { status: 502, permanent: false, title: 'The machine refused the login key' },
   'ssh-lost': { status: 502, permanent: false, title: 'The connection to the machine ended before its answer' },
+  'key-unusable': { status: 500, permanent: false, title: 'The login key of a machine is missing or not kept safely' },
+  'machine-held': { status: 503, permanent: false, title: 'Another controller has the machine' },
   'guest-failed': { status: 502, permanent: false, title: 'The machine could not do what it was asked' },
   'identity-failed': { status: 502, permanent: false, title: 'A clone did not prove an identity of its own' },
   'qemu-too-old': { status: 500, permanent: true, title: 'QEMU is older than what clones need' },

@@ -62,7 +62,9 @@ export const eventSchemas = {
     attempt,
     vm,
     host: z.string(),
-    /** `name@version`. */
+    /** What has the VM: clones have a system of their own inside, a named VM has its owner's. */
+    driver: z.enum(['qemu', 'ssh']).default('qemu'),
+    /** `name@version`; the name of a named VM. */
     image: z.string(),
     runtimes: z.record(z.string(), z.array(z.string()).min(1)),
     size: sizeSchema,

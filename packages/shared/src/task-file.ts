@@ -73,6 +73,8 @@ export const taskFileSchema = z
       )
       .optional(),
     pool: nameSchema.optional(),
+    /** A named VM: a pool of that one machine. */
+    vm: nameSchema.optional(),
     runtime: nameSchema.optional(),
     inputs: jsonObjectSchema.optional(),
     setup: z.array(setupStepSchema).max(64).optional(),
@@ -101,6 +103,9 @@ export const taskFileSchema = z
         code: 'custom',
         message: 'give either run (a script) or command (a list), exactly one of them',
       });
+    }
+    if (file.vm !== undefined && file.pool !== undefined) {
+      context.addIssue({ code: 'custom', path: ['vm'], message: 'names a pool of its own; give vm or pool, not both' });
     }
     if (file.command !== undefined && file.runtime !== undefined) {
       context.addIssue({

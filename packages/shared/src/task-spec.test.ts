@@ -14,6 +14,13 @@ const config = parseConfig(
         - { cpus: 4, memoryMiB: 4096, diskMiB: 8192 }
         - { cpus: 1, memoryMiB: 1024, diskMiB: 8192 }
         - { cpus: 2, memoryMiB: 2048, diskMiB: 8192 }
+    kali:
+      driver: ssh
+      host: kali.example
+      user: root
+      key: keys/kali
+      hostKey: ssh-ed25519 AAAA
+      size: { cpus: 2, memoryMiB: 4096, diskMiB: 8192 }
   `,
   'vm-task.yaml',
 );
@@ -29,6 +36,29 @@ function complaint(submitted: unknown): string {
   return 'none';
 }
 
+describe('a named VM', () => {
+  test('is a pool of its name, and gives a task as much as it asks for', () => {
+    const size = { cpus: 2, memoryMiB: 1229, diskMiB: 8192 };
+    const resources = { memoryMiB: 1229 };
+    expect(planTask({ run, vm: 'kali', resources }, config)).toMatchObject({
+      pool: 'kali',
+      spec: { image: 'kali', size },
+    });
+    expect(planTask({ run, vm: 'kali' }, config)).toEqual(planTask({ run, pool: 'kali' }, config));
+  });
+
+  test.each([
+    [{ run, vm: 'kali', pool: 'kali' }, 'give vm or pool, not both'],
+    [{ run, vm: 'kalli' }, 'pool-not-found: there is no pool "kalli"; did you mean "kali"?'],
+    [{ run, vm: 'big' }, '"big" is a pool of clones, not a named VM (known are kali); write pool: big'],
+    [{ run, vm: 'kali', image: 'python' }, 'invalid-task: image: the named VM "kali" has the system that it has'],
+    [{ run, vm: 'kali', egress: 'none' }, 'invalid-task: egress: the named VM "kali" has the network that it has'],
+    [{ run, vm: 'kali', resources: { memoryMiB: 8192 } }, 'no-size-fits: pool "kali" has no size'],
+  ])('%j is an error that says what is wrong', (file, sentence) => {
+    expect(complaint(file)).toContain(sentence);
+  });
+});
+
 describe('unknown keys', () => {
   test.each([
     [{ comand: ['x'] }, 'comand: unknown key; did you mean "command"?'],
@@ -42,7 +72,7 @@ describe('unknown keys', () => {
       { run, setup: [{ git: { url: 'https://x/y', path: 'r', brnch: 'm' } }] },
       'setup.0.git.brnch: unknown key; did you mean "branch"?',
     ],
-    [{ run, zzzzzzzz: 1 }, 'zzzzzzzz: unknown key; known are image, pool, runtime, inputs, setup, run,'],
+    [{ run, zzzzzzzz: 1 }, 'zzzzzzzz: unknown key; known are image, pool, vm, runtime, inputs, setup, run,'],
     [{ run, constructor: 1 }, 'constructor: unknown key; known are image,'],
   ])('%j names the key, and the nearest known one', (submitted, sentence) => {
     expect(complaint(submitted)).toContain(sentence);
@@ -183,7 +213,7 @@ describe('a plan', () => {
       'pool-not-found: there is no pool "defualt"; did you mean "default"?',
     );
     expect(complaint({ run, pool: 'constructor' })).toBe(
-      'pool-not-found: there is no pool "constructor"; known are default, big',
+      'pool-not-found: there is no pool "constructor"; known are default, big, kali',
     );
   });
 

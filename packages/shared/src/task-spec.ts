@@ -3,11 +3,12 @@
  * chosen. Nothing here depends on configuration any more, so every service reads the same task.
  */
 import { z } from 'zod';
-import type { PoolConfig, SystemConfig } from './config.ts';
+import type { SystemConfig } from './config.ts';
 import { VmTaskError } from './errors.ts';
 import { jsonObjectSchema, jsonProblem } from './json.ts';
+import { type Machine, machineFor } from './machine-for.ts';
 import { retryPolicyOf, retryPolicySchema } from './retry-policy.ts';
-import { sizeSchema, smallestFitting } from './sizes.ts';
+import { sizeSchema } from './sizes.ts';
 import { gitStepSchema, type TaskFile, taskFileSchema } from './task-file.ts';
 import { explainIssues, nearest } from './unknown-keys.ts';
 
@@ -55,10 +56,11 @@ const defaultOutputMaxBytes = 4 * 1024 * 1024;
  */
 export function planTask(submitted: unknown, config: SystemConfig): { pool: string; spec: TaskSpec } {
   const file = parseTaskFile(submitted);
-  const name = file.pool ?? config.defaultPool;
+  const name = file.vm ?? file.pool ?? config.defaultPool;
   const pool = Object.hasOwn(config.pools, name) ? config.pools[name] : undefined;
   if (pool === undefined) throw unknownPool(name, Object.keys(config.pools));
-  const spec = specFrom(file, pool, name);
+  if (file.vm !== undefined && pool.driver !== 'ssh') throw noNamedVm(name, config);
+  const spec = specFrom(file, machineFor(file, pool, name));
   const bytes = Buffer.byteLength(JSON.stringify(spec));
   if (bytes > taskMaxBytes) {
     throw new VmTaskError(
@@ -78,11 +80,9 @@ export function parseTaskFile(submitted: unknown): TaskFile {
   throw new VmTaskError('invalid-task', explainIssues(parsed.error, taskFileSchema));
 }
 
-function specFrom(file: TaskFile, pool: PoolConfig, poolName: string): TaskSpec {
+function specFrom(file: TaskFile, machine: Machine): TaskSpec {
   return {
-    image: file.image ?? pool.image,
-    size: sizeFor(file, pool, poolName),
-    egress: file.egress ?? 'none',
+    ...machine,
     setup: (file.setup ?? []).map((step) =>
       step.git === undefined ? { kind: 'run', script: step.run ?? '' } : { kind: 'git', ...step.git },
     ),
@@ -112,19 +112,12 @@ function timeoutsOf(file: TaskFile): TaskSpec['timeouts'] {
   return { queueMs, setupMs, runMs, totalMs };
 }
 
-function sizeFor(file: TaskFile, pool: PoolConfig, poolName: string) {
-  const { cpus, memoryMiB, diskMiB } = file.resources ?? {};
-  const wanted = {
-    ...(cpus === undefined ? {} : { cpus }),
-    ...(memoryMiB === undefined ? {} : { memoryMiB }),
-    ...(diskMiB === undefined ? {} : { diskMiB }),
-  };
-  const size = smallestFitting(pool.sizes, wanted);
-  if (size !== null) return size;
-  const offered = pool.sizes.map((s) => `${s.cpus} cpus, ${s.memoryMiB} MiB memory, ${s.diskMiB} MiB disk`).join(' | ');
-  throw new VmTaskError(
-    'no-size-fits',
-    `pool "${poolName}" has no size for ${JSON.stringify(wanted)}; it offers: ${offered}. Ask for less, or add a size to the pool in vm-task.yaml`,
+function noNamedVm(name: string, { pools }: SystemConfig): VmTaskError {
+  const named = Object.keys(pools).filter((pool) => pools[pool]?.driver === 'ssh');
+  const known = named.length === 0 ? 'none is configured' : `known are ${named.join(', ')}`;
+  return new VmTaskError(
+    'pool-not-found',
+    `"${name}" is a pool of clones, not a named VM (${known}); write pool: ${name}`,
   );
 }
 

@@ -4,12 +4,14 @@
  */
 import { z } from 'zod';
 
+/** The one host key that may answer, as in `known_hosts`: `ssh-ed25519 AAAA…`. */
+export const hostKeySchema = (error: string) => z.string({ error }).regex(/^ssh-ed25519 [A-Za-z0-9+/=]+$/, error);
+
 export const vmAccessSchema = z.strictObject({
   host: z.string(),
   port: z.int().min(1).max(65_535),
   user: z.string(),
-  /** The one host key that may answer, as in `known_hosts`: `ssh-ed25519 AAAA…`. */
-  hostKey: z.string().regex(/^ssh-ed25519 [A-Za-z0-9+/=]+$/),
+  hostKey: hostKeySchema('must be "ssh-ed25519 AAAA…"'),
 });
 
 export type VmAccess = z.infer<typeof vmAccessSchema>;

@@ -113,8 +113,9 @@ export class Guests {
     machine.onDeath(() => breakConnection(connection));
     return {
       run: (job, { from = { stdout: 0, stderr: 0 }, signal }) => this.#follow(connection, job, from, signal),
-      stop: (name, { graceMs }) => this.#ask(connection, `guest.stop ${name}`, () => this.#stop(jobs, name, graceMs)),
-      status: (name) => this.#ask(connection, `guest.status ${name}`, () => statusOf(jobs.get(name), this.#nowMs)),
+      stop: ({ name }, { graceMs }) =>
+        this.#ask(connection, `guest.stop ${name}`, () => this.#stop(jobs, name, graceMs)),
+      status: ({ name }) => this.#ask(connection, `guest.status ${name}`, () => statusOf(jobs.get(name), this.#nowMs)),
       collect: async () => ({ collected: [], refused: [] }),
       [Symbol.asyncDispose]: async () => void this.#connections.delete(connection),
     };

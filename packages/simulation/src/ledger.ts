@@ -2,10 +2,11 @@
  * A host's ledger and its VMs without machines: what the folders of a real home would say, outliving every process.
  * Each step of making and removing a VM is an effect of its own, before and after which its process may die.
  */
-import type { Capacity, CreateOutcome, Hypervisor, Stray, VmClass } from '@vm-task/hypervisor/hypervisor';
+import type { Capacity, CreateOutcome, Hypervisor, Stray } from '@vm-task/hypervisor/hypervisor';
 import type { Deadline } from '@vm-task/hypervisor/ledger/deadline';
 import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
-import type { Claim, VmRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { Claim, CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { newVmId, type VmId } from '@vm-task/shared/ids';
 import type { VmAccess } from '@vm-task/shared/vm-access';
@@ -82,6 +83,10 @@ export class Ledger {
     const step = <T>(what: string, perform: () => T, longestMs?: number) =>
       this.#parts.faults.effect(process, what, perform, longestMs);
     return {
+      offer: async (pool, wish) => offerOf(pool, wish),
+      async *watch() {
+        yield { kind: 'there', weaker: null };
+      },
       prepare: (_class, _report, signal) => this.#prepare(step, signal),
       create: (vmClass, capacity, deadline, signal) => this.#create(step, vmClass, capacity, deadline, signal),
       claim: (vm, claim) => step(`vm.claim ${vm}`, () => this.#claim(vm, claim)),
@@ -138,15 +143,16 @@ export class Ledger {
     vm: VmId,
     vmClass: VmClass,
     capacity: Capacity,
-    { deadline, creator }: Pick<VmRecord, 'deadline' | 'creator'>,
+    { deadline, creator }: Pick<CloneRecord, 'deadline' | 'creator'>,
   ): CreateOutcome | null {
     const all = this.states;
     if (all.length >= capacity.hostMax) return { kind: 'full', limit: 'host', max: capacity.hostMax };
     const ofPool = all.filter(({ record }) => record.pool === vmClass.pool);
     if (ofPool.length >= capacity.poolMax) return { kind: 'full', limit: 'pool', max: capacity.poolMax };
-    const { pool, image, size, egress } = vmClass;
-    const record: VmRecord = {
+    const { pool, image, size, egress } = vmClass as CloneClass;
+    const record: CloneRecord = {
       version: 1,
+      driver: 'qemu',
       vm,
       pool,
       image: { name: image.name, version: image.version ?? '1.0.0' },
@@ -179,7 +185,7 @@ export class Ledger {
   #record(vm: VmId, { pid, startTicks }: HostProcess): void {
     const state = this.#vms.get(vm);
     if (state?.phase !== 'creating') throw new VmTaskError('vm-not-started', `${vm} was removed meanwhile`);
-    this.#vms.set(vm, { ...state, record: { ...state.record, process: { pid, startTicks } } });
+    this.#vms.set(vm, { ...state, record: { ...(state.record as CloneRecord), process: { pid, startTicks } } });
   }
 
   #identify(vm: VmId): void {
@@ -246,6 +252,13 @@ export class Ledger {
     this.#parts.observations.sometimes(`the hypervisor failed to ${what}`);
     throw new VmTaskError('vm-not-started', `simulated: ${what}`);
   }
+}
+
+/** Whatever is asked for, there is one image. */
+function offerOf(pool: string, { size, egress }: Wish): Offer {
+  const image = { name: 'python', version: '3.2.0' };
+  const vmClass = { driver: 'qemu', pool, image, size, egress } as const;
+  return { vmClass, image: 'python@3.2.0', runtimes: { shell: ['/bin/sh', '-eu'] } };
 }
 
 type Step = <T>(what: string, perform: () => T, longestMs?: number) => Promise<T>;

@@ -1,6 +1,5 @@
 /** The real services, each in a simulated process of its own, and started again whenever it has died. */
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import type { Image } from '@vm-task/hypervisor/images/image';
 import { type Accepted, acceptTask, type Submission } from '@vm-task/intake/accept-task';
 import { type Admission, createAdmission } from '@vm-task/intake/admission';
 import { cancelTask } from '@vm-task/intake/cancel-task';
@@ -52,11 +51,6 @@ const appendLimitMs = 30_000;
 /** As many as can be in hand: more would only ask for messages that are not there. */
 const commandSlots = 2;
 
-const image = {
-  ref: { name: 'python', version: '3.2.0' },
-  runtimes: { shell: ['/bin/sh', '-eu'] },
-} as unknown as Image;
-const images = { ensure: async () => image };
 const log = silentLogger;
 
 export class Service {
@@ -160,7 +154,7 @@ export class Service {
       case 'intake':
         return intake(running, this.#parts.config);
       case 'provisioner':
-        return startProvisioner({ ...running, ...this.#common(), images, tellProgress: () => undefined });
+        return startProvisioner({ ...running, ...this.#common(), tellProgress: () => undefined });
       case 'runner':
         return this.#runner(running);
       case 'reaper':

@@ -1,9 +1,10 @@
-import type { VmClass } from '@vm-task/hypervisor/hypervisor';
+import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import { expect, test } from 'vitest';
 import { createFakeHypervisor } from './fake-hypervisor.ts';
 import { sampleTask } from './sample-events.ts';
 
 const vmClass: VmClass = {
+  driver: 'qemu',
   pool: 'default',
   image: { name: 'python', version: null },
   size: { cpus: 1, memoryMiB: 512, diskMiB: 4096 },
@@ -15,7 +16,7 @@ const never = new AbortController().signal;
 
 async function createOne(hypervisor: ReturnType<typeof createFakeHypervisor>, pool = 'default') {
   const outcome = await hypervisor.create({ ...vmClass, pool }, capacity, deadline, never);
-  if (outcome.kind === 'full') throw new Error(`full: ${outcome.limit}`);
+  if (outcome.kind !== 'ready') throw new Error(outcome.kind === 'full' ? `full: ${outcome.limit}` : outcome.reason);
   return outcome.vm.id;
 }
 

@@ -2,9 +2,11 @@
  * A hypervisor without machines: the ledger in memory, with the capacity, claims and states of a real one. It fails
  * and hangs when told to. Several provisioners may share one, as they share a host.
  */
-import type { CreateOutcome, Hypervisor, ReadyVm, Stray, VmClass } from '@vm-task/hypervisor/hypervisor';
+import type { CreateOutcome, Hypervisor, ReadyVm, Stray } from '@vm-task/hypervisor/hypervisor';
 import type { Deadline } from '@vm-task/hypervisor/ledger/deadline';
-import type { Claim, VmRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { Claim, CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
+import { VmTaskError } from '@vm-task/shared/errors';
 import { newVmId, type VmId } from '@vm-task/shared/ids';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 
@@ -23,6 +25,12 @@ export interface FakeHypervisor extends Hypervisor {
   readonly prepared: readonly VmClass[];
 }
 
+/** The one image that there is. */
+export const fakeImage = {
+  ref: { name: 'python', version: '3.2.0' },
+  runtimes: { shell: ['/bin/sh', '-eu'], python: ['/usr/bin/python3'] },
+};
+
 const anyAccess: VmAccess = { host: '127.0.0.1', port: 22, user: 'root', hostKey: 'ssh-ed25519 AAAA' };
 
 /** `access`: how every one of its VMs is said to be reached. */
@@ -36,7 +44,7 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
 
   const create = (vmClass: VmClass, deadline: Deadline): ReadyVm => {
     const id = newVmId(Date.now());
-    const record = recordOf(id, vmClass, deadline, made.length);
+    const record = recordOf(id, vmClass as CloneClass, deadline, made.length);
     const ready = { access, at: new Date().toISOString(), timings: { runningMs: 1, identifiedMs: 2 } };
     vms.set(id, { phase: 'ready', record, ready });
     made.push(id);
@@ -58,6 +66,10 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
     holdNext,
     crash: (vm) => void dead.add(vm),
     addStray: (stray) => void strays.add(stray),
+    offer: async (pool, wish) => offerOf(pool, wish),
+    async *watch() {
+      yield { kind: 'there', weaker: null };
+    },
     async prepare(vmClass, _report, signal) {
       await before('prepare', signal);
       prepared.push(vmClass);
@@ -94,9 +106,18 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
   };
 }
 
-function recordOf(vm: VmId, { pool, image, size, egress }: VmClass, deadline: Deadline, index: number): VmRecord {
+function offerOf(pool: string, { image, size, egress }: Wish): Offer {
+  const { ref, runtimes } = fakeImage;
+  if (image.split('@')[0] !== ref.name) {
+    throw new VmTaskError('image-not-found', `there is no image "${image}"; known are ${ref.name}`);
+  }
+  return { vmClass: { driver: 'qemu', pool, image: ref, size, egress }, image: `${ref.name}@${ref.version}`, runtimes };
+}
+
+function recordOf(vm: VmId, { pool, image, size, egress }: CloneClass, deadline: Deadline, index: number): CloneRecord {
   return {
     version: 1,
+    driver: 'qemu',
     vm,
     pool,
     image: { name: image.name, version: image.version ?? '1.0.0' },

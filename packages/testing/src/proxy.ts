@@ -4,10 +4,14 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface Proxy extends AsyncDisposable {
   readonly port: number;
+  /** Connections that came so far. */
+  readonly accepted: number;
   /** What the server says is dropped from now on, as by a network that fails on the way back. */
   dropAnswers(): void;
   /** Nothing passes in either direction until `open`; nobody is told. */
   hang(): void;
+  /** Every connection ends, and new ones at once, until `open`: a machine that is off. */
+  refuse(): void;
   /** Everything passes again: what is dropped is gone, what hung goes on. */
   open(): void;
   /** Ends every connection as a crash of the network does. New ones are accepted. */
@@ -18,6 +22,8 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let dropping = false;
   let hanging = false;
+  let refusing = false;
+  let accepted = 0;
   const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
@@ -25,6 +31,8 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     if (hanging) socket.pause();
   };
   const server = createServer((client) => {
+    accepted += 1;
+    if (refusing) return void client.destroy();
     const upstream = connect(targetPort, '127.0.0.1');
     client.on('data', (bytes) => upstream.write(bytes));
     upstream.on('data', (bytes) => dropping || client.write(bytes));
@@ -40,7 +48,14 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   };
   return {
     port: (server.address() as AddressInfo).port,
+    get accepted() {
+      return accepted;
+    },
     cut,
+    refuse() {
+      refusing = true;
+      cut();
+    },
     dropAnswers() {
       dropping = true;
     },
@@ -51,6 +66,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     open() {
       dropping = false;
       hanging = false;
+      refusing = false;
       for (const socket of sockets) socket.resume();
     },
     async [Symbol.asyncDispose]() {

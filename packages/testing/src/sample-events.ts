@@ -43,6 +43,7 @@ export function vmReady(task: TaskId, changes: Partial<EventData<'vm.ready'>> = 
     attempt: 1,
     vm: sampleVm(),
     host: 'host-1',
+    driver: 'qemu',
     image: 'python@3.2.0',
     runtimes: { shell: ['/bin/sh', '-eu'], python: ['/usr/bin/python3'] },
     size: sampleSpec.size,

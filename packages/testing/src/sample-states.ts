@@ -1,17 +1,18 @@
 /** VMs as a ledger shows them, for tests that decide on some; each may be altered where it matters. */
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
-import type { Claim, Ready, VmRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { Claim, CloneRecord, Ready, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { sampleSpec, sampleTask, sampleVm } from './sample-events.ts';
 
-type InPhase<P extends VmState['phase']> = VmState & { readonly phase: P };
+type InPhase<P extends VmState['phase']> = VmState & { readonly phase: P; readonly record: CloneRecord };
 
 const hourMs = 3_600_000;
 
-function record(changes: Partial<VmRecord>): VmRecord {
+function record(changes: Partial<CloneRecord>): CloneRecord {
   const now = Date.now();
   return {
     version: 1,
+    driver: 'qemu',
     vm: sampleVm(),
     pool: 'default',
     image: { name: 'python', version: '3.2.0' },
@@ -39,21 +40,21 @@ function ready(changes: Partial<Ready> = {}): Ready {
   };
 }
 
-export function creatingVm(changes: Partial<VmRecord> = {}): InPhase<'creating'> {
+export function creatingVm(changes: Partial<CloneRecord> = {}): InPhase<'creating'> {
   return { phase: 'creating', record: record(changes) };
 }
 
-export function warmVm(changes: Partial<VmRecord> = {}, readyChanges: Partial<Ready> = {}): InPhase<'ready'> {
+export function warmVm(changes: Partial<CloneRecord> = {}, readyChanges: Partial<Ready> = {}): InPhase<'ready'> {
   return { phase: 'ready', record: record(changes), ready: ready(readyChanges) };
 }
 
-export function claimedVm(claim: Partial<Claim> = {}, changes: Partial<VmRecord> = {}): InPhase<'claimed'> {
+export function claimedVm(claim: Partial<Claim> = {}, changes: Partial<CloneRecord> = {}): InPhase<'claimed'> {
   const now = Date.now();
   const whole = { task: sampleTask(), attempt: 1, deadline: deadlineFrom(now + hourMs, now), ...claim };
   return { phase: 'claimed', record: record(changes), ready: ready(), claim: whole };
 }
 
-export function endingVm(claim: Claim | null, at: Date, changes: Partial<VmRecord> = {}): InPhase<'ending'> {
+export function endingVm(claim: Claim | null, at: Date, changes: Partial<CloneRecord> = {}): InPhase<'ending'> {
   return {
     phase: 'ending',
     record: record(changes),

@@ -25,7 +25,7 @@ export interface SshGuest extends AsyncDisposable {
   /** Stops answering without closing anything, new connections included, until `resume`. */
   freeze(): void;
   resume(): void;
-  /** Processes of jobs that run in this guest, their supervisors not included. */
+  /** Processes of jobs that run in this guest; our own, which supervise them or hold a use, not included. */
   jobProcesses(): readonly number[];
 }
 
@@ -77,7 +77,7 @@ class LoopbackGuest implements SshGuest {
 
   jobProcesses(): readonly number[] {
     return this.#marked()
-      .filter(({ argv }) => argv.slice(0, 2).join(' ') !== 'perl -')
+      .filter(({ argv }) => !isOurs(argv))
       .map(({ pid }) => pid);
   }
 
@@ -90,7 +90,7 @@ class LoopbackGuest implements SshGuest {
     // A supervisor that a test killed leaves its job's control group.
     const groups = new Set<string>();
     const allGone = () => {
-      for (const pid of this.jobProcesses()) groups.add(jobGroupOf(pid) ?? '');
+      for (const { pid } of this.#marked()) groups.add(jobGroupOf(pid) ?? '');
       const left = performance.now() < patience ? this.jobProcesses() : this.#marked().map(({ pid }) => pid);
       for (const pid of left) signalProcess(pid, 'SIGKILL');
       return this.#marked().length === 0;
@@ -173,6 +173,10 @@ async function freePort(): Promise<number> {
   await once(server, 'close');
   if (address === null || typeof address === 'string') throw new Error('no port is free');
   return address.port;
+}
+
+function isOurs([program, first = '']: readonly string[]): boolean {
+  return program === 'perl' && (first === '-' || first.endsWith('/holder'));
 }
 
 function isThere(pid: number): boolean {

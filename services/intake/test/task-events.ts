@@ -20,6 +20,7 @@ export function vmReady(task: TaskId, vm: VmId): EventData<'vm.ready'> {
     attempt: 1,
     vm,
     host: 'here',
+    driver: 'qemu',
     image: 'python@1.0.0',
     runtimes: { shell: ['sh'] },
     size,

@@ -9,6 +9,7 @@ const wanted: Wanted = {
   task: sampleTask(),
   attempt: 1,
   vmClass: {
+    driver: 'qemu',
     pool: 'default',
     image: { name: 'python', version: '3.2.0' },
     size: sampleSpec.size,

@@ -1,12 +1,8 @@
 /** Which VM a task gets: decided from the ledger alone. */
-import type { VmClass } from '@vm-task/hypervisor/hypervisor';
-import type { ImageVersion } from '@vm-task/hypervisor/images/image';
 import { type HostClock, remainingMs } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { type ExactClass, isOfClass } from '@vm-task/hypervisor/vm-class';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
-
-/** A class whose image is one exact version. */
-export type ExactClass = VmClass & { readonly image: ImageVersion };
 
 export interface Wanted {
   readonly task: TaskId;
@@ -31,11 +27,11 @@ export const lastMinutesMs = 5 * 60_000;
 /** The task's own VM if there is one, else the oldest warm one of its class, else a new one; alive or not. */
 export function chooseVm(states: readonly VmState[], wanted: Wanted, clock: HostClock): Choice {
   const own = states.find((state) => state.phase === 'claimed' && isClaimFor(state, wanted));
-  const warm = states.find((state) => isWarm(state) && isOfClass(state, wanted.vmClass) && isFresh(state, clock));
+  const warm = states.find((state) => isFor(state, wanted.vmClass) && isFresh(state, clock));
   const vm = own ?? warm;
   if (vm === undefined) return { kind: 'create' };
   if (vm.phase === 'ready') return { kind: 'claim', vm };
-  if (vm.phase === 'claimed' && isOfClass(vm, wanted.vmClass)) return { kind: 'reuse', vm };
+  if (vm.phase === 'claimed' && isOfClass(vm.record, wanted.vmClass)) return { kind: 'reuse', vm };
   return { kind: 'discard', vm, reason: 'the task gets another class of VM now' };
 }
 
@@ -57,21 +53,13 @@ export function isWarm(state: VmState): state is ReadyState {
   return state.phase === 'ready';
 }
 
-export function isFresh(state: VmState, clock: HostClock): boolean {
-  return remainingMs(state.record.deadline, clock) > lastMinutesMs;
+/** A named VM is locked for the task that asked for it, until that one's deadline. */
+function isFor(state: VmState, vmClass: ExactClass): state is ReadyState {
+  return isWarm(state) && state.record.driver === 'qemu' && isOfClass(state.record, vmClass);
 }
 
-/** True when the VM differs from others of the class in nothing but its identity. */
-export function isOfClass({ record }: VmState, { pool, image, size, egress }: ExactClass): boolean {
-  return (
-    record.pool === pool &&
-    record.image.name === image.name &&
-    record.image.version === image.version &&
-    record.egress === egress &&
-    record.size.cpus === size.cpus &&
-    record.size.memoryMiB === size.memoryMiB &&
-    record.size.diskMiB === size.diskMiB
-  );
+export function isFresh(state: VmState, clock: HostClock): boolean {
+  return remainingMs(state.record.deadline, clock) > lastMinutesMs;
 }
 
 function isClaimFor({ claim }: ClaimedState, { task, attempt }: Wanted): boolean {

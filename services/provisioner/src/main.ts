@@ -17,8 +17,6 @@
  * I5 and I12 are the hypervisor's. Whatever this process leaves behind when it dies is the next one's, or the reaper's.
  */
 import { createHypervisor } from '@vm-task/hypervisor/driver';
-import { ensureImage } from '@vm-task/hypervisor/images/ensure-image';
-import { recipesFolder } from '@vm-task/hypervisor/images/recipes-folder';
 import { runService } from '@vm-task/shared/service';
 import { progressFiles } from './progress-file.ts';
 import { startProvisioner } from './start.ts';
@@ -27,14 +25,12 @@ await runService({
   name: 'provisioner',
   streams: ['EVENTS', 'COMMANDS', 'TIMERS', 'DEAD'],
   async run({ environment, config, log, ready, ...context }) {
-    const { home, cache } = environment;
     const running = startProvisioner({
       ...context,
       config,
       log,
       hypervisor: createHypervisor({ environment, config }),
-      images: { ensure: (ref, watch) => ensureImage({ home, cache, recipesFolder }, ref, watch) },
-      tellProgress: progressFiles(home, Object.keys(config.pools), log),
+      tellProgress: progressFiles(environment.home, Object.keys(config.pools), log),
     });
     ready();
     await running;

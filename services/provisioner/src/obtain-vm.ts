@@ -116,6 +116,10 @@ async function create(
       return outcome;
     case 'full':
       return makeRoom(context, order, states, seen, outcome.limit);
+    case 'away':
+      context.log.info({ reason: outcome.reason }, 'the named VM cannot be had now');
+      await context.room.nextChange(seen, order.patience);
+      return 'full';
     case 'ready':
       return claim(context, order, { id: outcome.vm.id, access: outcome.vm.access, warm: false });
   }

@@ -1,10 +1,10 @@
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
-import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import { createFakeHypervisor, type FakeHypervisor, fakeImage } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { eventsOf, headOf, inAnHour, leaveWarm, provision, python, statesOf, store } from '../test/provisioner.ts';
+import { eventsOf, headOf, inAnHour, leaveWarm, provision, statesOf, store } from '../test/provisioner.ts';
 
 test('a task gets a new VM, claimed until after its last deadline', async () => {
   await using broker = await startBroker();
@@ -14,7 +14,7 @@ test('a task gets a new VM, claimed until after its last deadline', async () => 
   const task = sample.sampleTask();
   const created = await store(bus, sample.created(task));
   const { data } = await headOf(bus, task, 'vm.ready');
-  const { runtimes } = python;
+  const { runtimes } = fakeImage;
   expect(data).toMatchObject({ attempt: 1, host: 'host-1', image: 'python@3.2.0', runtimes, warm: false });
   const [state] = await hypervisor.list();
   expect(state).toMatchObject({ phase: 'claimed', record: { vm: data.vm }, claim: { task, attempt: 1 } });

@@ -5,6 +5,7 @@ import { expect, test, vi } from 'vitest';
 import { Preparations } from './preparations.ts';
 
 const vmClass = {
+  driver: 'qemu',
   pool: 'default',
   image: { name: 'python', version: '3.2.0' },
   size: sampleSpec.size,
@@ -19,8 +20,8 @@ function preparing() {
     return promise;
   });
   const told: unknown[] = [];
-  const images = { ensure: () => Promise.reject(new Error('not asked for')) };
-  const preparations = new Preparations({ prepare }, images, (pool, now) => told.push([pool, now]), never);
+  const offer = () => Promise.reject(new Error('not asked for'));
+  const preparations = new Preparations({ offer, prepare }, (pool, now) => told.push([pool, now]), never);
   return { preparations, prepare, told, resolve, reject };
 }
 

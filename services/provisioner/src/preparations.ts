@@ -2,29 +2,22 @@
  * What takes its time and belongs to no task: building images, freezing snapshots. Done once for all who wait for
  * it; who stops waiting stops nothing. What is being done is told, so that people see why their task waits.
  */
-import type { Hypervisor, Report, VmClass } from '@vm-task/hypervisor/hypervisor';
-import type { Image, ImageRef } from '@vm-task/hypervisor/images/image';
-import { formatImageRef } from '@vm-task/hypervisor/images/image-ref';
+import type { Hypervisor, Report } from '@vm-task/hypervisor/hypervisor';
+import type { Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 
-/** The images that there are; the real one is `ensureImage` of the hypervisor's images. */
-export interface Images {
-  /** The image of that name, built first if it must be. Thrown: `image-not-found`, `image-build-failed`. */
-  ensure(ref: ImageRef, work: { readonly report: Report; readonly signal: AbortSignal }): Promise<Image>;
-}
+type Preparing = Pick<Hypervisor, 'offer' | 'prepare'>;
 
 /** Told what a pool is preparing, and null when it is done. */
 export type TellProgress = (pool: string, now: Parameters<Report>[0] | null) => void;
 
 export class Preparations {
-  readonly #hypervisor: Pick<Hypervisor, 'prepare'>;
-  readonly #images: Images;
+  readonly #hypervisor: Preparing;
   readonly #tell: TellProgress;
   readonly #stop: AbortSignal;
   readonly #running = new Map<string, Promise<unknown>>();
 
-  constructor(hypervisor: Pick<Hypervisor, 'prepare'>, images: Images, tell: TellProgress, stop: AbortSignal) {
+  constructor(hypervisor: Preparing, tell: TellProgress, stop: AbortSignal) {
     this.#hypervisor = hypervisor;
-    this.#images = images;
     this.#tell = tell;
     this.#stop = stop;
   }
@@ -34,17 +27,17 @@ export class Preparations {
     await Promise.allSettled(this.#running.values());
   }
 
-  /** The image, built if it must be. Thrown: what its making threw, or the reason of `signal`. */
-  image(pool: string, ref: ImageRef, signal: AbortSignal): Promise<Image> {
-    const key = `image ${pool} ${formatImageRef(ref)}`;
-    return this.#once(key, pool, signal, (work) => this.#images.ensure(ref, work));
+  /** What the pool has for the wish; an image is built if it must be. Thrown: what its making threw, or the reason of `signal`. */
+  offer(pool: string, wish: Wish, signal: AbortSignal): Promise<Offer> {
+    const key = `offer ${pool} ${JSON.stringify(wish)}`;
+    return this.#once(key, pool, signal, ({ report, signal: abort }) =>
+      this.#hypervisor.offer(pool, wish, report, abort),
+    );
   }
 
   /** Returns when a VM of the class can be cloned. Thrown: what its making threw, or the reason of `signal`. */
   vmClass(vmClass: VmClass, signal: AbortSignal): Promise<void> {
-    const { pool, image, size, egress } = vmClass;
-    const key = `class ${pool} ${formatImageRef(image)} ${JSON.stringify(size)} ${egress}`;
-    return this.#once(key, pool, signal, ({ report, signal: abort }) =>
+    return this.#once(`class ${JSON.stringify(vmClass)}`, vmClass.pool, signal, ({ report, signal: abort }) =>
       this.#hypervisor.prepare(vmClass, report, abort),
     );
   }

@@ -1,7 +1,6 @@
 /** Getting an attempt its VM, whichever message asks for it: `vm.ready`, or what follows when there is none. */
-import type { Image } from '@vm-task/hypervisor/images/image';
-import { formatImageRef, parseImageRef } from '@vm-task/hypervisor/images/image-ref';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import type { Offer } from '@vm-task/hypervisor/vm-class';
 import type { Appended } from '@vm-task/shared/bus/append';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { done, type HandlerOutcome, retry } from '@vm-task/shared/bus/outcome';
@@ -60,32 +59,33 @@ async function provide(
   roomMs: number,
 ): Promise<HandlerOutcome> {
   const patience = AbortSignal.any([watch.signal, context.stop]);
-  const image = await findImage(context, attempt, patience);
-  if (image.kind === 'failed') return failed(context, attempt, image.error);
-  const order = orderFor(attempt, image.image, context, { signal: watch.signal, patience, roomMs });
+  const found = await findOffer(context, attempt, patience);
+  if (found.kind === 'failed') return failed(context, attempt, found.error);
+  const order = orderFor(attempt, found.offer, context, { signal: watch.signal, patience, roomMs });
   const obtained = await obtainVm(context, order);
   if (obtained.kind === 'no-room') return retry(handOverMs, 'this host has no room');
   if (obtained.kind === 'failed') return failed(context, attempt, obtained.error);
   const { vm } = obtained;
   context.log.info({ vm: vm.id, warm: vm.warm, attempt: attempt.number }, 'the task has its VM');
-  return done(ready(attempt, image.image, vm, context.host), {
+  return done(ready(attempt, found.offer, vm, context.host), {
     fence: attempt.fence,
     settle: (appended) => settle(context, vm, appended),
   });
 }
 
-type Found = { readonly kind: 'found'; readonly image: Image } | { readonly kind: 'failed'; readonly error: ErrorInfo };
+type Found = { readonly kind: 'found'; readonly offer: Offer } | { readonly kind: 'failed'; readonly error: ErrorInfo };
 
-async function findImage(
+async function findOffer(
   { preparations }: Provisioning,
   attempt: PlannedAttempt,
   patience: AbortSignal,
 ): Promise<Found> {
   const { pool, spec } = attempt.created.data;
   try {
-    const image = await preparations.image(pool, parseImageRef(spec.image), patience);
-    requireRuntime(image, spec);
-    return { kind: 'found', image };
+    const { image, size, egress } = spec;
+    const offer = await preparations.offer(pool, { image, size, egress }, patience);
+    requireRuntime(offer, spec);
+    return { kind: 'found', offer };
   } catch (error) {
     patience.throwIfAborted();
     return { kind: 'failed', error: whyNoVm(error) };
@@ -93,27 +93,27 @@ async function findImage(
 }
 
 /** Thrown: `runtime-not-found`, with those that the image has. */
-function requireRuntime(image: Image, { main }: EventData<'task.created'>['spec']): void {
-  if (main.kind === 'command' || Object.hasOwn(image.runtimes, main.runtime)) return;
-  const known = Object.keys(image.runtimes).sort().join(', ');
+function requireRuntime({ image, runtimes }: Offer, { main }: EventData<'task.created'>['spec']): void {
+  if (main.kind === 'command' || Object.hasOwn(runtimes, main.runtime)) return;
+  const known = Object.keys(runtimes).sort().join(', ');
   throw new VmTaskError(
     'runtime-not-found',
-    `image ${formatImageRef(image.ref)} has no runtime ${JSON.stringify(main.runtime)}; it has ${known}`,
+    `image ${image} has no runtime ${JSON.stringify(main.runtime)}; it has ${known}`,
   );
 }
 
 function orderFor(
   { created: { data, time }, number }: PlannedAttempt,
-  image: Image,
+  { vmClass }: Offer,
   { clock }: Provisioning,
   signals: Pick<Order, 'signal' | 'patience' | 'roomMs'>,
 ): Order {
-  const { task, pool, spec } = data;
+  const { task, spec } = data;
   const endsAtMs = time.getTime() + spec.timeouts.totalMs + deadlineGraceMs;
   return {
     task,
     attempt: number,
-    vmClass: { pool, image: image.ref, size: spec.size, egress: spec.egress },
+    vmClass,
     deadline: deadlineFrom(endsAtMs, clock.nowMs()),
     ...signals,
   };
@@ -121,7 +121,7 @@ function orderFor(
 
 function ready(
   { created: { data }, number }: PlannedAttempt,
-  image: Image,
+  { vmClass, image, runtimes }: Offer,
   vm: ObtainedVm,
   host: string,
 ): Draft<'vm.ready'> {
@@ -133,8 +133,9 @@ function ready(
     attempt: number,
     vm: vm.id,
     host,
-    image: formatImageRef(image.ref),
-    runtimes: image.runtimes,
+    driver: vmClass.driver,
+    image,
+    runtimes,
     size: spec.size,
     access: vm.access,
     warm: vm.warm,

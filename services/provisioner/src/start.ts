@@ -3,15 +3,17 @@ import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { findLast } from '@vm-task/shared/bus/find-task';
-import type { PoolConfig, SystemConfig } from '@vm-task/shared/config';
+import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
 import type { Logger } from '@vm-task/shared/log';
+import type { PoolConfig } from '@vm-task/shared/pool-config';
 import { tellOfAbandonedClaims } from './abandoned-claims.ts';
+import { Machine } from './machine.ts';
 import { onDueRetry, type RetryProvisioning } from './on-due-retry.ts';
 import { onTaskCompleted } from './on-task-completed.ts';
 import { onTaskCreated } from './on-task-created.ts';
 import { onTaskRetrying } from './on-task-retrying.ts';
-import { type Images, Preparations, type TellProgress } from './preparations.ts';
+import { Preparations, type TellProgress } from './preparations.ts';
 import { provideVm } from './provide-vm.ts';
 import { Room, type RoomLimits } from './room.ts';
 import { keepWarm } from './warm-keeper.ts';
@@ -19,7 +21,6 @@ import { keepWarm } from './warm-keeper.ts';
 export interface ProvisionerOptions {
   readonly bus: Bus;
   readonly hypervisor: Hypervisor;
-  readonly images: Images;
   readonly config: Pick<SystemConfig, 'pools' | 'host'>;
   readonly host: string;
   readonly log: Logger;
@@ -35,23 +36,28 @@ const releasesAtOnce = 8;
 
 /** Works until `stop`; resolves when nothing is in hand any more. Warm VMs stay, for the next provisioner. */
 export async function startProvisioner(options: ProvisionerOptions): Promise<void> {
-  const { bus, hypervisor, images, config, host, stop, abort, tellProgress } = options;
+  const { bus, hypervisor, config, host, stop, abort, tellProgress } = options;
   const clock = await openBrokerClock(() => bus.now(), abort);
   const limitsOf = (pool: string): RoomLimits => ({
     poolMax: config.pools[pool]?.max ?? 0,
     hostMax: config.host.maxVms,
   });
   const room = new Room(() => hypervisor.list(), limitsOf);
-  const preparations = new Preparations(hypervisor, images, tellProgress, stop);
+  const preparations = new Preparations(hypervisor, tellProgress, stop);
   const shared = { ...options, clock, room, preparations };
   const findCreated: RetryProvisioning['findCreated'] = (spine) => findLast(bus.connection, 'task.created', spine);
   const workPool = async ([pool, poolConfig]: [string, PoolConfig]) => {
     const limits = limitsOf(pool);
+    const machine = new Machine({ ...options, pool });
     await Promise.all([
+      machine.watch(),
       bus.workEvents(flow.provisionerOnTaskCreated, onTaskCreated({ ...shared, limits }), {
         slots: poolConfig.max,
         scope: { pool },
-        admit: (signal) => room.admit(pool, signal),
+        admit: async (signal) => {
+          await machine.there(signal);
+          return room.admit(pool, signal);
+        },
         stop,
         abort,
       }),

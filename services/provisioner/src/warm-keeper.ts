@@ -1,14 +1,13 @@
 /** Keeps a pool's warm VMs ready, for as long as the provisioner runs; they stay when it ends, for the next one. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import { parseImageRef } from '@vm-task/hypervisor/images/image-ref';
 import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
+import type { ExactClass } from '@vm-task/hypervisor/vm-class';
 import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
-import type { PoolConfig } from '@vm-task/shared/config';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Logger } from '@vm-task/shared/log';
-import type { ExactClass } from './choose-vm.ts';
+import type { PoolConfig } from '@vm-task/shared/pool-config';
 import type { Preparations } from './preparations.ts';
 import { retireVm } from './retire-vm.ts';
 import type { Room, RoomLimits } from './room.ts';
@@ -88,17 +87,17 @@ async function topUp(keeping: WarmKeeping): Promise<boolean> {
   await preparations.vmClass(vmClass, stop);
   const nowMs = clock.nowMs();
   const outcome = await hypervisor.create(vmClass, limits, deadlineFrom(nowMs + warmForMs, nowMs), stop);
-  if (outcome.kind === 'full') return false;
+  if (outcome.kind !== 'ready') return false;
   log.info({ vm: outcome.vm.id }, 'a warm VM is ready');
   room.changed();
   return true;
 }
 
 async function warmClass({ pool, config, preparations, stop }: WarmKeeping): Promise<ExactClass | null> {
+  if (config.driver === 'ssh' || config.warm === 0) return null;
   const [size] = config.sizes;
-  if (size === undefined || config.warm === 0) return null;
-  const image = await preparations.image(pool, parseImageRef(config.image), stop);
-  return { pool, image: image.ref, size, egress: 'none' };
+  if (size === undefined) return null;
+  return (await preparations.offer(pool, { image: config.image, size, egress: 'none' }, stop)).vmClass;
 }
 
 async function raiseAlert({ bus, pool, stop }: WarmKeeping, error: unknown): Promise<void> {

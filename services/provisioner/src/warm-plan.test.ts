@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { planWarm, type WarmFacts } from './warm-plan.ts';
 
 const vmClass = {
+  driver: 'qemu',
   pool: 'default',
   image: { name: 'python', version: '3.2.0' },
   size: sampleSpec.size,

@@ -1,8 +1,9 @@
 /** What a pool needs so that the next task finds a warm VM: decided from the ledger alone. */
 import type { HostClock } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { type ExactClass, isOfClass } from '@vm-task/hypervisor/vm-class';
 import type { VmId } from '@vm-task/shared/ids';
-import { type ExactClass, isFresh, isOfClass, isWarm, type ReadyState } from './choose-vm.ts';
+import { isFresh, isWarm, type ReadyState } from './choose-vm.ts';
 import type { RoomLimits } from './room.ts';
 
 export interface WarmWish {
@@ -59,5 +60,5 @@ function whyReplace(state: ReadyState, { vmClass }: WarmWish, facts: WarmFacts):
 }
 
 function isOf(vmClass: ExactClass | null, state: VmState): boolean {
-  return vmClass !== null && isOfClass(state, vmClass);
+  return vmClass !== null && isOfClass(state.record, vmClass);
 }

@@ -1,38 +1,23 @@
 /** A provisioner in this process, on a real broker and a fake hypervisor, and what its tests ask the stream. */
-import type { VmClass } from '@vm-task/hypervisor/hypervisor';
-import type { Image } from '@vm-task/hypervisor/images/image';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import type { CloneClass } from '@vm-task/hypervisor/vm-class';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { parseConfig } from '@vm-task/shared/config';
-import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { silentLogger } from '@vm-task/shared/log';
 import { eventPatterns } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
-import type { FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import { type FakeHypervisor, fakeImage } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
-import type { Images } from '../src/preparations.ts';
 import { startProvisioner } from '../src/start.ts';
 
 export const never = new AbortController().signal;
 
-/** The one image that there is. */
-export const python = {
-  ref: { name: 'python', version: '3.2.0' },
-  runtimes: { shell: ['/bin/sh', '-eu'], python: ['/usr/bin/python3'] },
-} as unknown as Image;
-
-const images: Images = {
-  async ensure({ name }) {
-    if (name === 'python') return python;
-    throw new VmTaskError('image-not-found', `there is no image "${name}"; known are python`);
-  },
-};
-
-export const vmClass: VmClass = {
+export const vmClass: CloneClass = {
+  driver: 'qemu',
   pool: 'default',
-  image: python.ref,
+  image: fakeImage.ref,
   size: sample.sampleSpec.size,
   egress: 'none',
 };
@@ -40,7 +25,7 @@ export const vmClass: VmClass = {
 export const inAnHour = () => deadlineFrom(Date.now() + 3_600_000, Date.now());
 
 /** A VM that some provisioner made and left warm. */
-export async function leaveWarm(hypervisor: FakeHypervisor, changes: Partial<VmClass> = {}): Promise<VmId> {
+export async function leaveWarm(hypervisor: FakeHypervisor, changes: Partial<CloneClass> = {}): Promise<VmId> {
   const capacity = { poolMax: 4, hostMax: 16 };
   const outcome = await hypervisor.create({ ...vmClass, ...changes }, capacity, inAnHour(), never);
   if (outcome.kind === 'ready') return outcome.vm.id;
@@ -63,7 +48,7 @@ export function provision(
   const signals = { stop: stop.signal, abort: abort.signal };
   const log = silentLogger;
   const tellProgress = () => undefined;
-  const running = startProvisioner({ bus, hypervisor, images, config, host, log, tellProgress, ...signals });
+  const running = startProvisioner({ bus, hypervisor, config, host, log, tellProgress, ...signals });
   const drain = () => {
     stop.abort(new Error('draining'));
     return running;

@@ -1,6 +1,6 @@
 /** A reaper in this process, on a real broker and a fake hypervisor, with times that tests can wait for. */
-import type { VmClass } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { parseConfig } from '@vm-task/shared/config';
 import type { Draft, Stored } from '@vm-task/shared/events';
@@ -14,6 +14,7 @@ import { startReaper } from '../src/start.ts';
 
 export const never = new AbortController().signal;
 const vmClass: VmClass = {
+  driver: 'qemu',
   pool: 'default',
   image: { name: 'python', version: '3.2.0' },
   size: sample.sampleSpec.size,

@@ -7,7 +7,7 @@ import type { EventData } from '@vm-task/shared/events';
 import type { Logger } from '@vm-task/shared/log';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
-import { workFolder } from './plan-jobs.ts';
+import { workFolderOf } from './plan-jobs.ts';
 import type { Secrets } from './secrets.ts';
 
 type Artifacts = EventData<'task.completed'>['artifacts'];
@@ -32,7 +32,7 @@ export async function collectArtifacts(
   const { task, attempt: number } = attempt.ready;
   return contact.reach(async (guest) => {
     const artifacts: Artifacts = [];
-    const request = { cwd: workFolder, patterns, limits, signal: attempt.signal };
+    const request = { cwd: workFolderOf(attempt.ready), patterns, limits, signal: attempt.signal };
     const { refused } = await guest.collect(request, async (file) => {
       const path = secrets.maskText(file.path);
       artifacts.push({

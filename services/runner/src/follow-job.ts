@@ -33,30 +33,25 @@ export async function followJob(
 ): Promise<JobEnd | 'not-begun'> {
   const { signal, cancelling } = attempt;
   return contact.reach(async (guest) => {
-    if (cancelling.aborted && (await guest.status(job.name, { signal })).kind === 'absent') return 'not-begun';
+    if (cancelling.aborted && (await guest.status(job, { signal })).kind === 'absent') return 'not-begun';
     attempt.enter(options.phase);
     using stopping = new DisposableStack();
     for await (const event of guest.run(job, { from: sink.from, signal })) {
       if (event.kind === 'ended') return event.end;
       if (event.kind === 'output') await sink.take(event);
       // Not before: a request to stop what is not there yet would be forgotten.
-      else stopping.use(whenAborted(cancelling, () => stop(guest, job.name, attempt, options)));
+      else stopping.use(whenAborted(cancelling, () => stop(guest, job, attempt, options)));
     }
     throw new Error(`the job ${job.name} was followed to no end`);
   });
 }
 
 /** Asks on the connection that follows the job: when that is lost, both are done again on the next one. */
-async function stop(
-  guest: Guest,
-  name: string,
-  { signal }: Attempt,
-  { graceMs, log }: FollowJobOptions,
-): Promise<void> {
+async function stop(guest: Guest, job: Job, { signal }: Attempt, { graceMs, log }: FollowJobOptions): Promise<void> {
   try {
-    await guest.stop(name, { graceMs, signal });
+    await guest.stop(job, { graceMs, signal });
   } catch (error) {
-    if (!signal.aborted) log.warn({ err: error, job: name }, 'the job could not be asked to stop');
+    if (!signal.aborted) log.warn({ err: error, job: job.name }, 'the job could not be asked to stop');
   }
 }
 

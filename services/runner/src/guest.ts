@@ -7,39 +7,40 @@ import {
   collectArtifacts,
 } from '@vm-task/guest/artifacts';
 import { connect } from '@vm-task/guest/connect';
-import type { Job, JobEvent, JobStatus } from '@vm-task/guest/job';
+import type { Job, JobEvent, JobKey, JobStatus } from '@vm-task/guest/job';
 import { type FollowOptions, runJob } from '@vm-task/guest/run-job';
 import { jobStatus, stopJob } from '@vm-task/guest/stop-job';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { Home } from '@vm-task/shared/home';
+import type { IdleConnections } from './idle-connections.ts';
 
 export interface Guest extends AsyncDisposable {
   /** Starts the job, or goes on with the one of its name (I8). */
   run(job: Job, options: FollowOptions): AsyncGenerator<JobEvent, void>;
-  stop(name: string, options: { readonly graceMs: number; readonly signal: AbortSignal }): Promise<void>;
-  status(name: string, options: { readonly signal: AbortSignal }): Promise<JobStatus>;
+  stop(key: JobKey, options: { readonly graceMs: number; readonly signal: AbortSignal }): Promise<void>;
+  status(key: JobKey, options: { readonly signal: AbortSignal }): Promise<JobStatus>;
   collect(request: ArtifactRequest, sink: (file: ArtifactFile) => Promise<void>): Promise<ArtifactReport>;
 }
 
 /** One connection to the machine of `vm.ready`. Thrown: as `connect` of the guest package, and `vm-lost`. */
 export type ConnectGuest = (ready: EventData<'vm.ready'>, signal: AbortSignal) => Promise<Guest>;
 
-/** Connects with the key that lies in the VM's folder; no folder means no VM. */
-export function connectBySsh(home: Home): ConnectGuest {
-  return async ({ vm, access }, signal) => {
+/** Connects with the key that lies in the VM's folder; no folder means no VM. Connections to named VMs are kept in `idle`. */
+export function connectBySsh(home: Home, idle: IdleConnections): ConnectGuest {
+  return async ({ vm, access, driver }, signal) => {
     const privateKey = await readFile(home.vm(vm).sshKey, 'utf8').catch((error: NodeJS.ErrnoException) => {
       throw new VmTaskError('vm-lost', `${vm} has no login key on this host any more: ${error.message}`, {
         cause: error,
       });
     });
-    const connection = await connect(access, { privateKey, signal });
+    const connection = idle.take(access) ?? (await connect(access, { privateKey, signal }));
     return {
       run: (job, options) => runJob(connection, job, options),
-      stop: (name, options) => stopJob(connection, name, options),
-      status: (name, options) => jobStatus(connection, name, options),
+      stop: (key, options) => stopJob(connection, key, options),
+      status: (key, options) => jobStatus(connection, key, options),
       collect: (request, sink) => collectArtifacts(connection, request, sink),
-      [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => (driver === 'ssh' ? idle.put(connection) : connection[Symbol.asyncDispose]()),
     };
   };
 }

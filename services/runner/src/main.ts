@@ -12,13 +12,14 @@
  * | `collect-artifacts.ts`, `read-result.ts`, `ending.ts` | what is left of it, as `task.completed` |
  * | `end-or-retry.ts` | the end, or another attempt |
  * | `secrets.ts` | read from files, masked everywhere |
- * | `guest.ts`, `contact.ts`, `vm-alive.ts` | the machine: asked, lost, found again |
+ * | `guest.ts`, `contact.ts`, `vm-alive.ts`, `idle-connections.ts` | the machine: asked, lost, found again, kept at hand |
  *
  * Responsible for I8 (started once, gone on behind the last stored byte), I9 (unknown is never success) and I10 (every
  * append and every log chunk carries the fence); for its part of I2, I11 and I13.
  */
 import { runService } from '@vm-task/shared/service';
 import { connectBySsh } from './guest.ts';
+import { IdleConnections } from './idle-connections.ts';
 import { startRunner } from './start.ts';
 import { isVmAlive } from './vm-alive.ts';
 
@@ -26,10 +27,11 @@ await runService({
   name: 'runner',
   streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD'],
   async run({ environment: { home }, ready, ...context }) {
+    await using idle = new IdleConnections();
     const running = startRunner({
       ...context,
       home,
-      connect: connectBySsh(home),
+      connect: connectBySsh(home, idle),
       isVmAlive: isVmAlive.bind(null, home),
     });
     ready();

@@ -12,6 +12,7 @@ const ready: EventData<'vm.ready'> = {
   attempt: 2,
   vm: newVmId(0),
   host: 'here',
+  driver: 'qemu',
   image: 'python@3',
   runtimes: { shell: ['/bin/sh'], python: ['/usr/bin/python3', '-u'] },
   size: { cpus: 2, memoryMiB: 512, diskMiB: 4096 },

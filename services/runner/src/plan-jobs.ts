@@ -1,15 +1,17 @@
 /** The jobs that an attempt starts in its VM, as data: a name each that is the same for every runner (I8). */
 import type { Job, JobLimits } from '@vm-task/guest/job';
+import { useWorkFolder } from '@vm-task/guest/machine-use';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
-import type { Size } from '@vm-task/shared/sizes';
 import type { SetupStep, TaskSpec } from '@vm-task/shared/task-spec';
 import { gitArgv } from './git-step.ts';
 
 type Ready = EventData<'vm.ready'>;
 
-/** Where every job of a task runs and artifacts are looked for: a folder in the login's home. */
-export const workFolder = 'work';
+/** Where every job of a task runs and artifacts are looked for, relative to the login's home. */
+export function workFolderOf({ driver, vm }: Ready): string {
+  return driver === 'ssh' ? useWorkFolder(vm) : 'work';
+}
 
 /** The kernel's own, systemd, sshd, the supervisors' perl and some page cache, on a Debian that does nothing else. */
 const systemMemoryMiB = 128;
@@ -44,8 +46,9 @@ export function planMain(ready: Ready, spec: TaskSpec, secrets: Readonly<Record<
   return { ...commonOf(ready, spec), name: nameOf(ready, 'main'), program, secrets, stdin: spec.stdin };
 }
 
-function commonOf({ size }: Ready, { env, inputs, outputMaxBytes }: TaskSpec) {
-  return { cwd: workFolder, env, inputs, outputMaxBytes, limits: limitsFor(size) };
+function commonOf(ready: Ready, { env, inputs, outputMaxBytes }: TaskSpec) {
+  const use = ready.driver === 'ssh' ? { use: ready.vm } : {};
+  return { ...use, cwd: workFolderOf(ready), env, inputs, outputMaxBytes, limits: limitsFor(ready) };
 }
 
 function nameOf({ task, attempt }: Ready, step: string): string {
@@ -57,9 +60,12 @@ function programOf(step: SetupStep): Job['program'] {
   return { kind: 'script', script: step.script, runtime: ['/bin/sh', '-c', 'exec /bin/sh -e "$0" 2>&1'] };
 }
 
-/** The guest's own system keeps its share of memory; of the processors it gets its share from the kernel anyway. */
-function limitsFor({ cpus, memoryMiB }: Size): JobLimits {
-  const systemMiB = Math.min(systemMemoryMiB, memoryMiB / 2);
+/**
+ * A clone's own system keeps its share of memory; of the processors it gets its share from the kernel anyway. Of a
+ * named VM the size is the task's share, and all of it.
+ */
+function limitsFor({ driver, size: { cpus, memoryMiB } }: Ready): JobLimits {
+  const systemMiB = driver === 'ssh' ? 0 : Math.min(systemMemoryMiB, memoryMiB / 2);
   return {
     memoryBytes: Math.floor((memoryMiB - systemMiB) * MiB),
     cpus,

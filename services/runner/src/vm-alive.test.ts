@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { startTicksOf } from '@vm-task/hypervisor/ledger/process-ref';
-import type { VmRecord } from '@vm-task/hypervisor/ledger/vm-record';
+import type { CloneRecord } from '@vm-task/hypervisor/ledger/vm-record';
 import { homeAt } from '@vm-task/shared/home';
 import { newVmId } from '@vm-task/shared/ids';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
@@ -15,7 +15,8 @@ test('a VM is alive as long as exactly the recorded process is there, and unknow
   const vm = newVmId(0);
   expect(await isVmAlive(home, vm)).toBeNull();
   await mkdir(home.vm(vm).root, { recursive: true });
-  const record = (process: VmRecord['process']) => writeFile(home.vm(vm).record, JSON.stringify(recordOf(vm, process)));
+  const record = (process: CloneRecord['process']) =>
+    writeFile(home.vm(vm).record, JSON.stringify(recordOf(vm, process)));
   await record(null);
   expect(await isVmAlive(home, vm)).toBeNull();
   const child = spawn('sleep', ['300']);
@@ -31,9 +32,10 @@ test('a VM is alive as long as exactly the recorded process is there, and unknow
   expect(await isVmAlive(home, vm)).toBe(false);
 });
 
-function recordOf(vm: VmRecord['vm'], process: VmRecord['process']): VmRecord {
+function recordOf(vm: CloneRecord['vm'], process: CloneRecord['process']): CloneRecord {
   return {
     version: 1,
+    driver: 'qemu',
     vm,
     pool: 'default',
     image: { name: 'python', version: '1' },

@@ -2,6 +2,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectBySsh, type Guest } from '../src/guest.ts';
+import { IdleConnections } from '../src/idle-connections.ts';
 import type { RunnerParts } from '../src/start.ts';
 import { type Rig, startRig } from './rig.ts';
 
@@ -18,7 +19,7 @@ const outage = () => new VmTaskError('ssh-lost', 'the test has cut the connectio
 /** The machine is gone when a job of that name was followed to its first output; it was there until then. */
 function lostDuring(part: string): (parts: RunnerParts) => Partial<RunnerParts> {
   let lost = false;
-  const bySsh = connectBySsh(rig.home);
+  const bySsh = connectBySsh(rig.home, new IdleConnections());
   return () => ({
     isVmAlive: async () => !lost,
     async connect(ready, signal) {

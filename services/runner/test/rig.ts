@@ -15,6 +15,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { connectBySsh } from '../src/guest.ts';
+import { IdleConnections } from '../src/idle-connections.ts';
 import { type RunnerParts, startRunner } from '../src/start.ts';
 
 export type Completed = Stored<'task.completed'>['data'];
@@ -95,7 +96,7 @@ async function startOne(
     log: silentLogger,
     stop: stop.signal,
     abort: abort.signal,
-    connect: connectBySsh(home),
+    connect: connectBySsh(home, new IdleConnections()),
     isVmAlive: async () => true,
   };
   const running = startRunner({ ...parts, ...alter(parts) });
@@ -133,7 +134,8 @@ function readyData(
 ): EventData<'vm.ready'> {
   const runtimes = { shell: ['/bin/sh'], perl: ['/usr/bin/perl'] };
   const image = 'test@1';
-  return { v: 1, task, pool, attempt: 1, vm, host: 'test-host', image, runtimes, size, access, warm: true };
+  const driver = 'qemu';
+  return { v: 1, task, pool, attempt: 1, vm, host: 'test-host', driver, image, runtimes, size, access, warm: true };
 }
 
 export async function append(bus: Broker['bus'], draft: Draft, fence: number): Promise<Stored> {

@@ -89,7 +89,8 @@ export async function readStates(home: Home): Promise<VmState[]> {
 
 /** The VM's process by its record, if that is of this boot: after a reboot another one may have the same number and start. */
 export function recordedProcess(state: VmState | null): ProcessRef | null {
-  return state?.record.deadline.bootId === hostClock().bootId ? state.record.process : null;
+  if (state?.record.driver !== 'qemu') return null;
+  return state.record.deadline.bootId === hostClock().bootId ? state.record.process : null;
 }
 
 export interface StrayFolder {

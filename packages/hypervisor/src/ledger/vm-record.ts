@@ -9,8 +9,8 @@ import { vmAccessSchema } from '@vm-task/shared/vm-access';
 import { z } from 'zod';
 import { deadlineSchema } from './deadline.ts';
 
-/** Every kind of resource that a VM can have on the host. A record lists its own before the first one is made (I5). */
-export const resourceKinds = ['slots', 'files', 'process', 'port', 'namespace'] as const;
+/** Every kind of resource that a VM can have, here or on a named VM. A record lists its own before the first one is made (I5). */
+export const resourceKinds = ['slots', 'files', 'process', 'port', 'namespace', 'lock'] as const;
 
 const vmIdSchema = z.string().transform((text) => parseVmId(text));
 const taskIdSchema = z.string().transform((text) => parseTaskId(text));
@@ -25,29 +25,43 @@ export const processRefSchema = z.strictObject({
 
 export type ProcessRef = z.infer<typeof processRefSchema>;
 
-/** `vm.json`: the intent. Rewritten as a whole once the process is known. */
-export const vmRecordSchema = z.strictObject({
+const commonFields = {
   version: z.literal(1),
   vm: vmIdSchema,
   pool: poolSchema,
-  image: z.strictObject({ name: z.string(), version: z.string() }),
-  /** The key of the snapshot that it was cloned from. */
-  snapshot: z.string(),
   size: sizeSchema,
-  egress: z.enum(['none', 'internet']),
   resources: z.array(z.enum(resourceKinds)),
   slots: z.strictObject({ pool: z.int(), host: z.int() }),
-  /** Whom QEMU runs as: the slot's own uid when we are root, else null and it runs as us. */
-  uid: z.int().nullable(),
-  /** Where its SSH is forwarded from, on 127.0.0.1. */
-  port: z.int(),
   createdAt: z.iso.datetime(),
   deadline: deadlineSchema,
   /** Who makes it: a VM still being made by nobody is to be removed. */
   creator: processRefSchema,
+};
+
+/** `vm.json` of a clone: the intent. Rewritten as a whole once the process is known. */
+const cloneRecordSchema = z.strictObject({
+  ...commonFields,
+  driver: z.literal('qemu'),
+  image: z.strictObject({ name: z.string(), version: z.string() }),
+  /** The key of the snapshot that it was cloned from. */
+  snapshot: z.string(),
+  egress: z.enum(['none', 'internet']),
+  /** Whom QEMU runs as: the slot's own uid when we are root, else null and it runs as us. */
+  uid: z.int().nullable(),
+  /** Where its SSH is forwarded from, on 127.0.0.1. */
+  port: z.int(),
   /** Null until QEMU was started; it may be running already, with our mark, when a crash left this null. */
   process: processRefSchema.nullable(),
 });
+
+export type CloneRecord = z.infer<typeof cloneRecordSchema>;
+
+/** `vm.json` of one use of a named VM: where the lock will be. */
+const namedRecordSchema = z.strictObject({ ...commonFields, driver: z.literal('ssh'), access: vmAccessSchema });
+
+export type NamedRecord = z.infer<typeof namedRecordSchema>;
+
+export const vmRecordSchema = z.discriminatedUnion('driver', [cloneRecordSchema, namedRecordSchema]);
 
 export type VmRecord = z.infer<typeof vmRecordSchema>;
 

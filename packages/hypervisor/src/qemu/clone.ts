@@ -8,7 +8,7 @@ import { freePort } from '../host/free-port.ts';
 import { mark } from '../host/marked-process.ts';
 import { type Owner, ownFolder } from '../host/own-folder.ts';
 import { updateRecord } from '../ledger/ledger.ts';
-import type { VmRecord } from '../ledger/vm-record.ts';
+import type { CloneRecord } from '../ledger/vm-record.ts';
 import type { Snapshot } from '../snapshots/snapshot.ts';
 import { linkSnapshot } from '../snapshots/snapshot-store.ts';
 import { type Accelerator, commandLine, files } from './command-line.ts';
@@ -30,7 +30,7 @@ export interface ClonePlan {
 }
 
 /** The record with the process that runs now, and the port that it has. The caller removes everything when this throws. */
-export async function startClone(plan: ClonePlan, record: VmRecord, signal: AbortSignal): Promise<VmRecord> {
+export async function startClone(plan: ClonePlan, record: CloneRecord, signal: AbortSignal): Promise<CloneRecord> {
   const { home, snapshot, owner } = plan;
   const { run } = home.vm(record.vm);
   await mkdir(run, { mode: 0o700 });
@@ -53,10 +53,10 @@ export async function startClone(plan: ClonePlan, record: VmRecord, signal: Abor
   }
 }
 
-async function startOnce(plan: ClonePlan, record: VmRecord, signal: AbortSignal): Promise<VmRecord> {
+async function startOnce(plan: ClonePlan, record: CloneRecord, signal: AbortSignal): Promise<CloneRecord> {
   const qemu = await startQemu(await programOf(plan, record));
   const { home } = plan;
-  const running: VmRecord = { ...record, process: qemu.process };
+  const running: CloneRecord = { ...record, process: qemu.process };
   try {
     await Promise.all([updateRecord(home, running), resume(qemu.qmp, signal)]);
     return running;
@@ -68,7 +68,7 @@ async function startOnce(plan: ClonePlan, record: VmRecord, signal: AbortSignal)
   }
 }
 
-async function programOf({ home, accelerator, owner }: ClonePlan, record: VmRecord): Promise<Program> {
+async function programOf({ home, accelerator, owner }: ClonePlan, record: CloneRecord): Promise<Program> {
   const { vm, size, port, egress } = record;
   const { run: folder } = home.vm(vm);
   const restricted = egress === 'none';
@@ -107,6 +107,6 @@ export function logsOf(home: Home, vm: VmId): Logs {
 /** Said by QEMU, and by pasta. */
 const portTaken = /Could not set up host forwarding rule|Failed to bind any port/;
 
-async function isPortTaken(home: Home, record: VmRecord): Promise<boolean> {
+async function isPortTaken(home: Home, record: CloneRecord): Promise<boolean> {
   return portTaken.test(await readFile(logsOf(home, record.vm).qemu, 'utf8'));
 }

@@ -4,14 +4,15 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { newVmId, type VmId } from '@vm-task/shared/ids';
 import { freePort } from '../host/free-port.ts';
-import type { Capacity, CreateOutcome, ReadyVm, VmClass } from '../hypervisor.ts';
+import type { Capacity, CreateOutcome, ReadyVm } from '../hypervisor.ts';
 import type { ImageVersion } from '../images/image.ts';
 import type { Deadline } from '../ledger/deadline.ts';
 import { openFolder, readState, writeReady } from '../ledger/ledger.ts';
 import { thisProcess } from '../ledger/process-ref.ts';
 import { type Slots, takeSlots } from '../ledger/slots.ts';
-import type { Ready, VmRecord } from '../ledger/vm-record.ts';
+import type { CloneRecord, Ready } from '../ledger/vm-record.ts';
 import type { Snapshot } from '../snapshots/snapshot.ts';
+import type { CloneClass } from '../vm-class.ts';
 import { logsOf, startClone } from './clone.ts';
 import { destroyVm } from './end-vm.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -23,7 +24,7 @@ const identityLimitMs = 120_000;
 export interface CreatePlan {
   readonly home: Home;
   readonly facts: HostFacts;
-  readonly vmClass: VmClass & { readonly image: ImageVersion };
+  readonly vmClass: CloneClass & { readonly image: ImageVersion };
   readonly snapshot: Snapshot;
   readonly capacity: Capacity;
   readonly deadline: Deadline;
@@ -49,11 +50,12 @@ export async function createVm(plan: CreatePlan, signal: AbortSignal): Promise<C
   }
 }
 
-async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots): Promise<VmRecord> {
+async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots): Promise<CloneRecord> {
   const { vmClass, snapshot, facts, deadline } = plan;
   const { pool, image, size, egress } = vmClass;
   return {
     version: 1,
+    driver: 'qemu',
     vm,
     pool,
     image: { name: image.name, version: image.version },
@@ -71,7 +73,7 @@ async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots): Promise<VmRe
   };
 }
 
-async function bringUp(plan: CreatePlan, intent: VmRecord, signal: AbortSignal): Promise<ReadyVm> {
+async function bringUp(plan: CreatePlan, intent: CloneRecord, signal: AbortSignal): Promise<ReadyVm> {
   const { home, facts, snapshot, vmClass, askedAt } = plan;
   const { accelerator } = facts;
   const owner = facts.ownerOfSlot(intent.slots.host);

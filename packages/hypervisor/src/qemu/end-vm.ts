@@ -7,8 +7,8 @@ import type { VmId } from '@vm-task/shared/ids';
 import { endProcess } from '../host/end-process.ts';
 import { markedProcesses } from '../host/marked-process.ts';
 import { emptyIfMissing } from '../host/missing.ts';
-import { closeFolder, readState, recordedProcess, writeEnded } from '../ledger/ledger.ts';
-import { freeSlots } from '../ledger/slots.ts';
+import { forgetVm } from '../ledger/forget-vm.ts';
+import { readState, recordedProcess, writeEnded } from '../ledger/ledger.ts';
 
 /**
  * Returns when everything of the VM but its folder and its slots is gone. Works whoever made it, whatever is half
@@ -23,8 +23,7 @@ export async function endVm(home: Home, vm: VmId, reason: string): Promise<void>
 /** As `endVm`, and the slots and the folder, too. */
 export async function destroyVm(home: Home, vm: VmId, reason: string): Promise<void> {
   await endVm(home, vm, reason);
-  await freeSlots(home, vm);
-  await closeFolder(home, vm);
+  await forgetVm(home, vm);
 }
 
 /**

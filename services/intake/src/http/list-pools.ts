@@ -1,5 +1,6 @@
 /** `GET /v1/pools`: what is configured, and how many tasks of each status every pool has. */
 
+import type { PoolConfig } from '@vm-task/shared/pool-config';
 import { sizeSchema } from '@vm-task/shared/sizes';
 import { z } from 'zod';
 import { countTasks } from '../projection/count-tasks.ts';
@@ -16,6 +17,13 @@ const poolSchema = z.object({
   tasks: z.record(z.enum(taskStatuses), z.int()),
 });
 
+/** A named VM has the system that it has, and one size: what a task may use of it. */
+function viewOf(name: string, pool: PoolConfig) {
+  const { driver, max, warm } = pool;
+  const made = pool.driver === 'ssh' ? { image: name, sizes: [pool.size] } : { image: pool.image, sizes: pool.sizes };
+  return { name, driver, ...made, max, warm };
+}
+
 export function listPoolsRoute(app: App, { config, projection }: HttpDeps): void {
   app.get(
     '/v1/pools',
@@ -28,7 +36,9 @@ export function listPoolsRoute(app: App, { config, projection }: HttpDeps): void
         for (const count of counts) if (count.pool === pool) tasks[count.status] += count.tasks;
         return tasks;
       };
-      return { pools: Object.entries(config.pools).map(([name, pool]) => ({ name, ...pool, tasks: tasksOf(name) })) };
+      return {
+        pools: Object.entries(config.pools).map(([name, pool]) => ({ ...viewOf(name, pool), tasks: tasksOf(name) })),
+      };
     },
   );
 }

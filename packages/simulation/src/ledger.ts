@@ -227,7 +227,7 @@ export class Ledger {
     );
   }
 
-  #noteHalfMade({ vm, process }: VmRecord): void {
+  #noteHalfMade({ vm, process }: CloneRecord): void {
     const { observations } = this.#parts;
     if (this.machine(vm) === null) observations.sometimes('an intent without a VM was removed');
     else if (process === null) observations.sometimes('a VM that was not recorded was removed');

@@ -212,7 +212,7 @@ export class Ledger {
     await step(`vm.end ${vm}`, () => {
       const state = this.#vms.get(vm);
       if (state === undefined || state.phase === 'ending') return;
-      if (state.phase === 'creating') this.#noteHalfMade(state.record);
+      if (state.phase === 'creating') this.#noteHalfMade(state.record as CloneRecord);
       const claim = state.phase === 'claimed' ? state.claim : null;
       const ended = { reason, at: new Date().toISOString() };
       this.#vms.set(vm, { phase: 'ending', record: state.record, ended, claim });

@@ -1,6 +1,6 @@
 /** What may be asked for on `COMMANDS`: any NATS client publishes JSON there, and it is stored even while intake is down. */
 import { z } from 'zod';
-import { type TaskId, taskIdPattern } from './ids.ts';
+import { type PipelineId, pipelineIdPattern, type TaskId, taskIdPattern } from './ids.ts';
 
 /** `seq` is the letter's in `DEAD`. */
 export const deadletterReplaySchema = z.strictObject({ seq: z.int().min(1) });
@@ -8,5 +8,11 @@ export const deadletterReplaySchema = z.strictObject({ seq: z.int().min(1) });
 /** The data of `task.submit` is a task file (`task-file.ts`). */
 export const taskCancelSchema = z.strictObject({
   task: z.string().regex(taskIdPattern, 'must be a whole task id') as unknown as z.ZodType<TaskId>,
+  reason: z.string().max(1_000).default('cancelled by command'),
+});
+
+/** The data of `pipeline.submit` is `{pipeline, parameters}` (`pipelines/file.ts`). */
+export const pipelineCancelSchema = z.strictObject({
+  pipeline: z.string().regex(pipelineIdPattern, 'must be a whole pipeline id') as unknown as z.ZodType<PipelineId>,
   reason: z.string().max(1_000).default('cancelled by command'),
 });

@@ -3,12 +3,19 @@
  * CloudEvents attributes and the trace context travel as headers (`bus/envelope.ts`), the data as JSON.
  */
 import { z } from 'zod';
-import { errorCodes } from './errors.ts';
 import { namePattern, type TaskId, taskIdPattern, type VmId, vmIdPattern } from './ids.ts';
-import { jsonSchema } from './json.ts';
 import { linksSchema } from './links.ts';
+import { pipelineEventSchemas, stageRefSchema } from './pipelines/events.ts';
 import { retryPhases } from './retry-policy.ts';
 import { sizeSchema } from './sizes.ts';
+import {
+  artifactSchema,
+  errorInfoSchema,
+  type Outcome,
+  outcomes,
+  resultSchema,
+  type TaskResult,
+} from './task-ending.ts';
 import { taskSpecSchema } from './task-spec.ts';
 import { vmAccessSchema } from './vm-access.ts';
 
@@ -19,30 +26,10 @@ const attempt = z.int().min(1);
 const ms = z.number().min(0);
 const v1 = z.literal(1);
 
-const errorCodeList = Object.keys(errorCodes) as [keyof typeof errorCodes, ...(keyof typeof errorCodes)[]];
-export const errorInfoSchema = z.strictObject({ code: z.enum(errorCodeList), message: z.string() });
-
 /** One output stream of a process, in bytes: what it wrote, what was kept. They differ exactly when it was cut. */
 const outputSchema = z.strictObject({ seenBytes: z.int().min(0), storedBytes: z.int().min(0) });
 
-/** `source`: the file that `$VM_TASK_RESULT` names, or the last 64 KiB of stdout where the process wrote none. */
-const resultSourceSchema = z.enum(['file', 'stdout']);
-export const resultSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('json'), source: resultSourceSchema, value: jsonSchema }),
-  z.strictObject({ kind: z.literal('text'), source: resultSourceSchema, value: z.string() }),
-]);
-export type TaskResult = z.infer<typeof resultSchema>;
-
-/** Kept in the object store under `object`. `path` is relative to the work folder. */
-export const artifactSchema = z.strictObject({
-  path: z.string(),
-  bytes: z.int().min(0),
-  sha256: z.string(),
-  object: z.string(),
-});
-
-export const outcomes = ['succeeded', 'failed', 'cancelled', 'timed_out'] as const;
-export type Outcome = (typeof outcomes)[number];
+export type { Outcome, TaskResult };
 
 export const eventSchemas = {
   /** The task is accepted: from here on it will end, exactly once. */
@@ -51,8 +38,10 @@ export const eventSchemas = {
     task,
     pool,
     spec: taskSpecSchema,
-    /** Where it came from: an HTTP request, a command's sequence in `COMMANDS`, or the task that it does once more. */
-    cause: z.strictObject({ kind: z.enum(['http', 'command', 'retry']), id: z.string() }),
+    /** Where it came from: an HTTP request, a command's sequence in `COMMANDS`, the task that it does once more, a pipeline. */
+    cause: z.strictObject({ kind: z.enum(['http', 'command', 'retry', 'pipeline']), id: z.string() }),
+    /** The part of a pipeline that it is. */
+    stage: stageRefSchema.optional(),
   }),
   /** A clean VM is this attempt's. */
   'vm.ready': z.strictObject({
@@ -119,6 +108,7 @@ export const eventSchemas = {
   }),
   /** Nothing of this VM is left on its host; that was looked at, not assumed. */
   'vm.gone': z.strictObject({ v: v1, pool, vm, host: z.string(), task: task.nullable(), reason: z.string() }),
+  ...pipelineEventSchemas,
   /** Somebody should look at this. */
   'alert.raised': z.strictObject({
     v: v1,

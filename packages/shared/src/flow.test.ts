@@ -9,8 +9,13 @@ import {
   cancelling,
   completed,
   created,
+  pipelineAdvanced,
+  pipelineCancelling,
+  pipelineCompleted,
+  pipelineCreated,
   resumed,
   retrying,
+  samplePipeline,
   sampleTask,
   sampleVm,
   setupDone,
@@ -20,6 +25,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { type Draft, type EventType, eventSchemas } from './events.ts';
 import { consumerFor, type FlowRow, flow, ownInitiative, services } from './flow.ts';
+import type { PipelineId } from './ids.ts';
 import { streams } from './streams.ts';
 import { commandSubjects, eventPatterns, eventSubject, everything, spineSubject, subjectMatches } from './subjects.ts';
 
@@ -28,6 +34,7 @@ const read = (path: string) => readFileSync(new URL(path, repository), 'utf8');
 
 const task = sampleTask();
 const vm = sampleVm();
+const pipeline = samplePipeline();
 const samples: { readonly [T in EventType]: Draft<T> } = {
   'task.created': created(task),
   'vm.ready': vmReady(task),
@@ -37,6 +44,10 @@ const samples: { readonly [T in EventType]: Draft<T> } = {
   'task.cancelling': cancelling(task),
   'task.completed': completed(task),
   'vm.gone': vmGone(vm),
+  'pipeline.created': pipelineCreated(pipeline),
+  'pipeline.advanced': pipelineAdvanced(pipeline),
+  'pipeline.cancelling': pipelineCancelling(pipeline),
+  'pipeline.completed': pipelineCompleted(pipeline),
   'alert.raised': alertRaised(),
 };
 const eventTypes = Object.keys(eventSchemas) as EventType[];
@@ -84,6 +95,20 @@ describe('subjects', () => {
       subjectMatches(spineSubject({ pool: 'default', task: sampleTask() }), eventSubject(samples[type])),
     );
     expect(foreign).toEqual([]);
+  });
+});
+
+describe('the spine of a pipeline', () => {
+  test('is all of its events, and nothing of its tasks', () => {
+    const members = (of: PipelineId) =>
+      eventTypes.filter((type) => subjectMatches(spineSubject({ pipeline: of }), eventSubject(samples[type])));
+    expect(members(pipeline)).toEqual([
+      'pipeline.created',
+      'pipeline.advanced',
+      'pipeline.cancelling',
+      'pipeline.completed',
+    ]);
+    expect(members(samplePipeline())).toEqual([]);
   });
 });
 

@@ -6,7 +6,7 @@
 
 import type { EventType } from './events.ts';
 import type { StreamName } from './streams.ts';
-import { commandSubjects, eventPatterns, everything, taskSubject } from './subjects.ts';
+import { commandSubjects, eventPatterns, everything, pipelineSubject, taskSubject } from './subjects.ts';
 
 export const services = ['intake', 'provisioner', 'runner', 'reaper'] as const;
 export type ServiceName = (typeof services)[number];
@@ -48,6 +48,54 @@ export const flow = {
     consumer: 'intake-alert-raised',
     filters: [eventPatterns['alert.raised']],
     emits: [],
+  }),
+  intakeOnPipelineSubmit: row({
+    service: 'intake',
+    file: 'on-pipeline-submit',
+    stream: 'COMMANDS',
+    consumer: 'intake-pipeline-submit',
+    filters: [commandSubjects.submitPipeline],
+    emits: ['pipeline.created'],
+  }),
+  intakeOnPipelineCancel: row({
+    service: 'intake',
+    file: 'on-pipeline-cancel',
+    stream: 'COMMANDS',
+    consumer: 'intake-pipeline-cancel',
+    filters: [commandSubjects.cancelPipeline],
+    emits: ['pipeline.cancelling'],
+  }),
+  intakeOnPipelineCreated: row({
+    service: 'intake',
+    file: 'on-pipeline-created',
+    stream: 'EVENTS',
+    consumer: 'intake-pipeline-created',
+    filters: [pipelineSubject('pipeline.created', '*')],
+    emits: ['pipeline.advanced', 'pipeline.completed'],
+  }),
+  intakeOnPipelineAdvanced: row({
+    service: 'intake',
+    file: 'on-pipeline-advanced',
+    stream: 'EVENTS',
+    consumer: 'intake-pipeline-advanced',
+    filters: [pipelineSubject('pipeline.advanced', '*')],
+    emits: ['task.created'],
+  }),
+  intakeOnPipelineCancelling: row({
+    service: 'intake',
+    file: 'on-pipeline-cancelling',
+    stream: 'EVENTS',
+    consumer: 'intake-pipeline-cancelling',
+    filters: [pipelineSubject('pipeline.cancelling', '*')],
+    emits: ['task.created', 'task.cancelling', 'pipeline.completed'],
+  }),
+  intakeOnTaskCompleted: row({
+    service: 'intake',
+    file: 'on-task-completed',
+    stream: 'EVENTS',
+    consumer: 'intake-task-completed',
+    filters: [taskSubject('task.completed', '*', '*')],
+    emits: ['pipeline.advanced', 'pipeline.completed'],
   }),
   intakeOnAnyEvent: row({
     service: 'intake',
@@ -133,7 +181,14 @@ export const flow = {
 
 /** What a service publishes without a message to answer: from HTTP requests, from sweeps over clock and host. */
 export const ownInitiative: Readonly<Record<ServiceName, readonly EventType[]>> = {
-  intake: ['task.created', 'task.cancelling', 'alert.raised'],
+  intake: [
+    'task.created',
+    'task.cancelling',
+    'task.completed',
+    'pipeline.created',
+    'pipeline.cancelling',
+    'alert.raised',
+  ],
   provisioner: ['vm.gone', 'alert.raised'],
   runner: ['alert.raised'],
   reaper: ['task.retrying', 'task.completed', 'vm.gone', 'alert.raised'],

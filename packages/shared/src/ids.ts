@@ -12,6 +12,7 @@ import { VmTaskError } from './errors.ts';
 const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}';
 
 export const taskIdPattern = new RegExp(`^${uuid}$`);
+export const pipelineIdPattern = taskIdPattern;
 export const vmIdPattern = new RegExp(`^vm-${uuid}$`);
 export const namePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
@@ -20,9 +21,14 @@ export const messageIdPattern = taskIdPattern;
 export type TaskId = string & { readonly __brand: 'TaskId' };
 export type VmId = string & { readonly __brand: 'VmId' };
 export type MessageId = string & { readonly __brand: 'MessageId' };
+export type PipelineId = string & { readonly __brand: 'PipelineId' };
 
 export function isTaskId(text: string): text is TaskId {
   return taskIdPattern.test(text);
+}
+
+export function isPipelineId(text: string): text is PipelineId {
+  return pipelineIdPattern.test(text);
 }
 
 export function isVmId(text: string): text is VmId {
@@ -64,6 +70,11 @@ export function newTaskId(nowMs: number): TaskId {
   return uuidV7(nowMs, randomBytes(16)) as TaskId;
 }
 
+/** A new pipeline id, random beyond its time. */
+export function newPipelineId(nowMs: number): PipelineId {
+  return uuidV7(nowMs, randomBytes(16)) as PipelineId;
+}
+
 /** A new VM id, random beyond its time. */
 export function newVmId(nowMs: number): VmId {
   return `vm-${uuidV7(nowMs, randomBytes(16))}` as VmId;
@@ -83,6 +94,14 @@ export function newMessageId(nowMs: number): MessageId {
 /** As `taskIdFromCause`, for messages. */
 export function messageIdFromCause(causedAtMs: number, ...cause: readonly string[]): MessageId {
   return taskIdFromCause(causedAtMs, ...cause) as string as MessageId;
+}
+
+/** The same cause at the same time is always the same pipeline. No cause makes a task and a pipeline of one id. */
+export function pipelineIdFromCause(causedAtMs: number, ...cause: readonly string[]): PipelineId {
+  const bits = createHash('sha256')
+    .update(JSON.stringify(['pipeline', ...cause]))
+    .digest();
+  return uuidV7(causedAtMs, bits) as PipelineId;
 }
 
 /** RFC 9562, section 5.7: 48 bits of Unix milliseconds, version, variant, and 74 bits of `bits`. */

@@ -2,13 +2,20 @@
  * Every subject of the system, written once. Tokens are ids and names that have been checked; nothing else goes in.
  *
  * The *spine* of a task is `*.*.<pool>.<task>`: exactly the events that decide its fate. Whatever is published for the
- * task carries the expectation that the spine has not moved since the message that is being handled (I3, I10).
+ * task carries the expectation that the spine has not moved since the message that is being handled (I3, I10). A
+ * pipeline's spine is all that it has: `pipeline.*.<pipeline>`.
  */
-import type { Draft, EventType } from './events.ts';
-import { isTaskId, type MessageId, type TaskId, type VmId } from './ids.ts';
+import type { Draft, EventType, Stored } from './events.ts';
+import { isPipelineId, isTaskId, type MessageId, type PipelineId, type TaskId, type VmId } from './ids.ts';
 import type { Message } from './inbox.ts';
 
-export const commandSubjects = { submit: 'task.submit', cancel: 'task.cancel', replay: 'deadletter.replay' } as const;
+export const commandSubjects = {
+  submit: 'task.submit',
+  cancel: 'task.cancel',
+  submitPipeline: 'pipeline.submit',
+  cancelPipeline: 'pipeline.cancel',
+  replay: 'deadletter.replay',
+} as const;
 
 /** Whatever a stream has: a reader that names each pattern costs the broker a match for every message. */
 export const everything = '>';
@@ -23,6 +30,10 @@ export const eventPatterns: Readonly<Record<EventType, string>> = {
   'task.cancelling': 'task.cancelling.*.*',
   'task.completed': 'task.completed.*.*',
   'vm.gone': 'vm.gone.*.*',
+  'pipeline.created': 'pipeline.created.*',
+  'pipeline.advanced': 'pipeline.advanced.*',
+  'pipeline.cancelling': 'pipeline.cancelling.*',
+  'pipeline.completed': 'pipeline.completed.*',
   'alert.raised': 'alert.raised.*.*.*',
 };
 
@@ -32,12 +43,27 @@ export function eventSubject(draft: Draft): string {
       return vmGoneSubject(draft.data.pool, draft.data.vm);
     case 'alert.raised':
       return `alert.raised.${draft.data.severity}.${draft.data.kind}.${draft.data.id}`;
+    case 'pipeline.created':
+    case 'pipeline.advanced':
+    case 'pipeline.cancelling':
+    case 'pipeline.completed':
+      return pipelineSubject(draft.type, draft.data.pipeline);
     default:
       return taskSubject(draft.type, draft.data.pool, draft.data.task);
   }
 }
 
-export type TaskEventType = Exclude<EventType, 'vm.gone' | 'alert.raised'>;
+export type PipelineEventType = Extract<EventType, `pipeline.${string}`>;
+export type TaskEventType = Exclude<EventType, 'vm.gone' | 'alert.raised' | PipelineEventType>;
+
+export function isPipelineEvent(event: Stored): event is Stored<PipelineEventType> {
+  return event.type.startsWith('pipeline.');
+}
+
+/** One pipeline's events of one type; `*` for any pipeline. */
+export function pipelineSubject(type: PipelineEventType, pipeline: PipelineId | '*'): string {
+  return `${type}.${pipeline}`;
+}
 
 /** One task's events of one type; `*` for any pool or any task. */
 export function taskSubject(type: TaskEventType, pool: string, task: TaskId | '*'): string {
@@ -53,8 +79,18 @@ export interface SpineKey {
   readonly task: TaskId;
 }
 
-export function spineSubject({ pool, task }: SpineKey): string {
-  return `*.*.${pool}.${task}`;
+export interface PipelineKey {
+  readonly pipeline: PipelineId;
+}
+
+export function spineSubject(key: SpineKey | PipelineKey): string {
+  return 'pipeline' in key ? `pipeline.*.${key.pipeline}` : `*.*.${key.pool}.${key.task}`;
+}
+
+/** The pipeline of a subject of its spine; null for any other subject. */
+export function pipelineOfSubject(subject: string): PipelineId | null {
+  const [about, , pipeline = '', ...more] = subject.split('.');
+  return about === 'pipeline' && isPipelineId(pipeline) && more.length === 0 ? pipeline : null;
 }
 
 /** All that is stored for a task, besides `vm.gone` of its VMs. The spine is the last. */

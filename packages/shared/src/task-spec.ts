@@ -7,6 +7,7 @@ import type { SystemConfig } from './config.ts';
 import { VmTaskError } from './errors.ts';
 import { jsonObjectSchema, jsonProblem } from './json.ts';
 import { type Machine, machineFor } from './machine-for.ts';
+import { needsSchema } from './needs.ts';
 import { retryPolicyOf, retryPolicySchema } from './retry-policy.ts';
 import { sizeSchema } from './sizes.ts';
 import { gitStepSchema, type TaskFile, taskFileSchema } from './task-file.ts';
@@ -26,9 +27,13 @@ export const taskSpecSchema = z.strictObject({
   main: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('script'), runtime: z.string(), script: z.string() }),
     z.strictObject({ kind: z.literal('command'), argv: z.array(z.string()).min(1) }),
+    /** Nothing runs: the task waits in the pool `manual` for somebody's answer. */
+    z.strictObject({ kind: z.literal('answer'), from: z.enum(['external', 'approval']), text: z.string() }),
   ]),
   stdin: z.string(),
   inputs: jsonObjectSchema,
+  /** Of a pipeline's task: what the stages that it needs left behind. */
+  needs: needsSchema.optional(),
   env: z.record(z.string(), z.string()),
   /** Environment name → name of the secret; values never travel. */
   secrets: z.record(z.string(), z.string()),

@@ -12,22 +12,36 @@ export function nearest(word: string, known: readonly string[]): string | null {
   return distance(word, best) <= Math.max(2, Math.floor(best.length / 3)) ? best : null;
 }
 
-/** One sentence per issue, at most ten, such as `timeouts.rnu: unknown key; did you mean "run"?`. */
-export function explainIssues(error: z.ZodError, schema: z.ZodType): string {
-  const sentences = error.issues.flatMap((issue) => explainIssue(issue, schema));
+/**
+ * One sentence per issue, at most ten, such as `timeouts.rnu: unknown key; did you mean "run"?`. `within` is where in a
+ * larger whole the thing is that `schema` describes.
+ */
+export function explainIssues(
+  error: Pick<z.ZodError, 'issues'>,
+  schema: z.ZodType,
+  within: readonly string[] = [],
+): string {
+  const sentences = error.issues
+    .flatMap((issue) => explainIssue(issue, schema))
+    .map(({ path, problem }) => `${[...within, ...path].join('.') || 'the whole'}: ${problem}`);
   const shown = sentences.slice(0, 10);
   if (sentences.length > shown.length) shown.push(`and ${sentences.length - shown.length} more`);
   return shown.join('; ');
 }
 
-function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
-  const path = issue.path.map(String).join('.');
+interface Complaint {
+  readonly path: readonly string[];
+  readonly problem: string;
+}
+
+function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Complaint[] {
+  const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, issue.path);
     return issue.keys.map((key) => {
       const near = nearest(key, known);
-      const where = path === '' ? key : `${path}.${key}`;
-      return `${where}: unknown key; ${near === null ? `known are ${known.join(', ')}` : `did you mean "${near}"?`}`;
+      const hint = near === null ? `known are ${known.join(', ')}` : `did you mean "${near}"?`;
+      return { path: [...path, key], problem: `unknown key; ${hint}` };
     });
   }
   if (issue.code === 'invalid_union') {
@@ -37,7 +51,7 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
     }
   }
   const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
-  return [`${path === '' ? 'the whole' : path}: ${message}`];
+  return [{ path, problem: message ?? issue.message }];
 }
 
 /** Of a union's branches, the one whose complaints go deepest is the one that was meant. */

@@ -7,6 +7,7 @@ import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
 import { readRetryDue } from '@vm-task/shared/bus/retry-timer';
 import type { EventType, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
+import { isPipelineEvent, type TaskEventType } from '@vm-task/shared/subjects';
 import type { StoredMessage } from './broker/stream.ts';
 import type { Guests } from './guest.ts';
 import type { Ledger } from './ledger.ts';
@@ -74,6 +75,7 @@ export class Properties {
     if (stream === 'TIMERS') this.#onTimer(message);
     if (stream !== 'EVENTS') return;
     const event = unseal(rawOf(message));
+    if (isPipelineEvent(event)) return;
     if (event.type === 'vm.gone') this.#onGone(event);
     else if (event.type === 'task.setup.done') this.#onSetUp(event);
     else if (event.type !== 'alert.raised') this.#onSpine(event, guests);
@@ -85,7 +87,7 @@ export class Properties {
     if (task !== undefined) task.setUp = event;
   }
 
-  #onSpine(event: Exclude<Stored, Stored<'vm.gone' | 'alert.raised' | 'task.setup.done'>>, guests: Guests): void {
+  #onSpine(event: Stored<Exclude<TaskEventType, 'task.setup.done'>>, guests: Guests): void {
     const { task } = event.data;
     const found = this.#tasks.get(task);
     if (event.type === 'task.created') {
@@ -107,10 +109,7 @@ export class Properties {
   }
 
   /** What may follow, and of the attempt that is under way or to come. */
-  #requireOrder(
-    event: Exclude<Stored, Stored<'vm.gone' | 'alert.raised' | 'task.created'>>,
-    { spine }: SeenTask,
-  ): void {
+  #requireOrder(event: Stored<Exclude<TaskEventType, 'task.created'>>, { spine }: SeenTask): void {
     const { task, attempt } = event.data;
     const head = spine.at(-1);
     if (head === undefined) return;
@@ -130,7 +129,7 @@ export class Properties {
   }
 
   /** I10: the event's id names the sequence that its decision was made on; that must have been the spine's last. */
-  #requireFence(event: Exclude<Stored, Stored<'vm.gone' | 'alert.raised'>>): void {
+  #requireFence(event: Stored<TaskEventType>): void {
     const head = this.#tasks.get(event.data.task)?.spine.at(-1);
     const fence = Number(event.id.split('/').at(-1));
     if (head?.seq !== fence) {

@@ -47,7 +47,9 @@ export class StoredOutput {
 function expectedOutput({ data }: Created, attempt: string, stream: LogStream): Buffer {
   const { main, setup } = data.spec;
   if (stream !== 'setup') {
-    const program = readProgram(main.kind === 'command' ? main.argv.join(' ') : main.script);
+    const program = readProgram(
+      main.kind === 'script' ? main.script : main.kind === 'command' ? main.argv.join(' ') : '',
+    );
     return outputOf(`${attempt}-main`, stream, program);
   }
   const steps = setup.map((step, index) => [

@@ -1,6 +1,8 @@
 /** Events of an ordinary task in an ordinary VM, for tests that need some; each may be altered where it matters. */
 import type { Draft, EventData } from '@vm-task/shared/events';
-import { newTaskId, newVmId, type TaskId, type VmId } from '@vm-task/shared/ids';
+import { newPipelineId, newTaskId, newVmId, type PipelineId, type TaskId, type VmId } from '@vm-task/shared/ids';
+import { noChanges } from '@vm-task/shared/pipelines/events';
+import type { PipelineSpec } from '@vm-task/shared/pipelines/spec';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 
 const minutes = 60_000;
@@ -118,4 +120,50 @@ export function vmGone(vm: VmId, changes: Partial<EventData<'vm.gone'>> = {}): D
 export function alertRaised(changes: Partial<EventData<'alert.raised'>> = {}): Draft<'alert.raised'> {
   const data = { v: 1 as const, severity: 'warning' as const, kind: 'pool-full', id: 'default', text: 'Look at this' };
   return { type: 'alert.raised', data: { ...data, ...changes } };
+}
+
+/** Two stages, the second of which needs the first. */
+export const samplePipelineSpec: PipelineSpec = {
+  name: 'pipeline',
+  description: '',
+  failure: 'stop',
+  parameters: {},
+  stages: [sampleStage('first', []), sampleStage('second', ['first'])],
+};
+
+function sampleStage(name: string, needs: string[]): PipelineSpec['stages'][number] {
+  const task = { run: `echo ${name}` };
+  return { name, kind: 'task', needs, onFailure: false, if: null, forEach: null, task, description: '', deadlineMs: 1 };
+}
+
+export function samplePipeline(): PipelineId {
+  return newPipelineId(Date.now());
+}
+
+export function pipelineCreated(
+  pipeline: PipelineId,
+  changes: Partial<EventData<'pipeline.created'>> = {},
+): Draft<'pipeline.created'> {
+  const cause = { kind: 'http' as const, id: 'test' };
+  const data = { v: 1 as const, pipeline, spec: samplePipelineSpec, parameters: {}, cause, resumed: null };
+  return { type: 'pipeline.created', data: { ...data, ...changes } };
+}
+
+export function pipelineAdvanced(
+  pipeline: PipelineId,
+  changes: Partial<EventData<'pipeline.advanced'>> = {},
+): Draft<'pipeline.advanced'> {
+  return { type: 'pipeline.advanced', data: { v: 1, pipeline, ...noChanges, ...changes } };
+}
+
+export function pipelineCancelling(pipeline: PipelineId): Draft<'pipeline.cancelling'> {
+  return { type: 'pipeline.cancelling', data: { v: 1, pipeline, by: 'http', reason: 'no longer needed' } };
+}
+
+export function pipelineCompleted(
+  pipeline: PipelineId,
+  changes: Partial<EventData<'pipeline.completed'>> = {},
+): Draft<'pipeline.completed'> {
+  const data = { v: 1 as const, pipeline, ...noChanges, outcome: 'succeeded' as const, error: null };
+  return { type: 'pipeline.completed', data: { ...data, ...changes } };
 }

@@ -5,6 +5,7 @@
  * |---|---|
  * | `on-task-submit.ts`, `on-task-cancel.ts` | commands from any NATS client |
  * | `accept-task.ts`, `cancel-task.ts` | the same by HTTP |
+ * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
  * | `admission.ts` | room for new tasks, or a refusal in time |
  * | `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
  * | `on-any-event.ts`, `gather-events.ts`, `projection/` | `EVENTS` as tables |
@@ -21,7 +22,7 @@ import { sendMessage } from '@vm-task/shared/bus/inbox';
 import { lastEventSeq } from '@vm-task/shared/bus/last-event';
 import { unlessProcessed } from '@vm-task/shared/bus/processed';
 import { flow } from '@vm-task/shared/flow';
-import type { TaskId } from '@vm-task/shared/ids';
+import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { runService, type ServiceContext } from '@vm-task/shared/service';
 import { createAdmission, measureRoom } from './admission.ts';
 import { openWebhooks } from './alerts/open-webhooks.ts';
@@ -36,6 +37,7 @@ import { onTaskSubmit } from './on-task-submit.ts';
 import { dropEndedBefore } from './projection/drop-ended.ts';
 import { openDatabase } from './projection/open-database.ts';
 import { createProjection, type Projection } from './projection/projection.ts';
+import { pipelineReader, workPipelines } from './work-pipelines.ts';
 
 /** Submissions at once: each waits for one fsync of the broker. */
 const submitSlots = 16;
@@ -73,6 +75,7 @@ async function run(context: ServiceContext): Promise<void> {
       past: true,
       ...drain,
     }),
+    workPipelines({ ...deps, ...drain }),
     keepRetention(projection, config.reaper.retention, stop),
     finishHttp(app, stop),
   ]);
@@ -87,12 +90,15 @@ async function openProjection({ bus, environment }: ServiceContext): Promise<Pro
   return projection;
 }
 
-function brokerQuestions({ bus: { connection }, environment: { home } }: ServiceContext) {
+function brokerQuestions({ bus, environment: { home } }: ServiceContext) {
+  const { connection } = bus;
   const measure = () => measureRoom(connection, home.root);
   return {
     admission: createAdmission(measure, () => performance.now()),
     findCreated: (task: TaskId) => findCreated(connection, task),
     claimKey: (key: string, wanted: IdempotencyEntry) => claimKey(connection, key, wanted),
+    claimPipelineKey: (key: string, wanted: IdempotencyEntry<PipelineId>) => claimKey(connection, key, wanted),
+    readPipeline: pipelineReader(bus),
   };
 }
 

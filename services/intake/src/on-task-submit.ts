@@ -16,7 +16,7 @@ export interface SubmitDeps {
 }
 
 /** Between two looks whether there is room again; the command waits in its stream meanwhile. */
-const roomPauseMs = 10_000;
+export const roomPauseMs = 10_000;
 
 /**
  * What cannot be a task becomes a dead letter and an alert, which is how its sender is told: a stored command has

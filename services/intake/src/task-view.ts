@@ -11,8 +11,9 @@
  * | `cancelling` | `task.cancelling` |
  * | `completed` | `task.completed` |
  */
-import { errorInfoSchema, outcomes } from '@vm-task/shared/events';
+
 import { jsonSchema } from '@vm-task/shared/json';
+import { errorInfoSchema, outcomes } from '@vm-task/shared/task-ending';
 import { z } from 'zod';
 
 export const taskStatuses = ['queued', 'starting', 'setup', 'running', 'retrying', 'cancelling', 'completed'] as const;

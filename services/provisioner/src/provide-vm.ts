@@ -94,7 +94,7 @@ async function findOffer(
 
 /** Thrown: `runtime-not-found`, with those that the image has. */
 function requireRuntime({ image, runtimes }: Offer, { main }: EventData<'task.created'>['spec']): void {
-  if (main.kind === 'command' || Object.hasOwn(runtimes, main.runtime)) return;
+  if (main.kind !== 'script' || Object.hasOwn(runtimes, main.runtime)) return;
   const known = Object.keys(runtimes).sort().join(', ');
   throw new VmTaskError(
     'runtime-not-found',

@@ -40,7 +40,7 @@ export class Deadlines {
   }
 
   take(event: Stored): void {
-    if (event.type === 'alert.raised' || event.data.task === null) return;
+    if (!('task' in event.data) || event.data.task === null) return;
     const { task } = event.data;
     const view = foldTask(this.#views.get(task) ?? null, event);
     if (view === null) return;

@@ -47,10 +47,14 @@ export function foldTask(view: TaskView | null, event: Stored): TaskView | null 
       return view?.kind === 'ended' ? view : end(view, event);
     case 'vm.gone':
       return view === null ? null : withVm(view, event.data.vm);
-    case 'alert.raised':
-      return view;
-    default:
+    case 'vm.ready':
+    case 'task.resumed':
+    case 'task.setup.done':
+    case 'task.retrying':
+    case 'task.cancelling':
       return view?.kind === 'live' ? advance(view, event) : view;
+    default:
+      return view;
   }
 }
 

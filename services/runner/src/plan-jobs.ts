@@ -40,10 +40,19 @@ export function planSetup(ready: Ready, spec: TaskSpec): readonly SetupJob[] {
 
 /** Thrown: `runtime-not-found` with those that the image has. */
 export function planMain(ready: Ready, spec: TaskSpec, secrets: Readonly<Record<string, string>>): Job {
-  const { main } = spec;
-  const program: Job['program'] =
-    main.kind === 'command' ? main : { kind: 'script', script: main.script, runtime: runtimeOf(ready, main.runtime) };
+  const program = mainProgram(ready, spec);
   return { ...commonOf(ready, spec), name: nameOf(ready, 'main'), program, secrets, stdin: spec.stdin };
+}
+
+function mainProgram(ready: Ready, { main }: TaskSpec): Job['program'] {
+  switch (main.kind) {
+    case 'command':
+      return main;
+    case 'script':
+      return { kind: 'script', script: main.script, runtime: runtimeOf(ready, main.runtime) };
+    case 'answer':
+      throw new VmTaskError('invalid-task', 'the task waits for an answer; nothing of it runs in a VM');
+  }
 }
 
 function commonOf(ready: Ready, { env, inputs, outputMaxBytes }: TaskSpec) {

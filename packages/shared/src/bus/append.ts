@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorInfo, VmTaskError } from '../errors.ts';
 import type { Draft, Stored } from '../events.ts';
 import { orAborted } from '../or-aborted.ts';
-import { eventSubject, type SpineKey, spineSubject } from '../subjects.ts';
+import { eventSubject, type PipelineKey, type SpineKey, spineSubject } from '../subjects.ts';
 import { isFull, throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { eventId, rawOf, seal, unseal } from './envelope.ts';
@@ -21,8 +21,12 @@ export type Appended =
 /** Between two looks at an undecided append, while the broker is away. */
 const undecidedPauseMs = 250;
 
-/** Where a task stands: the last event of its spine, or null. When that is still `known`, it is not read once more. */
-export async function readHead({ jsm }: Connection, spine: SpineKey, known?: Stored): Promise<Stored | null> {
+/** Where a task or pipeline stands: the last event of its spine, or null. When that is still `known`, it is not read once more. */
+export async function readHead(
+  { jsm }: Connection,
+  spine: SpineKey | PipelineKey,
+  known?: Stored,
+): Promise<Stored | null> {
   return readLast(jsm, spineSubject(spine), known);
 }
 
@@ -114,9 +118,11 @@ async function settleUndecided(connection: Connection, attempt: Attempt): Promis
   }
 }
 
-function spineOf(draft: Draft): SpineKey {
+/** The spine that an event belongs to. Thrown for an event that is on none: a programming error. */
+export function spineOf(draft: Draft): SpineKey | PipelineKey {
   if (draft.type === 'vm.gone' || draft.type === 'alert.raised') {
     throw new Error(`${draft.type} is on no spine`);
   }
+  if ('pipeline' in draft.data) return { pipeline: draft.data.pipeline };
   return { pool: draft.data.pool, task: draft.data.task };
 }

@@ -18,9 +18,9 @@ import type { Logger } from 'pino';
 import { VmTaskError } from '../errors.ts';
 import type { Draft, Stored } from '../events.ts';
 import { consumerFor, type FlowRow } from '../flow.ts';
-import type { SpineKey } from '../subjects.ts';
+import type { PipelineKey, SpineKey } from '../subjects.ts';
 import { type AnnounceOptions, announce } from './announce.ts';
-import { type Appended, append, readHead } from './append.ts';
+import { type Appended, append, readHead, spineOf } from './append.ts';
 import type { Connection } from './connection.ts';
 import { bury, raiseRetryAlert } from './dead-letter.ts';
 import { type RawMessage, rawOf, unseal } from './envelope.ts';
@@ -59,8 +59,8 @@ export interface Bus {
   append(draft: Draft, fence: number, signal: AbortSignal): Promise<Appended>;
   /** Publishes what is on no spine; waits until it is stored. `vm.gone` is stored once per VM, an alert `once` where asked for. */
   announce(draft: Draft<'vm.gone' | 'alert.raised'>, signal: AbortSignal, options?: AnnounceOptions): Promise<void>;
-  /** The last event of a task's spine, read through the stream's leader. */
-  head(spine: SpineKey): Promise<Stored | null>;
+  /** The last event of a task's or a pipeline's spine, read through the stream's leader. */
+  head(spine: SpineKey | PipelineKey): Promise<Stored | null>;
   /** One event by its sequence, or null. */
   eventAt(seq: number): Promise<Stored | null>;
   /** The broker's clock. */
@@ -129,7 +129,9 @@ function tellOfRefusal(log: Logger, draft: Draft, fence: number, head: Stored | 
 }
 
 function bindTo(event: Stored, log: Logger): Logger {
-  return log.child('task' in event.data ? { task: event.data.task, event: event.id } : { event: event.id });
+  const { data, id } = event;
+  const about = 'task' in data ? { task: data.task } : 'pipeline' in data ? { pipeline: data.pipeline } : {};
+  return log.child({ ...about, event: id });
 }
 
 async function onlyIfHead(
@@ -139,10 +141,9 @@ async function onlyIfHead(
   log: Logger,
   handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
 ): Promise<HandlerOutcome> {
-  if (event.type === 'vm.gone' || event.type === 'alert.raised') throw new Error(`${event.type} is on no spine`);
-  const head = await readHead(bus.connection, { pool: event.data.pool, task: event.data.task }, event);
+  const head = await readHead(bus.connection, spineOf(event), event);
   if (head?.seq !== event.seq && !resumable(event, head)) {
-    log.debug({ head: head?.type ?? null }, 'nothing to do: the task has moved on');
+    log.debug({ head: head?.type ?? null }, 'nothing to do: it has moved on');
     return done();
   }
   return handle({ event, head, deliveries, signal, log });

@@ -17,16 +17,15 @@ export interface RawMessage {
   readonly data: Uint8Array;
 }
 
-/** `<type>/<task, VM or alert>/<fence>`: one decision on one state of the spine. */
+/** `<type>/<task, VM, pipeline or alert>/<fence>`: one decision on one state of the spine. */
 export function eventId(draft: Draft, fence: number | null): string {
   const about = 'vm' in draft.data && draft.type === 'vm.gone' ? draft.data.vm : aboutOf(draft);
   return fence === null ? `${draft.type}/${about}` : `${draft.type}/${about}/${fence}`;
 }
 
 function aboutOf(draft: Draft): string {
-  return draft.type === 'alert.raised'
-    ? `${draft.data.kind}/${draft.data.id}`
-    : String('task' in draft.data ? draft.data.task : '');
+  if (draft.type === 'alert.raised') return `${draft.data.kind}/${draft.data.id}`;
+  return String('pipeline' in draft.data ? draft.data.pipeline : draft.data.task);
 }
 
 export function seal(draft: Draft, id: string, source: string, now: Date): { payload: Uint8Array; headers: MsgHdrs } {

@@ -10,6 +10,7 @@
  * | `submit-task.ts`, `list-tasks.ts`, `show-task.ts`, `cancel-task.ts`, `retry-task.ts` | tasks |
  * | `task-events.ts`, `task-logs.ts`, `sse.ts` | events and output, also live |
  * | `task-artifacts.ts` | files |
+ * | `pipelines.ts`, `find-pipeline.ts` | pipelines |
  * | `dead-letters.ts` | what no handler could take |
  * | `inbox.ts` | messages |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
@@ -26,6 +27,7 @@ import { listPoolsRoute } from './list-pools.ts';
 import { listTasksRoute } from './list-tasks.ts';
 import { metricsRoute } from './metrics.ts';
 import { describeApi } from './openapi.ts';
+import { pipelineRoutes } from './pipelines.ts';
 import { sendProblem } from './problem.ts';
 import { retryTaskRoute } from './retry-task.ts';
 import { type App, createServer, type HttpDeps } from './server.ts';
@@ -62,6 +64,7 @@ function addRoutes(app: App, deps: HttpDeps): void {
   taskLogsRoute(app, deps);
   taskArtifactsRoute(app, deps);
   listPoolsRoute(app, deps);
+  pipelineRoutes(app, deps);
   deadLetterRoutes(app, deps);
   inboxRoutes(app, deps);
   healthRoutes(app, deps);

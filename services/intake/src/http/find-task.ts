@@ -14,10 +14,7 @@ const prefixPattern = /^[0-9a-f-]{8,36}$/;
 
 /** Thrown: `invalid-id`, `task-not-found`, `ambiguous-id`, `projection-behind`. */
 export async function findTask(projection: Projection, id: string): Promise<{ id: TaskId; pool: string }> {
-  if (!prefixPattern.test(id)) {
-    const shown = JSON.stringify(id.slice(0, 80));
-    throw new VmTaskError('invalid-id', `${shown} is no task id, nor 8 or more characters of the beginning of one`);
-  }
+  requirePrefix('task', id);
   await projection.upToDate();
   const resolved = resolveId(projection.db, id);
   switch (resolved.kind) {
@@ -26,12 +23,18 @@ export async function findTask(projection: Projection, id: string): Promise<{ id
     case 'none':
       throw new VmTaskError('task-not-found', `there is no task ${id}; ./vm-task list shows those that are kept`);
     case 'ambiguous':
-      throw new ProblemError(
-        new VmTaskError(
-          'ambiguous-id',
-          `${id} is the beginning of ${resolved.candidates.join(', ')}; write more of it`,
-        ),
-        { candidates: resolved.candidates },
-      );
+      throw ambiguous(id, resolved.candidates);
   }
+}
+
+/** Thrown: `invalid-id`. */
+export function requirePrefix(what: string, id: string): void {
+  if (prefixPattern.test(id)) return;
+  const shown = JSON.stringify(id.slice(0, 80));
+  throw new VmTaskError('invalid-id', `${shown} is no ${what} id, nor 8 or more characters of the beginning of one`);
+}
+
+export function ambiguous(id: string, candidates: readonly string[]): ProblemError {
+  const message = `${id} is the beginning of ${candidates.join(', ')}; write more of it`;
+  return new ProblemError(new VmTaskError('ambiguous-id', message), { candidates });
 }

@@ -11,9 +11,10 @@ import { type FastifySchemaCompiler, fastify } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import type { Acceptance } from '../accept-task.ts';
+import type { PipelineAcceptance } from '../pipelines/accept-pipeline.ts';
 import type { Projection } from '../projection/projection.ts';
 
-export interface HttpDeps extends Acceptance {
+export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly bus: Bus;
   readonly config: SystemConfig;
   readonly projection: Projection;

@@ -21,6 +21,11 @@ export const lastEventIdSchema = z.object({
   'last-event-id': z.coerce.number().int().min(0).default(0).describe('goes on behind this one'),
 });
 
+/** True when the reader's `Accept` asks for a stream. */
+export function wantsEventStream(accept = ''): boolean {
+  return accept.includes('text/event-stream');
+}
+
 /** Streams what `source` yields. Its signal is aborted when the reader goes or the service stops. */
 export function sendMessages(
   reply: FastifyReply,

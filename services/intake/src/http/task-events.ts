@@ -6,7 +6,7 @@ import { readTaskEvents } from '../projection/task-events.ts';
 import { type EventView, eventViewSchema } from '../task-view.ts';
 import { findTask, taskParamsSchema } from './find-task.ts';
 import type { App, HttpDeps } from './server.ts';
-import { endMessage, lastEventIdSchema, type SseMessage, sendMessages } from './sse.ts';
+import { endMessage, lastEventIdSchema, type SseMessage, sendMessages, wantsEventStream } from './sse.ts';
 
 export function taskEventsRoute(app: App, { bus, projection, stop }: HttpDeps): void {
   app.get(
@@ -30,10 +30,6 @@ export function taskEventsRoute(app: App, { bus, projection, stop }: HttpDeps): 
       return { events };
     },
   );
-}
-
-function wantsEventStream(accept = ''): boolean {
-  return accept.includes('text/event-stream');
 }
 
 async function* liveEvents(

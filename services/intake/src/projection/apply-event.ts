@@ -4,6 +4,8 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { EventData, Stored } from '@vm-task/shared/events';
+import { isPipelineEvent } from '@vm-task/shared/subjects';
+import { applyPipelineEvent } from './pipeline-row.ts';
 import { statement } from './statement.ts';
 
 type Of<T extends Stored['type']> = Stored<T>;
@@ -28,6 +30,12 @@ export function applyEvent(db: DatabaseSync, event: Stored): void {
     case 'task.completed':
       completed(db, event);
       break;
+    case 'pipeline.created':
+    case 'pipeline.advanced':
+    case 'pipeline.cancelling':
+    case 'pipeline.completed':
+      applyPipelineEvent(db, event);
+      break;
     case 'task.resumed':
     case 'vm.gone':
     case 'alert.raised':
@@ -38,18 +46,36 @@ export function applyEvent(db: DatabaseSync, event: Stored): void {
   statement(db, 'INSERT OR IGNORE INTO task_events SELECT id, ? FROM tasks WHERE id = ?').run(event.seq, task);
 }
 
+/** Who wants to know of the event: those who follow its task, its pipeline, or the pipeline of its task. */
+export function topicsOf(db: DatabaseSync, event: Stored): string[] {
+  if (isPipelineEvent(event)) return [event.data.pipeline];
+  const task = taskOf(event);
+  if (task === null) return [];
+  const pipeline = statement(db, 'SELECT pipeline FROM tasks WHERE id = ?').get(task)?.['pipeline'];
+  return typeof pipeline === 'string' ? [task, pipeline] : [task];
+}
+
 /** The task that an event is about, or null. */
-export function taskOf(event: Stored): string | null {
+function taskOf(event: Stored): string | null {
   return 'task' in event.data ? event.data.task : null;
 }
 
 function created(db: DatabaseSync, { seq, time, data }: Of<'task.created'>): void {
-  const { task, pool, spec } = data;
+  const { task, pool, spec, stage } = data;
   statement(
     db,
-    `INSERT OR IGNORE INTO tasks (id, created_seq, pool, status, image, has_setup, labels, created_at)
-     VALUES (?, ?, ?, 'queued', ?, ?, ?, ?)`,
-  ).run(task, seq, pool, spec.image, spec.setup.length > 0 ? 1 : 0, JSON.stringify(spec.labels), time.getTime());
+    `INSERT OR IGNORE INTO tasks (id, created_seq, pool, status, image, has_setup, labels, created_at, pipeline)
+     VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)`,
+  ).run(
+    task,
+    seq,
+    pool,
+    spec.image,
+    spec.setup.length > 0 ? 1 : 0,
+    JSON.stringify(spec.labels),
+    time.getTime(),
+    stage?.pipeline ?? null,
+  );
 }
 
 function vmReady(db: DatabaseSync, { time, data }: Of<'vm.ready'>): void {

@@ -1,7 +1,11 @@
-/** Forgetting tasks whose retention is over: the stream purges their events at the same age. */
+/** Forgetting tasks and pipelines whose retention is over: the stream purges their events at the same age. */
 import type { DatabaseSync } from 'node:sqlite';
 import { statement } from './statement.ts';
 
 export function dropEndedBefore(db: DatabaseSync, timeMs: number): void {
-  statement(db, 'DELETE FROM tasks WHERE completed_at < ?').run(timeMs);
+  statement(db, 'DELETE FROM pipelines WHERE completed_at < ?').run(timeMs);
+  // A pipeline's tasks are kept as long as the pipeline.
+  const sql =
+    'DELETE FROM tasks WHERE completed_at < ? AND (pipeline IS NULL OR pipeline NOT IN (SELECT id FROM pipelines))';
+  statement(db, sql).run(timeMs);
 }

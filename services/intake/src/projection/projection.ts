@@ -9,13 +9,14 @@
  * | `batch.ts` | several messages in one transaction |
  * | `progress.ts` | the position, in the same transaction |
  * | `read-task.ts`, `list-tasks.ts`, `resolve-id.ts`, `task-events.ts`, `read-artifacts.ts`, `count-tasks.ts` | one question each |
+ * | `pipeline-row.ts`, `show-pipeline.ts`, `list-pipelines.ts` | pipelines: their folded state, and questions about it |
  * | `drop-ended.ts` | retention |
  */
 import { EventEmitter, on, once } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Stored } from '@vm-task/shared/events';
-import { applyEvent, taskOf } from './apply-event.ts';
+import { applyEvent, topicsOf } from './apply-event.ts';
 import { readProgress, saveProgress } from './progress.ts';
 import { inTransaction } from './statement.ts';
 
@@ -35,8 +36,8 @@ export interface Projection extends Disposable {
   expect(seq: number): void;
   /** Returns when everything expected so far is in the tables. Thrown at the limit, 5 s: `projection-behind`. */
   upToDate(limit?: AbortSignal): Promise<void>;
-  /** A turn whenever an event of the task was applied, from this call on; ends by `signal`, which is no error. */
-  changesOf(task: string, signal: AbortSignal): AsyncGenerator<void, void, void>;
+  /** A turn whenever an event of the task or pipeline was applied, from this call on; ends by `signal`, which is no error. */
+  changesOf(id: string, signal: AbortSignal): AsyncGenerator<void, void, void>;
 }
 
 /** Far longer than an event takes from the stream to the tables, unless the projection is being rebuilt. */
@@ -57,9 +58,8 @@ export function createProjection(db: DatabaseSync): Projection {
       applyNew(db, steps);
       position = last.seq;
       news.emit('advanced');
-      for (const task of new Set(steps.map(({ event }) => event && taskOf(event)))) {
-        if (task !== null) news.emit(task);
-      }
+      const topics = steps.flatMap(({ event }) => (event === null ? [] : topicsOf(db, event)));
+      for (const topic of new Set(topics)) news.emit(topic);
     },
     expect(seq) {
       expected = Math.max(expected, seq);
@@ -73,7 +73,7 @@ export function createProjection(db: DatabaseSync): Projection {
         });
       }
     },
-    changesOf: (task, signal) => turns(on(news, task, { signal }), signal),
+    changesOf: (id, signal) => turns(on(news, id, { signal }), signal),
     [Symbol.dispose]: () => db.close(),
   };
 }

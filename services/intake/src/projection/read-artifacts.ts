@@ -1,10 +1,7 @@
 /** The files that a task left behind. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { artifactSchema } from '@vm-task/shared/events';
-import type { z } from 'zod';
+import type { Artifact } from '@vm-task/shared/task-ending';
 import { statement } from './statement.ts';
-
-export type Artifact = z.infer<typeof artifactSchema>;
 
 export function readArtifacts(db: DatabaseSync, task: string): readonly Artifact[] {
   const row = statement(db, 'SELECT artifacts FROM tasks WHERE id = ?').get(task);

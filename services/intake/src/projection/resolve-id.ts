@@ -1,6 +1,6 @@
-/** Which task the beginning of an id means. */
+/** Which task, or pipeline, the beginning of an id means. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { TaskId } from '@vm-task/shared/ids';
+import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { statement } from './statement.ts';
 
 export type Resolved =
@@ -19,4 +19,12 @@ export function resolveId(db: DatabaseSync, prefix: string): Resolved {
   if (first === undefined) return { kind: 'none' };
   if (second === undefined) return { kind: 'task', ...first };
   return { kind: 'ambiguous', candidates: rows.map(({ id }) => id) };
+}
+
+/** The pipelines that begin so, a few of them. */
+export function resolvePipelineId(db: DatabaseSync, prefix: string): PipelineId[] {
+  const sql = `SELECT id FROM pipelines WHERE id >= ? AND id < ? ORDER BY id LIMIT ${mostCandidates}`;
+  return statement(db, sql)
+    .all(prefix, `${prefix}g`)
+    .map(({ id }) => id as PipelineId);
 }

@@ -1,7 +1,7 @@
 /** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` again. */
 
 /** Raised with every change of the tables or of what is written into them; another version is rebuilt from the stream. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 /** Times are milliseconds since 1970, of the broker's clock. */
 export const tables = `
@@ -27,10 +27,21 @@ export const tables = `
     process_ms REAL,
     error TEXT,
     artifacts TEXT NOT NULL DEFAULT '[]',
-    result TEXT NOT NULL DEFAULT 'null'
+    result TEXT NOT NULL DEFAULT 'null',
+    pipeline TEXT
   ) STRICT;
   CREATE INDEX tasks_by_state ON tasks (status, pool, outcome, created_at);
   CREATE INDEX tasks_by_end ON tasks (completed_at) WHERE completed_at IS NOT NULL;
+
+  CREATE TABLE pipelines (
+    id TEXT PRIMARY KEY,
+    created_seq INTEGER NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    completed_at INTEGER,
+    fixed TEXT NOT NULL,
+    state TEXT NOT NULL
+  ) STRICT;
 
   CREATE TABLE attempts (
     task TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,

@@ -1,0 +1,72 @@
+/**
+ * A pipeline as people write it: the YAML or JSON of `vm-task pipeline run FILE`. A stage is a task, as a task file has
+ * it, with a few keys more. Unknown keys are errors that name the key and the nearest known one. `spec.ts` is what it
+ * becomes.
+ */
+import { z } from 'zod';
+import { durationSchema } from '../durations.ts';
+import { namePattern } from '../ids.ts';
+import { jsonSchema } from '../json.ts';
+import { taskFileSchema } from '../task-file.ts';
+import { parameterNameSchema, parameterSchema } from './parameters.ts';
+
+const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
+
+/** More than anybody draws; each may run for many items. */
+export const maxStages = 100;
+/** Of one `forEach`: as many tasks as one event can start. */
+export const maxItems = 256;
+
+export const stageKinds = ['task', 'external', 'approval'] as const;
+export const failurePolicies = ['stop', 'continue'] as const;
+
+/** What a stage has besides the keys of its task. */
+const stageKeys = {
+  kind: z.enum(stageKinds).optional(),
+  needs: z.array(nameSchema).max(maxStages).optional(),
+  if: z.string().optional(),
+  forEach: z.union([z.string(), z.array(jsonSchema).max(maxItems)]).optional(),
+  onFailure: z.boolean().optional(),
+  /** Of `external` and `approval`: what is to be done, or decided. */
+  description: z.string().max(4_000).optional(),
+  deadline: durationSchema.optional(),
+} as const;
+const isStageKey = (key: string): key is keyof typeof stageKeys => Object.hasOwn(stageKeys, key);
+
+/** The task's own keys are looked at by `spec.ts`, which knows where expressions stand. */
+const taskKeys = Object.fromEntries(Object.keys(taskFileSchema.shape).map((key) => [key, jsonSchema.optional()]));
+
+const stageFileSchema = z.strictObject({ ...taskKeys, ...stageKeys });
+
+export const pipelineFileSchema = z.strictObject({
+  name: nameSchema.optional(),
+  description: z.string().max(4_000).optional(),
+  parameters: z.record(parameterNameSchema, parameterSchema).optional(),
+  failure: z.enum(failurePolicies).optional(),
+  stages: z
+    .record(nameSchema, stageFileSchema)
+    .refine((stages) => Object.keys(stages).length > 0, 'a pipeline needs a stage at least')
+    .refine((stages) => Object.keys(stages).length <= maxStages, `a pipeline may have ${maxStages} stages`),
+});
+export type PipelineFile = z.infer<typeof pipelineFileSchema>;
+
+/** What is submitted: a pipeline, and the values of its parameters. */
+export const pipelineSubmissionSchema = z.strictObject({
+  pipeline: pipelineFileSchema,
+  parameters: z.record(z.string(), jsonSchema).optional(),
+});
+
+export interface StageFile {
+  readonly own: { readonly [K in keyof typeof stageKeys]?: z.infer<(typeof stageKeys)[K]> };
+  /** The keys of the task. */
+  readonly task: Readonly<Record<string, z.infer<typeof jsonSchema>>>;
+}
+
+/** A stage's own keys and those of its task, apart. */
+export function splitStage(stage: PipelineFile['stages'][string]): StageFile {
+  const entries = Object.entries(stage).filter(([, value]) => value !== undefined);
+  return {
+    own: Object.fromEntries(entries.filter(([key]) => isStageKey(key))),
+    task: Object.fromEntries(entries.filter(([key]) => !isStageKey(key))) as StageFile['task'],
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * A pipeline as the system keeps it in `pipeline.created`: every default applied, the stages in an order in which each
+ * comes after those that it needs. Whatever can be known to be wrong is refused here, before anything runs.
+ */
+import { z } from 'zod';
+import type { SystemConfig } from '../config.ts';
+import { errorInfo, VmTaskError } from '../errors.ts';
+import { type Json, jsonObjectSchema, jsonProblem, jsonSchema } from '../json.ts';
+import { taskFileSchema } from '../task-file.ts';
+import { planTask, taskMaxBytes } from '../task-spec.ts';
+import { explainIssues, nearest } from '../unknown-keys.ts';
+import type { Scope } from './expression.ts';
+import {
+  failurePolicies,
+  type PipelineFile,
+  pipelineSubmissionSchema,
+  type StageFile,
+  splitStage,
+  stageKinds,
+} from './file.ts';
+import { orderStages } from './order.ts';
+import { parameterSchema, resolveParameters } from './parameters.ts';
+import { type Checked, checkTemplate, type Problem } from './template.ts';
+
+export const stageSpecSchema = z.strictObject({
+  name: z.string(),
+  kind: z.enum(stageKinds),
+  needs: z.array(z.string()),
+  /** Runs only when a stage that it needs has failed. */
+  onFailure: z.boolean(),
+  /** Expressions: whether it runs at all, and the items that it runs for. */
+  if: z.string().nullable(),
+  forEach: z.union([z.string(), z.array(jsonSchema)]).nullable(),
+  /** The task's file with its expressions; of `external` and `approval` only what can be shown to a person. */
+  task: jsonObjectSchema,
+  description: z.string(),
+  deadlineMs: z.int(),
+});
+export type StageSpec = z.infer<typeof stageSpecSchema>;
+
+export const pipelineSpecSchema = z.strictObject({
+  name: z.string(),
+  description: z.string(),
+  failure: z.enum(failurePolicies),
+  parameters: z.record(z.string(), parameterSchema),
+  stages: z.array(stageSpecSchema).min(1),
+});
+export type PipelineSpec = z.infer<typeof pipelineSpecSchema>;
+
+/** People answer within a day, or the question has gone stale. */
+const defaultDeadlineMs = 24 * 3_600_000;
+
+export interface PlannedPipeline {
+  readonly spec: PipelineSpec;
+  readonly parameters: Readonly<Record<string, Json>>;
+}
+
+/** Thrown: `invalid-pipeline` with everything that is wrong, `payload-too-large`. */
+export function planPipeline(submitted: unknown, config: SystemConfig): PlannedPipeline {
+  const problem = jsonProblem(submitted);
+  if (problem !== null) throw new VmTaskError('invalid-pipeline', `the pipeline cannot be taken as JSON: ${problem}`);
+  const parsed = pipelineSubmissionSchema.safeParse(submitted);
+  if (!parsed.success) {
+    const sentences = explainIssues(parsed.error, pipelineSubmissionSchema);
+    throw new VmTaskError('invalid-pipeline', sentences.replaceAll(/(^|; )pipeline\./g, '$1'));
+  }
+  const file = parsed.data.pipeline;
+  const spec = specFrom(file);
+  const problems = spec.stages.flatMap((stage) => checkStage(stage, spec, config));
+  if (problems.length > 0) throw new VmTaskError('invalid-pipeline', problems.slice(0, 10).join('; '));
+  const planned = { spec, parameters: resolveParameters(spec.parameters, parsed.data.parameters ?? {}) };
+  const bytes = Buffer.byteLength(JSON.stringify(planned));
+  if (bytes <= taskMaxBytes) return planned;
+  throw new VmTaskError('payload-too-large', `the pipeline has ${bytes} bytes as JSON and may have ${taskMaxBytes}`);
+}
+
+/** What an expression of the stage may name; `if` and `forEach` are asked before there is an item. */
+export function scopeOf(spec: PipelineSpec, stage: StageSpec, perItem: boolean): Scope {
+  const kinds = new Map(spec.stages.map(({ name, forEach }) => [name, forEach !== null]));
+  return {
+    parameters: Object.keys(spec.parameters),
+    needs: new Map(stage.needs.map((name) => [name, kinds.get(name) ?? false])),
+    stages: [...kinds.keys()],
+    perItem: perItem && stage.forEach !== null,
+  };
+}
+
+/** The places in a task's file that hold scripts. */
+export function isScript(path: readonly string[]): boolean {
+  return path.at(-1) === 'run' && (path.length === 1 || (path.length === 3 && path[0] === 'setup'));
+}
+
+function specFrom(file: PipelineFile): PipelineSpec {
+  const stages = Object.entries(file.stages).map(([name, stage]) => ({ name, ...splitStage(stage) }));
+  const problems = stages.flatMap(({ name, own, task }) => ownProblems(name, own, task));
+  if (problems.length > 0) throw new VmTaskError('invalid-pipeline', problems.join('; '));
+  const usual = stages.filter(({ own }) => own.onFailure !== true).map(({ name }) => name);
+  return {
+    name: file.name ?? 'pipeline',
+    description: file.description ?? '',
+    failure: file.failure ?? 'stop',
+    parameters: file.parameters ?? {},
+    stages: orderStages(
+      stages.map(({ name, own, task }) => ({
+        name,
+        kind: own.kind ?? 'task',
+        // Without a word about it, a stage for failures is for any of them.
+        needs: own.needs === undefined && own.onFailure === true ? usual : [...new Set(own.needs ?? [])],
+        onFailure: own.onFailure ?? false,
+        if: own.if ?? null,
+        forEach: own.forEach ?? null,
+        task,
+        description: own.description ?? '',
+        deadlineMs: own.deadline ?? defaultDeadlineMs,
+      })),
+    ),
+  };
+}
+
+/** What a person is shown, and labels. */
+const manualKeys = ['inputs', 'labels'];
+
+function ownProblems(name: string, own: StageFile['own'], task: StageFile['task']): string[] {
+  if (own.kind === undefined || own.kind === 'task') {
+    return ['deadline', 'description']
+      .filter((key) => Object.hasOwn(own, key))
+      .map((key) => `stages.${name}.${key}: goes with kind external or approval; a task has timeouts`);
+  }
+  return Object.keys(task)
+    .filter((key) => !manualKeys.includes(key))
+    .map((key) => `stages.${name}.${key}: goes with a task; a stage of kind ${own.kind} runs nothing`);
+}
+
+function checkStage(stage: StageSpec, spec: PipelineSpec, config: SystemConfig): string[] {
+  const perItem = scopeOf(spec, stage, true);
+  const before = scopeOf(spec, stage, false);
+  const conditions = { if: stage.if ?? '', forEach: stage.forEach ?? [] };
+  const checks = [
+    checkTemplate(conditions, before, () => false),
+    checkTemplate({ description: stage.description }, perItem, () => false),
+    checkTemplate(stage.task, perItem, isScript),
+  ] as const;
+  const sentence = ({ path, message }: Problem) => `stages.${[stage.name, ...path].join('.')}: ${message}`;
+  const problems = checks.flatMap(({ problems: found }) => found.map(sentence));
+  const plain = Object.entries(conditions).filter(([, text]) => typeof text === 'string' && text !== '');
+  for (const [key, text] of plain) {
+    if (!/^\s*\$\{\{.*\}\}\s*$/s.test(String(text))) {
+      problems.push(`stages.${stage.name}.${key}: must be one expression, written \${{ … }}`);
+    }
+  }
+  return problems.length > 0 ? problems : checkTask(stage, checks[2], config);
+}
+
+/** Where an expression stands, only the moment of the stage's start can tell whether its value fits. */
+function checkTask({ name, kind, task }: StageSpec, { places }: Checked, config: SystemConfig): string[] {
+  if (kind !== 'task') return [];
+  const parsed = taskFileSchema.safeParse(task);
+  const isOpen = (path: readonly PropertyKey[]) =>
+    places.some((place) => place.every((step, index) => path[index] === undefined || String(path[index]) === step));
+  const issues = parsed.success ? [] : parsed.error.issues.filter(({ path }) => path.length === 0 || !isOpen(path));
+  if (issues.length > 0) return [explainIssues({ issues }, taskFileSchema, ['stages', name])];
+  const { pool } = task;
+  if (places.length === 0) return planProblem(name, task, config);
+  if (typeof pool !== 'string' || pool.includes('${{') || Object.hasOwn(config.pools, pool)) return [];
+  const near = nearest(pool, Object.keys(config.pools));
+  return [`stages.${name}.pool: there is no pool "${pool}"${near === null ? '' : `; did you mean "${near}"?`}`];
+}
+
+function planProblem(name: string, task: StageSpec['task'], config: SystemConfig): string[] {
+  try {
+    planTask(task, config);
+    return [];
+  } catch (error) {
+    if (!(error instanceof VmTaskError)) throw error;
+    return [`stages.${name}: ${errorInfo(error).message}`];
+  }
+}

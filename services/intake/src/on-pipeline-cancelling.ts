@@ -1,0 +1,44 @@
+/** Handles pipeline.cancelling. Emits: task.created | task.cancelling | pipeline.completed. Every task of it is asked to end. */
+import type { Bus, Handling } from '@vm-task/shared/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Stored } from '@vm-task/shared/events';
+import type { PipelineId } from '@vm-task/shared/ids';
+import { liveRuns } from '@vm-task/shared/pipelines/next-steps';
+import { cancelTask } from './cancel-task.ts';
+import { type Advancing, advancePipeline } from './pipelines/advance.ts';
+import { createTasks } from './pipelines/create-tasks.ts';
+
+export interface CancellingDeps extends Advancing {
+  readonly bus: Pick<Bus, 'append' | 'head'>;
+  /** Every decision of a pipeline. */
+  readonly readDecisions: (pipeline: PipelineId) => Promise<readonly Stored<'pipeline.advanced'>[]>;
+}
+
+/**
+ * A task that was decided on but is not there yet is created first: whoever is about to create it would do so after its
+ * cancelling otherwise, and nobody would end it.
+ */
+export async function onPipelineCancelling(
+  deps: CancellingDeps,
+  { event, signal }: Handling<Stored>,
+): Promise<HandlerOutcome> {
+  if (event.type !== 'pipeline.cancelling') return done();
+  const { pipeline, by, reason } = event.data;
+  const state = await deps.readPipeline(pipeline);
+  if (state === null || state.phase.name === 'over') return done();
+  const live = liveRuns(state);
+  const request = { by: `pipeline ${pipeline}: ${by}`, reason };
+  const missing: string[] = [];
+  for (const spine of live) if ((await deps.bus.head(spine)) === null) missing.push(spine.task);
+  if (missing.length > 0) {
+    const decisions = (await deps.readDecisions(pipeline)).flatMap(({ data }) => data.start);
+    const start = decisions.filter(({ task }) => missing.includes(task));
+    await createTasks(deps.bus, event.data, start, signal);
+  }
+  await Promise.all(live.map((spine) => cancelTask(deps.bus, spine, request, signal)));
+  // With nothing alive, no end of a task will end it.
+  await advancePipeline(deps, pipeline, event.time.getTime(), nothingNew, signal);
+  return done();
+}
+
+const nothingNew = (): readonly [] => [];

@@ -1,0 +1,13 @@
+/** Handles pipeline.created. Emits: pipeline.advanced | pipeline.completed. The stages that need no other begin. */
+import type { Handling } from '@vm-task/shared/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Stored } from '@vm-task/shared/events';
+import { type Advancing, advancePipeline } from './pipelines/advance.ts';
+
+export async function onPipelineCreated(deps: Advancing, { event, signal }: Handling<Stored>): Promise<HandlerOutcome> {
+  if (event.type !== 'pipeline.created') return done();
+  const isUntouched = (seq: number) => seq === event.seq;
+  const news = ({ seq }: { seq: number }) => (isUntouched(seq) ? [] : ('known' as const));
+  await advancePipeline(deps, event.data.pipeline, event.time.getTime(), news, signal);
+  return done();
+}

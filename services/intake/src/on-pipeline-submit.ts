@@ -1,0 +1,50 @@
+/** Handles pipeline.submit. Emits: pipeline.created. The id follows from the command, so a redelivery makes no second one. */
+import type { Handling } from '@vm-task/shared/bus/bus';
+import { parseJson, type RawMessage } from '@vm-task/shared/bus/envelope';
+import { done, type HandlerOutcome, reject, retry } from '@vm-task/shared/bus/outcome';
+import type { SystemConfig } from '@vm-task/shared/config';
+import { errorCodes, VmTaskError } from '@vm-task/shared/errors';
+import { pipelineIdFromCause } from '@vm-task/shared/ids';
+import { type PlannedPipeline, planPipeline } from '@vm-task/shared/pipelines/spec';
+import type { Admission } from './admission.ts';
+import { roomPauseMs } from './on-task-submit.ts';
+import type { ReadPipeline } from './pipelines/pipeline-reader.ts';
+
+export interface SubmitPipelineDeps {
+  readonly config: SystemConfig;
+  readonly admission: Pick<Admission, 'refusal'>;
+  readonly readPipeline: ReadPipeline;
+}
+
+/** As with tasks, what cannot be a pipeline becomes a dead letter and an alert. */
+export async function onPipelineSubmit(
+  deps: SubmitPipelineDeps,
+  { event }: Handling<RawMessage>,
+): Promise<HandlerOutcome> {
+  const pipeline = pipelineIdFromCause(event.time.getTime(), 'COMMANDS', String(event.seq));
+  // Asked before it is planned: the configuration may have changed since it was created.
+  if ((await deps.readPipeline(pipeline)) !== null) return done();
+  const planned = planOrReason(parseJson(event), deps.config);
+  if (typeof planned === 'string') return reject(planned);
+  const full = await deps.admission.refusal();
+  if (full !== null) return retry(roomPauseMs, full);
+  const cause = { kind: 'command' as const, id: String(event.seq) };
+  const data = {
+    v: 1 as const,
+    pipeline,
+    spec: planned.spec,
+    parameters: { ...planned.parameters },
+    cause,
+    resumed: null,
+  };
+  return done({ type: 'pipeline.created', data }, { fence: 0 });
+}
+
+function planOrReason(submitted: unknown, config: SystemConfig): PlannedPipeline | string {
+  try {
+    return planPipeline(submitted, config);
+  } catch (error) {
+    if (!(error instanceof VmTaskError) || !errorCodes[error.code].permanent) throw error;
+    return `${error.code}: ${error.message}`;
+  }
+}

@@ -1,0 +1,27 @@
+/** Handles task.completed. Emits: pipeline.advanced | pipeline.completed. What follows from the end of a pipeline's task. */
+import type { Handling } from '@vm-task/shared/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Stored } from '@vm-task/shared/events';
+import type { TaskId } from '@vm-task/shared/ids';
+import type { EndedRun } from '@vm-task/shared/pipelines/events';
+import { liveRun } from '@vm-task/shared/pipelines/state';
+import { type Advancing, advancePipeline } from './pipelines/advance.ts';
+
+export interface CompletedDeps extends Advancing {
+  readonly findCreated: (task: TaskId) => Promise<Stored<'task.created'> | null>;
+}
+
+export async function onTaskCompleted(
+  deps: CompletedDeps,
+  { event, signal }: Handling<Stored>,
+): Promise<HandlerOutcome> {
+  if (event.type !== 'task.completed') return done();
+  const { task, pool, outcome, error } = event.data;
+  const part = (await deps.findCreated(task))?.data.stage;
+  if (part === undefined) return done();
+  const { pipeline, stage, index } = part;
+  const ended: EndedRun = { stage, index, task, pool, outcome, error };
+  const news: Parameters<typeof advancePipeline>[3] = (state) => (liveRun(state, stage, task) ? [ended] : 'known');
+  await advancePipeline(deps, pipeline, event.time.getTime(), news, signal);
+  return done();
+}

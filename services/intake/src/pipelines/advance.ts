@@ -1,0 +1,44 @@
+/** Deciding about a pipeline and appending the decision, again for as long as others are faster. */
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { SystemConfig } from '@vm-task/shared/config';
+import type { PipelineId } from '@vm-task/shared/ids';
+import type { EndedRun } from '@vm-task/shared/pipelines/events';
+import type { PipelineState } from '@vm-task/shared/pipelines/state';
+import { planTask } from '@vm-task/shared/task-spec';
+import { decide } from './decide.ts';
+import { Outputs, type ReadOutput } from './outputs.ts';
+import type { ReadPipeline } from './pipeline-reader.ts';
+
+export interface Advancing {
+  readonly bus: Pick<Bus, 'append'>;
+  readonly config: SystemConfig;
+  readonly readPipeline: ReadPipeline;
+  readonly readOutput: ReadOutput;
+}
+
+/** What is new to a state: nothing for one that knows it already. */
+export type News = (state: PipelineState) => readonly EndedRun[] | 'known';
+
+/**
+ * Returns once the stream has what follows, or nothing follows. Appends by itself and not by the handler's outcome:
+ * overtaken, an end must be decided on again and not be lost.
+ */
+export async function advancePipeline(
+  { bus, config, readPipeline, readOutput }: Advancing,
+  pipeline: PipelineId,
+  atMs: number,
+  news: News,
+  signal: AbortSignal,
+): Promise<void> {
+  const outputs = new Outputs(readOutput);
+  const starting = { plan: (file: unknown) => planTask(file, config), outputs, atMs };
+  for (;;) {
+    const state = await readPipeline(pipeline);
+    const ended = state === null ? 'known' : news(state);
+    if (state === null || ended === 'known') return;
+    const draft = await decide(state, ended, starting);
+    if (draft === null) return;
+    const appended = await bus.append(draft, state.seq, signal);
+    if (appended.kind === 'stored') return;
+  }
+}

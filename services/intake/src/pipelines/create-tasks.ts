@@ -1,0 +1,31 @@
+/** The tasks of a decision. Their ids are in it, so that each exists once, however often they are created. */
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Draft, EventData } from '@vm-task/shared/events';
+import type { StartedRun } from '@vm-task/shared/pipelines/events';
+
+type Decision = Pick<EventData<'pipeline.advanced'>, 'pipeline'>;
+
+/** Each waits for one fsync of the broker. */
+const atOnce = 16;
+
+/** Returns once the stream has every one of them. */
+export async function createTasks(
+  bus: Pick<Bus, 'append'>,
+  decision: Decision,
+  start: readonly StartedRun[],
+  signal: AbortSignal,
+): Promise<void> {
+  const left = [...start];
+  const creator = async () => {
+    for (let run = left.shift(); run !== undefined; run = left.shift()) {
+      // Overtaken means that it was created before, and has gone on.
+      await bus.append(createdOf(decision, run), 0, signal);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, start.length) }, creator));
+}
+
+function createdOf({ pipeline }: Decision, { stage, index, run, task, pool, spec }: StartedRun): Draft<'task.created'> {
+  const cause = { kind: 'pipeline' as const, id: pipeline };
+  return { type: 'task.created', data: { v: 1, task, pool, spec, cause, stage: { pipeline, stage, index, run } } };
+}

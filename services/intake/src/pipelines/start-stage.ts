@@ -1,0 +1,129 @@
+/** Beginning a stage: its condition, its items, and its tasks, with every expression evaluated, once and for all. */
+import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
+import { taskIdFromCause } from '@vm-task/shared/ids';
+import type { Json } from '@vm-task/shared/json';
+import { manualPool, questionSpec } from '@vm-task/shared/manual-task';
+import type { Changes, StartedRun } from '@vm-task/shared/pipelines/events';
+import type { Scope, Values } from '@vm-task/shared/pipelines/expression';
+import { maxItems } from '@vm-task/shared/pipelines/file';
+import { unstarted } from '@vm-task/shared/pipelines/next-steps';
+import { isScript, type StageSpec, scopeOf } from '@vm-task/shared/pipelines/spec';
+import type { PipelineState } from '@vm-task/shared/pipelines/state';
+import { checkTemplate, fillTemplate, TemplateError } from '@vm-task/shared/pipelines/template';
+import type { TaskSpec } from '@vm-task/shared/task-spec';
+import type { Outputs } from './outputs.ts';
+
+export interface Starting {
+  /** A task file as the task of a pool. Thrown: what `planTask` throws. */
+  readonly plan: (file: unknown) => { readonly pool: string; readonly spec: TaskSpec };
+  readonly outputs: Outputs;
+  /** When what caused this was stored: it is part of the ids. */
+  readonly atMs: number;
+}
+
+/** Items are kept with the decision. */
+const itemsMaxBytes = 1024 * 1024;
+
+type Change = Partial<Changes>;
+
+/** Whether the stage runs at all, and for which items; nothing to say for one that runs once. */
+export async function beginStage(state: PipelineState, stage: StageSpec, starting: Starting): Promise<Change> {
+  try {
+    const scope = scopeOf(state.spec, stage, false);
+    const asked = { if: stage.if ?? true, forEach: stage.forEach ?? [] };
+    const { reads } = checkTemplate(asked, scope, () => false);
+    const values = { params: state.parameters, needs: await starting.outputs.values(state, reads) };
+    const isWanted = fillTemplate({ if: asked.if }, scope, values, () => false) as { if: Json };
+    if (typeof isWanted.if !== 'boolean') throw new TemplateError(`if: it gives ${shown(isWanted.if)}, not a boolean`);
+    if (!isWanted.if) return skipped(stage);
+    if (stage.forEach === null) return {};
+    const { forEach } = fillTemplate({ forEach: asked.forEach }, scope, values, () => false) as { forEach: Json };
+    return { expand: [{ stage: stage.name, items: checkItems(forEach) }] };
+  } catch (error) {
+    return { fail: [{ stage: stage.name, index: null, error: errorOf(error) }] };
+  }
+}
+
+/** The stage's runs that are not there yet, as many as there is room for: the others are started later. */
+export async function startRuns(
+  state: PipelineState,
+  stage: StageSpec,
+  starting: Starting,
+  takeRoom: (bytes: number) => boolean,
+): Promise<Change> {
+  const start: StartedRun[] = [];
+  const fail: Changes['fail'] = [];
+  const begun = state.stages[stage.name] ?? { kind: 'waiting' };
+  const indexes = begun.kind === 'begun' ? unstarted(begun) : [0];
+  const items = begun.kind === 'begun' ? begun.items : null;
+  for (const index of indexes) {
+    try {
+      const item = items === null ? {} : { item: items[index] ?? null, index };
+      const run = await startRun(state, stage, starting, index, item);
+      if (!takeRoom(Buffer.byteLength(JSON.stringify(run)))) break;
+      start.push(run);
+    } catch (error) {
+      fail.push({ stage: stage.name, index, error: errorOf(error) });
+    }
+  }
+  return { start, fail };
+}
+
+async function startRun(
+  state: PipelineState,
+  stage: StageSpec,
+  { plan, outputs, atMs }: Starting,
+  index: number,
+  item: Pick<Values, 'item' | 'index'>,
+): Promise<StartedRun> {
+  const scope = scopeOf(state.spec, stage, true);
+  const file = { ...stage.task, description: stage.description };
+  const { reads } = checkTemplate(file, scope, isScript);
+  const values = { params: state.parameters, needs: await outputs.values(state, reads), ...item };
+  const needs = stage.needs.length === 0 ? {} : { needs: await outputs.needs(state, stage) };
+  const run = 1;
+  const { pool, spec } = fillTask(stage, scope, values, plan);
+  const task = taskIdFromCause(atMs, 'pipeline', state.pipeline, stage.name, String(index), String(run));
+  return { stage: stage.name, index, run, task, pool, spec: { ...spec, ...needs } };
+}
+
+function fillTask(stage: StageSpec, scope: Scope, values: Values, plan: Starting['plan']) {
+  const task = fillTemplate(stage.task, scope, values, isScript) as Record<string, Json>;
+  if (stage.kind === 'task') return plan(task);
+  const filled = fillTemplate({ description: stage.description }, scope, values, () => false) as { description: Json };
+  const text = typeof filled.description === 'string' ? filled.description : JSON.stringify(filled.description);
+  const { inputs, labels } = plan({ command: ['true'], ...task }).spec;
+  const question = { from: stage.kind, text, deadlineMs: stage.deadlineMs, inputs, labels };
+  return { pool: manualPool, spec: questionSpec(question) };
+}
+
+function checkItems(items: Json): Json[] {
+  if (!Array.isArray(items)) throw new TemplateError(`forEach: it gives ${shown(items)}, not a list`);
+  if (items.length > maxItems) {
+    const message = `forEach: ${items.length} items; a stage may run for ${maxItems}. Let each run take several of them`;
+    throw new VmTaskError('too-many-items', message);
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(items));
+  if (bytes <= itemsMaxBytes) return items;
+  const message = `forEach: the items have ${bytes} bytes as JSON and may have ${itemsMaxBytes}. Hand over names of them`;
+  throw new VmTaskError('too-many-items', message);
+}
+
+function skipped({ name, if: condition }: StageSpec): Change {
+  return { skip: [{ stage: name, reason: 'condition', text: `${condition} is false` }] };
+}
+
+/** Thrown: whatever is no fault of the pipeline, and may heal. */
+function errorOf(error: unknown): ErrorInfo {
+  if (error instanceof TemplateError) return { code: 'expression-failed', message: error.message };
+  if (error instanceof VmTaskError && !isBrokers(error)) return error.info;
+  throw error;
+}
+
+function isBrokers({ code }: VmTaskError): boolean {
+  return code.startsWith('broker-') || code.startsWith('unreadable-');
+}
+
+function shown(value: Json): string {
+  return JSON.stringify(value).slice(0, 60);
+}

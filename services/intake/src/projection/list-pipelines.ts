@@ -1,0 +1,31 @@
+/** Pipelines, the newest first, in pages. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { PipelineStatus, PipelineSummary } from '../pipeline-view.ts';
+import { type PipelineRow, pipelineSummaryOf } from './pipeline-row.ts';
+import { statement } from './statement.ts';
+
+export interface PipelinePage {
+  readonly pipelines: PipelineSummary[];
+  /** The `before` of the next question; null on the last page. */
+  readonly next: number | null;
+}
+
+/** At most `limit` pipelines that were created before the sequence `before`. */
+export function listPipelines(
+  db: DatabaseSync,
+  status: PipelineStatus | undefined,
+  limit: number,
+  before: number | null,
+): PipelinePage {
+  const sql = `SELECT id, created_seq, created_at, completed_at, fixed, state FROM pipelines
+    WHERE created_seq < ? AND status = ifnull(?, status) ORDER BY created_seq DESC LIMIT ?`;
+  // One more than wanted tells whether there is a next page.
+  const rows = statement(db, sql).all(
+    before ?? Number.MAX_SAFE_INTEGER,
+    status ?? null,
+    limit + 1,
+  ) as unknown as PipelineRow[];
+  const page = rows.slice(0, limit);
+  const next = rows.length > limit ? (page.at(-1)?.created_seq ?? null) : null;
+  return { pipelines: page.map(pipelineSummaryOf), next };
+}

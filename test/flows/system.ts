@@ -1,10 +1,11 @@
 /**
- * Provisioner, runner and reaper as they work together, in this process: on a real broker, with a hypervisor that has
+ * Provisioner, runner, reaper and the pipelines of intake as they work together, in this process: on a real broker, with a hypervisor that has
  * no machines, whose every VM is one sshd on the loopback.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Cancelled, cancelTask } from '@vm-task/intake/cancel-task';
+import { workPipelines } from '@vm-task/intake/work-pipelines';
 import { startProvisioner } from '@vm-task/provisioner/start';
 import { startReaper } from '@vm-task/reaper/start';
 import { type ConnectGuest, connectBySsh } from '@vm-task/runner/guest';
@@ -104,6 +105,7 @@ async function startServices({ broker, hypervisor, home, config, connect }: Part
   const shared = { bus, config, hypervisor, host: 'host-1', log: silentLogger, stop: stop.signal, abort: abort.signal };
   const running = Promise.all([
     startProvisioner({ ...shared, tellProgress: () => undefined }),
+    workPipelines({ ...shared, admission: { refusal: async () => null } }),
     startReaper(shared),
     startRunner({ ...shared, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),
   ]);

@@ -14,9 +14,12 @@ import {
   type SendOptions,
   send,
 } from './commands/inbox.ts';
+import { cancelPipeline, listPipelines, showPipeline } from './commands/pipelines.ts';
 import { run } from './commands/run.ts';
+import { runPipeline } from './commands/run-pipeline.ts';
 import { down, status, up, upDetached } from './commands/system.ts';
 import { cancel, events, list, logs, pools, retry, show, submit } from './commands/tasks.ts';
+import { readPipelineFile } from './pipeline-source.ts';
 import { readTask, type TaskOptions } from './task-source.ts';
 
 const exitCodeHelp = `
@@ -69,6 +72,9 @@ export function createProgram(): Program {
   );
   sendCommand(defineIn(root));
   inboxCommands(defineIn(root.command('inbox').description('messages: list, read, archive').exitOverride()));
+  pipelineCommands(
+    defineIn(root.command('pipeline').description('pipelines: run, show, list, cancel, resume').exitOverride()),
+  );
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
   return {
     async execute(argv) {
@@ -204,6 +210,33 @@ function inboxCommands(define: Define): void {
   );
   define('archive <id>', 'put a message away', (context, [id = '']) => archiveInboxMessage(homeOf(context), id));
 }
+
+function pipelineCommands(define: Define): void {
+  define('run <file>', 'run a pipeline file and follow it to its end', (context, [file = ''], options) => {
+    const submission = readPipelineFile(file, options['set'] as string[]);
+    const key = options['key'] as string | undefined;
+    return runPipeline({ ...homeOf(context), submit: (client) => client.submitPipeline(submission, key) });
+  })
+    .option('--set <name=value>', 'a parameter; JSON where it is no string', collect, [])
+    .option('--key <text>', 'idempotency key: the same key is the same pipeline, for a day');
+  define('show <id>', 'every stage: its state, VM, duration and result', (context, [id = '']) =>
+    showPipeline(homeOf(context), id),
+  );
+  define('list', 'pipelines, the newest first', (context, _args, options) =>
+    listPipelines(homeOf(context), queryFrom(options)),
+  )
+    .addOption(new Option('--status <status>', 'only pipelines of this status'))
+    .option('--after <cursor>', 'the page behind this one')
+    .option('--limit <n>', 'pipelines on a page');
+  define('cancel <id>', 'stop a pipeline and all of its tasks', (context, [id = '']) =>
+    cancelPipeline(homeOf(context), id),
+  );
+  define('resume <id>', 'go on where a pipeline failed, as a new one that is followed', (context, [id = '']) =>
+    runPipeline({ ...homeOf(context), submit: (client) => client.resumePipeline(id) }),
+  );
+}
+
+const collect = (value: string, values: readonly string[]): string[] => [...values, value];
 
 function poolCommands(define: Define): void {
   define('list', 'pools, their limits and their tasks', (context) => pools(homeOf(context)));

@@ -1,6 +1,6 @@
 /** What the user wants run: a file, or a command after `--`. */
 import { readFileSync } from 'node:fs';
-import { VmTaskError } from '@vm-task/shared/errors';
+import { type ErrorCode, VmTaskError } from '@vm-task/shared/errors';
 import { parseTaskFile } from '@vm-task/shared/task-spec';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 
@@ -23,17 +23,18 @@ function readTaskFile(words: readonly string[]): object {
     throw new VmTaskError('invalid-task', 'give one task file, or a command after "--": vm-task run -- echo hello');
   }
   const source = path === '-' ? 'standard input' : path;
-  const parsed = parseYaml(readText(path, source), source, 'invalid-task');
+  const parsed = parseYaml(readText(path, source, 'invalid-task'), source, 'invalid-task');
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
     throw new VmTaskError('invalid-task', `${source} is not a task: it must have keys such as run or command`);
   }
   return parsed;
 }
 
-function readText(path: string, source: string): string {
+/** Of a file, or of standard input for `-`. Thrown: an error of `code`. */
+export function readText(path: string, source: string, code: ErrorCode): string {
   try {
     return readFileSync(path === '-' ? 0 : path, 'utf8');
   } catch (error) {
-    throw new VmTaskError('invalid-task', `${source} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new VmTaskError(code, `${source} cannot be read: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 /** What a stage's task is given of the stages that it needs: their outcomes, results and files. */
 import { z } from 'zod';
 import { namePattern, type TaskId, taskIdPattern } from './ids.ts';
-import { jsonSchema } from './json.ts';
+import { type Json, jsonSchema } from './json.ts';
 import { artifactSchema, errorInfoSchema, outcomes } from './task-ending.ts';
 
 /** What a task left behind. */
@@ -27,6 +27,19 @@ export const neededStageSchema = z.strictObject({
   runs: z.array(neededRunSchema),
 });
 export type NeededStage = z.infer<typeof neededStageSchema>;
+
+/**
+ * A needed stage as expressions and processes see it: `result`, or `results` in the order of the items, null for those
+ * that left none. `outputs` are those of its runs.
+ */
+export function neededValue({ outcome, error, perItem, runs }: NeededStage, outputs: readonly TaskOutput[]): Json {
+  const results = outputs.map(({ result }) => result);
+  const artifacts = outputs.flatMap((output, at) =>
+    output.artifacts.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256, index: runs[at]?.index ?? 0 })),
+  );
+  const end = { outcome, error: error === null ? null : { ...error }, artifacts };
+  return perItem ? { ...end, results } : { ...end, result: results[0] ?? null };
+}
 
 export const needsSchema = z.record(z.string(), neededStageSchema);
 export type Needs = z.infer<typeof needsSchema>;

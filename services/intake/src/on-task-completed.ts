@@ -1,6 +1,7 @@
 /** Handles task.completed. Emits: pipeline.advanced | pipeline.completed. What follows from the end of a pipeline's task. */
 import type { Handling } from '@vm-task/shared/bus/bus';
 import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { EndedRun } from '@vm-task/shared/pipelines/events';
@@ -16,12 +17,20 @@ export async function onTaskCompleted(
   { event, signal }: Handling<Stored>,
 ): Promise<HandlerOutcome> {
   if (event.type !== 'task.completed') return done();
-  const { task, pool, outcome, error } = event.data;
+  const { task, pool, outcome } = event.data;
   const part = (await deps.findCreated(task))?.data.stage;
   if (part === undefined) return done();
   const { pipeline, stage, index } = part;
-  const ended: EndedRun = { stage, index, task, pool, outcome, error };
+  const ended: EndedRun = { stage, index, task, pool, outcome, error: errorOf(event) };
   const news: Parameters<typeof advancePipeline>[3] = (state) => (liveRun(state, stage, task) ? [ended] : 'known');
   await advancePipeline(deps, pipeline, event.time.getTime(), news, signal);
   return done();
+}
+
+/** A process that failed by itself has its exit alone; a stage's error says it in a sentence. */
+function errorOf({ data: { outcome, error, exitCode, signal } }: Stored<'task.completed'>): ErrorInfo | null {
+  if (error !== null || outcome === 'succeeded') return error;
+  if (outcome === 'cancelled') return { code: 'interrupted', message: 'the task was cancelled' };
+  const how = signal === null ? `exited with ${exitCode}` : `was ended by ${signal}`;
+  return { code: 'process-failed', message: `the process ${how}` };
 }

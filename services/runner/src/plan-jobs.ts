@@ -3,10 +3,13 @@ import type { Job, JobLimits } from '@vm-task/guest/job';
 import { useWorkFolder } from '@vm-task/guest/machine-use';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
+import type { Json } from '@vm-task/shared/json';
 import type { SetupStep, TaskSpec } from '@vm-task/shared/task-spec';
 import { gitArgv } from './git-step.ts';
 
 type Ready = EventData<'vm.ready'>;
+/** What needed stages left behind; null for a task of no pipeline. */
+type Needs = Readonly<Record<string, Json>> | null;
 
 /** Where every job of a task runs and artifacts are looked for, relative to the login's home. */
 export function workFolderOf({ driver, vm }: Ready): string {
@@ -25,11 +28,11 @@ export interface SetupJob {
 }
 
 /** One job per setup step, each with one stream: standard error goes to standard output, in the order of writing. */
-export function planSetup(ready: Ready, spec: TaskSpec): readonly SetupJob[] {
+export function planSetup(ready: Ready, spec: TaskSpec, needs: Needs = null): readonly SetupJob[] {
   return spec.setup.map((step, index) => ({
     label: step.kind === 'git' ? `git ${step.path}` : 'run',
     job: {
-      ...commonOf(ready, spec),
+      ...commonOf(ready, spec, needs),
       name: nameOf(ready, `setup-${index + 1}`),
       program: programOf(step),
       secrets: {},
@@ -39,9 +42,14 @@ export function planSetup(ready: Ready, spec: TaskSpec): readonly SetupJob[] {
 }
 
 /** Thrown: `runtime-not-found` with those that the image has. */
-export function planMain(ready: Ready, spec: TaskSpec, secrets: Readonly<Record<string, string>>): Job {
+export function planMain(
+  ready: Ready,
+  spec: TaskSpec,
+  secrets: Readonly<Record<string, string>>,
+  needs: Needs = null,
+): Job {
   const program = mainProgram(ready, spec);
-  return { ...commonOf(ready, spec), name: nameOf(ready, 'main'), program, secrets, stdin: spec.stdin };
+  return { ...commonOf(ready, spec, needs), name: nameOf(ready, 'main'), program, secrets, stdin: spec.stdin };
 }
 
 function mainProgram(ready: Ready, { main }: TaskSpec): Job['program'] {
@@ -55,9 +63,10 @@ function mainProgram(ready: Ready, { main }: TaskSpec): Job['program'] {
   }
 }
 
-function commonOf(ready: Ready, { env, inputs, outputMaxBytes }: TaskSpec) {
+function commonOf(ready: Ready, { env, inputs, outputMaxBytes }: TaskSpec, needs: Needs) {
   const use = ready.driver === 'ssh' ? { use: ready.vm } : {};
-  return { ...use, cwd: workFolderOf(ready), env, inputs, outputMaxBytes, limits: limitsFor(ready) };
+  const given = needs === null ? {} : { needs };
+  return { ...use, cwd: workFolderOf(ready), env, inputs, ...given, outputMaxBytes, limits: limitsFor(ready) };
 }
 
 function nameOf({ task, attempt }: Ready, step: string): string {

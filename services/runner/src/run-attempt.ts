@@ -13,6 +13,7 @@ import { cancelled, completed, endsTheAttempt, failed, hasRun, outputOf, type Ve
 import { followJob, type OutputSink } from './follow-job.ts';
 import { planMain, planSetup } from './plan-jobs.ts';
 import { Pump } from './pump.ts';
+import { readNeeds } from './read-needs.ts';
 import { readResult } from './read-result.ts';
 import { runSetup, type SetupOutcome } from './run-setup.ts';
 import { readSecrets, Secrets } from './secrets.ts';
@@ -34,6 +35,7 @@ class Run {
   readonly #contact: Contact;
   readonly #log: Logger;
   #secrets = new Secrets({});
+  #needs: Awaited<ReturnType<typeof readNeeds>> = null;
 
   constructor(attempt: Attempt, parts: RunnerParts, contact: Contact, log: Logger) {
     this.#attempt = attempt;
@@ -58,7 +60,8 @@ class Run {
     const reading = [this.#spec(), this.#openLog('stdout'), this.#openLog('stderr')] as const;
     const [spec, ...logs] = await Promise.all(reading);
     this.#secrets = await readSecrets(this.#parts.home, spec.secrets);
-    const job = planMain(this.#attempt.ready, spec, this.#secrets.environment);
+    this.#needs = await readNeeds(this.#parts.bus.connection, spec);
+    const job = planMain(this.#attempt.ready, spec, this.#secrets.environment, this.#needs);
     const ended = await this.#setUp(spec);
     if (ended !== null) return ended;
     const end = await this.#runMain(job, logs);
@@ -98,7 +101,7 @@ class Run {
   }
 
   async #runSteps(spec: TaskSpec): Promise<SetupOutcome> {
-    const jobs = planSetup(this.#attempt.ready, spec);
+    const jobs = planSetup(this.#attempt.ready, spec, this.#needs);
     if (jobs.length === 0) return { kind: 'ready', steps: [] };
     using pump = new Pump(await this.#openLog('setup'), new Secrets({}), this.#attempt.signal);
     const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#followOptions('setup'));

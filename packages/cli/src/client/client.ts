@@ -1,7 +1,17 @@
 /** The HTTP API as the command line uses it: one function per question, live output as iterators. */
 import type { Home } from '@vm-task/shared/home';
 import { createHttp } from './http.ts';
-import type { DeadLetterPage, DeadLetterView, EventLine, LogLine, Page, PoolView, TaskView } from './views.ts';
+import type {
+  DeadLetterPage,
+  DeadLetterView,
+  EventLine,
+  LogLine,
+  Page,
+  PipelinePage,
+  PipelineView,
+  PoolView,
+  TaskView,
+} from './views.ts';
 
 export interface Client {
   submit(task: unknown, idempotencyKey?: string): Promise<string>;
@@ -15,6 +25,14 @@ export interface Client {
   deadLetter(seq: string): Promise<DeadLetterView>;
   replayDeadLetter(seq: string): Promise<void>;
   dropDeadLetter(seq: string): Promise<void>;
+  /** The id of the new pipeline. */
+  submitPipeline(submission: unknown, idempotencyKey?: string): Promise<string>;
+  resumePipeline(id: string): Promise<string>;
+  showPipeline(id: string): Promise<PipelineView>;
+  listPipelines(query: Readonly<Record<string, string>>): Promise<PipelinePage>;
+  cancelPipeline(id: string): Promise<{ id: string }>;
+  /** The pipeline as it is, and again after each change; ends with its end. */
+  followPipeline(id: string, signal: AbortSignal): AsyncGenerator<PipelineView>;
   pools(): Promise<{ pools: PoolView[] }>;
   /** The task's output, byte for byte and in order, from the first byte; ends when the task is over and all was given. */
   followLogs(id: string, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncGenerator<LogLine>;
@@ -24,11 +42,22 @@ export interface Client {
 
 export function createClient(home: Home): Client {
   const { request, json, stream } = createHttp(home);
+  const post = async (path: string, body: unknown, idempotencyKey: string | undefined): Promise<string> => {
+    const key = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+    const headers = { 'content-type': 'application/json', ...key };
+    return (await json<{ id: string }>('POST', path, { body, headers })).id;
+  };
   return {
-    async submit(task, idempotencyKey) {
-      const key = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
-      const headers = { 'content-type': 'application/json', ...key };
-      return (await json<{ id: string }>('POST', '/v1/tasks', { body: task, headers })).id;
+    submit: (task, key) => post('/v1/tasks', task, key),
+    submitPipeline: (submission, key) => post('/v1/pipelines', submission, key),
+    resumePipeline: async (id) => (await json<{ id: string }>('POST', `${pipelinePath(id)}/resume`)).id,
+    showPipeline: (id) => json('GET', pipelinePath(id)),
+    listPipelines: (query) => json('GET', `/v1/pipelines?${new URLSearchParams(query)}`),
+    cancelPipeline: (id) => json('DELETE', pipelinePath(id)),
+    async *followPipeline(id, signal) {
+      for await (const message of stream(pipelinePath(id), signal)) {
+        if (message.event === 'pipeline') yield JSON.parse(message.data) as PipelineView;
+      }
     },
     show: (id) => json('GET', `/v1/tasks/${encodeURIComponent(id)}`),
     list: (query) => json('GET', `/v1/tasks?${new URLSearchParams(query)}`),
@@ -56,4 +85,5 @@ export function createClient(home: Home): Client {
   };
 }
 
+const pipelinePath = (id: string): string => `/v1/pipelines/${encodeURIComponent(id)}`;
 const letterPath = (seq: string): string => `/v1/deadletters/${encodeURIComponent(seq)}`;

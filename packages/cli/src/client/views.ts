@@ -84,3 +84,46 @@ export interface DeadLetterView extends DeadLetterSummary {
   /** Base64. */
   readonly data: string | null;
 }
+
+export interface PipelineSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly status: 'running' | 'cancelling' | 'completed';
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | null;
+  readonly error: ErrorInfo | null;
+  readonly resumedFrom: string | null;
+  readonly progress: Readonly<Record<string, number>>;
+  readonly createdAt: string;
+  readonly completedAt: string | null;
+}
+
+export interface PipelinePage {
+  readonly pipelines: readonly PipelineSummary[];
+  readonly next: number | null;
+}
+
+export interface RunView {
+  readonly index: number;
+  readonly item: Json;
+  readonly task: TaskSummary | null;
+  readonly durationMs: number | null;
+  readonly recorded: boolean;
+  readonly error: ErrorInfo | null;
+}
+
+export interface StageView {
+  readonly name: string;
+  readonly kind: 'task' | 'external' | 'approval';
+  readonly needs: readonly string[];
+  readonly onFailure: boolean;
+  readonly standing: 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped';
+  readonly reason: string | null;
+  readonly error: ErrorInfo | null;
+  readonly runs: readonly RunView[];
+}
+
+export interface PipelineView extends PipelineSummary {
+  readonly description: string;
+  readonly parameters: Readonly<Record<string, Json>>;
+  readonly stages: readonly StageView[];
+}

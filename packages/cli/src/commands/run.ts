@@ -11,6 +11,7 @@ import { plainLine } from '../screen/plain-text.ts';
 import { note, print, printJson } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
 import { ensureUp } from '../system/detach.ts';
+import { cancelOnInterrupt } from './interrupt.ts';
 import { phaseNote } from './phase-note.ts';
 
 /** Between two looks for the end of the VM; nothing waits for it but a person. */
@@ -28,7 +29,7 @@ export async function run({ home, task, json }: RunOptions): Promise<number> {
   const client = createClient(home);
   const id = await client.submit(task);
   progress.update(`task ${id} is queued`);
-  await using interrupt = cancelOnInterrupt(client, id, progress);
+  await using interrupt = cancelOnInterrupt(id, () => client.cancel(id), progress);
   const ended = await Promise.race([followToTheEnd({ home, client, id, json, progress }), interrupt.left]);
   if (ended === 'left') {
     note(`task ${id} is being cancelled; ./vm-task show ${id} tells when it is over`);
@@ -134,30 +135,4 @@ async function untilVmGone(client: Client, { id, vm }: TaskView, progress: Progr
     progress.update(`removing ${vm}`);
     await delay(goneLookMs);
   }
-}
-
-interface Interrupt extends AsyncDisposable {
-  /** Resolves at the second Ctrl-C. */
-  readonly left: Promise<'left'>;
-}
-
-function cancelOnInterrupt(client: Client, id: string, progress: Progress): Interrupt {
-  const left = Promise.withResolvers<'left'>();
-  let cancelling: Promise<void> | null = null;
-  const onInterrupt = () => {
-    if (cancelling !== null) return left.resolve('left');
-    progress.clear();
-    note(`cancelling ${id} (Ctrl-C again leaves it to finish by itself)`);
-    cancelling = client.cancel(id).catch((error: Error) => note(error.message));
-  };
-  process.on('SIGINT', onInterrupt);
-  process.on('SIGTERM', onInterrupt);
-  return {
-    left: left.promise,
-    async [Symbol.asyncDispose]() {
-      process.off('SIGINT', onInterrupt);
-      process.off('SIGTERM', onInterrupt);
-      await cancelling;
-    },
-  };
 }

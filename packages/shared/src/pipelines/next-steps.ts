@@ -122,6 +122,6 @@ function overOf(state: PipelineState, standings: Readonly<Record<string, Standin
   const failed = state.spec.stages.find(({ name }) => standings[name] === 'failed');
   if (failed === undefined) return { kind: 'over', outcome: 'succeeded', error: null };
   const cause = errorOf(state.stages[failed.name]);
-  const message = `the stage "${failed.name}" has failed: ${cause?.message ?? 'it was cancelled'}`;
+  const message = `the stage "${failed.name}" has failed: ${cause?.message ?? 'it was cut short'}`;
   return { kind: 'over', outcome: 'failed', error: { code: 'stage-failed', message } };
 }

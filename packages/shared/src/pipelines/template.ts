@@ -8,7 +8,9 @@
 import type { Json } from '../json.ts';
 import { type Expression, evaluate, isWellFormed, readExpression, type Scope, type Values } from './expression.ts';
 
-export type Part = string | Expression;
+type Part = string | Expression | { readonly problem: string };
+const isProblem = (part: Part): part is { readonly problem: string } => typeof part === 'object' && 'problem' in part;
+const isExpression = (part: Part): part is Expression => typeof part === 'object' && 'reads' in part;
 
 export interface Problem {
   readonly path: readonly string[];
@@ -31,20 +33,18 @@ const close = '}}';
 
 /** Looks at every text in `value`. */
 export function checkTemplate(value: Json, scope: Scope, isScript: IsScript): Checked {
-  const checked = { problems: [] as Problem[], places: [] as (readonly string[])[], reads: new Set<string>() };
-  for (const [path, text] of textsIn(value, [])) {
-    if (isScript(path)) {
-      if (looksLikeOurs(text)) checked.problems.push({ path, message: scriptProblem });
-      continue;
-    }
-    if (!text.includes(open)) continue;
-    checked.places.push(path);
-    for (const part of splitText(text, scope).filter((one) => typeof one === 'object')) {
-      if ('problem' in part) checked.problems.push({ path, message: part.problem });
-      else for (const stage of part.reads) checked.reads.add(stage);
-    }
-  }
-  return checked;
+  const texts = [...textsIn(value, [])];
+  const scripts = texts.filter(([path, text]) => isScript(path) && looksLikeOurs(text));
+  const templates = texts.filter(([path, text]) => !isScript(path) && text.includes(open));
+  const parts = templates.flatMap(([path, text]) => splitText(text, scope).map((part) => ({ path, part })));
+  return {
+    problems: [
+      ...scripts.map(([path]) => ({ path, message: scriptProblem })),
+      ...parts.flatMap(({ path, part }) => (isProblem(part) ? [{ path, message: part.problem }] : [])),
+    ],
+    places: templates.map(([path]) => path),
+    reads: new Set(parts.flatMap(({ part }) => (isExpression(part) ? [...part.reads] : []))),
+  };
 }
 
 /** `value` with every expression evaluated. Thrown: `TemplateError` for the first that has no value. */
@@ -85,10 +85,10 @@ function textOf(value: Json): string {
 }
 
 /** The texts and expressions of a text, in order. White space around a single expression does not count. */
-function splitText(text: string, scope: Scope): (Part | { readonly problem: string })[] {
+function splitText(text: string, scope: Scope): Part[] {
   const whole = text.trim();
   const source = whole.startsWith(open) && endOf(whole) === whole.length ? whole : text;
-  const parts: (Part | { readonly problem: string })[] = [];
+  const parts: Part[] = [];
   let from = 0;
   for (let at = source.indexOf(open); at !== -1; at = source.indexOf(open, from)) {
     if (at > from) parts.push(source.slice(from, at));

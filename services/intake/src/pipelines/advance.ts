@@ -39,6 +39,7 @@ export async function advancePipeline(
     const draft = await decide(state, ended, starting);
     if (draft === null) return;
     const appended = await bus.append(draft, state.seq, signal);
-    if (appended.kind === 'stored') return;
+    // Decisions on one state have one id, whatever news they are about: another's may be the one that is stored.
+    if (appended.kind === 'stored' && appended.event.data === draft.data) return;
   }
 }

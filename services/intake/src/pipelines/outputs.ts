@@ -4,7 +4,7 @@
  */
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
-import type { NeededRun, NeededStage, Needs, TaskOutput } from '@vm-task/shared/needs';
+import { type NeededRun, type NeededStage, type Needs, neededValue, type TaskOutput } from '@vm-task/shared/needs';
 import { errorOf, standingsOf } from '@vm-task/shared/pipelines/next-steps';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
@@ -49,14 +49,8 @@ export class Outputs {
     return bytes <= inlineMaxBytes && takeRoom(bytes) ? output : null;
   }
 
-  async #valueOf({ outcome, error, perItem, runs }: NeededStage): Promise<Json> {
-    const outputs = await Promise.all(runs.map((run) => this.#outputOf(run)));
-    const results = outputs.map(({ result }) => result);
-    const artifacts = outputs.flatMap((output, at) =>
-      output.artifacts.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256, index: runs[at]?.index ?? 0 })),
-    );
-    const end = { outcome, error: error === null ? null : { ...error }, artifacts };
-    return perItem ? { ...end, results } : { ...end, result: results[0] ?? null };
+  async #valueOf(stage: NeededStage): Promise<Json> {
+    return neededValue(stage, await Promise.all(stage.runs.map((run) => this.#outputOf(run))));
   }
 
   #outputOf(run: NeededRun): Promise<TaskOutput> {

@@ -1,0 +1,29 @@
+/** Ctrl-C while something is followed: the first cancels it, the second leaves the rest to the system. */
+import { note } from '../screen/print.ts';
+import type { Progress } from '../screen/progress.ts';
+
+export interface Interrupt extends AsyncDisposable {
+  /** Resolves at the second Ctrl-C. */
+  readonly left: Promise<'left'>;
+}
+
+export function cancelOnInterrupt(what: string, cancel: () => Promise<void>, progress: Progress): Interrupt {
+  const left = Promise.withResolvers<'left'>();
+  let cancelling: Promise<void> | null = null;
+  const onInterrupt = () => {
+    if (cancelling !== null) return left.resolve('left');
+    progress.clear();
+    note(`cancelling ${what} (Ctrl-C again leaves it to finish by itself)`);
+    cancelling = cancel().catch((error: Error) => note(error.message));
+  };
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
+  return {
+    left: left.promise,
+    async [Symbol.asyncDispose]() {
+      process.off('SIGINT', onInterrupt);
+      process.off('SIGTERM', onInterrupt);
+      await cancelling;
+    },
+  };
+}

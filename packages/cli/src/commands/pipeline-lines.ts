@@ -1,0 +1,54 @@
+/** What has changed in a pipeline between two looks, one line for each run of a stage that has moved on. */
+import type { Json } from '@vm-task/shared/json';
+import type { PipelineView, RunView, StageView } from '../client/views.ts';
+import { shorten } from '../screen/plain-text.ts';
+import { humanDuration } from '../screen/table.ts';
+
+/** Lines for what was not said before; `said` remembers what was. */
+export function newLines({ stages }: PipelineView, said: Set<string>): string[] {
+  return stages.flatMap((stage) => linesOf(stage)).filter((line) => !said.has(line) && said.add(line));
+}
+
+/** What runs, or waits for an answer, in a few words. */
+export function runningNote({ stages }: PipelineView): string {
+  const running = stages.filter(({ standing }) => standing === 'running').map((stage) => noteOf(stage));
+  return running.length === 0 ? 'deciding what is next' : running.join(', ');
+}
+
+/** `each[2]` for the third item, the stage's name alone where there are none. */
+export function runName({ name, runs }: StageView, { index, item }: RunView): string {
+  return runs.length > 1 || item !== null ? `${name}[${index}]` : name;
+}
+
+export function resultText(result: Json, length: number): string {
+  return shorten(typeof result === 'string' ? result : JSON.stringify(result), length);
+}
+
+function linesOf(stage: StageView): string[] {
+  if (stage.standing === 'skipped') return [`${stage.name}: skipped: ${stage.reason}`];
+  const refused =
+    stage.runs.length === 0 && stage.error !== null ? [`${stage.name}: failed: ${stage.error.message}`] : [];
+  return [...refused, ...stage.runs.flatMap((run) => lineOf(stage, run) ?? [])];
+}
+
+function lineOf(stage: StageView, run: RunView): string | null {
+  const name = runName(stage, run);
+  const { task } = run;
+  if (task === null) return run.error === null ? null : `${name}: failed: ${run.error.message}`;
+  if (run.recorded) return `${name}: done before`;
+  if (task.status !== 'completed') return startLine(stage, name, task);
+  const how = `${name}: ${task.outcome} in ${humanDuration(run.durationMs)}${task.vm === null ? '' : ` (${task.vm})`}`;
+  if (task.outcome !== 'succeeded') return `${how}: ${run.error?.message ?? ''}`;
+  return task.result === null ? how : `${how}: ${resultText(task.result, 100)}`;
+}
+
+function startLine({ kind }: StageView, name: string, { id, vm }: NonNullable<RunView['task']>): string | null {
+  if (kind === 'approval') return `${name}: waits for ./vm-task approve ${id}, or reject`;
+  if (kind === 'external') return `${name}: waits for ./vm-task complete ${id} --result …`;
+  return vm === null ? null : `${name}: runs in ${vm}`;
+}
+
+function noteOf({ name, runs }: StageView): string {
+  const over = runs.filter(({ task }) => task === null || task.status === 'completed').length;
+  return runs.length > 1 ? `${name} (${over} of ${runs.length})` : name;
+}

@@ -1,0 +1,26 @@
+/** The pipeline that the user wants run: a file, and the parameters of the command line. */
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Json } from '@vm-task/shared/json';
+import { pipelineFileSchema } from '@vm-task/shared/pipelines/file';
+import { parameterFromText } from '@vm-task/shared/pipelines/parameters';
+import { explainIssues } from '@vm-task/shared/unknown-keys';
+import { parseYaml } from '@vm-task/shared/yaml-text';
+import { readText } from './task-source.ts';
+
+/** What is submitted. `settings` are `name=value`. Thrown: `invalid-pipeline`. */
+export function readPipelineFile(path: string, settings: readonly string[]): { pipeline: Json; parameters: object } {
+  const source = path === '-' ? 'standard input' : path;
+  const file = parseYaml(readText(path, source, 'invalid-pipeline'), source, 'invalid-pipeline');
+  const parsed = pipelineFileSchema.safeParse(file);
+  if (!parsed.success) {
+    throw new VmTaskError('invalid-pipeline', `${source}: ${explainIssues(parsed.error, pipelineFileSchema)}`);
+  }
+  const declared = parsed.data.parameters ?? {};
+  const given = settings.map((setting) => {
+    const at = setting.indexOf('=');
+    if (at < 1) throw new VmTaskError('invalid-pipeline', `--set ${setting}: write it as name=value`);
+    const name = setting.slice(0, at);
+    return [name, parameterFromText(name, setting.slice(at + 1), declared[name])] as const;
+  });
+  return { pipeline: file as Json, parameters: Object.fromEntries(given) };
+}

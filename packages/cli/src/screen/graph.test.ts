@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { drawGraph } from './graph.ts';
+
+it('a graph has each stage once, below what it waits for longest, and names what else it needs', () => {
+  const stage = (name: string, needs: string[], mark = '·') => ({ name, needs, mark });
+  const drawn = drawGraph([
+    stage('collect', [], '✓'),
+    stage('rules', [], '✓'),
+    stage('analyse', ['collect', 'rules'], '▶'),
+    stage('count', ['collect'], '✗'),
+    stage('report', ['analyse', 'count']),
+  ]);
+  expect(drawn.split('\n')).toEqual([
+    '✓ collect',
+    '├─ ▶ analyse  ◂ rules',
+    '│  └─ · report  ◂ count',
+    '└─ ✗ count',
+    '✓ rules',
+  ]);
+});

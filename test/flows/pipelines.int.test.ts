@@ -1,0 +1,64 @@
+import { standingsOf } from '@vm-task/shared/pipelines/next-steps';
+import { eventually } from '@vm-task/testing/conditions';
+import { expect, test } from 'vitest';
+import { beginPipeline, everything, expectSound, overOf, resultOf } from './pipelines.ts';
+import { startSystem } from './system.ts';
+
+/** Prints what it was given of the stages that it needs, as its result. */
+const needs = 'cat "$VM_TASK_NEEDS" > "$VM_TASK_RESULT"';
+const result = (json: string) => `printf '%s' '${json}' > "$VM_TASK_RESULT"`;
+
+test('results and items go from stage to stage, by themselves', async () => {
+  await using system = await startSystem({ copies: 2 });
+  const pipeline = await beginPipeline(system, {
+    parameters: { greeting: { type: 'string', default: '你好' } },
+    stages: {
+      list: { run: result('{"domains":["垃圾.example","b.example","c.example"]}') },
+      each: {
+        needs: ['list'],
+        forEach: '${{ needs.list.result.domains }}',
+        inputs: { domain: '${{ item }}', greeting: '${{ params.greeting }}' },
+        run: 'printf "%s %s" "$VM_TASK_INPUT_GREETING" "$VM_TASK_INPUT_DOMAIN" > "$VM_TASK_RESULT"',
+      },
+      large: { run: 'head -c 40000 /dev/zero | tr "\\0" x > "$VM_TASK_RESULT"' },
+      sum: { needs: ['each', 'large'], run: needs },
+    },
+  });
+  const state = await overOf(system, pipeline);
+  expect(state.phase).toMatchObject({ outcome: 'succeeded' });
+  expect(await resultOf(system, state, 'sum')).toMatchObject({
+    each: { outcome: 'succeeded', results: ['你好 垃圾.example', '你好 b.example', '你好 c.example'] },
+    large: { outcome: 'succeeded', result: 'x'.repeat(40_000) },
+  });
+  await expectSound(system, pipeline);
+});
+
+test('a failure stops what has not begun, and cancelling ends every task', async () => {
+  await using system = await startSystem();
+  const failing = await beginPipeline(system, {
+    stages: {
+      a: { run: 'exit 3' },
+      b: { needs: ['a'], run: 'true' },
+      tell: { onFailure: true, inputs: { why: '${{ needs.a.error.code }}' }, run: 'printf "$VM_TASK_INPUT_WHY"' },
+    },
+  });
+  const failed = await overOf(system, failing);
+  expect(standingsOf(failed)).toEqual({ a: 'failed', b: 'skipped', tell: 'succeeded' });
+  expect(await resultOf(system, failed, 'tell')).toBe('process-failed');
+  await expectSound(system, failing);
+
+  const endless = await beginPipeline(system, {
+    stages: { a: { run: 'sleep 1000' }, b: { run: 'sleep 1000' }, c: { needs: ['a'], run: 'true' } },
+  });
+  const isRunning = async () => {
+    const events = await everything(system);
+    const ready = events.filter(({ type }) => type === 'task.setup.done');
+    return ready.length >= 4;
+  };
+  await eventually(isRunning, { what: 'both stages run', limitMs: 60_000 });
+  await system.broker.connection.js.publish('pipeline.cancel', JSON.stringify({ pipeline: endless }));
+  const cancelled = await overOf(system, endless);
+  expect(cancelled.phase).toMatchObject({ outcome: 'cancelled' });
+  expect(standingsOf(cancelled)['c']).toBe('skipped');
+  await expectSound(system, endless);
+});

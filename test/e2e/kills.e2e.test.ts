@@ -9,7 +9,7 @@ let system: TestSystem;
 
 beforeAll(async () => {
   // The second size is never warm.
-  const sizes = [256, 384].map((memoryMiB) => ({ cpus: 1, memoryMiB, diskMiB: 4096 }));
+  const sizes = [256, 512].map((memoryMiB) => ({ cpus: 1, memoryMiB, diskMiB: 4096 }));
   system = await lendSystem({ pools: { default: { sizes, max: 4, warm: 1 } } });
   expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
 });

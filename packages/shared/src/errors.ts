@@ -14,6 +14,7 @@ export const errorCodes = {
   'not-up': { status: 503, permanent: false, title: 'No system runs on this home' },
   'not-ready': { status: 503, permanent: false, title: 'The system did not get ready in time' },
   'invalid-task': { status: 400, permanent: true, title: 'The task cannot be accepted as written' },
+  'invalid-template': { status: 400, permanent: true, title: 'The template cannot be used as written' },
   'invalid-pipeline': { status: 400, permanent: true, title: 'The pipeline cannot be accepted as written' },
   'invalid-request': { status: 400, permanent: true, title: 'The request has a part that cannot be understood' },
   'invalid-id': { status: 400, permanent: true, title: 'Not an id of the form that this place takes' },
@@ -51,6 +52,7 @@ export const errorCodes = {
   'ambiguous-id': { status: 409, permanent: true, title: 'More than one thing begins with that' },
   'idempotency-conflict': { status: 409, permanent: true, title: 'The key was used for another request' },
   'task-already-over': { status: 409, permanent: true, title: 'The task has ended already' },
+  'template-not-found': { status: 404, permanent: true, title: 'There is no template of that name and version' },
   'pipeline-already-over': { status: 409, permanent: true, title: 'The pipeline has ended already' },
   'pipeline-not-resumable': {
     status: 409,

@@ -30,6 +30,7 @@ const extras: Readonly<Record<ServiceName, readonly string[]>> = {
     ...objectStore('artifacts'),
     ...bucket('idempotency'),
     ...bucket('processed'),
+    ...bucket('templates'),
     commandSubjects.replay,
     inboxPattern,
   ],

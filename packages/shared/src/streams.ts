@@ -95,6 +95,8 @@ export const buckets = {
   idempotency: { ttlMs: 24 * 3_600_000 },
   /** Effects outside of the broker that have been had: as long as anything may be tried again by itself. */
   processed: { ttlMs: 7 * 24 * 3_600_000 },
+  /** For ever. */
+  templates: { ttlMs: 0 },
 } as const;
 
 /** Object stores, with the age at which an object goes. */

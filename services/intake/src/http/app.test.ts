@@ -180,5 +180,8 @@ test('every reference in the API description leads somewhere', async () => {
     '/v1/tasks/{id}/events',
     '/v1/tasks/{id}/logs',
     '/v1/tasks/{id}/retry',
+    '/v1/templates',
+    '/v1/templates/{name}',
+    '/v1/templates/{name}/run',
   ]);
 });

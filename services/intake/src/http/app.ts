@@ -13,6 +13,7 @@
  * | `pipelines.ts`, `find-pipeline.ts` | pipelines |
  * | `dead-letters.ts` | what no handler could take |
  * | `inbox.ts` | messages |
+ * | `templates.ts` | tasks and pipelines by name |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `openapi.ts` | all of it described |
  * | `listen.ts` | port and `run/http.json` |
@@ -36,6 +37,7 @@ import { submitTaskRoute } from './submit-task.ts';
 import { taskArtifactsRoute } from './task-artifacts.ts';
 import { taskEventsRoute } from './task-events.ts';
 import { taskLogsRoute } from './task-logs.ts';
+import { templateRoutes } from './templates.ts';
 
 export async function createApp(deps: HttpDeps): Promise<App> {
   const app = createServer();
@@ -65,6 +67,7 @@ function addRoutes(app: App, deps: HttpDeps): void {
   taskArtifactsRoute(app, deps);
   listPoolsRoute(app, deps);
   pipelineRoutes(app, deps);
+  templateRoutes(app, deps);
   deadLetterRoutes(app, deps);
   inboxRoutes(app, deps);
   healthRoutes(app, deps);

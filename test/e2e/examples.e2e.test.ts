@@ -111,6 +111,40 @@ describe.skipIf(!canLendNetworkLab)('examples/analyse-repo.yaml as written (need
     expect(artifact).toMatchObject({ path: 'out/report.json', bytes: Buffer.byteLength(file), sha256 });
   });
 
+  it('runs a tool headless over the repository, from the template code-analysis, with its key and its prompt', async () => {
+    await mkdir(system.home.secrets, { recursive: true, mode: 0o700 });
+    await writeFile(system.home.secret('analysis-key'), 'a-key-that-nobody-sees\n', { mode: 0o600 });
+    // Like those that are meant: it takes its prompt as its last argument, works where it is started, and tells in JSON.
+    const tool = `import hashlib, json, os, sys
+key = os.environ["TOOL_KEY"]
+print(json.dumps({"prompt": sys.argv[-1], "key": hashlib.sha256(key.encode()).hexdigest(), "files": sorted(os.listdir("."))}, ensure_ascii=False))
+print(key, file=sys.stderr)`;
+    const prompt = '请找出仓库里最严重的问题："quoted" $HOME';
+    const settings = {
+      repository: 'git://198.51.100.10/domains.git',
+      tool: JSON.stringify(['python3', '-c', tool]),
+      keyVariable: 'TOOL_KEY',
+      prompt,
+    };
+    const installed = await system.vmTask(['template', 'install', 'templates/code-analysis.yaml', '--json']);
+    expect(JSON.parse(installed.stdout)).toMatchObject({
+      templates: [{ name: 'code-analysis', version: 1, kind: 'task' }],
+    });
+    const set = Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+    const { exitCode, stdout, stderr } = await system.vmTask(['template', 'run', 'code-analysis', ...set]);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(`${stdout}${stderr}`).not.toContain('a-key-that-nobody-sees');
+    const { tasks } = await system.json<{ tasks: Shown[] }>(['list']);
+    expect(await system.json<Shown>(['show', tasks[0]?.id ?? ''])).toMatchObject({
+      outcome: 'succeeded',
+      result: {
+        prompt,
+        key: createHash('sha256').update('a-key-that-nobody-sees').digest('hex'),
+        files: ['.git', 'domains.txt', 'domainscore', 'requirements.txt'],
+      },
+    });
+  });
+
   it('finds a server by its name, too, and without a branch takes the one that the server names', async () => {
     const url = `git://git.example/domains.git`;
     const file = await system.taskFile({

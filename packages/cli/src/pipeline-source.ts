@@ -2,7 +2,7 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Json } from '@vm-task/shared/json';
 import { pipelineFileSchema } from '@vm-task/shared/pipelines/file';
-import { parameterFromText } from '@vm-task/shared/pipelines/parameters';
+import { type Parameters, parameterFromText } from '@vm-task/shared/pipelines/parameters';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { readText } from './task-source.ts';
@@ -15,12 +15,16 @@ export function readPipelineFile(path: string, settings: readonly string[]): { p
   if (!parsed.success) {
     throw new VmTaskError('invalid-pipeline', `${source}: ${explainIssues(parsed.error, pipelineFileSchema)}`);
   }
-  const declared = parsed.data.parameters ?? {};
+  return { pipeline: file as Json, parameters: readSettings(settings, parsed.data.parameters ?? {}) };
+}
+
+/** The values of `name=value`, as the declared parameters want them. Thrown: `invalid-pipeline`. */
+export function readSettings(settings: readonly string[], declared: Parameters): Record<string, Json> {
   const given = settings.map((setting) => {
     const at = setting.indexOf('=');
     if (at < 1) throw new VmTaskError('invalid-pipeline', `--set ${setting}: write it as name=value`);
     const name = setting.slice(0, at);
     return [name, parameterFromText(name, setting.slice(at + 1), declared[name])] as const;
   });
-  return { pipeline: file as Json, parameters: Object.fromEntries(given) };
+  return Object.fromEntries(given);
 }

@@ -19,6 +19,14 @@ import { run } from './commands/run.ts';
 import { runPipeline } from './commands/run-pipeline.ts';
 import { down, status, up, upDetached } from './commands/system.ts';
 import { cancel, events, list, logs, pools, retry, show, submit } from './commands/tasks.ts';
+import {
+  installTemplates,
+  isTemplateRef,
+  listTemplates,
+  type RunTemplateOptions,
+  runTemplate,
+  showTemplate,
+} from './commands/templates.ts';
 import { readPipelineFile } from './pipeline-source.ts';
 import { readTask, type TaskOptions } from './task-source.ts';
 
@@ -75,6 +83,9 @@ export function createProgram(): Program {
   pipelineCommands(
     defineIn(root.command('pipeline').description('pipelines: run, show, list, cancel, resume').exitOverride()),
   );
+  templateCommands(
+    defineIn(root.command('template').description('templates: install, list, show, run').exitOverride()),
+  );
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
   return {
     async execute(argv) {
@@ -95,7 +106,10 @@ function taskCommands(define: Define): void {
     define(
       'run [words...]',
       'run a task file, or a command after "--", and follow it to its end',
-      (context, words, options) => run({ ...homeOf(context), task: taskFrom(words, options) }),
+      (context, words, options) => {
+        const task = taskFrom(words, options);
+        return run({ ...homeOf(context), submit: (client) => client.submit(task) });
+      },
     ),
   );
   takesTask(
@@ -212,11 +226,16 @@ function inboxCommands(define: Define): void {
 }
 
 function pipelineCommands(define: Define): void {
-  define('run <file>', 'run a pipeline file and follow it to its end', (context, [file = ''], options) => {
-    const submission = readPipelineFile(file, options['set'] as string[]);
-    const key = options['key'] as string | undefined;
-    return runPipeline({ ...homeOf(context), submit: (client) => client.submitPipeline(submission, key) });
-  })
+  define(
+    'run <file>',
+    'run a pipeline file, or a template, and follow it to its end',
+    (context, [file = ''], options) => {
+      if (isTemplateRef(file)) return runTemplate(homeOf(context), file, settingsFrom(options));
+      const submission = readPipelineFile(file, options['set'] as string[]);
+      const key = options['key'] as string | undefined;
+      return runPipeline({ ...homeOf(context), submit: (client) => client.submitPipeline(submission, key) });
+    },
+  )
     .option('--set <name=value>', 'a parameter; JSON where it is no string', collect, [])
     .option('--key <text>', 'idempotency key: the same key is the same pipeline, for a day');
   define('show <id>', 'every stage: its state, VM, duration and result', (context, [id = '']) =>
@@ -228,6 +247,7 @@ function pipelineCommands(define: Define): void {
     .addOption(new Option('--status <status>', 'only pipelines of this status'))
     .option('--after <cursor>', 'the page behind this one')
     .option('--limit <n>', 'pipelines on a page');
+  define('templates', 'templates that are pipelines', (context) => listTemplates(homeOf(context), 'pipeline'));
   define('cancel <id>', 'stop a pipeline and all of its tasks', (context, [id = '']) =>
     cancelPipeline(homeOf(context), id),
   );
@@ -236,8 +256,26 @@ function pipelineCommands(define: Define): void {
   );
 }
 
-const collect = (value: string, values: readonly string[]): string[] => [...values, value];
+function templateCommands(define: Define): void {
+  define('install <files...>', 'install templates; one that was altered is a new version', (context, files) =>
+    installTemplates(homeOf(context), files),
+  );
+  define('list', 'templates, the newest version of each', (context) => listTemplates(homeOf(context)));
+  define('show <name>', 'one of them, as name or name@version', (context, [name = '']) =>
+    showTemplate(homeOf(context), name),
+  );
+  define('run <name>', 'run one of them and follow it to its end', (context, [name = ''], options) =>
+    runTemplate(homeOf(context), name, settingsFrom(options)),
+  )
+    .option('--set <name=value>', 'a parameter; JSON where it is no string', collect, [])
+    .option('--key <text>', 'idempotency key: the same key is the same run, for a day');
+}
 
+function settingsFrom(options: Record<string, unknown>): RunTemplateOptions {
+  return { settings: options['set'] as string[], key: options['key'] as string | undefined };
+}
+
+const collect = (value: string, values: readonly string[]): string[] => [...values, value];
 function poolCommands(define: Define): void {
   define('list', 'pools, their limits and their tasks', (context) => pools(homeOf(context)));
 }

@@ -19,15 +19,16 @@ const goneLookMs = 200;
 
 export interface RunOptions {
   readonly home: Home;
-  readonly task: unknown;
   readonly json: boolean;
+  /** Makes the task; gives its id. */
+  readonly submit: (client: Client) => Promise<string>;
 }
 
-export async function run({ home, task, json }: RunOptions): Promise<number> {
+export async function run({ home, json, submit }: RunOptions): Promise<number> {
   using progress = startProgress({ quiet: json });
   await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
   const client = createClient(home);
-  const id = await client.submit(task);
+  const id = await submit(client);
   progress.update(`task ${id} is queued`);
   await using interrupt = cancelOnInterrupt(id, () => client.cancel(id), progress);
   const ended = await Promise.race([followToTheEnd({ home, client, id, json, progress }), interrupt.left]);

@@ -1,0 +1,83 @@
+/** Commands about templates: install, list, show, run. */
+import { existsSync } from 'node:fs';
+import type { Parameter } from '@vm-task/shared/pipelines/parameters';
+import type { TemplateKind } from '@vm-task/shared/templates/template-file';
+import { parseYaml } from '@vm-task/shared/yaml-text';
+import { stringify } from 'yaml';
+import { createTemplateClient } from '../client/templates.ts';
+import { readSettings } from '../pipeline-source.ts';
+import { plainLines, shorten } from '../screen/plain-text.ts';
+import { print, printJson } from '../screen/print.ts';
+import { startProgress } from '../screen/progress.ts';
+import { table } from '../screen/table.ts';
+import { ensureUp } from '../system/detach.ts';
+import { readText } from '../task-source.ts';
+import { run } from './run.ts';
+import { runPipeline } from './run-pipeline.ts';
+import type { Common } from './tasks.ts';
+
+export async function installTemplates({ home, json }: Common, paths: readonly string[]): Promise<void> {
+  await whenUp({ home, json });
+  const client = createTemplateClient(home);
+  const templates = [];
+  for (const path of paths) {
+    const source = path === '-' ? 'standard input' : path;
+    const file = parseYaml(readText(path, source, 'invalid-template'), source, 'invalid-template');
+    templates.push(await client.install(file));
+  }
+  if (json) return printJson({ templates });
+  for (const { name, version, kind } of templates) print(`${name}@${version} (${kind})`);
+}
+
+export async function listTemplates({ home, json }: Common, kind?: TemplateKind): Promise<void> {
+  const { templates } = await createTemplateClient(home).list();
+  const wanted = templates.filter((template) => kind === undefined || template.kind === kind);
+  if (json) return printJson({ templates: wanted });
+  const rows = wanted.map(({ name, version, description, parameters, ...template }) => [
+    name,
+    version,
+    template.kind,
+    Object.entries(parameters).map(nameOf).join(', '),
+    shorten(description, 60),
+  ]);
+  print(table(['name', 'version', 'kind', 'parameters (* must be given)', 'description'], rows));
+}
+
+const nameOf = ([name, { default: value }]: [string, Parameter]) => (value === undefined ? `${name}*` : name);
+
+export async function showTemplate({ home, json }: Common, ref: string): Promise<void> {
+  const view = await createTemplateClient(home).show(ref);
+  if (json) return printJson(view);
+  print(`# ${view.name}@${view.version}, installed ${view.installedAt}\n${plainLines(stringify(view.file))}`);
+}
+
+export interface RunTemplateOptions {
+  /** `name=value`. */
+  readonly settings: readonly string[];
+  readonly key: string | undefined;
+}
+
+/** Runs it as the task or pipeline that it is, and follows that to its end. */
+export async function runTemplate(
+  { home, json }: Common,
+  ref: string,
+  { settings, key }: RunTemplateOptions,
+): Promise<number> {
+  await whenUp({ home, json });
+  const client = createTemplateClient(home);
+  const { name, version, kind, parameters } = await client.show(ref);
+  const given = readSettings(settings, parameters);
+  // The version that the values were read for, whatever is installed meanwhile.
+  const submit = () => client.run(`${name}@${version}`, given, key);
+  return kind === 'task' ? run({ home, json, submit }) : runPipeline({ home, json, submit });
+}
+
+/** True for what can be a template's name, unless it is that of a file. */
+export function isTemplateRef(word: string): boolean {
+  return /^[a-z0-9-]{1,32}(@[0-9]+)?$/.test(word) && !existsSync(word);
+}
+
+async function whenUp({ home, json }: Common): Promise<void> {
+  using progress = startProgress({ quiet: json });
+  await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
+}

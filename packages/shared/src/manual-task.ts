@@ -10,10 +10,12 @@ export interface Question {
   readonly deadlineMs: number;
   readonly inputs: Readonly<Record<string, Json>>;
   readonly labels: Readonly<Record<string, string>>;
+  /** Not answered by then: people are told, and it goes on. */
+  readonly alertAfterMs: number | undefined;
 }
 
 /** A task of that pool. Nothing of it is ever run; its total time is how long an answer is waited for. */
-export function questionSpec({ from, text, deadlineMs, inputs, labels }: Question): TaskSpec {
+export function questionSpec({ from, text, deadlineMs, inputs, labels, alertAfterMs }: Question): TaskSpec {
   return {
     image: 'none',
     size: { cpus: 1, memoryMiB: 128, diskMiB: 512 },
@@ -30,5 +32,6 @@ export function questionSpec({ from, text, deadlineMs, inputs, labels }: Questio
     retry: { maxAttempts: 1, backoffMs: 1, on: [] },
     outputMaxBytes: 1_024,
     labels: { ...labels },
+    ...(alertAfterMs === undefined ? {} : { alertAfterMs }),
   };
 }

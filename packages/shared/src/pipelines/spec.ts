@@ -117,8 +117,8 @@ function specFrom(file: PipelineFile): PipelineSpec {
   };
 }
 
-/** What a person is shown, and labels. */
-const manualKeys = ['inputs', 'labels'];
+/** What a person is shown, labels, and when people are told that nobody has answered. */
+const manualKeys = ['inputs', 'labels', 'alertAfter'];
 
 function ownProblems(name: string, own: StageFile['own'], task: StageFile['task']): string[] {
   if (own.kind === undefined || own.kind === 'task') {

@@ -92,8 +92,8 @@ function fillTask(stage: StageSpec, scope: Scope, values: Values, plan: Starting
   if (stage.kind === 'task') return plan(task);
   const filled = fillTemplate({ description: stage.description }, scope, values, () => false) as { description: Json };
   const text = typeof filled.description === 'string' ? filled.description : JSON.stringify(filled.description);
-  const { inputs, labels } = plan({ command: ['true'], ...task }).spec;
-  const question = { from: stage.kind, text, deadlineMs: stage.deadlineMs, inputs, labels };
+  const { inputs, labels, alertAfterMs } = plan({ command: ['true'], ...task }).spec;
+  const question = { from: stage.kind, text, deadlineMs: stage.deadlineMs, inputs, labels, alertAfterMs };
   return { pool: manualPool, spec: questionSpec(question) };
 }
 

@@ -7,7 +7,7 @@
  * | `accept-task.ts`, `cancel-task.ts` | the same by HTTP |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
  * | `admission.ts` | room for new tasks, or a refusal in time |
- * | `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
+ * | `work-alerts.ts`, `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
  * | `on-any-event.ts`, `gather-events.ts`, `projection/` | `EVENTS` as tables |
  * | `task-view.ts` | the JSON of `show`, `list` and `events` |
  * | `http/` | the API |
@@ -18,32 +18,26 @@
 import { setInterval } from 'node:timers/promises';
 import { findCreated } from '@vm-task/shared/bus/find-task';
 import { claimKey, type IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
-import { sendMessage } from '@vm-task/shared/bus/inbox';
 import { lastEventSeq } from '@vm-task/shared/bus/last-event';
-import { unlessProcessed } from '@vm-task/shared/bus/processed';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { runService, type ServiceContext } from '@vm-task/shared/service';
 import { createAdmission, measureRoom } from './admission.ts';
-import { openWebhooks } from './alerts/open-webhooks.ts';
-import { postTo, type Webhook } from './alerts/webhook.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
 import { announce, closeNow, finishHttp, listen } from './http/listen.ts';
-import { type AlertDeps, onAlertRaised } from './on-alert-raised.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onTaskCancel } from './on-task-cancel.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
 import { dropEndedBefore } from './projection/drop-ended.ts';
 import { openDatabase } from './projection/open-database.ts';
 import { createProjection, type Projection } from './projection/projection.ts';
+import { workAlerts } from './work-alerts.ts';
 import { pipelineReader, workPipelines } from './work-pipelines.ts';
 
 /** Submissions at once: each waits for one fsync of the broker. */
 const submitSlots = 16;
 const cancelSlots = 4;
-/** Each may wait for a webhook that does not answer. */
-const alertSlots = 16;
 /** Retention is counted in days. */
 const retentionSweepMs = 60_000;
 
@@ -52,7 +46,6 @@ await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD
 async function run(context: ServiceContext): Promise<void> {
   const { bus, config, log, stop, abort, environment } = context;
   const token = readToken(environment.home);
-  const alertDeps = alertEffects(context, await openWebhooks(environment.home, config));
   using projection = await openProjection(context);
   const deps = { bus, config, projection, token, log, stop, ...brokerQuestions(context), now: Date.now };
   const app = await createApp(deps);
@@ -70,12 +63,8 @@ async function run(context: ServiceContext): Promise<void> {
       slots: cancelSlots,
       ...drain,
     }),
-    bus.workEvents(flow.intakeOnAlertRaised, (handling) => onAlertRaised(alertDeps, handling), {
-      slots: alertSlots,
-      past: true,
-      ...drain,
-    }),
     workPipelines({ ...deps, ...drain }),
+    workAlerts({ ...deps, home: environment.home, ...drain }),
     keepRetention(projection, config.reaper.retention, stop),
     finishHttp(app, stop),
   ]);
@@ -99,17 +88,6 @@ function brokerQuestions({ bus, environment: { home } }: ServiceContext) {
     claimKey: (key: string, wanted: IdempotencyEntry) => claimKey(connection, key, wanted),
     claimPipelineKey: (key: string, wanted: IdempotencyEntry<PipelineId>) => claimKey(connection, key, wanted),
     readPipeline: pipelineReader(bus),
-  };
-}
-
-function alertEffects({ bus: { connection }, config }: ServiceContext, webhooks: readonly Webhook[]): AlertDeps {
-  return {
-    config,
-    webhooks,
-    send: (sending, options) => sendMessage(connection, sending, options),
-    post: (webhook, post, signal) => postTo(webhook, post, new Date(), signal),
-    once: (key, effect) => unlessProcessed(connection, key, effect),
-    now: Date.now,
   };
 }
 

@@ -5,9 +5,9 @@ import type { Stored } from '@vm-task/shared/events';
 import type { Sending } from '@vm-task/shared/inbox';
 import { silentLogger } from '@vm-task/shared/log';
 import { alertRaised } from '@vm-task/testing/sample-events';
+import { signingKey } from '@vm-task/testing/webhook-receiver';
 import { Webhook as Signer } from 'standardwebhooks';
 import { expect, test } from 'vitest';
-import { signingKey } from '../test/webhook-receiver.ts';
 import type { Webhook } from './alerts/webhook.ts';
 import { type AlertDeps, onAlertRaised } from './on-alert-raised.ts';
 

@@ -5,10 +5,10 @@ import type { Home } from '@vm-task/shared/home';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { alertRaised } from '@vm-task/testing/sample-events';
+import { type Answer, signingKey, startReceiver } from '@vm-task/testing/webhook-receiver';
 import { expect, test } from 'vitest';
 import { startBrokerWithRights } from './broker-with-rights.ts';
 import { makeHome, startIntake } from './intake-process.ts';
-import { type Answer, signingKey, startReceiver } from './webhook-receiver.ts';
 
 const { signal } = new AbortController();
 

@@ -1,6 +1,6 @@
+import { type Receiver, signingKey, startReceiver } from '@vm-task/testing/webhook-receiver';
 import { Webhook as Signer } from 'standardwebhooks';
 import { expect, test } from 'vitest';
-import { type Receiver, signingKey, startReceiver } from '../../test/webhook-receiver.ts';
 import { postTo, type Webhook } from './webhook.ts';
 
 const { signal } = new AbortController();

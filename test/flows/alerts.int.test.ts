@@ -7,6 +7,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { type Received, signingKey, startReceiver } from '@vm-task/testing/webhook-receiver';
 import { expect, test } from 'vitest';
+import { beginPipeline } from './pipelines.ts';
 import { startSystem } from './system.ts';
 
 test('a task that is late is told of in the inbox and at a webhook, and a stage that nobody answers, too; both go on', async () => {
@@ -24,7 +25,7 @@ test('a task that is late is told of in the inbox and at a webhook, and a stage 
 
   const task = await system.submit({ run: `while [ ! -e ${folder.path}/go ]; do sleep 0.1; done`, alertAfter: '1s' });
   const stages = { ask: { kind: 'approval', description: '可以吗？', alertAfter: '500ms' } };
-  await system.submitPipeline({ stages });
+  await beginPipeline(system, { stages });
   const about = ({ data }: Received) => `${data['kind']} ${data['id'] === task ? 'task' : 'question'}`;
   await eventually(() => receiver.received.length === 2, { what: 'the webhook is told of both' });
   expect(receiver.received.map(about).sort()).toEqual(['task-late question', 'task-late task']);

@@ -3,12 +3,15 @@ import { completed, retrying, sampleTask, sampleVm, vmReady } from '@vm-task/tes
 import { claimedVm, creatingVm, endingVm, warmVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
 import { type AuditedVm, compare, taskLog } from './audit.ts';
+import type { Missing } from './hypervisor.ts';
+import { deadlineFrom } from './ledger/deadline.ts';
 
 const now = new Date();
 const before = (ms: number) => new Date(now.getTime() - ms);
 const vm = (state: AuditedVm['state'], facts: Partial<AuditedVm> = {}): AuditedVm => ({
   state,
-  isAlive: true,
+  missing: [],
+  isOverdue: false,
   isCreatorAlive: true,
   standing: null,
   ...facts,
@@ -37,6 +40,19 @@ test.each([
   expect(missing).toEqual([]);
 });
 
+test('a VM that nobody ended at its deadline has leaked, and so has one in quarantine, each with its own reason', () => {
+  const left = [{ kind: 'process' as const, what: '4711', why: 'still in state D' }];
+  const since = '2026-01-01T00:00:00.000Z';
+  const nextTry = deadlineFrom(Date.parse('2026-01-01T00:01:00.000Z'), 0);
+  const quarantine = { since, tries: 2, left, nextTry };
+  const stuck: AuditedVm['state'] = { ...endingVm(null, before(1_000)), quarantine };
+  const { leaked } = compare([vm(warmVm(), { isOverdue: true }), vm(stuck)], [], now);
+  expect(leaked.map(({ why }) => why)).toEqual([
+    expect.stringMatching(/^its deadline was .*Z, and no reaper has ended it$/),
+    'it could not be removed since 2026-01-01T00:00:00.000Z, in 2 tries: process 4711: still in state D; once that is repaired it goes by itself, at 2026-01-01T00:01:00.000Z or after',
+  ]);
+});
+
 test('an attempt is over when its task is, and when another one follows', async () => {
   const task = sampleTask();
   const standing = async (head: Draft | null, attempt: number) =>
@@ -57,12 +73,17 @@ test('what is in no ledger has leaked', () => {
   ]);
 });
 
-test('a VM that should run and does not is missing', () => {
+test('a VM that lacks a part of what it has by its record is missing, with each part named', () => {
   const claimed = claimedVm();
+  const ended: Missing[] = [{ kind: 'process', why: 'its process has ended' }];
+  const slot: Missing = { kind: 'slot', why: 'the slot 3 is no longer its own' };
   const { missing } = compare(
-    [vm(claimed, { isAlive: false, standing: { kind: 'live' } }), vm(warmVm(), { isAlive: false })],
+    [vm(claimed, { missing: ended, standing: { kind: 'live' } }), vm(warmVm(), { missing: [...ended, slot] })],
     [],
     now,
   );
-  expect(missing).toMatchObject([{ task: claimed.claim.task }, { task: null }]);
+  expect(missing).toMatchObject([
+    { task: claimed.claim.task, why: 'its process has ended' },
+    { task: null, why: 'its process has ended; the slot 3 is no longer its own' },
+  ]);
 });

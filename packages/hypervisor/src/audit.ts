@@ -7,10 +7,12 @@ import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import type { SpineKey } from '@vm-task/shared/subjects';
-import type { Hypervisor, Stray } from './hypervisor.ts';
+import type { Hypervisor, Missing, Stray } from './hypervisor.ts';
+import { remainingMs } from './ledger/deadline.ts';
 import { isRunning } from './ledger/process-ref.ts';
+import { describeLeft, type Quarantine } from './ledger/quarantine.ts';
 import type { VmState } from './ledger/vm-record.ts';
-import { claimOf } from './release-vm.ts';
+import { claimOf, deadlineOf } from './release-vm.ts';
 
 /** What the log says of one attempt of a task. */
 export type TaskStanding =
@@ -41,7 +43,9 @@ export interface Audit {
 /** One VM with what is known of it elsewhere. */
 export interface AuditedVm {
   readonly state: VmState;
-  readonly isAlive: boolean;
+  readonly missing: readonly Missing[];
+  /** By the host's uptime. */
+  readonly isOverdue: boolean;
   readonly isCreatorAlive: boolean;
   /** Null for a VM that works for nobody. */
   readonly standing: TaskStanding | null;
@@ -88,11 +92,12 @@ async function lookOnce(hypervisor: Hypervisor, log: TaskLog): Promise<Audit> {
 }
 
 async function lookAt(hypervisor: Hypervisor, log: TaskLog, state: VmState): Promise<AuditedVm> {
-  const { vm, pool, creator } = state.record;
+  const { pool, creator } = state.record;
   const claim = claimOf(state);
   return {
     state,
-    isAlive: await hypervisor.isAlive(vm),
+    missing: await hypervisor.missing(state),
+    isOverdue: remainingMs(deadlineOf(state)) < -removalMs,
     isCreatorAlive: isRunning(creator),
     standing: claim === null ? null : await log.standingOf({ pool, task: claim.task }, claim.attempt),
   };
@@ -105,25 +110,38 @@ export function compare(vms: readonly AuditedVm[], strays: readonly Stray[], now
   return { vms: vms.length, leaked: [...leaked, ...strays.map(strayFinding)], missing };
 }
 
-function whyLeaked({ state, standing, isCreatorAlive }: AuditedVm, nowMs: number): string | null {
+function whyLeaked({ state, standing, isCreatorAlive, isOverdue }: AuditedVm, nowMs: number): string | null {
   switch (state.phase) {
     case 'ready':
-      return null;
+      return isOverdue ? whyOverdue(state) : null;
     case 'creating':
       return isCreatorAlive ? null : 'whoever was making it has died';
     case 'claimed':
-      if (standing?.kind === 'unknown') return 'the log knows no such task';
-      if (standing?.kind !== 'over' || nowMs - standing.at.getTime() < removalMs) return null;
-      return `its attempt was over at ${standing.at.toISOString()}`;
+      return whyForgotten(standing, nowMs) ?? (isOverdue ? whyOverdue(state) : null);
     case 'ending':
+      if (state.quarantine !== null) return whyQuarantined(state.quarantine);
       if (nowMs - Date.parse(state.ended.at) < removalMs) return null;
       return `its removal began at ${state.ended.at} (${state.ended.reason}) and is not done`;
   }
 }
 
-function whyMissing({ state, isAlive }: AuditedVm): string | null {
-  const shouldRun = state.phase === 'ready' || state.phase === 'claimed';
-  return shouldRun && !isAlive ? 'its process has ended' : null;
+function whyForgotten(standing: TaskStanding | null, nowMs: number): string | null {
+  if (standing?.kind === 'unknown') return 'the log knows no such task';
+  if (standing?.kind !== 'over' || nowMs - standing.at.getTime() < removalMs) return null;
+  return `its attempt was over at ${standing.at.toISOString()}`;
+}
+
+function whyOverdue(state: VmState): string {
+  return `its deadline was ${deadlineOf(state).at}, and no reaper has ended it`;
+}
+
+function whyQuarantined({ since, tries, left, nextTry }: Quarantine): string {
+  const what = `it could not be removed since ${since}, in ${tries} ${tries === 1 ? 'try' : 'tries'}`;
+  return `${what}: ${describeLeft(left)}; once that is repaired it goes by itself, at ${nextTry.at} or after`;
+}
+
+function whyMissing({ missing }: AuditedVm): string | null {
+  return missing.length === 0 ? null : missing.map(({ why }) => why).join('; ');
 }
 
 function findingOf(state: VmState, why: string | null): Finding[] {

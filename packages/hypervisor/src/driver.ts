@@ -13,7 +13,8 @@
 import type { Environment, SystemConfig } from '@vm-task/shared/config';
 import type { Home } from '@vm-task/shared/home';
 import type { VmId } from '@vm-task/shared/ids';
-import type { Capacity, CreateOutcome, Hypervisor, MachineState, Report, Stray } from './hypervisor.ts';
+import { findMissing } from './host/find-missing.ts';
+import type { Capacity, CreateOutcome, Hypervisor, MachineState, Missing, Report, Stray } from './hypervisor.ts';
 import type { Deadline } from './ledger/deadline.ts';
 import { forgetVm } from './ledger/forget-vm.ts';
 import { readState, readStates, writeClaim } from './ledger/ledger.ts';
@@ -91,6 +92,10 @@ class LedgerHypervisor implements Hypervisor {
 
   watch(pool: string, signal: AbortSignal): AsyncGenerator<MachineState, void> {
     return this.#ssh.watch(pool, signal);
+  }
+
+  async missing(state: VmState): Promise<readonly Missing[]> {
+    return await findMissing(this.#home, state, await this.#driverOf(state).isAlive(state));
   }
 
   async strays(): Promise<readonly Stray[]> {

@@ -52,12 +52,12 @@ export interface Hypervisor {
   claim(vm: VmId, claim: Claim): Promise<boolean>;
 
   /**
-   * Returns once everything of the VM but its folder is verified absent; the folder keeps the record, the claim and
-   * the reason, so that whoever has to tell of the end can do it later (I7). Else as `destroy`, which must follow.
+   * Returns once everything of the VM but its folder and its slots is verified absent; the folder keeps the record, the
+   * claim and the reason, so that whoever has to tell of the end can do it later (I7). Else as `destroy`, which must follow.
    */
   end(vm: VmId, reason: string): Promise<void>;
 
-  /** Returns once the VM is verified absent: process, disk, port, slots, folder. Absent already is success. Thrown when something is still there: `vm-not-gone`. */
+  /** Returns once the VM is verified absent: process, disk, port, slots, folder. Absent already is success. Thrown when something is still there: `vm-not-gone`; then it is in quarantine, and calling this again is the next try. */
   destroy(vm: VmId, reason: string): Promise<void>;
 
   /** Every VM that the ledger of this host knows, in order of creation. */
@@ -72,7 +72,10 @@ export interface Hypervisor {
   /** How the named VM of that pool is: at once, and whenever that changes, until aborted. */
   watch(pool: string, signal: AbortSignal): AsyncIterable<MachineState>;
 
-  /** What on this host carries our mark but is in no ledger: processes, folders without a record. */
+  /** What the host lacks of all that a ready or claimed VM has by its record. */
+  missing(state: VmState): Promise<readonly Missing[]>;
+
+  /** What on this host carries our mark but is in no ledger: processes, folders without a record, slots. */
   strays(): Promise<readonly Stray[]>;
 
   /** Removes a stray for good, verified. */
@@ -86,6 +89,12 @@ export interface Driver<C extends VmClass> {
   create(vmClass: C, capacity: Capacity, deadline: Deadline, signal: AbortSignal): Promise<CreateOutcome>;
   end(vm: VmId, reason: string): Promise<void>;
   isAlive(state: VmState): Promise<boolean>;
+}
+
+/** Something that the ledger says a VM has, and the host does not. */
+export interface Missing {
+  readonly kind: 'process' | 'file' | 'slot';
+  readonly why: string;
 }
 
 /** Something on the host that carries this home's mark and is in no ledger. */

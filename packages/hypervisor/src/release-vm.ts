@@ -1,6 +1,7 @@
 import type { EventData } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
 import type { Hypervisor } from './hypervisor.ts';
+import type { Deadline } from './ledger/deadline.ts';
 import type { Claim, VmState } from './ledger/vm-record.ts';
 
 /** Of this host; the caller adds which one that is. */
@@ -25,6 +26,17 @@ export async function releaseVm(
   }
   await hypervisor.destroy(vm, reason);
   return true;
+}
+
+/** A claim's deadline replaces that of the warm VM. */
+export function deadlineOf(state: VmState): Deadline {
+  return claimOf(state)?.deadline ?? state.record.deadline;
+}
+
+/** True when a removal has come to nothing, and the reaper is to try it again. */
+export async function isQuarantined(hypervisor: Pick<Hypervisor, 'find'>, vm: VmId): Promise<boolean> {
+  const state = await hypervisor.find(vm);
+  return state?.phase === 'ending' && state.quarantine !== null;
 }
 
 /** For whom the VM works or worked, or null. */

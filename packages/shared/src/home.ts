@@ -42,6 +42,8 @@ export interface VmFolder {
   readonly claim: string;
   /** Why the VM was ended, written before its removal starts. */
   readonly ended: string;
+  /** What could not be removed, and when that is tried again; written when a removal came to nothing. */
+  readonly quarantine: string;
   /** The private key that this VM alone accepts, 0600. */
   readonly sshKey: string;
   /** What the guest printed on its serial console, up to a limit: for whoever looks for a cause. */
@@ -85,6 +87,7 @@ function vmFolderAt(root: string): VmFolder {
     ready: join(root, 'ready.json'),
     claim: join(root, 'claim.json'),
     ended: join(root, 'ended.json'),
+    quarantine: join(root, 'quarantine.json'),
     sshKey: join(root, 'ssh_key'),
     consoleLog: join(root, 'console.log'),
     qemuLog: join(root, 'qemu.log'),

@@ -99,6 +99,8 @@ export class Ledger {
       list: async () => this.states,
       find: async (vm) => this.#vms.get(vm) ?? null,
       isAlive: async (vm) => this.machine(vm) !== null,
+      missing: async ({ record }) =>
+        this.machine(record.vm) === null ? [{ kind: 'process', why: 'its process has ended' }] : [],
       strays: async () => this.strays,
       removeStray: (stray) =>
         step(`stray.remove ${stray.vm}`, () => {
@@ -215,7 +217,7 @@ export class Ledger {
       if (state.phase === 'creating') this.#noteHalfMade(state.record as CloneRecord);
       const claim = state.phase === 'claimed' ? state.claim : null;
       const ended = { reason, at: new Date().toISOString() };
-      this.#vms.set(vm, { phase: 'ending', record: state.record, ended, claim });
+      this.#vms.set(vm, { phase: 'ending', record: state.record, ended, claim, quarantine: null });
     });
     await step(
       `vm.kill ${vm}`,

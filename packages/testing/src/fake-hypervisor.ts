@@ -55,7 +55,7 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
     if (state === undefined || state.phase === 'ending') return;
     const claim = state.phase === 'claimed' ? state.claim : null;
     const ended = { reason, at: new Date().toISOString() };
-    vms.set(vm, { phase: 'ending', record: state.record, ended, claim });
+    vms.set(vm, { phase: 'ending', record: state.record, ended, claim, quarantine: null });
     dead.add(vm);
   };
 
@@ -101,6 +101,7 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
     list: async () => [...vms.values()],
     find: async (vm) => vms.get(vm) ?? null,
     isAlive: async (vm) => vms.has(vm) && !dead.has(vm),
+    missing: async ({ record: { vm } }) => (dead.has(vm) ? [{ kind: 'process', why: 'its process has ended' }] : []),
     strays: async () => [...strays],
     removeStray: async (stray) => void strays.delete(stray),
   };

@@ -60,5 +60,6 @@ export function endingVm(claim: Claim | null, at: Date, changes: Partial<CloneRe
     record: record(changes),
     ended: { reason: 'its task is over', at: at.toISOString() },
     claim,
+    quarantine: null,
   };
 }

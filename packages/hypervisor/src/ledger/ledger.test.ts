@@ -36,7 +36,7 @@ test('the phase follows from which files are there', async () => {
   expect(await readState(home, vm)).toEqual({ phase: 'claimed', record, ready, claim });
   const ended = { reason: 'its task is over', at: new Date().toISOString() };
   await writeEnded(home, vm, ended);
-  expect(await readState(home, vm)).toEqual({ phase: 'ending', record, ended, claim });
+  expect(await readState(home, vm)).toEqual({ phase: 'ending', record, ended, claim, quarantine: null });
   await closeFolder(home, vm);
   expect(await readState(home, vm)).toBeNull();
   expect(await readdir(home.vms)).toEqual([]);

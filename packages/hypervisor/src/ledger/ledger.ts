@@ -7,8 +7,10 @@ import { dirname, join } from 'node:path';
 import type { Home } from '@vm-task/shared/home';
 import { isVmId, type VmId } from '@vm-task/shared/ids';
 import { emptyIfMissing, nullIfMissing } from '../host/missing.ts';
+import { fileLeft, removeTree } from '../host/remove-tree.ts';
 import { hostClock } from './deadline.ts';
 import { type JsonFile, readJson, syncFolder, writeJson, writeJsonForThisBoot, writeJsonOnce } from './json-file.ts';
+import { type Leftover, type Quarantine, quarantineSchema } from './quarantine.ts';
 import {
   type Claim,
   claimSchema,
@@ -61,11 +63,16 @@ export async function writeEnded(home: Home, vm: VmId, ended: Ended): Promise<vo
   await writeJsonOnce(home.vm(vm).ended, ended).catch(nullIfMissing);
 }
 
-/** Takes the VM out of the ledger. Absent already is success. */
-export async function closeFolder(home: Home, vm: VmId): Promise<void> {
+/** Takes the VM out of the ledger. Absent already is success; what is left of its folder then is a stray. */
+export async function closeFolder(home: Home, vm: VmId): Promise<Leftover[]> {
   const grave = join(home.vms, gonePrefix + vm);
-  await rename(home.vm(vm).root, grave).catch(nullIfMissing);
-  await rm(grave, { recursive: true, force: true, maxRetries: 3 });
+  const { root } = home.vm(vm);
+  try {
+    await rename(root, grave).catch(nullIfMissing);
+  } catch (error) {
+    return [fileLeft(root, error)];
+  }
+  return await removeTree(grave);
 }
 
 /** The VM as its folder shows it, or null where there is no folder, or none with a record. */
@@ -74,10 +81,17 @@ export async function readState(home: Home, vm: VmId): Promise<VmState | null> {
   const record = await readJson(folder.record, vmRecordSchema);
   if (record.kind !== 'value') return null;
   // In the reverse of the order in which they are written, so that what is written meanwhile cannot mislead.
+  const quarantine = await readJson(folder.quarantine, quarantineSchema);
   const ended = await readJson(folder.ended, endedSchema);
   const claim = await readJson(folder.claim, claimSchema);
   const ready = await readJson(folder.ready, readySchema);
-  return assemble(record.value, valueIn(ready), valueIn(claim), valueIn(ended));
+  const files = {
+    ready: valueIn(ready),
+    claim: valueIn(claim),
+    ended: valueIn(ended),
+    quarantine: valueIn(quarantine),
+  };
+  return assemble(record.value, files);
 }
 
 /** Every VM with a record; ids begin with their time, so the oldest comes first. */
@@ -110,8 +124,15 @@ export async function strayFolders(home: Home): Promise<StrayFolder[]> {
   return (await Promise.all(found)).flat();
 }
 
-function assemble(record: VmRecord, ready: Ready | null, claim: Claim | null, ended: Ended | null): VmState {
-  if (ended !== null) return { phase: 'ending', record, ended, claim };
+interface StateFiles {
+  readonly ready: Ready | null;
+  readonly claim: Claim | null;
+  readonly ended: Ended | null;
+  readonly quarantine: Quarantine | null;
+}
+
+function assemble(record: VmRecord, { ready, claim, ended, quarantine }: StateFiles): VmState {
+  if (ended !== null) return { phase: 'ending', record, ended, claim, quarantine };
   if (ready === null) return { phase: 'creating', record };
   if (claim === null) return { phase: 'ready', record, ready };
   return { phase: 'claimed', record, ready, claim };

@@ -37,6 +37,11 @@ export async function freeSlots(home: Home, vm: VmId): Promise<void> {
   await Promise.all(slots.map(freeSlot));
 }
 
+/** The slots that a record names. */
+export function slotPaths(home: Home, { pool, slots }: Pick<VmRecord, 'pool' | 'slots'>): readonly string[] {
+  return [join(poolFolder(home, pool), String(slots.pool)), join(hostFolder(home), String(slots.host))];
+}
+
 export interface TakenSlot {
   readonly path: string;
   readonly vm: VmId;

@@ -8,6 +8,7 @@ import { sizeSchema } from '@vm-task/shared/sizes';
 import { vmAccessSchema } from '@vm-task/shared/vm-access';
 import { z } from 'zod';
 import { deadlineSchema } from './deadline.ts';
+import type { Quarantine } from './quarantine.ts';
 
 /** Every kind of resource that a VM can have, here or on a named VM. A record lists its own before the first one is made (I5). */
 export const resourceKinds = ['slots', 'files', 'process', 'port', 'namespace', 'lock'] as const;
@@ -95,5 +96,14 @@ export type VmState =
   /** Warm: whoever links its claim first has it. */
   | { readonly phase: 'ready'; readonly record: VmRecord; readonly ready: Ready }
   | { readonly phase: 'claimed'; readonly record: VmRecord; readonly ready: Ready; readonly claim: Claim }
-  /** Being removed, or removed but for its folder. `claim` says for whom it worked, if for anybody. */
-  | { readonly phase: 'ending'; readonly record: VmRecord; readonly ended: Ended; readonly claim: Claim | null };
+  /**
+   * Being removed, or removed but for its folder. `claim` says for whom it worked, if for anybody; `quarantine` what
+   * could not be removed.
+   */
+  | {
+      readonly phase: 'ending';
+      readonly record: VmRecord;
+      readonly ended: Ended;
+      readonly claim: Claim | null;
+      readonly quarantine: Quarantine | null;
+    };

@@ -1,12 +1,12 @@
 /** What carries this home's mark and is in no ledger (I6): what a crash left between two steps. */
-import { rm } from 'node:fs/promises';
-import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import type { VmId } from '@vm-task/shared/ids';
 import { endProcess } from '../host/end-process.ts';
 import { markedProcesses } from '../host/marked-process.ts';
+import { removeTree } from '../host/remove-tree.ts';
 import type { Stray } from '../hypervisor.ts';
 import { readState, strayFolders } from '../ledger/ledger.ts';
+import { type Leftover, notGone } from '../ledger/quarantine.ts';
 import { freeSlot, takenSlots } from '../ledger/slots.ts';
 import { endProcesses } from './end-vm.ts';
 
@@ -35,16 +35,20 @@ export async function findStrays(home: Home): Promise<Stray[]> {
 /** Thrown when it is still there: `vm-not-gone`. What got a record meanwhile is no stray, and stays. */
 export async function removeStray(home: Home, stray: Stray): Promise<void> {
   if (!(await findStrays(home)).some((other) => other.kind === stray.kind && other.vm === stray.vm)) return;
+  // A folder, a slot and the uid that comes with it are in use while a process of the VM is there.
+  const processes = await endProcesses(home, stray.vm);
+  const left = processes.length > 0 ? processes : await removeOne(stray);
+  if (left.length > 0) throw notGone(stray.vm, left);
+}
+
+async function removeOne(stray: Stray): Promise<Leftover[]> {
   switch (stray.kind) {
     case 'process':
-      if (!(await endProcess(stray))) throw new VmTaskError('vm-not-gone', `process ${stray.pid} does not end`);
-      return;
+      return await endProcess(stray);
     case 'folder':
-      await endProcesses(home, stray.vm);
-      await rm(stray.path, { recursive: true, force: true });
-      return;
+      return await removeTree(stray.path);
     case 'slot':
       await freeSlot(stray);
-      return;
+      return [];
   }
 }

@@ -1,0 +1,110 @@
+/**
+ * A home whose ledger and files are real, with VMs that are light processes which carry the mark: everything that
+ * removal, reconciliation and the audit look at, without a guest. At the end every process is gone, and the home.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { mark } from '@vm-task/hypervisor/host/marked-process';
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import { type Deadline, deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import { openFolder, writeClaim, writeReady } from '@vm-task/hypervisor/ledger/ledger';
+import { startTicksOf } from '@vm-task/hypervisor/ledger/process-ref';
+import { takeSlots } from '@vm-task/hypervisor/ledger/slots';
+import type { CloneRecord } from '@vm-task/hypervisor/ledger/vm-record';
+import { parseConfig, readEnvironment } from '@vm-task/shared/config';
+import type { Home } from '@vm-task/shared/home';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
+import { claimedVm, warmVm } from './sample-states.ts';
+import { makeTempFolder } from './temp-folder.ts';
+
+export interface LedgerVm {
+  readonly vm: VmId;
+  readonly pid: number;
+}
+
+export interface VmWishes {
+  /** Claimed for it, with the same deadline; else the VM is warm. */
+  readonly task?: TaskId;
+  readonly lifeMs?: number;
+  readonly deadline?: Deadline;
+  readonly record?: Partial<CloneRecord>;
+}
+
+export interface LedgerVms extends AsyncDisposable {
+  readonly home: Home;
+  readonly hypervisor: Hypervisor;
+  make(wishes?: VmWishes): Promise<LedgerVm>;
+  /** A process with these words on its command line. */
+  start(words: readonly string[]): Promise<number>;
+  /** Nobody can remove the file, which is made if need be, until it is let go: immutable for root, in a read-only folder for others. */
+  nail(path: string): void;
+  letGo(path: string): void;
+}
+
+const capacity = { poolMax: 1_024, hostMax: 1_024 };
+const isRoot = process.geteuid?.() === 0;
+
+export async function lendLedgerVms(): Promise<LedgerVms> {
+  const folder = await makeTempFolder('ledger-vms');
+  const environment = readEnvironment(folder.path);
+  const { home } = environment;
+  mkdirSync(home.slots);
+  const children = new Set<ChildProcess>();
+  const nailed = new Set<string>();
+  const start = async (words: readonly string[]) => {
+    const child = spawn('sh', ['-c', 'echo; read line', 'sh', ...words], { stdio: ['pipe', 'pipe', 'ignore'] });
+    children.add(child);
+    child.once('exit', () => children.delete(child));
+    await once(child.stdout, 'data');
+    return child.pid ?? 0;
+  };
+  const letGo = (path: string) => {
+    if (isRoot && existsSync(path)) execFileSync('chattr', ['-i', path]);
+    if (!isRoot && existsSync(dirname(path))) chmodSync(dirname(path), 0o700);
+    nailed.delete(path);
+  };
+  return {
+    home,
+    hypervisor: createHypervisor({ environment, config: parseConfig('', 'test') }),
+    make: (wishes = {}) => make(home, wishes, start),
+    start,
+    nail(path) {
+      writeFileSync(path, '', { flag: 'a' });
+      nailed.add(path);
+      if (isRoot) execFileSync('chattr', ['+i', path]);
+      else chmodSync(dirname(path), 0o500);
+    },
+    letGo,
+    async [Symbol.asyncDispose]() {
+      for (const path of nailed) letGo(path);
+      const exits = [...children].map((child) => once(child, 'exit'));
+      for (const child of children) child.kill('SIGKILL');
+      await Promise.all(exits);
+      rmSync(folder.path, { recursive: true, force: true });
+    },
+  };
+}
+
+async function make(
+  home: Home,
+  { task, lifeMs = 3_600_000, deadline = deadlineFrom(lifeMs, 0), record: changes }: VmWishes,
+  start: LedgerVms['start'],
+): Promise<LedgerVm> {
+  const { record: sample, ready } = warmVm({ ...changes, deadline });
+  const { vm, pool } = sample;
+  const taken = await takeSlots(home, vm, pool, capacity);
+  if (taken.kind === 'full') throw new Error('no slot is free');
+  const pid = await start(['-name', mark(home, vm)]);
+  const process = { pid, startTicks: startTicksOf(pid) ?? 0 };
+  await openFolder(home, { ...sample, slots: taken.slots, process, ...changes });
+  mkdirSync(home.vm(vm).run);
+  writeFileSync(join(home.vm(vm).run, 'disk.qcow2'), 'a disk');
+  writeFileSync(home.vm(vm).sshKey, 'a key');
+  writeFileSync(home.vm(vm).consoleLog, 'it boots');
+  await writeReady(home, vm, ready);
+  if (task !== undefined) await writeClaim(home, vm, claimedVm({ task, deadline }).claim);
+  return { vm, pid };
+}

@@ -1,6 +1,6 @@
 /** Releasing the VM that an event names. */
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
+import { type Gone, isQuarantined, releaseVm } from '@vm-task/hypervisor/release-vm';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import type { VmId } from '@vm-task/shared/ids';
 import type { Logger } from '@vm-task/shared/log';
@@ -13,7 +13,10 @@ export interface Releasing {
   readonly room: Pick<Room, 'changed'>;
 }
 
-/** Returns when nothing of it is left and that has been told; does nothing for null and for VMs of other hosts. */
+/**
+ * Returns when nothing of it is left and that has been told, or when it is in quarantine, which is the reaper's: it tries
+ * again, and tells. Does nothing for null and for VMs of other hosts.
+ */
 export async function releaseNamed(
   { bus, hypervisor, host, room, log }: Releasing & { readonly log: Logger },
   vm: VmId | null,
@@ -22,7 +25,12 @@ export async function releaseNamed(
 ): Promise<void> {
   if (vm === null) return;
   const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host } }, signal);
-  if (!(await releaseVm(hypervisor, vm, reason, tell))) return;
-  log.info({ vm }, 'the VM is gone');
-  room.changed();
+  try {
+    if (!(await releaseVm(hypervisor, vm, reason, tell))) return;
+    log.info({ vm }, 'the VM is gone');
+    room.changed();
+  } catch (error) {
+    if (!(await isQuarantined(hypervisor, vm))) throw error;
+    log.warn({ err: error, vm }, 'the VM could not be removed, and is left to the reaper');
+  }
 }

@@ -1,3 +1,4 @@
+import { VmTaskError } from '@vm-task/shared/errors';
 import { silentLogger } from '@vm-task/shared/log';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Chores } from './chores.ts';
@@ -43,6 +44,20 @@ test('a chore that goes on failing is tried with growing pauses, and alerted onc
   expect(action.mock.calls.length).toBeLessThan(25);
   expect(alert).toHaveBeenCalledTimes(1);
   expect(alert).toHaveBeenCalledWith(chore, 'still there');
+});
+
+test('what the host does not let go of is tried again after hours in the end', async () => {
+  const { chores, alert } = makeChores();
+  const action = vi.fn(async () => Promise.reject(new VmTaskError('vm-not-gone', 'in state D')));
+  // Asked for every ten seconds, for a day.
+  for (let look = 0; look < 8_640; look += 1) {
+    chores.start(chore, action);
+    await chores.ended();
+    vi.advanceTimersByTime(10_000);
+  }
+  expect(action.mock.calls.length).toBeGreaterThan(8);
+  expect(action.mock.calls.length).toBeLessThan(16);
+  expect(alert).toHaveBeenCalledTimes(1);
 });
 
 test('a chore that hangs holds up no other', async () => {

@@ -2,6 +2,7 @@
  * Work that has to succeed one day and must not be in a hurry (I13): one at a time for each key, a few at once for
  * all, growing pauses after failures, and one alert for what goes on failing.
  */
+import { pauseAfter } from '@vm-task/hypervisor/ledger/quarantine';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Logger } from '@vm-task/shared/log';
 import pLimit from 'p-limit';
@@ -60,7 +61,7 @@ export class Chores {
     } catch (error) {
       if (stop.aborted) return;
       const failures = (this.#failed.get(key)?.failures ?? 0) + 1;
-      const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10));
+      const pauseMs = pauseMsAfter(error, failures);
       this.#failed.set(key, { failures, notBefore: performance.now() + pauseMs });
       log.warn({ err: error, ...chore, failures, pauseMs }, 'failed, and will be tried again');
       if (failures === alertAtFailure) await this.#alert(chore, errorInfo(error).message);
@@ -71,4 +72,10 @@ export class Chores {
     const { alert, log } = this.#options;
     await alert(chore, reason).catch((error) => log.warn({ err: error, ...chore }, 'the alert could not be raised'));
   }
+}
+
+/** What the host does not let go of (a stray, a folder that cannot be written to) rests as long as a VM in quarantine. */
+function pauseMsAfter(error: unknown, failures: number): number {
+  if (errorInfo(error).code === 'vm-not-gone') return pauseAfter(failures);
+  return Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10));
 }

@@ -1,12 +1,14 @@
+import type { Missing } from '@vm-task/hypervisor/hypervisor';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import * as sample from '@vm-task/testing/sample-events';
 import { claimedVm, creatingVm, endingVm, warmVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
 import { judgeVm, standingOf, type VmFacts } from './judge-vm.ts';
 
+const missing: Missing[] = [{ kind: 'process', why: 'its process has ended' }];
 const patience = { sweepMs: 5_000, orphanGraceMs: 30_000 };
 const judge = (state: VmFacts['state'], facts: Partial<VmFacts> = {}) =>
-  judgeVm({ state, isAlive: true, isCreatorAlive: true, standing: null, ...facts }, patience);
+  judgeVm({ state, missing: [], isResting: false, isCreatorAlive: true, standing: null, ...facts }, patience);
 
 test('what is as it should be is kept', () => {
   expect(judge(creatingVm())).toEqual({ kind: 'keep' });
@@ -24,14 +26,21 @@ test('a VM whose task is over goes after one more look', () => {
 
 test('what may be a misunderstanding goes after the grace', () => {
   const afterMs = 30_000;
-  expect(judge(warmVm(), { isAlive: false })).toMatchObject({ kind: 'remove', afterMs });
+  expect(judge(warmVm(), { missing })).toMatchObject({ kind: 'remove', afterMs });
   expect(judge(claimedVm(), { standing: 'elsewhere' })).toMatchObject({ kind: 'remove', afterMs });
   expect(judge(endingVm(null, new Date()))).toMatchObject({ kind: 'remove', afterMs });
 });
 
+test('a VM in quarantine is left alone until its next try, but a task that counts on it is not', () => {
+  const { claim } = claimedVm();
+  expect(judge(endingVm(null, new Date()), { isResting: true })).toEqual({ kind: 'keep' });
+  expect(judge(endingVm(claim, new Date()), { isResting: true, standing: 'over' })).toEqual({ kind: 'keep' });
+  expect(judge(endingVm(claim, new Date()), { isResting: true, standing: 'live' })).toMatchObject({ kind: 'lost' });
+});
+
 test("a dead VM of a live task is its runner's to notice, for so long", () => {
   const { claim } = claimedVm();
-  expect(judge(claimedVm(), { standing: 'live', isAlive: false })).toMatchObject({ kind: 'lost', afterMs: 30_000 });
+  expect(judge(claimedVm(), { standing: 'live', missing })).toMatchObject({ kind: 'lost', afterMs: 30_000 });
   expect(judge(endingVm(claim, new Date()), { standing: 'live' })).toMatchObject({ kind: 'lost', afterMs: 30_000 });
 });
 

@@ -1,4 +1,5 @@
 /** What is to become of a VM that the ledger knows (I6): decided from what the ledger, the host and the log say of it. */
+import type { Missing } from '@vm-task/hypervisor/hypervisor';
 import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Stored } from '@vm-task/shared/events';
@@ -20,7 +21,9 @@ export function standingOf(claim: Claim, vm: VmId, head: Stored | null): Standin
 
 export interface VmFacts {
   readonly state: VmState;
-  readonly isAlive: boolean;
+  readonly missing: readonly Missing[];
+  /** In quarantine, and its next try is still to come. */
+  readonly isResting: boolean;
   readonly isCreatorAlive: boolean;
   /** Null for a VM that works for nobody. */
   readonly standing: Standing | null;
@@ -43,19 +46,22 @@ export type Verdict =
 const keep: Verdict = { kind: 'keep' };
 
 export function judgeVm(facts: VmFacts, { sweepMs, orphanGraceMs }: Patience): Verdict {
-  const { state, standing, isAlive, isCreatorAlive } = facts;
+  const { state, standing, missing, isResting, isCreatorAlive } = facts;
+  // A VM that lacks a part cannot be trusted with a task: its slot, say, gives its uid to another one.
+  const [lack] = missing;
   const remove = (reason: string, afterMs: number): Verdict => ({ kind: 'remove', reason, afterMs });
-  const lost: Verdict = { kind: 'lost', reason: 'its process has ended', afterMs: orphanGraceMs };
+  const lost = (reason: string): Verdict => ({ kind: 'lost', reason, afterMs: orphanGraceMs });
   switch (state.phase) {
     case 'creating':
       return isCreatorAlive ? keep : remove('whoever was making it has died', 0);
     case 'ready':
-      return isAlive ? keep : remove('its process has ended', orphanGraceMs);
+      return lack === undefined ? keep : remove(lack.why, orphanGraceMs);
     case 'claimed':
       if (standing === 'over') return remove('its task is over', sweepMs);
       if (standing === 'elsewhere') return remove('its task has another VM', orphanGraceMs);
-      return isAlive ? keep : lost;
+      return lack === undefined ? keep : lost(lack.why);
     case 'ending':
-      return standing === 'live' ? lost : remove(state.ended.reason, orphanGraceMs);
+      if (standing === 'live') return lost(state.ended.reason);
+      return isResting ? keep : remove(state.ended.reason, orphanGraceMs);
   }
 }

@@ -4,11 +4,13 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import { type Deadline, type HostClock, hostClock, isOverdue, remainingMs } from '@vm-task/hypervisor/ledger/deadline';
+import { type HostClock, hostClock, remainingMs } from '@vm-task/hypervisor/ledger/deadline';
+import { isResting } from '@vm-task/hypervisor/ledger/quarantine';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import { claimOf } from '@vm-task/hypervisor/release-vm';
+import { claimOf, deadlineOf } from '@vm-task/hypervisor/release-vm';
 import type { Logger } from '@vm-task/shared/log';
 import { Chores } from './chores.ts';
+import { recordOverrun } from './measurements.ts';
 
 export interface LedgerDeadlines {
   readonly hypervisor: Hypervisor;
@@ -28,7 +30,7 @@ export async function enforceLedgerDeadlines({ hypervisor, sweepMs, log, stop }:
     try {
       const states = await hypervisor.list();
       const clock = hostClock();
-      for (const state of states.filter((one) => isOverdue(deadlineOf(one), clock))) {
+      for (const state of overdueFirst(states, clock)) {
         chores.start({ id: state.record.vm, what: 'ending an overdue VM' }, () => endVm(hypervisor, state, log));
       }
       pauseMs = untilNext(states, clock, sweepMs);
@@ -40,9 +42,10 @@ export async function enforceLedgerDeadlines({ hypervisor, sweepMs, log, stop }:
   await chores.ended();
 }
 
-/** A claim's deadline replaces that of the warm VM. */
-export function deadlineOf(state: VmState): Deadline {
-  return claimOf(state)?.deadline ?? state.record.deadline;
+/** Those past their deadline, the one that waits longest first. */
+export function overdueFirst(states: readonly VmState[], clock: HostClock): VmState[] {
+  const left = (state: VmState) => remainingMs(deadlineOf(state), clock);
+  return states.filter((state) => left(state) <= 0).sort((a, b) => left(a) - left(b));
 }
 
 /** Until the first deadline that is still to come, and no longer than the sweep. */
@@ -53,8 +56,13 @@ export function untilNext(states: readonly VmState[], clock: HostClock, sweepMs:
 
 async function endVm(hypervisor: Hypervisor, state: VmState, log: Logger): Promise<void> {
   const { vm } = state.record;
-  if (state.phase === 'ending' && !(await hypervisor.isAlive(vm))) return;
-  log.warn({ vm, deadline: deadlineOf(state).at }, 'ending a VM that is past its deadline');
+  if (state.phase === 'ending' && (isResting(state.quarantine) || !(await hypervisor.isAlive(vm)))) return;
+  const deadline = deadlineOf(state);
+  log.info({ vm, deadline: deadline.at }, 'ending a VM that is past its deadline');
   if (claimOf(state) === null) await hypervisor.destroy(vm, reason);
   else await hypervisor.end(vm, reason);
+  const lateMs = -remainingMs(deadline);
+  // Of another boot nobody knows how long ago that was.
+  if (Number.isFinite(lateMs)) recordOverrun(lateMs, { kind: 'vm' });
+  log.warn({ vm, lateMs }, 'ended a VM that was past its deadline');
 }

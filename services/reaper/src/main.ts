@@ -11,6 +11,7 @@
  * | `on-task-retrying.ts` | the wait before another attempt gets its timer |
  * | `ledger-deadlines.ts` | deadlines of VMs, kept without the broker |
  * | `sweep.ts`, `judge-vm.ts`, `first-seen.ts` | host, ledger and log compared, again and again |
+ * | `measurements.ts` | how late deadlines were acted on, how many VMs are in quarantine |
  * | `retention.ts` | tasks that ended long ago are forgotten |
  * | `chores.ts` | what fails is tried again, in no hurry |
  *

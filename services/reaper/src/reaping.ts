@@ -1,6 +1,7 @@
 /** What the reaper does to tasks and VMs, whoever decided it: each is right to do again. */
 import type { Hypervisor, Stray } from '@vm-task/hypervisor/hypervisor';
-import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
+import { describeLeft, type Quarantine } from '@vm-task/hypervisor/ledger/quarantine';
+import { type Gone, isQuarantined, releaseVm } from '@vm-task/hypervisor/release-vm';
 import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import type { SystemConfig } from '@vm-task/shared/config';
@@ -12,6 +13,7 @@ import type { SpineKey } from '@vm-task/shared/subjects';
 import { unrunEnding } from '@vm-task/shared/unrun-ending';
 import type { Overdue } from './deadlines.ts';
 import { decideEnding, type PoolUse } from './decide-ending.ts';
+import { recordOverrun } from './measurements.ts';
 import { type LiveTask, type NamedVm, vmOf } from './task-view.ts';
 
 export interface Reaping {
@@ -43,6 +45,7 @@ export async function endOverdue(reaping: Reaping, overdue: Overdue): Promise<vo
   const appended = await bus.append(unrunEnding(ending), head.seq, abort);
   if (appended.kind === 'overtaken') return;
   const lateMs = Math.round(clock.nowMs() - due.atMs);
+  recordOverrun(lateMs, { kind: due.kind });
   log.info({ task: task.task, due: due.kind, lateMs }, 'ended a task that was out of time');
   await removeNamed(reaping, vm, 'its task was out of time');
 }
@@ -57,11 +60,26 @@ async function removeNamed(reaping: Reaping, vm: NamedVm | null, reason: string)
   if (vm?.host === reaping.host) await removeVm(reaping, vm.id, reason);
 }
 
-/** Removes the VM and tells of it, if the ledger knows it. */
+/**
+ * Removes the VM and tells of it, if the ledger knows it. What cannot be removed is in quarantine when this returns, and
+ * holds up nobody: what is left of it has been killed, or is a file. Thrown when not even that could be written down.
+ */
 export async function removeVm(reaping: Reaping, vm: VmId, reason: string): Promise<void> {
   const { bus, hypervisor, host, log, abort } = reaping;
   const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host } }, abort);
-  if (await releaseVm(hypervisor, vm, reason, tell)) log.info({ vm, reason }, 'removed a VM');
+  try {
+    if (await releaseVm(hypervisor, vm, reason, tell)) log.info({ vm, reason }, 'removed a VM');
+  } catch (error) {
+    if (!(await isQuarantined(hypervisor, vm))) throw error;
+    log.warn({ err: error, vm }, 'a VM could not be removed; it is in quarantine, and is tried again');
+  }
+}
+
+/** Tells people what is left of a VM, and what to do. */
+export async function tellOfQuarantine({ bus, abort }: Reaping, vm: VmId, { left }: Quarantine): Promise<void> {
+  const what = `VM ${vm} cannot be removed, and keeps its place: ${describeLeft(left)}`;
+  const text = `${what}. Repair that, and it goes by itself; ./vm-task audit tells when it is tried again`;
+  await bus.announce(alertOf('vm-quarantined', vm, text), abort, { once: true });
 }
 
 /**

@@ -4,12 +4,15 @@
  */
 import type { Stray } from '@vm-task/hypervisor/hypervisor';
 import { isRunning } from '@vm-task/hypervisor/ledger/process-ref';
+import { isResting } from '@vm-task/hypervisor/ledger/quarantine';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { claimOf } from '@vm-task/hypervisor/release-vm';
+import type { VmId } from '@vm-task/shared/ids';
 import type { Chores } from './chores.ts';
 import type { FirstSeen } from './first-seen.ts';
 import { judgeVm, type Patience, type Standing, standingOf, type VmFacts } from './judge-vm.ts';
-import { endLost, type Reaping, removeStray, removeVm, wakeOverdueRetry } from './reaping.ts';
+import { recordQuarantined } from './measurements.ts';
+import { endLost, type Reaping, removeStray, removeVm, tellOfQuarantine, wakeOverdueRetry } from './reaping.ts';
 import { type LiveTask, vmOf } from './task-view.ts';
 
 export interface Sweeping extends Reaping {
@@ -17,6 +20,8 @@ export interface Sweeping extends Reaping {
   readonly seen: FirstSeen;
   /** Waits that have been seen to be over: whoever has room takes the task up. */
   readonly woken: WeakSet<LiveTask>;
+  /** Quarantines that people have been told of. */
+  readonly told: Set<VmId>;
   readonly patience: Patience;
   /** The tasks that the log calls live. */
   readonly liveTasks: () => readonly LiveTask[];
@@ -27,6 +32,7 @@ export async function sweep(sweeping: Sweeping): Promise<void> {
   const nowMs = performance.now();
   const states = await sweeping.hypervisor.list();
   await Promise.all(states.map((state) => sweepVm(sweeping, state, nowMs)));
+  sweepQuarantines(sweeping, states);
   const known = new Set(states.map((state) => state.record.vm));
   for (const task of sweeping.liveTasks()) {
     if (isMissing(sweeping, task, known)) sweepMissing(sweeping, task, nowMs);
@@ -55,7 +61,29 @@ async function factsOf({ bus, hypervisor }: Sweeping, state: VmState): Promise<V
   const claim = claimOf(state);
   const standing: Standing | null =
     claim === null ? null : standingOf(claim, vm, await bus.head({ pool, task: claim.task }));
-  return { state, standing, isAlive: await hypervisor.isAlive(vm), isCreatorAlive: isRunning(creator) };
+  return {
+    state,
+    standing,
+    missing: await hypervisor.missing(state),
+    isResting: state.phase === 'ending' && isResting(state.quarantine),
+    isCreatorAlive: isRunning(creator),
+  };
+}
+
+/** Counted at every look, told of once. */
+function sweepQuarantines(sweeping: Sweeping, states: readonly VmState[]): void {
+  const { chores, told } = sweeping;
+  const found = states.flatMap((state) => {
+    const { vm } = state.record;
+    return state.phase === 'ending' && state.quarantine !== null ? [{ vm, quarantine: state.quarantine }] : [];
+  });
+  recordQuarantined(found.length);
+  for (const { vm, quarantine } of found.filter(({ vm }) => !told.has(vm))) {
+    chores.start({ id: vm, what: 'telling of a quarantine' }, async () => {
+      await tellOfQuarantine(sweeping, vm, quarantine);
+      told.add(vm);
+    });
+  }
 }
 
 /** The log says that the VM is here, and the ledger has never heard of it, or no longer. */

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
 import { mark } from '@vm-task/hypervisor/host/marked-process';
@@ -23,6 +23,8 @@ import { makeTempFolder } from './temp-folder.ts';
 export interface LedgerVm {
   readonly vm: VmId;
   readonly pid: number;
+  /** Resolves when its process has ended; never for one that the test brought itself. */
+  readonly ended: Promise<void>;
 }
 
 export interface VmWishes {
@@ -30,6 +32,7 @@ export interface VmWishes {
   readonly task?: TaskId;
   readonly lifeMs?: number;
   readonly deadline?: Deadline;
+  /** With a `process`, none is started. */
   readonly record?: Partial<CloneRecord>;
 }
 
@@ -39,7 +42,7 @@ export interface LedgerVms extends AsyncDisposable {
   make(wishes?: VmWishes): Promise<LedgerVm>;
   /** A process with these words on its command line. */
   start(words: readonly string[]): Promise<number>;
-  /** Nobody can remove the file, which is made if need be, until it is let go: immutable for root, in a read-only folder for others. */
+  /** Nobody can remove the file, or write to the folder, until it is let go. A file is made if need be. */
   nail(path: string): void;
   letGo(path: string): void;
 }
@@ -54,28 +57,29 @@ export async function lendLedgerVms(): Promise<LedgerVms> {
   mkdirSync(home.slots);
   const children = new Set<ChildProcess>();
   const nailed = new Set<string>();
-  const start = async (words: readonly string[]) => {
+  const start = async (words: readonly string[]): Promise<Pick<LedgerVm, 'pid' | 'ended'>> => {
     const child = spawn('sh', ['-c', 'echo; read line', 'sh', ...words], { stdio: ['pipe', 'pipe', 'ignore'] });
     children.add(child);
     child.once('exit', () => children.delete(child));
+    const ended = once(child, 'exit').then(() => undefined);
     await once(child.stdout, 'data');
-    return child.pid ?? 0;
+    return { pid: child.pid ?? 0, ended };
   };
   const letGo = (path: string) => {
     if (isRoot && existsSync(path)) execFileSync('chattr', ['-i', path]);
-    if (!isRoot && existsSync(dirname(path))) chmodSync(dirname(path), 0o700);
+    if (!isRoot && existsSync(path)) chmodSync(guardOf(path), 0o700);
     nailed.delete(path);
   };
   return {
     home,
     hypervisor: createHypervisor({ environment, config: parseConfig('', 'test') }),
     make: (wishes = {}) => make(home, wishes, start),
-    start,
+    start: async (words) => (await start(words)).pid,
     nail(path) {
-      writeFileSync(path, '', { flag: 'a' });
+      if (!existsSync(path)) writeFileSync(path, '');
       nailed.add(path);
       if (isRoot) execFileSync('chattr', ['+i', path]);
-      else chmodSync(dirname(path), 0o500);
+      else chmodSync(guardOf(path), 0o500);
     },
     letGo,
     async [Symbol.asyncDispose]() {
@@ -88,23 +92,30 @@ export async function lendLedgerVms(): Promise<LedgerVms> {
   };
 }
 
+/** For whoever is not root, the folder decides what goes out of it. */
+function guardOf(path: string): string {
+  return statSync(path).isDirectory() ? path : dirname(path);
+}
+
 async function make(
   home: Home,
   { task, lifeMs = 3_600_000, deadline = deadlineFrom(lifeMs, 0), record: changes }: VmWishes,
-  start: LedgerVms['start'],
+  start: (words: readonly string[]) => Promise<Pick<LedgerVm, 'pid' | 'ended'>>,
 ): Promise<LedgerVm> {
   const { record: sample, ready } = warmVm({ ...changes, deadline });
   const { vm, pool } = sample;
   const taken = await takeSlots(home, vm, pool, capacity);
   if (taken.kind === 'full') throw new Error('no slot is free');
-  const pid = await start(['-name', mark(home, vm)]);
+  const given = changes?.process ?? null;
+  const own = given === null ? await start(['-name', mark(home, vm)]) : null;
+  const pid = own?.pid ?? given?.pid ?? 0;
   const process = { pid, startTicks: startTicksOf(pid) ?? 0 };
-  await openFolder(home, { ...sample, slots: taken.slots, process, ...changes });
+  await openFolder(home, { ...sample, slots: taken.slots, process });
   mkdirSync(home.vm(vm).run);
   writeFileSync(join(home.vm(vm).run, 'disk.qcow2'), 'a disk');
   writeFileSync(home.vm(vm).sshKey, 'a key');
   writeFileSync(home.vm(vm).consoleLog, 'it boots');
   await writeReady(home, vm, ready);
   if (task !== undefined) await writeClaim(home, vm, claimedVm({ task, deadline }).claim);
-  return { vm, pid };
+  return { vm, pid, ended: own?.ended ?? new Promise(() => {}) };
 }

@@ -1,4 +1,5 @@
 /** A reaper in this process, on a real broker and a fake hypervisor, with times that tests can wait for. */
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import type { Bus } from '@vm-task/shared/bus/bus';
@@ -29,7 +30,7 @@ export interface ReaperTimes {
 /** A reaper on `host-1` that sweeps all the time. */
 export function reap(
   bus: Bus,
-  hypervisor: FakeHypervisor,
+  hypervisor: Hypervisor,
   { orphanGrace = '200ms', retention = '30d' }: ReaperTimes = {},
 ): AsyncDisposable {
   const text = `reaper: { sweep: 50ms, orphanGrace: ${orphanGrace}, retention: ${retention} }`;
@@ -91,7 +92,7 @@ export async function endOf(bus: Bus, task: TaskId): Promise<Stored<'task.comple
 }
 
 /** The VM is said to be gone, and nothing of it is left in the ledger. */
-export async function goneOf(bus: Bus, hypervisor: FakeHypervisor, vm: VmId): Promise<void> {
+export async function goneOf(bus: Bus, hypervisor: Hypervisor, vm: VmId): Promise<void> {
   const { streams } = bus.connection.jsm;
   const subject = vmGoneSubject('default', vm);
   await eventually(() => streams.getMessage('EVENTS', { last_by_subj: subject }), { what: 'it is said to be gone' });

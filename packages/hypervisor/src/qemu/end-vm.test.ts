@@ -52,7 +52,7 @@ test('a folder that cannot be written to does not keep its processes alive', asy
   await using lent = await lendLedgerVms();
   const { home, hypervisor } = lent;
   const { vm, pid } = await lent.make();
-  lent.nail(join(home.vm(vm).root, 'stuck'));
+  lent.nail(home.vm(vm).root);
   await expect(hypervisor.destroy(vm, 'over')).rejects.toMatchObject({ code: 'vm-not-gone' });
   expect(isThere(pid)).toBe(false);
 });

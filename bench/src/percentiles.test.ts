@@ -6,7 +6,14 @@ test('the median of an even count lies between the two in the middle', () => {
 });
 
 test('a summary sorts by size, not by text', () => {
-  expect(summarize([10, 9, 100])).toEqual({ count: 3, median: 10, p95: expect.closeTo(91), min: 9, max: 100 });
+  expect(summarize([10, 9, 100])).toEqual({
+    count: 3,
+    median: 10,
+    p95: expect.closeTo(91),
+    p99: expect.closeTo(98.2),
+    min: 9,
+    max: 100,
+  });
 });
 
 test('nothing has no median', () => {

@@ -4,6 +4,7 @@ export interface Summary {
   readonly count: number;
   readonly median: number;
   readonly p95: number;
+  readonly p99: number;
   readonly min: number;
   readonly max: number;
 }
@@ -15,6 +16,7 @@ export function summarize(values: readonly number[]): Summary {
     count: sorted.length,
     median: percentile(sorted, 50),
     p95: percentile(sorted, 95),
+    p99: percentile(sorted, 99),
     min: percentile(sorted, 0),
     max: percentile(sorted, 100),
   };

@@ -1,0 +1,51 @@
+/** VMs with a deadline, as the reaper learns of it: from the VM's own folder, or from its task's events. */
+import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Draft, Stored } from '@vm-task/shared/events';
+import { readHostId } from '@vm-task/shared/host-id';
+import type { LedgerVm, LedgerVms } from '@vm-task/testing/ledger-vms';
+import { created, sampleSpec, sampleTask, vmReady } from '@vm-task/testing/sample-events';
+
+export interface Makes extends AsyncDisposable {
+  /** A VM whose deadline comes in so long; `dueAt` is that moment by `performance.now()`. */
+  make(lifeMs: number): Promise<{ readonly vm: LedgerVm; readonly dueAt: number }>;
+}
+
+export async function withoutBroker(lent: LedgerVms): Promise<Makes> {
+  return {
+    async make(lifeMs) {
+      const dueAt = performance.now() + lifeMs;
+      return { vm: await lent.make({ task: sampleTask(), deadline: deadlineFrom(lifeMs, 0) }), dueAt };
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** As the provisioner has it: the VM's own deadline is a while behind that of its task. */
+const graceMs = 30_000;
+
+export async function withBroker(lent: LedgerVms, bus: Bus): Promise<Makes> {
+  const done = new AbortController();
+  const clock = await openBrokerClock(() => bus.now(), done.signal);
+  const host = readHostId(lent.home);
+  const store = async (draft: Draft, fence: number): Promise<Stored> => {
+    const appended = await bus.append(draft, fence, done.signal);
+    if (appended.kind === 'stored') return appended.event;
+    throw new Error('overtaken');
+  };
+  return {
+    async make(lifeMs) {
+      const task = sampleTask();
+      const totalMs = Math.round(lifeMs);
+      const spec = { ...sampleSpec, timeouts: { ...sampleSpec.timeouts, totalMs } };
+      const vm = await lent.make({ task, lifeMs: lifeMs + graceMs });
+      const { seq, time } = await store(created(task, { spec }), 0);
+      await store(vmReady(task, { vm: vm.vm, host }), seq);
+      return { vm, dueAt: performance.now() + time.getTime() + totalMs - clock.nowMs() };
+    },
+    async [Symbol.asyncDispose]() {
+      done.abort(new Error('measured'));
+    },
+  };
+}

@@ -4,10 +4,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import { type HostClock, hostClock, remainingMs } from '@vm-task/hypervisor/ledger/deadline';
+import { type HostClock, hostClock, isOverdue, remainingMs } from '@vm-task/hypervisor/ledger/deadline';
 import { isResting } from '@vm-task/hypervisor/ledger/quarantine';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { claimOf, deadlineOf } from '@vm-task/hypervisor/release-vm';
+import type { VmId } from '@vm-task/shared/ids';
 import type { Logger } from '@vm-task/shared/log';
 import { Chores } from './chores.ts';
 import { recordOverrun } from './measurements.ts';
@@ -25,18 +26,23 @@ const reason = 'its deadline has passed';
 export async function enforceLedgerDeadlines({ hypervisor, sweepMs, log, stop }: LedgerDeadlines): Promise<void> {
   // The sweep alerts: it meets the same VM once there is a broker to tell.
   const chores = new Chores({ log, stop, alert: async () => undefined });
+  let states: readonly VmState[] = [];
+  let nextLook = performance.now();
   while (!stop.aborted) {
-    let pauseMs = sweepMs;
-    try {
-      const states = await hypervisor.list();
-      const clock = hostClock();
-      for (const state of overdueFirst(states, clock)) {
-        chores.start({ id: state.record.vm, what: 'ending an overdue VM' }, () => endVm(hypervisor, state, log));
-      }
-      pauseMs = untilNext(states, clock, sweepMs);
-    } catch (error) {
-      log.error({ err: error }, 'the ledger cannot be read; its deadlines are not enforced');
+    if (performance.now() >= nextLook) {
+      nextLook = performance.now() + sweepMs;
+      states = await hypervisor.list().catch((error) => {
+        log.error({ err: error }, 'the ledger cannot be read; its deadlines are enforced as far as they are known');
+        return states;
+      });
     }
+    const clock = hostClock();
+    const overdue = overdueFirst(states, clock);
+    for (const { record } of overdue) {
+      chores.start({ id: record.vm, what: 'ending an overdue VM' }, () => endVm(hypervisor, record.vm, log));
+    }
+    states = states.filter((state) => !overdue.includes(state));
+    const pauseMs = Math.max(0, untilNext(states, clock, nextLook - performance.now()));
     await delay(pauseMs, undefined, { signal: stop }).catch(() => undefined);
   }
   await chores.ended();
@@ -48,14 +54,16 @@ export function overdueFirst(states: readonly VmState[], clock: HostClock): VmSt
   return states.filter((state) => left(state) <= 0).sort((a, b) => left(a) - left(b));
 }
 
-/** Until the first deadline that is still to come, and no longer than the sweep. */
-export function untilNext(states: readonly VmState[], clock: HostClock, sweepMs: number): number {
+/** Until the first deadline that is still to come, and no longer than until the next look. */
+export function untilNext(states: readonly VmState[], clock: HostClock, lookMs: number): number {
   const coming = states.map((state) => remainingMs(deadlineOf(state), clock)).filter((ms) => ms > 0);
-  return Math.min(sweepMs, ...coming);
+  return Math.min(lookMs, ...coming);
 }
 
-async function endVm(hypervisor: Hypervisor, state: VmState, log: Logger): Promise<void> {
-  const { vm } = state.record;
+/** By what the folder says now: since the last look it may have got another deadline with a claim, or gone. */
+async function endVm(hypervisor: Hypervisor, vm: VmId, log: Logger): Promise<void> {
+  const state = await hypervisor.find(vm);
+  if (state === null || !isOverdue(deadlineOf(state))) return;
   if (state.phase === 'ending' && (isResting(state.quarantine) || !(await hypervisor.isAlive(vm)))) return;
   const deadline = deadlineOf(state);
   log.info({ vm, deadline: deadline.at }, 'ending a VM that is past its deadline');

@@ -37,7 +37,8 @@ export async function endOverdue(reaping: Reaping, overdue: Overdue): Promise<vo
   const { task, due } = overdue;
   const head = await bus.head(task);
   if (due.kind === 'setup' && (await reaping.isSetUp(task, task.attempt))) return;
-  const ending = decideEnding(overdue, head, await poolUse(reaping, task.pool), clock.nowMs());
+  const use = due.kind === 'queue' ? await poolUse(reaping, task.pool) : notAsked;
+  const ending = decideEnding(overdue, head, use, clock.nowMs());
   if (head === null || ending === null) return;
   const vm = vmOf(task);
   // Nobody answered the cancelling, so nobody may go on in there when it is called over.
@@ -49,6 +50,9 @@ export async function endOverdue(reaping: Reaping, overdue: Overdue): Promise<vo
   log.info({ task: task.task, due: due.kind, lateMs }, 'ended a task that was out of time');
   await removeNamed(reaping, vm, 'its task was out of time');
 }
+
+/** Only a task that waited in vain is told how full its pool is; others need not wait for that count. */
+const notAsked: PoolUse = { vms: 0, max: 0 };
 
 async function poolUse({ hypervisor, config }: Reaping, pool: string): Promise<PoolUse> {
   const states = await hypervisor.list();

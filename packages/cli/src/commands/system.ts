@@ -9,6 +9,7 @@ import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
 import { ensureUp } from '../system/detach.ts';
 import { stopProcess } from '../system/processes.ts';
+import { type QuarantinedVm, quarantinedVms } from '../system/quarantined.ts';
 import { readState, type SystemState } from '../system/state.ts';
 import { destroyVms, stopProcesses } from '../system/stop.ts';
 import { runSystem } from '../system/supervisor.ts';
@@ -78,10 +79,14 @@ export async function down({ environment, config, json }: SystemOptions): Promis
 }
 
 /** Exits with 1 when the system is not up and ready. */
-export function status({ environment, json }: SystemOptions): number {
+export async function status({ environment, config, json }: SystemOptions): Promise<number> {
   const state = readState(environment.home);
-  if (json) printJson(statusOf(environment, state));
-  else printStatus(environment, state);
+  const quarantined = await quarantinedVms(environment, config);
+  if (json) printJson({ ...statusOf(environment, state), quarantined });
+  else {
+    printStatus(environment, state);
+    printQuarantined(quarantined);
+  }
   return state?.phase === 'ready' ? 0 : exitCodes.failed;
 }
 
@@ -110,6 +115,14 @@ function printStatus({ home }: Environment, state: SystemState | null): void {
   if (state.nats !== null) print(`NATS ${state.nats.url}, version ${state.nats.version}`);
   const rows = state.services.map((s) => [s.name, s.state, s.pid, s.restarts, s.lastExit]);
   print(`\n${table(['service', 'state', 'pid', 'restarts', 'last exit'], rows)}\n\n${isolation()}`);
+}
+
+function printQuarantined(vms: readonly QuarantinedVm[]): void {
+  if (vms.length === 0) return;
+  const rows = vms.map(({ vm, pool, since, left, nextTry }) => [vm, pool, since, left, nextTry]);
+  print(`\nin quarantine, because not all of it could be removed; each keeps its place in its pool:`);
+  print(table(['vm', 'pool', 'since', 'left', 'next try'], rows));
+  print('Once what is left can be removed, it goes by itself: docs/operating.md');
 }
 
 /** What stands between two tasks on this host, said plainly. */

@@ -11,12 +11,19 @@ export async function stopProcesses(home: Home, graceMs: number): Promise<number
   return left.length;
 }
 
-/** Destroys every VM of the home, warm ones and those of tasks in hand, and what carries its mark besides. */
+/**
+ * Destroys every VM of the home, warm ones and those of tasks in hand, and what carries its mark besides. Thrown when
+ * something is left, after everything has been tried: `vm-not-gone`. The reaper of the next `up` tries again.
+ */
 export async function destroyVms(environment: Environment, config: SystemConfig): Promise<number> {
   const hypervisor = createHypervisor({ environment, config });
   const vms = await hypervisor.list();
-  await Promise.all(vms.map((vm) => hypervisor.destroy(vm.record.vm, 'the system was taken down')));
+  const ends = await Promise.allSettled(
+    vms.map(({ record }) => hypervisor.destroy(record.vm, 'the system was taken down')),
+  );
   const strays = await hypervisor.strays();
-  for (const stray of strays) await hypervisor.removeStray(stray);
+  const removals = await Promise.allSettled(strays.map((stray) => hypervisor.removeStray(stray)));
+  const [failure] = [...ends, ...removals].filter((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
   return vms.length + strays.length;
 }

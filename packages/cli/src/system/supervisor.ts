@@ -49,8 +49,11 @@ export async function runSystem(options: UpOptions): Promise<void> {
     await superviseAll(options, board, stop, (error) => failed.abort(error));
   } finally {
     board.update({ phase: 'stopping' });
-    await destroyVms(options.environment, options.config);
-    rmSync(join(home.run, 'system.json'), { force: true });
+    try {
+      await destroyVms(options.environment, options.config);
+    } finally {
+      rmSync(join(home.run, 'system.json'), { force: true });
+    }
   }
   if (failed.signal.aborted) throw failed.signal.reason;
 }

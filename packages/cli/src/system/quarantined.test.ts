@@ -1,0 +1,22 @@
+import { join } from 'node:path';
+import { parseConfig, readEnvironment } from '@vm-task/shared/config';
+import { lendLedgerVms } from '@vm-task/testing/ledger-vms';
+import { expect, test } from 'vitest';
+import { quarantinedVms } from './quarantined.ts';
+import { destroyVms } from './stop.ts';
+
+test('one VM that cannot be removed holds up no other, and is shown with what is left of it', async () => {
+  await using lent = await lendLedgerVms();
+  const [environment, config] = [readEnvironment(lent.home.root), parseConfig('', 'test')];
+  const stuck = await lent.make();
+  await lent.make();
+  const nailed = join(lent.home.vm(stuck.vm).run, 'nailed');
+  lent.nail(nailed);
+  await expect(destroyVms(environment, config)).rejects.toMatchObject({ code: 'vm-not-gone' });
+  expect(await lent.hypervisor.list()).toHaveLength(1);
+  const shown = await quarantinedVms(environment, config);
+  expect(shown).toMatchObject([{ vm: stuck.vm, pool: 'default', tries: 1, left: expect.stringContaining(nailed) }]);
+  lent.letGo(nailed);
+  expect(await destroyVms(environment, config)).toBe(1);
+  expect(await quarantinedVms(environment, config)).toEqual([]);
+});

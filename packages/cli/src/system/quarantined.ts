@@ -1,0 +1,23 @@
+/** What of this home's VMs could not be removed, for people: what is left, why, and when it is tried again. */
+import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { describeLeft } from '@vm-task/hypervisor/ledger/quarantine';
+import type { Environment, SystemConfig } from '@vm-task/shared/config';
+
+export interface QuarantinedVm {
+  readonly vm: string;
+  readonly pool: string;
+  readonly since: string;
+  readonly tries: number;
+  readonly nextTry: string;
+  readonly left: string;
+}
+
+export async function quarantinedVms(environment: Environment, config: SystemConfig): Promise<QuarantinedVm[]> {
+  const states = await createHypervisor({ environment, config }).list();
+  return states.flatMap((state) => {
+    if (state.phase !== 'ending' || state.quarantine === null) return [];
+    const { vm, pool } = state.record;
+    const { since, tries, nextTry, left } = state.quarantine;
+    return [{ vm, pool, since, tries, nextTry: nextTry.at, left: describeLeft(left) }];
+  });
+}

@@ -3,7 +3,7 @@
  * broker really has, not from what a reaper believes; of VMs whether the broker is there or not.
  */
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import { deadlineOf } from '@vm-task/reaper/ledger-deadlines';
+import { deadlineOf } from '@vm-task/hypervisor/release-vm';
 import type { Stored } from '@vm-task/shared/events';
 import { epochMs, type HostProcess } from './host.ts';
 import type { Ledger } from './ledger.ts';

@@ -9,6 +9,7 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { serviceArguments } from '@vm-task/cli/service-command';
 import { brokerUsers, credentialFile } from '@vm-task/shared/credentials';
 import { type ServiceName, services } from '@vm-task/shared/flow';
 import { type Home, homeAt } from '@vm-task/shared/home';
@@ -74,7 +75,7 @@ async function startService(home: Home, name: ServiceName, started: AsyncDisposa
   const program = fileURLToPath(new URL(programs[name], import.meta.url));
   const logFile = join(home.logs, `${name}.log`);
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(process.execPath, [program, '--home', home.root], { stdio: ['ignore', 'pipe', log] });
+  const child = spawn(process.execPath, serviceArguments(program, home), { stdio: ['ignore', 'pipe', log] });
   closeSync(log);
   started.defer(() => end(child));
   if (child.stdout === null) throw new Error('it was asked for');

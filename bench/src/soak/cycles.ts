@@ -22,6 +22,7 @@ const config = {
 /** Compilers, connections and files are warm by then, so that what still grows is growth. */
 const firstSampleAfter = 50;
 const sampleEvery = 50;
+const tellEvery = 10;
 
 /** Two keep-alive connections of whoever asks, and what a look of the sweep has open. */
 const moreFiles = 6;
@@ -56,19 +57,32 @@ async function sampleCycles(system: OwnSystem, cycles: number, { tell, signal }:
   const first = Math.min(firstSampleAfter, Math.ceil(cycles / 2));
   for (let done = 0; done < cycles; ) {
     const next = Math.min(cycles, done < first ? first : done + sampleEvery);
-    await runTasks(system.client, next - done, signal);
+    const begin = done;
+    await runTasks(system.client, next - begin, signal, (over) => {
+      if (over % tellEvery === 0) tell(`  ${begin + over} of ${cycles} cycles, ${seconds(startedAt)}`);
+    });
     done = next;
     await untilIdle(system);
     samples.push(sampleOf(system, done));
-    tell(`  ${done} of ${cycles} cycles, ${Math.round((performance.now() - startedAt) / 1_000)} s`);
+    tell(`  ${done} of ${cycles} cycles, ${seconds(startedAt)}, sampled`);
   }
   return samples;
 }
 
-async function runTasks(client: Client, count: number, signal: AbortSignal): Promise<void> {
+async function runTasks(
+  client: Client,
+  count: number,
+  signal: AbortSignal,
+  onEnd: (over: number) => void,
+): Promise<void> {
   let left = count;
+  let over = 0;
   const worker = async () => {
-    while (left-- > 0) await runTask(client, signal);
+    while (left-- > 0) {
+      await runTask(client, signal);
+      over += 1;
+      onEnd(over);
+    }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
@@ -136,4 +150,8 @@ function targetsOf(first: Sample, last: Sample): Target[] {
     atMost('disk but for records, MiB', last.disk.restMiB, first.disk.restMiB + moreDiskMiB),
     atMost('records of a task, KiB', recordsKiB, recordsKiBPerTask),
   ];
+}
+
+function seconds(startedAt: number): string {
+  return `${Math.round((performance.now() - startedAt) / 1_000)} s`;
 }

@@ -7,8 +7,8 @@ import type { Target } from '../report.ts';
 import type { Part, Watch } from './part.ts';
 import { memoryMiBOf, type Resident, watchMemory } from './residents.ts';
 
-/** Two collections of a heap that works hard, and a few KiB for each of the tasks. */
-const moreMiB = 128;
+/** What a heap that works hard may swing by, and less than 7 KiB for each of 10,000 tasks. */
+const moreMiB = 64;
 const inHand = 16;
 const requestsAtOnce = 32;
 /** Compilers, connections and files get warm. */

@@ -16,6 +16,7 @@ import { requireBrokerProgram } from './broker.ts';
 import { superviseChild } from './child.ts';
 import { makeHttpToken } from './http-token.ts';
 import { servicesFolder } from './repository.ts';
+import { serviceArguments } from './service-command.ts';
 import type { SystemState } from './state.ts';
 import { destroyVms, stopProcesses } from './stop.ts';
 import { superviseBroker } from './supervise-broker.ts';
@@ -86,12 +87,7 @@ async function superviseServices(options: UpOptions, board: Board, stop: AbortSi
       {
         name,
         command: process.execPath,
-        args: [
-          '--disable-warning=ExperimentalWarning',
-          join(servicesFolder, name, 'src', 'main.ts'),
-          '--home',
-          home.root,
-        ],
+        args: serviceArguments(join(servicesFolder, name, 'src', 'main.ts'), home),
         logFile: join(home.logs, `${name}.log`),
         ready: 'line',
       },

@@ -59,6 +59,18 @@ test('a marked message goes when it would have gone without the mark, and is not
   expect(await stored(broker)).toBe(0);
 });
 
+test('a full inbox refuses what comes, marks too, and keeps what is there', async () => {
+  await using broker = await startBroker();
+  const { id } = await send(broker, 'anna', 'first');
+  const { jsm } = broker.connection;
+  const { state } = await jsm.streams.info('INBOX');
+  await jsm.streams.update('INBOX', { max_bytes: 2 * state.bytes + 200 });
+  await send(broker, 'anna', 'second');
+  await expect(send(broker, 'anna', 'third')).rejects.toMatchObject({ code: 'stream-full' });
+  await expect(markMessage(broker.connection, id, 'read')).rejects.toMatchObject({ code: 'stream-full' });
+  expect(await stored(broker)).toBe(2);
+});
+
 test('what would have gone already is not stored', async () => {
   await using broker = await startBroker();
   const sending = parseSending({ to: 'anna', from: 'test', text: 'late' });

@@ -1,0 +1,54 @@
+/** What the streams hold of a task, read message by message through their leader. */
+import type { NextMsgRequest, StoredMsg } from '@nats-io/jetstream';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Connection } from '@vm-task/shared/bus/connection';
+import { rawOf, unseal } from '@vm-task/shared/bus/envelope';
+import type { Stored } from '@vm-task/shared/events';
+import type { TaskId } from '@vm-task/shared/ids';
+import { logSubjects } from '@vm-task/shared/subjects';
+
+/** Every event that names the task, `vm.gone` included, in order; those that cannot be read are left out. */
+export async function eventsOf({ connection }: Bus, task: TaskId, from: number): Promise<Stored[]> {
+  const events: Stored[] = [];
+  for await (const message of messages(connection, 'EVENTS', '>', from)) {
+    const event = readable(message);
+    if (event !== null && 'task' in event.data && event.data.task === task) events.push(event);
+  }
+  return events;
+}
+
+function readable(message: StoredMsg): Stored | null {
+  try {
+    return unseal(rawOf(message));
+  } catch {
+    return null;
+  }
+}
+
+/** `<attempt>/<stream>` → its bytes. Thrown: where a chunk does not begin where the one before it ended. */
+export async function outputOf({ connection }: Bus, task: TaskId): Promise<ReadonlyMap<string, string>> {
+  const streams = new Map<string, Buffer>();
+  for await (const { subject, header, data } of messages(connection, 'LOGS', logSubjects(task), 1)) {
+    const name = subject.split('.').slice(2).join('/');
+    const before = streams.get(name) ?? Buffer.alloc(0);
+    const offset = Number(header.get('vm-task-offset'));
+    if (offset !== before.length) throw new Error(`${name} goes on at byte ${offset} after ${before.length} bytes`);
+    streams.set(name, Buffer.concat([before, data]));
+  }
+  return new Map([...streams].map(([name, bytes]) => [name, bytes.toString('utf8')]));
+}
+
+async function* messages(
+  { jsm }: Connection,
+  stream: string,
+  subject: string,
+  from: number,
+): AsyncGenerator<StoredMsg> {
+  for (let seq = from; ; ) {
+    const next: NextMsgRequest & { seq: number } = { seq, next_by_subj: subject };
+    const message = await jsm.streams.getMessage(stream, next);
+    if (message === null) return;
+    yield message;
+    seq = message.seq + 1;
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * What happens in a system while its services die: each ends when all tasks have ended that were accepted in it. Between
+ * them they reach every effect of the services; a run of all points fails when they do not.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findCreated } from '@vm-task/shared/bus/find-task';
+import { services } from '@vm-task/shared/flow';
+import { readHostId } from '@vm-task/shared/host-id';
+import { newVmId, type TaskId } from '@vm-task/shared/ids';
+import { commandSubjects, taskSubject } from '@vm-task/shared/subjects';
+import { eventually } from '@vm-task/testing/conditions';
+import { makeJob } from './job.ts';
+import type { User } from './user.ts';
+
+export interface Scenario {
+  readonly name: string;
+  readonly run: (user: User, mark: string) => Promise<void>;
+}
+
+const plain: Scenario = {
+  name: 'plain',
+  async run(user, mark) {
+    await user.submit(makeJob({ mark }));
+  },
+};
+
+const commanded: Scenario = {
+  name: 'command',
+  async run(user, mark) {
+    await user.command(makeJob({ mark }));
+  },
+};
+
+const retried: Scenario = {
+  name: 'retry',
+  async run(user, mark) {
+    const more = { retry: { maxAttempts: 2, backoff: '300ms', on: ['run'] } };
+    await user.submit(makeJob({ mark, failsAtFirst: true, more, expected: { attempts: 2 } }));
+  },
+};
+
+/** The broker loses the timer that ends the wait. */
+const forgottenTimer: Scenario = {
+  name: 'lost timer',
+  async run(user, mark) {
+    const more = { retry: { maxAttempts: 2, backoff: '2s', on: ['run'] } };
+    const task = await user.submit(makeJob({ mark, failsAtFirst: true, more, expected: { attempts: 2 } }));
+    const { streams, consumers } = user.system.bus.connection.jsm;
+    await user.waitForEvent(task, 'task.retrying');
+    const isHandled = async () => (await consumers.info('EVENTS', 'reaper-task-retrying')).num_ack_pending === 0;
+    await eventually(isHandled, { what: 'the timer is set', limitMs: 60_000 });
+    await streams.purge('TIMERS');
+  },
+};
+
+const cancelled: Scenario = {
+  name: 'cancel',
+  async run(user, mark) {
+    const task = await user.submit(makeJob({ mark, endless: true, expected: { outcome: 'cancelled' } }));
+    await user.waitForOutput(task);
+    await user.ask('DELETE', `/v1/tasks/${task}`);
+  },
+};
+
+const cancelledByCommand: Scenario = {
+  name: 'cancel by command',
+  async run(user, mark) {
+    const task = await user.submit(makeJob({ mark, endless: true, expected: { outcome: 'cancelled' } }));
+    await user.waitForOutput(task);
+    await user.publish(commandSubjects.cancel, { task });
+  },
+};
+
+const timedOut: Scenario = {
+  name: 'time-out',
+  async run(user, mark) {
+    const more = { timeouts: { run: '2s' } };
+    const expected = { outcome: 'timed_out', error: 'timed-out-run' } as const;
+    await user.submit(makeJob({ mark, endless: true, more, expected }));
+  },
+};
+
+/** The machine ends under its task. */
+const lostVm: Scenario = {
+  name: 'lost VM',
+  async run(user, mark) {
+    const more = { retry: { maxAttempts: 1 } };
+    const expected = { outcome: 'failed', error: 'vm-lost' } as const;
+    const task = await user.submit(makeJob({ mark, endless: true, more, expected }));
+    await user.waitForOutput(task);
+    await endMachineOf(user, task);
+  },
+};
+
+async function endMachineOf({ system }: User, task: TaskId): Promise<void> {
+  const states = await system.hypervisor.list();
+  const own = states.find((state) => state.phase === 'claimed' && state.claim.task === task);
+  if (own?.record.process) process.kill(own.record.process.pid, 'SIGKILL');
+}
+
+/** A command that is no task: stored, told of, handled again, thrown away. */
+const deadCommand: Scenario = {
+  name: 'dead letter',
+  async run(user) {
+    await user.publish(commandSubjects.submit, 'this is no task');
+    const seq = await letterSeq(user);
+    await user.ask('POST', `/v1/deadletters/${seq}/replay`);
+    await user.ask('DELETE', `/v1/deadletters/${seq}`);
+  },
+};
+
+/** An event from another time: the task cannot go on, and ends. */
+const deadEvent: Scenario = {
+  name: 'unreadable event',
+  async run(user, mark) {
+    const job = makeJob({ mark, endless: true, expected: { outcome: 'failed', error: 'unreadable-event' } });
+    const task = await user.submit(job);
+    await user.waitForOutput(task);
+    await user.publish(taskSubject('vm.ready', 'default', task), { v: 99 }, 'provisioner');
+    await user.ask('DELETE', `/v1/deadletters/${await letterSeq(user)}`);
+  },
+};
+
+async function letterSeq({ system }: User): Promise<number> {
+  const find = async () => (await system.bus.connection.jsm.streams.info('DEAD')).state;
+  const state = await eventually(async () => ((await find()).messages > 0 ? await find() : null), {
+    what: 'a dead letter is stored',
+    limitMs: 60_000,
+  });
+  return state.last_seq;
+}
+
+/** What a crash leaves behind between two steps: in no ledger, and with our mark. */
+const strays: Scenario = {
+  name: 'strays',
+  async run({ system: { home } }) {
+    const vm = newVmId(Date.now());
+    for (const folder of [join(home.vms, `.gone-${vm}`), join(home.slots, `.offer-${vm}`)]) {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, vm), '');
+    }
+    const marked = ['-name', join(home.vms, newVmId(Date.now()))];
+    const stray = spawn('perl', ['-e', 'sleep', '--', ...marked], { stdio: 'ignore' });
+    await once(stray, 'exit', { signal: AbortSignal.timeout(60_000) });
+  },
+};
+
+/** The ledger cannot be read for a while: whoever would remove the VM tries again. */
+const troubled: Scenario = {
+  name: 'trouble',
+  async run(user, mark) {
+    const task = await user.submit(makeJob({ mark }));
+    const { data } = await user.waitForEvent(task, 'vm.ready');
+    const { claim } = user.system.home.vm(data.vm);
+    const content = readFileSync(claim);
+    writeFileSync(claim, '{"from": "another version"}');
+    await user.waitForEvent(task, 'task.completed');
+    const { consumers } = user.system.bus.connection.jsm;
+    const release = `provisioner-task-completed-${readHostId(user.system.home)}`;
+    const isTriedAgain = async () => (await consumers.info('EVENTS', release)).num_redelivered > 0;
+    await eventually(isTriedAgain, { what: 'the VM is removed again', limitMs: 60_000 });
+    writeFileSync(claim, content);
+  },
+};
+
+/** Every service dies at once, and intake loses what it showed: what they do when they start. */
+const restarted: Scenario = {
+  name: 'restart',
+  async run(user, mark) {
+    for (const service of services) user.system.signal(service, 'SIGKILL');
+    rmSync(user.system.home.projection, { force: true });
+    await user.submit(makeJob({ mark, lines: 2 }));
+  },
+};
+
+/** Every service is drained while a task runs. */
+const drained: Scenario = {
+  name: 'drain',
+  async run(user, mark) {
+    const task = await user.submit(makeJob({ mark, lines: 60 }));
+    await user.waitForOutput(task);
+    for (const service of services) user.system.signal(service, 'SIGTERM');
+  },
+};
+
+/** What ended long ago is forgotten, and there is nothing left of it to look at. */
+const forgotten: Scenario = {
+  name: 'forget',
+  async run(user, mark) {
+    const task = await user.submit(makeJob({ mark, lines: 2 }));
+    await user.waitForEnds();
+    user.accepted.length = 0;
+    const isForgotten = async () => (await findCreated(user.system.bus.connection, task)) === null;
+    await eventually(isForgotten, { what: 'a task that ended is forgotten', limitMs: 120_000 });
+  },
+};
+
+export const scenarios: readonly Scenario[] = [
+  plain,
+  commanded,
+  retried,
+  cancelled,
+  cancelledByCommand,
+  timedOut,
+  lostVm,
+  forgottenTimer,
+  deadCommand,
+  deadEvent,
+  strays,
+  troubled,
+  drained,
+  restarted,
+  forgotten,
+];

@@ -1,0 +1,90 @@
+/** Somebody who has tasks run, and remembers what was promised. */
+import { randomUUID } from 'node:crypto';
+import { openConnection } from '@vm-task/shared/bus/connection';
+import { findCreated } from '@vm-task/shared/bus/find-task';
+import { lastLogSeq } from '@vm-task/shared/bus/output-log';
+import { readBrokerAddress } from '@vm-task/shared/credentials';
+import type { Stored } from '@vm-task/shared/events';
+import { type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
+import { commandSubjects } from '@vm-task/shared/subjects';
+import { eventually } from '@vm-task/testing/conditions';
+import { eventsOf } from '../promises/read.ts';
+import { ask } from '../system/client.ts';
+import type { SystemUnderTest } from '../system/system.ts';
+import type { Expectation, Job } from './job.ts';
+
+export interface Accepted {
+  readonly task: TaskId;
+  readonly expected: Expectation;
+}
+
+/** A service that dies is back in seconds; with real VMs on a busy machine an attempt takes half a minute. */
+const patienceMs = 120_000;
+
+export class User {
+  readonly system: SystemUnderTest;
+  readonly accepted: Accepted[] = [];
+
+  constructor(system: SystemUnderTest) {
+    this.system = system;
+  }
+
+  /** By HTTP, with a key, as often as it takes to hear "accepted". */
+  async submit({ file, expected }: Job): Promise<TaskId> {
+    const { status, body } = await ask(this.system, 'POST', '/v1/tasks', { body: file, key: randomUUID() });
+    if (status !== 202) throw new Error(`the task was refused: ${JSON.stringify(body)}`);
+    const task = body['id'] as TaskId;
+    this.accepted.push({ task, expected });
+    return task;
+  }
+
+  /** As a command: accepted once the stream has it. */
+  async command({ file, expected }: Job): Promise<TaskId> {
+    const seq = await this.publish(commandSubjects.submit, file);
+    const message = await this.#jsm.streams.getMessage('COMMANDS', { seq });
+    const task = taskIdFromCause(message?.time.getTime() ?? 0, 'COMMANDS', String(seq));
+    this.accepted.push({ task, expected });
+    return task;
+  }
+
+  /** With the rights of `as`, which is whoever may submit. Returns the sequence. */
+  async publish(subject: string, body: object | string, as: 'submit' | 'provisioner' = 'submit'): Promise<number> {
+    await using connection = await openConnection(readBrokerAddress(this.system.home, as), 'crash-points user');
+    const data = typeof body === 'string' ? body : JSON.stringify(body);
+    return (await connection.js.publish(subject, data, { msgID: randomUUID() })).seq;
+  }
+
+  ask(method: string, path: string) {
+    return ask(this.system, method, path);
+  }
+
+  /** Returns when every task that was accepted has ended. */
+  async waitForEnds(): Promise<void> {
+    for (const { task } of this.accepted) await this.waitForEvent(task, 'task.completed');
+  }
+
+  /** The task's last event of that type, once there is one. */
+  async waitForEvent<T extends Stored['type']>(task: TaskId, type: T): Promise<Stored<T>> {
+    const find = async () => (await this.#lastOf(task)).find((event) => event.type === type);
+    const event = await eventually(find, { what: `task ${task} has its ${type}`, limitMs: patienceMs });
+    return event as Stored<T>;
+  }
+
+  /** Returns when the task has written something. */
+  async waitForOutput(task: TaskId): Promise<void> {
+    const written = async () => (await lastLogSeq(this.system.bus.connection, task)) > 0;
+    await eventually(written, { what: `task ${task} writes`, limitMs: patienceMs });
+    await this.waitForEvent(task, 'task.setup.done');
+  }
+
+  get #jsm() {
+    return this.system.bus.connection.jsm;
+  }
+
+  /** The last of each type. */
+  async #lastOf(task: TaskId): Promise<Stored[]> {
+    const created = await findCreated(this.system.bus.connection, task);
+    if (created === null) return [];
+    return (await eventsOf(this.system.bus, task, created.seq)).toReversed();
+  }
+}

@@ -1,0 +1,13 @@
+/** Stands in for the hypervisor's: a host that needs neither QEMU nor KVM. */
+import type { HostFacts } from '@vm-task/hypervisor/qemu/host-facts';
+
+export const standInFacts: HostFacts = {
+  qemuVersion: 'stand-in',
+  accelerator: 'tcg',
+  ownerOfSlot: () => null,
+  freezer: null,
+};
+
+export async function hostFacts(): Promise<HostFacts> {
+  return standInFacts;
+}

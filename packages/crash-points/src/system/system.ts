@@ -1,0 +1,166 @@
+/**
+ * The whole system as a user has it, `vm-task up` on a home of its own, with points in its services' code. Lent with
+ * `await using`; taken down at the end.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createHypervisor } from '@vm-task/hypervisor/driver';
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import { type Bus, createBus } from '@vm-task/shared/bus/bus';
+import { openConnection } from '@vm-task/shared/bus/connection';
+import { childEnvironment, type Environment, loadConfig, readEnvironment } from '@vm-task/shared/config';
+import { readBrokerAddress } from '@vm-task/shared/credentials';
+import type { ServiceName } from '@vm-task/shared/flow';
+import { cacheAt, type Home, homeAt } from '@vm-task/shared/home';
+import { silentLogger } from '@vm-task/shared/log';
+import { eventually } from '@vm-task/testing/conditions';
+import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
+import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { stringify } from 'yaml';
+import { repositoryRoot } from '../code/instrument.ts';
+import { control, type Order } from '../process/control.ts';
+import { furnishMachines, standInImage, standIns } from './machines.ts';
+
+export interface SystemUnderTest extends AsyncDisposable {
+  readonly home: Home;
+  readonly hypervisor: Hypervisor;
+  /** With the rights of whoever makes the streams: it may read everything. */
+  readonly bus: Bus;
+  /** Where every guest runs; null with real VMs. */
+  readonly guest: SshGuest | null;
+  /** From now on this holds at every point of every service. */
+  order(order: Order): void;
+  /** True when a service has killed itself at the point that was ordered. */
+  obeyed(): boolean;
+  /** The points that were reached since the order to record them, in their order. */
+  reached(): readonly string[];
+  signal(service: ServiceName, signal: NodeJS.Signals): void;
+  /** True while all four services do their work. */
+  isReady(): boolean;
+}
+
+export interface SystemOptions {
+  /** Of the instrumented code. */
+  readonly manifest: string;
+  readonly isReal: boolean;
+  readonly config?: object;
+}
+
+const readyLimitMs = 300_000;
+
+/** Short waits, so that whatever relies on one is seen soon. */
+const baseConfig = {
+  http: { port: 0 },
+  nats: { port: 0 },
+  cancel: { grace: '1s' },
+  reaper: { sweep: '400ms', orphanGrace: '1500ms', retention: '30s' },
+};
+
+export async function startSystem({ manifest, isReal, config = {} }: SystemOptions): Promise<SystemUnderTest> {
+  await using started = new AsyncDisposableStack();
+  const { guest, environment } = isReal ? await realMachines(started) : await machinesWithoutQemu(started);
+  const { home } = environment;
+  const pool = { max: 4, warm: 1, ...(isReal ? {} : { image: standInImage }) };
+  await writeFile(home.config, stringify({ ...baseConfig, pools: { default: pool }, ...config }));
+  const files = control(home.root);
+  mkdirSync(files.folder, { recursive: true });
+  started.use(startUp(environment, manifest, isReal));
+  const state = () => readState(home);
+  const isReady = () => state()?.phase === 'ready' && existsSync(join(home.run, 'http.json'));
+  await eventually(isReady, { what: `the system in ${home.root} is ready`, limitMs: readyLimitMs });
+  const connection = started.use(await openConnection(readBrokerAddress(home, 'system'), 'crash-points'));
+  const all = started.move();
+  return {
+    home,
+    guest,
+    isReady,
+    hypervisor: createHypervisor({ environment, config: loadConfig(home) }),
+    bus: createBus(connection, 'crash-points', silentLogger),
+    order(order) {
+      for (const file of [files.obeyed, files.reached]) rmSync(file, { force: true });
+      writeFileSync(`${files.order}.new`, JSON.stringify(order));
+      renameSync(`${files.order}.new`, files.order);
+    },
+    obeyed: () => existsSync(files.obeyed),
+    reached: () => (existsSync(files.reached) ? readFileSync(files.reached, 'utf8').trim().split('\n') : []),
+    signal(service, signal) {
+      const pid = state()?.services.find(({ name }) => name === service)?.pid;
+      if (pid) process.kill(pid, signal);
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+async function machinesWithoutQemu(started: AsyncDisposableStack) {
+  const folder = started.use(await makeTempFolder('crash'));
+  const guest = started.use(await startSshGuest());
+  const home = homeAt(join(folder.path, 'home'));
+  const cache = cacheAt(join(folder.path, 'cache'));
+  for (const path of [home.root, cache.root]) await mkdir(path);
+  await furnishMachines(home, cache, guest);
+  return { guest, environment: { ...readEnvironment(home.root), cache } };
+}
+
+/** A home and its cache must be on one filesystem, so it is made beside what it will link. */
+async function realMachines(started: AsyncDisposableStack) {
+  const { cache } = readEnvironment();
+  const parent = join(cache.root, 'tests');
+  await mkdir(parent, { recursive: true });
+  const root = await mkdtemp(join(parent, 'crash-'));
+  started.defer(() => rm(root, { recursive: true, force: true }));
+  return { guest: null, environment: readEnvironment(root) };
+}
+
+function preloadUrl(manifest: string, isReal: boolean): string {
+  const url = pathToFileURL(join(repositoryRoot, 'packages/crash-points/src/process/preload.ts'));
+  url.searchParams.set('manifest', manifest);
+  if (!isReal) url.searchParams.set('stand-ins', JSON.stringify(standIns()));
+  return url.href;
+}
+
+/** A drain, every VM away, the broker stopped. */
+const downLimitMs = 90_000;
+
+function startUp({ home, cache }: Environment, manifest: string, isReal: boolean): AsyncDisposable {
+  const main = join(repositoryRoot, 'packages/cli/src/main.ts');
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'up'], {
+    env: childEnvironment({
+      VM_TASK_HOME: home.root,
+      VM_TASK_CACHE: cache.root,
+      // A service that was killed is back sooner, and costs less.
+      NODE_COMPILE_CACHE: join(dirname(manifest), 'compiled'),
+      NODE_OPTIONS: `--import=${preloadUrl(manifest, isReal)} --disable-warning=ExperimentalWarning`,
+    }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const output of [child.stdout, child.stderr]) {
+    output.on('data', (bytes: Buffer) => appendFileSync(join(home.root, 'up.log'), bytes));
+  }
+  return { [Symbol.asyncDispose]: () => endUp(child, home) };
+}
+
+async function endUp(child: ChildProcess, home: Home): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGTERM');
+    await once(child, 'exit', { signal: AbortSignal.timeout(downLimitMs) });
+  }
+  if (child.exitCode !== 0)
+    throw new Error(`up on ${home.root} ended badly: ${readFileSync(join(home.root, 'up.log'))}`);
+}
+
+interface State {
+  readonly phase: string;
+  readonly services: readonly { readonly name: string; readonly pid: number | null }[];
+}
+
+function readState(home: Home): State | null {
+  try {
+    return JSON.parse(readFileSync(join(home.run, 'system.json'), 'utf8')) as State;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,41 @@
+/** Effects in the code that no scenario reaches, but for those that none has to: each with its reason. */
+import type { Place } from './code/instrument.ts';
+import { type Point, placeOf } from './point.ts';
+import { standInFiles } from './system/machines.ts';
+
+/** Places by the beginning of their names. */
+const exempt: Readonly<Record<string, string>> = {
+  'hypervisor/images/': 'images are made before any task, by renaming a finished folder into the cache',
+  'hypervisor/snapshots/boot:': 'snapshots are made before any task, as images are',
+  'hypervisor/snapshots/ensure-snapshot:': 'likewise',
+  'hypervisor/snapshots/seed:': 'likewise',
+  'hypervisor/snapshots/snapshot-store:removeFolder.': 'only a cache that has too many loses some',
+  'hypervisor/run-tool:': 'tools that make images, and the locks under which they are made',
+  'hypervisor/qemu/accelerator:': 'asked once of a host, in a folder of the question alone',
+  'hypervisor/qemu/namespace:': 'needs a host with namespaces; the e2e tests of egress have one',
+  'hypervisor/ledger/ledger:writeClaim.rm': 'a claim and an end within a millisecond: races.int.test.ts has them',
+  'shared/bus/provision:makeStream': 'the supervisor makes the streams, before any service runs',
+  'shared/host-id:': 'likewise the name of the host',
+  'shared/bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
+  'intake/projection/statement:inTransaction.exec-3': 'the rollback of a disk that is full',
+  'provisioner/progress-file:progressFiles.rmSync-2': 'told only while images and snapshots are made',
+  'provisioner/progress-file:progressFiles.writeFileSync': 'likewise',
+  'provisioner/progress-file:progressFiles.renameSync': 'likewise',
+};
+
+/** What only a machine with a clock and users of its own is given. */
+const onlyReal: readonly string[] = ['guest/exchange:send.', 'hypervisor/host/own-folder:'];
+
+/** Names of places, and of exemptions that nothing needs any more. */
+export function unreachedOf(places: readonly Place[], points: readonly Point[], isReal: boolean): readonly string[] {
+  const reached = new Set(points.map(placeOf));
+  const exemptions = [...Object.keys(exempt), ...(isReal ? [] : onlyReal)];
+  const exemptionsOf = (name: string) => exemptions.filter((beginning) => name.startsWith(beginning));
+  const unreached = places.filter(({ name, file }) => {
+    const isStoodInFor = !isReal && standInFiles.includes(file);
+    return !reached.has(name) && !isStoodInFor && exemptionsOf(name).length === 0;
+  });
+  const needed = new Set(places.filter(({ name }) => !reached.has(name)).flatMap(({ name }) => exemptionsOf(name)));
+  const idle = exemptions.filter((beginning) => !needed.has(beginning));
+  return [...unreached.map(({ name }) => name), ...idle.map((beginning) => `nothing: ${beginning} needs no exemption`)];
+}

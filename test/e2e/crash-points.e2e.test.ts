@@ -12,6 +12,7 @@ test('with real VMs, services killed at ten of their points keep every promise',
     seed,
     lanes: 1,
     isListing: false,
+    stop: new AbortController().signal,
     tell: (progress) => progress.kind === 'tried' && console.log(progress.point.name, progress.trial.kind),
   });
   console.log(`${passed} of ${points.length} crash points passed with seed ${seed} in ${seconds} s`);

@@ -14,6 +14,7 @@ test('killed before and after each of their effects, the services keep every pro
     seed: 0,
     lanes: 6,
     isListing: false,
+    stop: new AbortController().signal,
     tell: () => undefined,
   });
   const { points, passed, failed, missed, untried, unreached, seconds } = report;

@@ -46,6 +46,10 @@ if (values.help) say(help);
 else await main();
 
 async function main(): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+  }
   const isReal = values.real;
   const seed = wholeNumber(values.seed ?? String(Date.now() % 1_000_000));
   const report = await runCrashPoints({
@@ -55,6 +59,7 @@ async function main(): Promise<void> {
     seed,
     lanes: wholeNumber(values.lanes ?? (isReal ? '1' : '4')),
     isListing: values.list,
+    stop: stop.signal,
     tell: values.json ? () => undefined : sayProgress,
   });
   const isKept = report.failed.length + report.untried.length + report.unreached.length === 0;

@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly lanes: number;
   /** Find the points, and try none. */
   readonly isListing: boolean;
+  /** Aborted: no more points are tried, and the systems are taken down. */
+  readonly stop: AbortSignal;
   readonly tell: (progress: Progress) => void;
 }
 
@@ -50,6 +52,7 @@ export interface Report {
 /** Which of two services is faster differs from run to run. */
 const mostTries = 2;
 
+/** Thrown: the reason of `stop`. */
 export async function runCrashPoints(options: RunOptions): Promise<Report> {
   const begun = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'vm-task-crash-points-'));
@@ -72,11 +75,11 @@ export async function runCrashPoints(options: RunOptions): Promise<Report> {
   };
 }
 
-async function findPoints(lanes: readonly Lane[], { sample, tell }: RunOptions): Promise<readonly Point[]> {
+async function findPoints(lanes: readonly Lane[], { sample, tell, stop }: RunOptions): Promise<readonly Point[]> {
   const wanted = sample === null ? scenarios : scenarios.slice(0, 1);
   const recorded = new Map<Scenario, readonly string[]>();
   // The slowest are last in the list, and begin first.
-  await share(lanes, wanted.toReversed(), async (lane, scenario) => {
+  await share(lanes, wanted.toReversed(), stop, async (lane, scenario) => {
     const reached = await lane.record(scenario);
     recorded.set(scenario, reached);
     tell({ kind: 'recorded', scenario: scenario.name, points: new Set(reached).size });
@@ -107,10 +110,10 @@ function randomFrom(seed: number): () => number {
 async function tryAll(
   lanes: readonly Lane[],
   points: readonly Point[],
-  { tell }: RunOptions,
+  { tell, stop }: RunOptions,
 ): Promise<ReadonlyMap<Point, Trial>> {
   const trials = new Map<Point, Trial>();
-  await share(lanes, points, async (lane, point) => {
+  await share(lanes, points, stop, async (lane, point) => {
     let trial: Trial = { kind: 'missed' };
     for (let tries = 0; trial.kind === 'missed' && tries < mostTries; tries++) trial = await lane.kill(point);
     trials.set(point, trial);
@@ -137,11 +140,15 @@ function untriedOf(points: readonly Point[], trials: ReadonlyMap<Point, Trial>):
 async function share<T>(
   lanes: readonly Lane[],
   items: readonly T[],
+  stop: AbortSignal,
   work: (lane: Lane, item: T) => Promise<void>,
 ): Promise<void> {
   const left = items[Symbol.iterator]();
   const workAll = async (lane: Lane) => {
-    for (const item of left) await work(lane, item);
+    for (const item of left) {
+      stop.throwIfAborted();
+      await work(lane, item);
+    }
   };
   await Promise.all(lanes.map(workAll));
 }

@@ -14,9 +14,9 @@ const imported: Readonly<Record<string, ReadonlySet<string>>> = {
   'node:child_process': new Set(['spawn', 'execFile', 'spawnSync', 'execFileSync']),
 };
 
-/** Methods that nothing of our own is called like, whatever they are called on. */
+/** Methods that nothing of our own is called like, whatever they are called on. `working` only asks for more time. */
 const methods: ReadonlySet<string> = new Set([
-  ...['publish', 'ackAck', 'ack', 'nak', 'term', 'working', 'purge', 'deleteMessage'],
+  ...['publish', 'ackAck', 'ack', 'nak', 'term', 'purge', 'deleteMessage'],
   ...['writeFile', 'sync'],
 ]);
 

@@ -25,7 +25,11 @@ type AnyNode = Node & Record<string, unknown>;
 
 export function findEffects(source: string): FoundEffects {
   const code = stripTypeScriptTypes(source);
-  const program = parse(code, { ecmaVersion: 'latest', sourceType: 'module' }) as unknown as AnyNode;
+  const program = parse(code, {
+    ecmaVersion: 'latest',
+    sourceType: 'module',
+    preserveParens: true,
+  }) as unknown as AnyNode;
   const effects = importedEffects(program);
   const calls: EffectCall[] = [];
   const counts = new Map<string, number>();

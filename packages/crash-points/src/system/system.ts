@@ -136,6 +136,8 @@ function startUp({ home, cache }: Environment, manifest: string, isReal: boolean
       NODE_OPTIONS: `--import=${preloadUrl(manifest, isReal)} --disable-warning=ExperimentalWarning`,
     }),
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A Ctrl-C is for the harness, which then takes it down in order.
+    detached: true,
   });
   for (const output of [child.stdout, child.stderr]) {
     output.on('data', (bytes: Buffer) => appendFileSync(join(home.root, 'up.log'), bytes));

@@ -19,7 +19,7 @@ const help = `npm run crash-points -- [options]
 
   --real            with real VMs; without it, with machines that are none
   --only PATTERN    only points whose names match this regular expression
-  --sample N        N points of the first scenario, chosen by the seed
+  --sample N        N points, chosen by the seed; with real VMs of the first scenario alone
   --seed N          which ones
   --lanes N         systems at once; 4 by default, 1 with real VMs
   --list            print the points, and try none
@@ -75,6 +75,7 @@ function sayProgress(progress: Progress): void {
   }
   const { point, trial, done, of } = progress;
   say(`${String(done).padStart(4)}/${of}  ${trial.kind}  ${labelOf(point)}  (${point.scenario.name})`);
+  if (trial.kind === 'failed') say(trial.problems.join('\n'));
 }
 
 function sayReport({ points, passed, failed, missed, untried, unreached, seconds }: Report, seed: number): void {

@@ -87,7 +87,7 @@ function namedBy(effect: string, args: readonly unknown[]): string {
   if (typeof text !== 'string') return '';
   const [, key, value] = /^\{"(\w+)":"?([\w-]*)/.exec(text) ?? [];
   if (key !== undefined) return key === 'execute' ? (value ?? key) : key;
-  return basename(text);
+  return basename(text.split('\n')[0] ?? '').trim();
 }
 
 /** The verb and the job of a request to a guest. */

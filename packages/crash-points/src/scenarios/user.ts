@@ -19,7 +19,7 @@ export interface Accepted {
 }
 
 /** A service that dies is back in seconds; with real VMs on a busy machine an attempt takes half a minute. */
-const patienceMs = 120_000;
+const patienceMs = 180_000;
 
 export class User {
   readonly system: SystemUnderTest;

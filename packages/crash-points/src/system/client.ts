@@ -9,9 +9,10 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
-/** A service is back in a second or two; the machine may be busy. */
-const patienceMs = 60_000;
-const answerLimitMs = 10_000;
+/** A service is back in a second or two; the machine, or its disk, may be busy for longer. */
+const patienceMs = 180_000;
+/** Longer than intake itself waits for the broker. */
+const answerLimitMs = 25_000;
 
 /** The first answer that is not the system's trouble. Asked again, it must mean the same: by a key, or by its nature. */
 export async function ask(

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCreated } from '@vm-task/shared/bus/find-task';
 import { services } from '@vm-task/shared/flow';
@@ -156,15 +156,21 @@ const troubled: Scenario = {
     const { data } = await user.waitForEvent(task, 'vm.ready');
     const { claim } = user.system.home.vm(data.vm);
     const content = readFileSync(claim);
-    writeFileSync(claim, '{"from": "another version"}');
+    replaceFile(claim, '{"from": "another version"}');
     await user.waitForEvent(task, 'task.completed');
     const { consumers } = user.system.bus.connection.jsm;
     const release = `provisioner-task-completed-${readHostId(user.system.home)}`;
     const isTriedAgain = async () => (await consumers.info('EVENTS', release)).num_redelivered > 0;
     await eventually(isTriedAgain, { what: 'the VM is removed again', limitMs: 60_000 });
-    writeFileSync(claim, content);
+    replaceFile(claim, content);
   },
 };
+
+/** Whole at every moment, as the ledger's own files are. */
+function replaceFile(path: string, content: string | Buffer): void {
+  writeFileSync(`${path}.new`, content);
+  renameSync(`${path}.new`, path);
+}
 
 /** Every service dies at once, and intake loses what it showed: what they do when they start. */
 const restarted: Scenario = {

@@ -24,6 +24,7 @@ import { stringify } from 'yaml';
 import { repositoryRoot } from '../code/instrument.ts';
 import { control, type Order } from '../process/control.ts';
 import { furnishMachines, standInImage, standIns } from './machines.ts';
+import { startWebhook } from './webhook.ts';
 
 export interface SystemUnderTest extends AsyncDisposable {
   readonly home: Home;
@@ -47,7 +48,6 @@ export interface SystemOptions {
   /** Of the instrumented code. */
   readonly manifest: string;
   readonly isReal: boolean;
-  readonly config?: object;
 }
 
 const readyLimitMs = 300_000;
@@ -60,12 +60,13 @@ const baseConfig = {
   reaper: { sweep: '400ms', orphanGrace: '1500ms', retention: '30s' },
 };
 
-export async function startSystem({ manifest, isReal, config = {} }: SystemOptions): Promise<SystemUnderTest> {
+export async function startSystem({ manifest, isReal }: SystemOptions): Promise<SystemUnderTest> {
   await using started = new AsyncDisposableStack();
   const { guest, environment } = isReal ? await realMachines(started) : await machinesWithoutQemu(started);
   const { home } = environment;
   const pool = { max: 4, warm: 1, ...(isReal ? {} : { image: standInImage }) };
-  await writeFile(home.config, stringify({ ...baseConfig, pools: { default: pool }, ...config }));
+  const webhook = started.use(await startWebhook(home));
+  await writeFile(home.config, stringify({ ...baseConfig, pools: { default: pool }, alerts: webhook.config }));
   const files = control(home.root);
   mkdirSync(files.folder, { recursive: true });
   started.use(startUp(environment, manifest, isReal));

@@ -98,7 +98,9 @@ const lostVm: Scenario = {
 async function endMachineOf({ system }: User, task: TaskId): Promise<void> {
   const states = await system.hypervisor.list();
   const own = states.find((state) => state.phase === 'claimed' && state.claim.task === task);
-  if (own?.record.process) process.kill(own.record.process.pid, 'SIGKILL');
+  if (own !== undefined && 'process' in own.record && own.record.process !== null) {
+    process.kill(own.record.process.pid, 'SIGKILL');
+  }
 }
 
 /** A command that is no task: stored, told of, handled again, thrown away. */

@@ -6,11 +6,11 @@ import { promisify } from 'node:util';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
 import type { CreateOutcome, Hypervisor, ReadyVm } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import type { VmClass } from '@vm-task/hypervisor/vm-class';
+import type { CloneClass, VmClass } from '@vm-task/hypervisor/vm-class';
 import { type Environment, parseConfig, readEnvironment } from '@vm-task/shared/config';
 import { type Home, homeAt } from '@vm-task/shared/home';
 
-export const smallClass: VmClass = {
+export const smallClass: CloneClass = {
   driver: 'qemu',
   pool: 'default',
   image: { name: 'base', version: null },
@@ -31,7 +31,8 @@ export interface TestVms extends AsyncDisposable {
   ssh(vm: ReadyVm, command: string): Promise<string>;
 }
 
-export async function lendVms(): Promise<TestVms> {
+/** At most `max` at once. */
+export async function lendVms(max = 2): Promise<TestVms> {
   const inherited = readEnvironment();
   // A home and its cache must be on one filesystem; so it is made beside what it will link.
   const parent = join(inherited.cache.root, 'tests');
@@ -39,9 +40,9 @@ export async function lendVms(): Promise<TestVms> {
   const home = homeAt(await mkdtemp(join(parent, 'home-')));
   const environment = { ...inherited, home };
   const hypervisor = createHypervisor({ environment, config: parseConfig('', 'the defaults') });
-  const create = (vmClass = smallClass, signal = new AbortController().signal) => {
+  const create = (vmClass: VmClass = smallClass, signal = new AbortController().signal) => {
     const now = Date.now();
-    return hypervisor.create(vmClass, { poolMax: 2, hostMax: 2 }, deadlineFrom(now + 3_600_000, now), signal);
+    return hypervisor.create(vmClass, { poolMax: max, hostMax: max }, deadlineFrom(now + 3_600_000, now), signal);
   };
   return {
     environment,

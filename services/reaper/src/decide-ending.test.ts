@@ -8,7 +8,7 @@ import type { LiveTask, Phase } from './task-view.ts';
 const task = sample.sampleTask();
 const id = sample.sampleVm();
 const vm = { id, host: 'host-1' };
-const use = { vms: 1, max: 4 };
+const use = { isNamed: false, vms: 1, max: 4 };
 const stored = (draft: Draft, seq: number): Stored => ({ ...draft, seq }) as Stored;
 
 function decide(kind: DueKind, phase: Phase, head: Stored | null, poolUse = use, nowMs = 0) {
@@ -63,9 +63,12 @@ test('a task that is over, or that nobody knows, is left alone', () => {
 
 test('a task that waited too long is told whether its pool was full', () => {
   const head = stored(sample.created(task), 2);
-  const why = (vms: number) => decide('queue', { name: 'queue', sinceMs: 0 }, head, { vms, max: 4 })?.error?.message;
+  const why = (vms: number, isNamed = false) =>
+    decide('queue', { name: 'queue', sinceMs: 0 }, head, { ...use, isNamed, vms })?.error?.message;
   expect(why(4)).toContain('waited 10m for a free VM of pool "default" (max 4): raise pools.default.max');
   expect(why(3)).toContain('although the pool is not full');
+  expect(why(0, true)).toContain('./vm-task pool list says whether it is away');
+  expect(why(4, true)).toContain('another task had it');
 });
 
 test('a cancelling that nobody answered ends as cancelled', () => {

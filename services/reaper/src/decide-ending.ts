@@ -10,6 +10,7 @@ import { type LiveTask, vmOf } from './task-view.ts';
 
 /** How many VMs of the pool are there, and how many may be, on this host. */
 export interface PoolUse {
+  readonly isNamed: boolean;
   readonly vms: number;
   readonly max: number;
 }
@@ -65,8 +66,12 @@ function whyEnded(task: LiveTask, kind: DueKind, use: PoolUse): ErrorInfo {
   }
 }
 
-function whyQueued(pool: string, queueMs: number, { vms, max }: PoolUse): string {
+function whyQueued(pool: string, queueMs: number, { isNamed, vms, max }: PoolUse): string {
   const waited = formatDuration(queueMs);
+  if (isNamed) {
+    const why = vms >= max ? 'another task had it' : './vm-task pool list says whether it is away';
+    return `waited ${waited} for the named VM "${pool}", which has one task at a time: ${why}; or raise the task's timeouts.queue`;
+  }
   if (vms >= max) {
     return `waited ${waited} for a free VM of pool "${pool}" (max ${max}): raise pools.${pool}.max in vm-task.yaml, or the task's timeouts.queue`;
   }

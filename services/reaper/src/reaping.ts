@@ -57,7 +57,8 @@ const notAsked: PoolUse = { vms: 0, max: 0 };
 async function poolUse({ hypervisor, config }: Reaping, pool: string): Promise<PoolUse> {
   const states = await hypervisor.list();
   const vms = states.filter((state) => state.record.pool === pool).length;
-  return { vms, max: config.pools[pool]?.max ?? 0 };
+  const known = config.pools[pool];
+  return { isNamed: known?.driver === 'ssh', vms, max: known?.max ?? 0 };
 }
 
 async function removeNamed(reaping: Reaping, vm: NamedVm | null, reason: string): Promise<void> {

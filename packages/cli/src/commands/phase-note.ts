@@ -1,4 +1,4 @@
-/** What a task is waiting for, in a few words: from its last event, and from what the provisioner says it is doing. */
+/** What a task, or a pool, is waiting for, in a few words: from its last event, and from what the provisioner says. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Home } from '@vm-task/shared/home';
@@ -8,14 +8,14 @@ export function phaseNote(home: Home, last: EventLine | null): string {
   switch (last?.type) {
     case undefined:
     case 'task.created':
-      return preparation(home, String(last?.data['pool'] ?? '')) ?? 'waiting for a VM';
+      return poolNote(home, String(last?.data['pool'] ?? '')) ?? 'waiting for a VM';
     case 'vm.ready':
     case 'task.resumed':
       return `setting up in ${String(last?.data['vm'] ?? 'its VM')}`;
     case 'task.setup.done':
       return 'running';
     case 'task.retrying':
-      return preparation(home, String(last?.data['pool'] ?? '')) ?? 'waiting for another attempt';
+      return poolNote(home, String(last?.data['pool'] ?? '')) ?? 'waiting for another attempt';
     case 'task.cancelling':
       return 'cancelling';
     default:
@@ -23,8 +23,8 @@ export function phaseNote(home: Home, last: EventLine | null): string {
   }
 }
 
-/** Such as `building image python: installing packages, 40 %`; null when nothing is being prepared. */
-function preparation(home: Home, pool: string): string | null {
+/** Such as `building image python: installing packages, 40 %`, or why a named VM is away; null when nothing holds its tasks up. */
+export function poolNote(home: Home, pool: string): string | null {
   try {
     const text = readFileSync(join(home.run, `preparing-${pool}.json`), 'utf8');
     const { note, fraction } = JSON.parse(text) as { note: string; fraction?: number };

@@ -13,6 +13,7 @@ import { type QuarantinedVm, quarantinedVms } from '../system/quarantined.ts';
 import { readState, type SystemState } from '../system/state.ts';
 import { destroyVms, stopProcesses } from '../system/stop.ts';
 import { runSystem } from '../system/supervisor.ts';
+import { poolNote } from './phase-note.ts';
 
 /** The supervisor itself drains services (25 s), destroys VMs and stops the broker (10 s). */
 const downGraceMs = 90_000;
@@ -85,6 +86,7 @@ export async function status({ environment, config, json }: SystemOptions): Prom
   if (json) printJson({ ...statusOf(environment, state), quarantined });
   else {
     printStatus(environment, state);
+    if (state !== null) printNotes(environment.home, Object.keys(config.pools));
     printQuarantined(quarantined);
   }
   return state?.phase === 'ready' ? 0 : exitCodes.failed;
@@ -123,6 +125,14 @@ function printQuarantined(vms: readonly QuarantinedVm[]): void {
   print(`\nin quarantine, because not all of it could be removed; each keeps its place in its pool:`);
   print(table(['vm', 'pool', 'since', 'left', 'next try'], rows));
   print('Once what is left can be removed, it goes by itself: docs/operating.md');
+}
+
+/** Why tasks of a pool wait: what is being made for it, or that its named VM is away. */
+function printNotes(home: Home, pools: readonly string[]): void {
+  for (const pool of pools) {
+    const told = poolNote(home, pool);
+    if (told !== null) print(`pool ${pool}: ${told}`);
+  }
 }
 
 /** What stands between two tasks on this host, said plainly. */

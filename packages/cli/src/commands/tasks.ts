@@ -7,6 +7,7 @@ import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { humanDuration, table } from '../screen/table.ts';
 import { ensureUp } from '../system/detach.ts';
+import { poolNote } from './phase-note.ts';
 
 export interface Common {
   readonly home: Home;
@@ -105,10 +106,11 @@ export async function logs({ home, json }: Common, id: string, follow: boolean):
 
 export async function pools({ home, json }: Common): Promise<void> {
   const answer = await createClient(home).pools();
-  if (json) return printJson(answer);
-  const rows = answer.pools.map((pool) => {
+  const known = answer.pools.map((pool) => ({ ...pool, note: poolNote(home, pool.name) }));
+  if (json) return printJson({ pools: known });
+  const rows = known.map((pool) => {
     const tasks = Object.entries(pool.tasks).map(([status, count]) => `${count} ${status}`);
-    return [pool.name, pool.driver, pool.image, pool.max, pool.warm, tasks.join(', ')];
+    return [pool.name, pool.driver, pool.image, pool.max, pool.warm, tasks.join(', '), pool.note];
   });
-  print(table(['pool', 'driver', 'image', 'max', 'warm', 'tasks'], rows));
+  print(table(['pool', 'driver', 'image', 'max', 'warm', 'tasks', 'note'], rows));
 }

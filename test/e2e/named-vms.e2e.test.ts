@@ -1,0 +1,100 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { eventually } from '@vm-task/testing/conditions';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { lendMachines, type Machines } from './machines.ts';
+import { lendSystem, type TestSystem } from './system.ts';
+import type { Audit, Events, Shown, Status } from './views.ts';
+
+/** Room for a process of 1 GiB; what a task may use of it. */
+const size = { cpus: 1, memoryMiB: 1536, diskMiB: 2048 };
+const share = { cpus: 1, memoryMiB: 1300, diskMiB: 2048 };
+
+let machines: Machines;
+let system: TestSystem;
+
+beforeAll(async () => {
+  machines = await lendMachines(['kali'], size, share);
+  // Whoever runs sshd there gave it little.
+  await machines.ssh('kali', 'systemctl set-property --runtime ssh.service MemoryMax=256M');
+  system = await lendSystem({ pools: { default: { warm: 0 }, ...machines.pools } });
+  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+});
+
+afterAll(async () => {
+  await system?.[Symbol.asyncDispose]();
+  await machines?.[Symbol.asyncDispose]();
+});
+
+/** Nothing of any task: lock, folder, unit, processes. */
+async function expectNothingLeft(id: string): Promise<void> {
+  await eventually(
+    async () => {
+      const { events } = await system.json<Events>(['events', id]);
+      return events.some(({ type }) => type === 'vm.gone');
+    },
+    { what: 'its use is said to be gone', limitMs: 120_000 },
+  );
+  const look =
+    'ls -A ~/.vm-task ~/.vm-task/uses; systemctl list-units --plain --no-legend "vm-task-*"; pgrep -f sleep.3[0-9]3';
+  expect(await machines.ssh('kali', `${look} || true`)).toBe('/root/.vm-task:\nguard\nuses\n\n/root/.vm-task/uses:');
+  expect(await system.json<Audit>(['audit'])).toMatchObject({ leaked: [], missing: [] });
+}
+
+it('a task has a unit of its own with its own limits, and nothing of it stays', async () => {
+  const file = await system.taskFile({
+    vm: 'kali',
+    resources: { memoryMiB: 1229 },
+    run: `setsid -f sleep 303
+dd if=/dev/zero of=/dev/null bs=1G count=1
+cat "/sys/fs/cgroup$(sed s/^0:://p -n /proc/self/cgroup)/memory.max"
+sed s/^0:://p -n /proc/self/cgroup > "$VM_TASK_RESULT"; touch left; pwd`,
+  });
+  const { exitCode, stdout, stderr } = await system.vmTask(['run', file]);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  const { tasks } = await system.json<{ tasks: Shown[] }>(['list']);
+  const [task] = tasks;
+  const unit = `vm-task-${task?.vm}.scope`;
+  expect(stdout).toContain(`${1229 * 1024 * 1024}\n/root/.vm-task/uses/${task?.vm}/work\n`);
+  expect(task?.result).toMatch(new RegExp(`^/system.slice/${unit}/\\d+\n$`));
+  await expectNothingLeft(task?.id ?? '');
+});
+
+it('a task survives the deaths of those who look after it, and its machine is free afterwards', async () => {
+  const script = 'i=0; sleep 313 & while [ $i -lt 20 ]; do echo $i; i=$((i + 1)); sleep 0.3; done';
+  const file = await system.taskFile({ vm: 'kali', run: script });
+  const id = (await system.vmTask(['submit', file])).stdout.trim();
+  await eventually(async () => (await system.vmTask(['logs', id])).stdout.includes('3\n'), {
+    what: 'the task counts',
+    limitMs: 120_000,
+  });
+  const { services } = await system.json<Status>(['status']);
+  for (const { name, pid } of services) if (name !== 'intake') process.kill(pid, 'SIGKILL');
+  const shown = await eventually(
+    async () => {
+      const now = await system.json<Shown>(['show', id]);
+      return now.status === 'completed' ? now : null;
+    },
+    { what: 'the task is over', limitMs: 180_000 },
+  );
+  expect(shown).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
+  expect((await system.vmTask(['logs', id])).stdout).toBe(`${Array.from({ length: 20 }, (_, n) => n).join('\n')}\n`);
+  await expectNothingLeft(id);
+});
+
+it('with another host key than the pinned one its tasks wait, people hear why, and it comes back by itself', async () => {
+  const text = await readFile(system.home.config, 'utf8');
+  const wrong = text.replace(/hostKey: .*/, `hostKey: ssh-ed25519 ${'A'.repeat(68)}`);
+  await system.vmTask(['down']);
+  await writeFile(system.home.config, wrong);
+  await system.vmTask(['up', '--detach']);
+  await eventually(async () => (await system.vmTask(['pool', 'list'])).stdout.includes('nothing was sent to it'), {
+    what: 'the machine is said to be away',
+    limitMs: 60_000,
+  });
+  await system.vmTask(['down']);
+  await writeFile(system.home.config, text);
+  await system.vmTask(['up', '--detach']);
+  expect(await system.vmTask(['run', await system.taskFile({ vm: 'kali', run: 'hostname' })])).toMatchObject({
+    exitCode: 0,
+  });
+});

@@ -1,4 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lendMachines, type Machines } from './machines.ts';
@@ -16,7 +15,8 @@ beforeAll(async () => {
   machines = await lendMachines(['kali'], size, share);
   // Whoever runs sshd there gave it little.
   await machines.ssh('kali', 'systemctl set-property --runtime ssh.service MemoryMax=256M');
-  system = await lendSystem({ pools: { default: { warm: 0 }, ...machines.pools } });
+  const imposter = { ...machines.pools['kali'], hostKey: `ssh-ed25519 ${'A'.repeat(68)}` };
+  system = await lendSystem({ pools: { default: { warm: 0 }, ...machines.pools, imposter } });
   expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
 });
 
@@ -81,20 +81,12 @@ it('a task survives the deaths of those who look after it, and its machine is fr
   await expectNothingLeft(id);
 });
 
-it('with another host key than the pinned one its tasks wait, people hear why, and it comes back by itself', async () => {
-  const text = await readFile(system.home.config, 'utf8');
-  const wrong = text.replace(/hostKey: .*/, `hostKey: ssh-ed25519 ${'A'.repeat(68)}`);
-  await system.vmTask(['down']);
-  await writeFile(system.home.config, wrong);
-  await system.vmTask(['up', '--detach']);
-  await eventually(async () => (await system.vmTask(['pool', 'list'])).stdout.includes('nothing was sent to it'), {
-    what: 'the machine is said to be away',
-    limitMs: 60_000,
-  });
-  await system.vmTask(['down']);
-  await writeFile(system.home.config, text);
-  await system.vmTask(['up', '--detach']);
-  expect(await system.vmTask(['run', await system.taskFile({ vm: 'kali', run: 'hostname' })])).toMatchObject({
-    exitCode: 0,
-  });
+it('a machine with another host key than the pinned one is away, and people hear why', async () => {
+  await eventually(
+    async () => {
+      const { stdout } = await system.vmTask(['pool', 'list']);
+      return /imposter .* away: .* nothing was sent to it/.test(stdout);
+    },
+    { what: 'the machine is said to be away', limitMs: 60_000 },
+  );
 });

@@ -52,7 +52,7 @@ export async function endOverdue(reaping: Reaping, overdue: Overdue): Promise<vo
 }
 
 /** Only a task that waited in vain is told how full its pool is; others need not wait for that count. */
-const notAsked: PoolUse = { vms: 0, max: 0 };
+const notAsked: PoolUse = { isNamed: false, vms: 0, max: 0 };
 
 async function poolUse({ hypervisor, config }: Reaping, pool: string): Promise<PoolUse> {
   const states = await hypervisor.list();

@@ -19,16 +19,22 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Where intake listens. Thrown: `not-up`. */
-export function httpUrl(home: Home): string {
+/** Where intake listens; null while it does not: an intake that drains takes its address away before it ends. */
+export function findHttpUrl(home: Home): string | null {
   try {
     const { url } = JSON.parse(readFileSync(join(home.run, 'http.json'), 'utf8')) as { url: string };
     return url;
   } catch (error) {
-    throw new VmTaskError('not-up', `no system is up on ${home.root}; start it with ./vm-task up --detach`, {
-      cause: error,
-    });
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
   }
+}
+
+/** Where intake listens. Thrown: `not-up`. */
+export function httpUrl(home: Home): string {
+  const url = findHttpUrl(home);
+  if (url !== null) return url;
+  throw new VmTaskError('not-up', `no system is up on ${home.root}; start it with ./vm-task up --detach`);
 }
 
 export function createHttp(home: Home): Http {

@@ -2,7 +2,7 @@
 import type { Environment, SystemConfig } from '@vm-task/shared/config';
 import { readBrokerAddress } from '@vm-task/shared/credentials';
 import type { Home } from '@vm-task/shared/home';
-import { httpUrl } from '../client/http.ts';
+import { findHttpUrl } from '../client/http.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { note, print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
@@ -49,12 +49,19 @@ export async function up({ environment, config }: SystemOptions): Promise<void> 
   note('stopped; nothing is left running');
 }
 
-function summaryOf(home: Home, state: SystemState): string {
-  if (state.phase === 'ready') return `ready: ${httpUrl(home)}, ${state.nats?.url}`;
+/** One line for whoever watches `up`. */
+export function summaryOf(home: Home, state: SystemState): string {
+  const url = addressOf(home, state);
+  if (url !== null) return `ready: ${url}, ${state.nats?.url}`;
   const failing = state.services.filter((service) => service.state === 'waiting');
   if (failing.length === 0) return state.phase;
   const names = failing.map((service) => `${service.name} (${service.lastExit})`).join(', ');
   return `${names} ended and will be started again; logs are in ${home.logs}`;
+}
+
+/** Where intake listens; one that was killed has left its address behind, so only a ready system has one. */
+function addressOf(home: Home, state: SystemState): string | null {
+  return state.phase === 'ready' ? findHttpUrl(home) : null;
 }
 
 /** Starts the system in the background; returns when it is ready. */
@@ -96,12 +103,13 @@ function statusOf({ home }: Environment, state: SystemState | null): object {
   if (state === null)
     return { up: false, home: home.root, nats: null, http: null, services: [], isolation: isolation() };
   const { user, pass } = readBrokerAddress(home, 'submit');
+  const url = addressOf(home, state);
   return {
     up: true,
     phase: state.phase,
     home: home.root,
     nats: state.nats === null ? null : { ...state.nats, submit: { user, pass } },
-    http: state.phase === 'ready' ? { url: httpUrl(home) } : null,
+    http: url === null ? null : { url },
     services: state.services,
     isolation: isolation(),
   };
@@ -113,7 +121,8 @@ function printStatus({ home }: Environment, state: SystemState | null): void {
     return;
   }
   print(`${state.phase} on ${home.root}`);
-  if (state.phase === 'ready') print(`HTTP ${httpUrl(home)}`);
+  const url = addressOf(home, state);
+  if (url !== null) print(`HTTP ${url}`);
   if (state.nats !== null) print(`NATS ${state.nats.url}, version ${state.nats.version}`);
   const rows = state.services.map((s) => [s.name, s.state, s.pid, s.restarts, s.lastExit]);
   print(`\n${table(['service', 'state', 'pid', 'restarts', 'last exit'], rows)}\n\n${isolation()}`);

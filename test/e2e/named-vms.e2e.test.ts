@@ -21,8 +21,11 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await system?.[Symbol.asyncDispose]();
-  await machines?.[Symbol.asyncDispose]();
+  try {
+    await system?.[Symbol.asyncDispose]();
+  } finally {
+    await machines?.[Symbol.asyncDispose]();
+  }
 });
 
 /** Nothing of any task: lock, folder, unit, processes. */

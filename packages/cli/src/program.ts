@@ -3,6 +3,7 @@ import { type DiskFormat, diskFormats } from '@vm-task/hypervisor/images/inspect
 import { type Environment, loadConfig, readEnvironment, type SystemConfig } from '@vm-task/shared/config';
 import { priorities } from '@vm-task/shared/inbox';
 import { Command, Option } from 'commander';
+import { complete, decide } from './commands/answer.ts';
 import { audit } from './commands/audit.ts';
 import { dropDeadLetter, listDeadLetters, replayDeadLetter, showDeadLetter } from './commands/dead-letters.ts';
 import { buildImages, importImageFile, listImages, removeImageVersions } from './commands/image.ts';
@@ -73,6 +74,7 @@ export function createProgram(): Program {
           exitCode = (await act({ environment, json: options['json'] === true }, self.args, options)) ?? 0;
         });
   taskCommands(defineIn(root));
+  answerCommands(defineIn(root));
   systemCommands(defineIn(root));
   imageCommands(defineIn(root.command('image').description('images: build, import, list, remove').exitOverride()));
   deadLetterCommands(
@@ -269,6 +271,22 @@ function templateCommands(define: Define): void {
   )
     .option('--set <name=value>', 'a parameter; JSON where it is no string', collect, [])
     .option('--key <text>', 'idempotency key: the same key is the same run, for a day');
+}
+
+function answerCommands(define: Define): void {
+  define('complete <id>', 'give the result that a stage of kind external waits for', (context, [id = ''], options) =>
+    complete(homeOf(context), id, String(options['result'])),
+  ).requiredOption('--result <text>', 'JSON where it parses, else text');
+  for (const verb of ['approve', 'reject'] as const) {
+    define(`${verb} <id>`, `${verb} what a stage of kind approval asks for`, (context, [id = ''], options) =>
+      decide(homeOf(context), id, verb, {
+        comment: options['comment'] as string | undefined,
+        by: options['by'] as string | undefined,
+      }),
+    )
+      .option('--comment <text>', 'why')
+      .option('--by <who>', 'who decides (default: the user of this machine)');
+  }
 }
 
 function settingsFrom(options: Record<string, unknown>): RunTemplateOptions {

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { durationSchema } from './durations.ts';
 import { VmTaskError } from './errors.ts';
 import { type Cache, cacheAt, type Home, homeAt } from './home.ts';
-import { namePattern } from './ids.ts';
+import { manualPool, namePattern } from './ids.ts';
 import { poolSchema } from './pool-config.ts';
 import { explainIssues } from './unknown-keys.ts';
 import { parseYaml } from './yaml-text.ts';
@@ -95,6 +95,10 @@ const configSchema = z
         path: ['defaultPool'],
         message: `"${config.defaultPool}" is none of ${known}`,
       });
+    }
+    if (Object.hasOwn(config.pools, manualPool)) {
+      const message = 'is reserved for tasks that people answer; call the pool something else';
+      context.addIssue({ code: 'custom', path: ['pools', manualPool], message });
     }
     for (const [name, pool] of Object.entries(config.pools)) {
       if (pool.warm > pool.max) {

@@ -16,6 +16,9 @@ export const pipelineIdPattern = taskIdPattern;
 export const vmIdPattern = new RegExp(`^vm-${uuid}$`);
 export const namePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
+/** Tasks that people answer are of this pool. It has no machines, and no configured one may have its name. */
+export const manualPool = 'manual';
+
 export const messageIdPattern = taskIdPattern;
 
 export type TaskId = string & { readonly __brand: 'TaskId' };

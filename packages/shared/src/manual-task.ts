@@ -1,8 +1,6 @@
-/** Tasks that somebody answers: of the reserved pool `manual`, which has no machines. */
+/** Tasks that somebody answers: of the reserved pool `manualPool` (ids.ts), which has no machines. */
 import type { Json } from './json.ts';
 import type { TaskSpec } from './task-spec.ts';
-
-export const manualPool = 'manual';
 
 export interface Question {
   readonly from: 'external' | 'approval';

@@ -4,7 +4,7 @@
  * | file | role |
  * |---|---|
  * | `on-task-submit.ts`, `on-task-cancel.ts` | commands from any NATS client |
- * | `accept-task.ts`, `cancel-task.ts` | the same by HTTP |
+ * | `accept-task.ts`, `cancel-task.ts`, `answer-task.ts` | by HTTP: the same, and answers |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
  * | `admission.ts` | room for new tasks, or a refusal in time |
  * | `work-alerts.ts`, `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |

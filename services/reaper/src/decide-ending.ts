@@ -4,6 +4,7 @@ import { formatDuration } from '@vm-task/shared/durations';
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { Stored } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
+import { manualPool } from '@vm-task/shared/ids';
 import type { UnrunEnding } from '@vm-task/shared/unrun-ending';
 import type { DueKind, Overdue } from './deadlines.ts';
 import { type LiveTask, vmOf } from './task-view.ts';
@@ -58,6 +59,10 @@ function whyEnded(task: LiveTask, kind: DueKind, use: PoolUse): ErrorInfo {
       return { code: 'timed-out-run', message };
     }
     case 'total': {
+      if (task.pool === manualPool) {
+        const message = `nobody answered within ${formatDuration(totalMs)}: raise the stage's deadline, or ask again by resuming the pipeline`;
+        return { code: 'timed-out-answer', message };
+      }
       const message = `the task took longer than ${formatDuration(totalMs)} from its submission on: raise timeouts.total`;
       return { code: 'timed-out-total', message };
     }

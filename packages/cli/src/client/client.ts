@@ -33,6 +33,8 @@ export interface Client {
   cancelPipeline(id: string): Promise<{ id: string }>;
   /** The pipeline as it is, and again after each change; ends with its end. */
   followPipeline(id: string, signal: AbortSignal): AsyncGenerator<PipelineView>;
+  /** Answers a task that waits for it; gives its whole id. */
+  answer(id: string, verb: string, body: object): Promise<{ id: string }>;
   pools(): Promise<{ pools: PoolView[] }>;
   /** The task's output, byte for byte and in order, from the first byte; ends when the task is over and all was given. */
   followLogs(id: string, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncGenerator<LogLine>;
@@ -66,6 +68,11 @@ export function createClient(home: Home): Client {
       await request('DELETE', `/v1/tasks/${encodeURIComponent(id)}`);
     },
     retry: async (id) => (await json<{ id: string }>('POST', `/v1/tasks/${encodeURIComponent(id)}/retry`)).id,
+    answer: (id, verb, body) =>
+      json('POST', `/v1/tasks/${encodeURIComponent(id)}/${verb}`, {
+        body,
+        headers: { 'content-type': 'application/json' },
+      }),
     deadLetters: (query) => json('GET', `/v1/deadletters?${new URLSearchParams(query)}`),
     deadLetter: (seq) => json('GET', letterPath(seq)),
     replayDeadLetter: async (seq) => void (await request('POST', `${letterPath(seq)}/replay`)),

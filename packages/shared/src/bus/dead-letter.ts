@@ -3,7 +3,15 @@ import type { Logger } from 'pino';
 import { attemptAt } from '../attempt-at.ts';
 import type { EventData, Stored } from '../events.ts';
 import { isTaskId } from '../ids.ts';
-import { deadSubject, type SpineKey, spineOfRetryDue, subjectMatches } from '../subjects.ts';
+import { noChanges } from '../pipelines/events.ts';
+import {
+  deadSubject,
+  pipelineOfSubject,
+  pipelineSubject,
+  type SpineKey,
+  spineOfRetryDue,
+  subjectMatches,
+} from '../subjects.ts';
 import type { Bus } from './bus.ts';
 import type { Letter } from './dead-letters.ts';
 import { type RawMessage, unseal } from './envelope.ts';
@@ -38,6 +46,7 @@ export async function bury(
   const stored = await bus.connection.js.publish(subject, JSON.stringify(letter), { msgID: subject });
   log.error({ reason, subject: message.subject, seq: message.seq }, 'stored as a dead letter');
   await endTaskOf(bus, worker, message, reason, signal);
+  await endPipelineOf(bus, worker, message, reason, signal);
   if (isGivenAlerts(worker)) return stored.seq;
   const id = `${worker.stream.toLowerCase()}-${message.seq}`;
   const text = `${worker.name} cannot handle message ${message.seq} of ${worker.stream}: ${reason}`;
@@ -90,6 +99,21 @@ async function endTaskOf(
     processMs: null,
   };
   await bus.append({ type: 'task.completed', data: failed }, stuck.seq, signal);
+}
+
+/** As with tasks: the pipeline whose event cannot be handled has failed. Its live tasks go on to their own ends. */
+async function endPipelineOf(
+  bus: Bus,
+  { stream }: WorkerDefinition,
+  { subject, seq }: RawMessage,
+  reason: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const pipeline = stream === 'EVENTS' ? pipelineOfSubject(subject) : null;
+  if (pipeline === null || subject === pipelineSubject('pipeline.completed', pipeline)) return;
+  const error = { code: 'unreadable-event' as const, message: reason };
+  const data = { v: 1 as const, pipeline, ...noChanges, start: [], outcome: 'failed' as const, error };
+  await bus.append({ type: 'pipeline.completed', data }, seq, signal);
 }
 
 /** The event that a task cannot get past. */

@@ -7,7 +7,7 @@
  * | `guard.ts` | token and host name |
  * | `problem.ts` | errors as problem details |
  * | `find-task.ts` | an id or its beginning → the task |
- * | `submit-task.ts`, `list-tasks.ts`, `show-task.ts`, `cancel-task.ts`, `retry-task.ts` | tasks |
+ * | `submit-task.ts`, `list-tasks.ts`, `show-task.ts`, `cancel-task.ts`, `retry-task.ts`, `answer-task.ts` | tasks |
  * | `task-events.ts`, `task-logs.ts`, `sse.ts` | events and output, also live |
  * | `task-artifacts.ts` | files |
  * | `pipelines.ts`, `find-pipeline.ts` | pipelines |
@@ -19,6 +19,7 @@
  * | `listen.ts` | port and `run/http.json` |
  */
 import { VmTaskError } from '@vm-task/shared/errors';
+import { answerTaskRoutes } from './answer-task.ts';
 import { cancelTaskRoute } from './cancel-task.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { requireKnownHost, requireToken } from './guard.ts';
@@ -62,6 +63,7 @@ function addRoutes(app: App, deps: HttpDeps): void {
   showTaskRoute(app, deps);
   cancelTaskRoute(app, deps);
   retryTaskRoute(app, deps);
+  answerTaskRoutes(app, deps);
   taskEventsRoute(app, deps);
   taskLogsRoute(app, deps);
   taskArtifactsRoute(app, deps);

@@ -1,8 +1,8 @@
 /** Beginning a stage: its condition, its items, and its tasks, with every expression evaluated, once and for all. */
 import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
-import { taskIdFromCause } from '@vm-task/shared/ids';
+import { manualPool, taskIdFromCause } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
-import { manualPool, questionSpec } from '@vm-task/shared/manual-task';
+import { questionSpec } from '@vm-task/shared/manual-task';
 import type { Changes, StartedRun } from '@vm-task/shared/pipelines/events';
 import type { Scope, Values } from '@vm-task/shared/pipelines/expression';
 import { maxItems } from '@vm-task/shared/pipelines/file';

@@ -1,0 +1,69 @@
+import { manualPool, newTaskId } from '@vm-task/shared/ids';
+import { questionSpec } from '@vm-task/shared/manual-task';
+import { expect, test } from 'vitest';
+import { memoryEvents } from '../test/memory-events.ts';
+import { type Answer, answerTask } from './answer-task.ts';
+
+const { signal } = new AbortController();
+
+function ask(from: 'external' | 'approval', deadlineMs = 60_000) {
+  const events = memoryEvents();
+  const task = newTaskId(Date.now());
+  const spec = questionSpec({ from, text: 'Is it right?', deadlineMs, alertAfterMs: null, inputs: {}, labels: {} });
+  const cause = { kind: 'pipeline' as const, id: task };
+  const created = events.put('task.created', { v: 1, task, pool: manualPool, spec, cause });
+  const clock = { ms: created.time.getTime() };
+  const bus = { ...events, now: async () => new Date(clock.ms) };
+  const answer = (given: Answer) => answerTask({ bus, findCreated: events.findCreated }, task, given, signal);
+  return { events, task, clock, answer };
+}
+
+const approve: Answer = { kind: 'approve', by: 'li@desk', comment: '可以' };
+
+test('an answer is the end of its task, and a second one is told how it ended', async () => {
+  const { events, answer } = ask('external');
+  expect(await answer({ kind: 'complete', result: { n: 1 } })).toEqual({ kind: 'stored', seq: 2 });
+  expect(events.stored[1]).toMatchObject({
+    type: 'task.completed',
+    data: { outcome: 'succeeded', result: { kind: 'json', source: 'answer', value: { n: 1 } } },
+  });
+  expect(await answer({ kind: 'complete', result: { n: 2 } })).toEqual({ kind: 'over', outcome: 'succeeded' });
+  expect(events.stored).toHaveLength(2);
+});
+
+test('of two answers at one time exactly one counts', async () => {
+  const { events, answer } = ask('approval');
+  const reject: Answer = { kind: 'reject', by: 'wang@desk', comment: 'not yet' };
+  const answered = await Promise.all([answer(approve), answer(reject)]);
+  expect(answered.map(({ kind }) => kind).sort()).toEqual(['over', 'stored']);
+  expect(events.stored).toHaveLength(2);
+});
+
+test('who decided is kept, with the comment; a rejection fails the stage with both', async () => {
+  const yes = ask('approval');
+  await yes.answer(approve);
+  const value = { approved: true, by: 'li@desk', comment: '可以' };
+  expect(yes.events.stored[1]).toMatchObject({ data: { outcome: 'succeeded', result: { value } } });
+  const no = ask('approval');
+  await no.answer({ kind: 'reject', by: 'li@desk', comment: 'wrong list' });
+  const error = { code: 'rejected', message: 'rejected by li@desk: wrong list' };
+  expect(no.events.stored[1]).toMatchObject({ data: { outcome: 'failed', error } });
+});
+
+test('after the deadline nothing is taken, whether the task has been ended or not', async () => {
+  const { clock, answer } = ask('approval', 1_000);
+  clock.ms += 1_001;
+  await expect(answer(approve)).rejects.toMatchObject({ code: 'answer-too-late' });
+});
+
+test('an answer of the wrong kind is refused with the right one', async () => {
+  const { answer, task } = ask('external');
+  const message = `task ${task} takes no "approve": it waits for ./vm-task complete ${task}`;
+  await expect(answer(approve)).rejects.toMatchObject({ code: 'not-answerable', message });
+});
+
+test('a result may have 256 KiB', async () => {
+  const { answer } = ask('external');
+  const result = 'x'.repeat(256 * 1024);
+  await expect(answer({ kind: 'complete', result })).rejects.toMatchObject({ code: 'result-too-large' });
+});

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { standingsOf } from '@vm-task/shared/pipelines/next-steps';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
@@ -61,4 +63,41 @@ test('a failure stops what has not begun, and cancelling ends every task', async
   expect(cancelled.phase).toMatchObject({ outcome: 'cancelled' });
   expect(standingsOf(cancelled)['c']).toBe('skipped');
   await expectSound(system, endless);
+});
+
+test('a pipeline goes on when every service is killed and replaced in the middle of each stage', async () => {
+  await using system = await startSystem({ copies: 0 });
+  let services = await system.startServices();
+  const step = 'sleep 1; echo ran >> "$HOME/$VM_TASK_INPUT_NAME"; printf "$VM_TASK_INPUT_NAME" > "$VM_TASK_RESULT"';
+  const stage = (name: string, needed: string[]) => ({ needs: needed, inputs: { name }, run: step });
+  const pipeline = await beginPipeline(system, {
+    stages: { one: stage('one', []), two: stage('two', ['one']), three: stage('three', ['two']) },
+  });
+  for (const seen of [1, 2, 3]) {
+    const begun = async () =>
+      (await everything(system)).filter(({ type }) => type === 'task.setup.done').length >= seen;
+    await eventually(begun, { what: `${seen} stages have begun`, limitMs: 60_000 });
+    await services.drain(0);
+    services = await system.startServices();
+  }
+  const state = await overOf(system, pipeline);
+  expect(state.phase).toMatchObject({ outcome: 'succeeded' });
+  for (const name of ['one', 'two', 'three']) {
+    expect(await readFile(join(system.guest.home, name), 'utf8')).toBe('ran\n');
+  }
+  await expectSound(system, pipeline);
+});
+
+test('a question that nobody answers in time has timed out, and what needs it is left out', async () => {
+  await using system = await startSystem();
+  const pipeline = await beginPipeline(system, {
+    stages: { ask: { kind: 'external', deadline: '1s' }, use: { needs: ['ask'], run: 'true' } },
+  });
+  const state = await overOf(system, pipeline);
+  expect(state.phase).toMatchObject({
+    outcome: 'failed',
+    error: { message: expect.stringContaining('nobody answered within 1s') },
+  });
+  expect(standingsOf(state)).toEqual({ ask: 'failed', use: 'skipped' });
+  await expectSound(system, pipeline);
 });

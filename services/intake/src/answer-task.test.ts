@@ -9,7 +9,14 @@ const { signal } = new AbortController();
 function ask(from: 'external' | 'approval', deadlineMs = 60_000) {
   const events = memoryEvents();
   const task = newTaskId(Date.now());
-  const spec = questionSpec({ from, text: 'Is it right?', deadlineMs, alertAfterMs: undefined, inputs: {}, labels: {} });
+  const spec = questionSpec({
+    from,
+    text: 'Is it right?',
+    deadlineMs,
+    alertAfterMs: undefined,
+    inputs: {},
+    labels: {},
+  });
   const cause = { kind: 'pipeline' as const, id: task };
   const created = events.put('task.created', { v: 1, task, pool: manualPool, spec, cause });
   const clock = { ms: created.time.getTime() };

@@ -1,0 +1,58 @@
+import { standingsOf } from '@vm-task/shared/pipelines/next-steps';
+import { describe, expect, it } from 'vitest';
+import { PipelineByHand } from '../../test/pipelines-by-hand.ts';
+
+/** Numbers that follow from a seed (mulberry32), below `max`. */
+function chance(seed: number): (max: number) => number {
+  let state = seed;
+  return (max) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % max;
+  };
+}
+
+function randomFile(pick: (max: number) => number): object {
+  const names = Array.from({ length: 1 + pick(7) }, (_, index) => `s${index}`);
+  const stages = names.map((name, index) => {
+    const needs = names.slice(0, index).filter(() => pick(3) === 0);
+    const items = pick(4) === 0 ? { forEach: Array.from({ length: pick(4) }, (_, item) => item) } : {};
+    const condition = pick(6) === 0 ? { if: '${{ false }}' } : {};
+    return [name, { run: 'true', needs, ...items, ...condition }];
+  });
+  const rescue = pick(2) === 0 ? { rescue: { run: 'true', onFailure: true } } : {};
+  return { failure: pick(2) === 0 ? 'stop' : 'continue', stages: { ...Object.fromEntries(stages), ...rescue } };
+}
+
+describe('any pipeline, whatever ends in whatever order, twice or cancelled', () => {
+  it.each(Array.from({ length: 150 }, (_, seed) => seed))('seed %i', async (seed) => {
+    const pick = chance(seed);
+    const pipeline = await new PipelineByHand(randomFile(pick)).begin();
+    const ended: (typeof pipeline.live)[number][] = [];
+    while (pipeline.completed === null) {
+      const { live } = pipeline;
+      const run = live[pick(Math.max(1, live.length))];
+      if (run === undefined) throw new Error('nothing runs, and it is not over');
+      if (pick(40) === 0 && pipeline.state.phase.name === 'running') await pipeline.cancel();
+      await pipeline.end(run, { outcome: pick(5) === 0 ? 'failed' : 'succeeded' });
+      ended.push(run);
+      // Redelivered: nothing changes.
+      const before = pipeline.events.length;
+      await pipeline.end(ended[pick(ended.length)] ?? run);
+      expect(pipeline.events).toHaveLength(before);
+    }
+    const { state, started } = pipeline;
+    expect(pipeline.live).toEqual([]);
+    expect(new Set(started.map(({ task }) => task)).size).toBe(started.length);
+    const standings = standingsOf(state);
+    for (const { name, needs, onFailure } of state.spec.stages) {
+      expect(['succeeded', 'failed', 'skipped']).toContain(standings[name]);
+      const ran = started.some(({ stage }) => stage === name);
+      if (ran && !onFailure) expect(needs.map((need) => standings[need])).toEqual(needs.map(() => 'succeeded'));
+    }
+    if (state.phase.name !== 'over') throw new Error('it is not over');
+    const failed = Object.values(standings).includes('failed');
+    if (state.phase.outcome !== 'cancelled') expect(state.phase.outcome).toBe(failed ? 'failed' : 'succeeded');
+  });
+});

@@ -28,8 +28,8 @@ export interface ChildReport {
 
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
-/** A child that lived so long has earned a quick restart. */
-const settledAfterMs = 60_000;
+/** A child that lived so long does not end by its own start: it is started again at once. */
+const settledAfterMs = 10_000;
 /** A log larger than this begins anew at the next start; the one before is kept. */
 const logMaxBytes = 32 * 1024 * 1024;
 

@@ -2,6 +2,7 @@
  * The way between a service and the broker, with everything that goes wrong there: requests and answers lost, requests
  * that arrive after their sender gave up, messages lost or late, connections cut, a broker that is away for a while.
  */
+import { TimeoutError } from '@nats-io/transport-node';
 import { requestTimeoutMs } from '@vm-task/shared/bus/connection';
 import type { Broker } from './broker/broker.ts';
 import type { Network } from './broker/connection.ts';
@@ -86,7 +87,7 @@ export class Link implements Network {
     const { time, faults, observations } = this.#parts;
     return new Promise<T>((resolve, reject) => {
       if (faults.crashes(this.#process, what, 'before')) return;
-      const patience = time.after(requestTimeoutMs, this.#process, () => reject(new Error(`timeout: ${what}`)));
+      const patience = time.after(requestTimeoutMs, this.#process, () => reject(new TimeoutError()));
       this.#toBroker(what, () => {
         const answer = outcomeOf(perform);
         observations.trace(`${this.#process.name} ${what}: ${answer.kind}`);

@@ -3,6 +3,9 @@ import { silentLogger } from '@vm-task/shared/log';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Chores } from './chores.ts';
 
+const unanswered = new Error('no answer');
+vi.mock(import('@vm-task/shared/bus/answers'), () => ({ isUnanswered: (error) => error === unanswered }));
+
 const chore = { id: 'vm-1', what: 'removing a VM' };
 
 beforeEach(() => {
@@ -58,6 +61,36 @@ test('what the host does not let go of is tried again after hours in the end', a
   expect(action.mock.calls.length).toBeGreaterThan(8);
   expect(action.mock.calls.length).toBeLessThan(16);
   expect(alert).toHaveBeenCalledTimes(1);
+});
+
+test('a chore that the broker does not answer waits for it, is not alerted, and has no pause behind it', async () => {
+  const { chores, alert } = makeChores();
+  let isAway = true;
+  const action = vi.fn(async () => {
+    if (!isAway) return;
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    throw unanswered;
+  });
+  chores.start(chore, action);
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  const asked = action.mock.calls.length;
+  expect(asked).toBeLessThanOrEqual(3_600 / 5);
+  isAway = false;
+  await vi.advanceTimersByTimeAsync(5_500);
+  await chores.ended();
+  expect(action).toHaveBeenCalledTimes(asked + 1);
+  expect(alert).not.toHaveBeenCalled();
+  chores.start(chore, action);
+  await chores.ended();
+  expect(action).toHaveBeenCalledTimes(asked + 2);
+});
+
+test('a chore that waits for the broker ends with the service', async () => {
+  const { chores, stop } = makeChores();
+  chores.start(chore, async () => Promise.reject(unanswered));
+  await vi.advanceTimersByTimeAsync(10_000);
+  stop.abort();
+  await chores.ended();
 });
 
 test('a chore that hangs holds up no other', async () => {

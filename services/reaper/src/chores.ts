@@ -1,8 +1,11 @@
 /**
  * Work that has to succeed one day and must not be in a hurry (I13): one at a time for each key, a few at once for
- * all, growing pauses after failures, and one alert for what goes on failing.
+ * all, growing pauses after failures, and one alert for what goes on failing. That the broker is away is no failure:
+ * what needs it waits for it.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { pauseAfter } from '@vm-task/hypervisor/ledger/quarantine';
+import { isUnanswered } from '@vm-task/shared/bus/answers';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Logger } from '@vm-task/shared/log';
 import pLimit from 'p-limit';
@@ -23,6 +26,8 @@ export interface Chore {
 
 /** Enough to keep a host busy that removes VMs; a chore that hangs holds up none of the others. */
 const mostAtOnce = 8;
+/** Past the 5 s that a request waits for its answer: so it goes on 5 s after the broker is back, at the latest. */
+const unansweredPauseMs = 250;
 const firstPauseMs = 1_000;
 const longestPauseMs = 300_000;
 /** The third failure in a row is more than a hiccup. */
@@ -56,7 +61,7 @@ export class Chores {
     const { stop, log } = this.#options;
     if (stop.aborted) return;
     try {
-      await action();
+      await this.#answered(action);
       this.#failed.delete(key);
     } catch (error) {
       if (stop.aborted) return;
@@ -65,6 +70,19 @@ export class Chores {
       this.#failed.set(key, { failures, notBefore: performance.now() + pauseMs });
       log.warn({ err: error, ...chore, failures, pauseMs }, 'failed, and will be tried again');
       if (failures === alertAtFailure) await this.#alert(chore, errorInfo(error).message);
+    }
+  }
+
+  /** Again and again while the broker does not answer: each chore is right to do again. */
+  async #answered(action: () => Promise<void>): Promise<void> {
+    const { stop } = this.#options;
+    for (;;) {
+      try {
+        return await action();
+      } catch (error) {
+        if (stop.aborted || !isUnanswered(error)) throw error;
+      }
+      await delay(unansweredPauseMs, undefined, { signal: stop });
     }
   }
 

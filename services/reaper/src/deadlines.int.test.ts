@@ -69,6 +69,28 @@ test('what came due while no reaper was there ends first of all', async () => {
   await endOf(bus, task);
 });
 
+test('what came due while the broker was away for long ends within 5 s of its return', {
+  timeout: 90_000,
+}, async () => {
+  await using broker = await startBroker();
+  const { bus, server } = broker;
+  await using _reaper = reap(bus, createFakeHypervisor());
+  const [task, witness] = [sample.sampleTask(), sample.sampleTask()];
+  await store(bus, createdWith(task, { queueMs: 3_000 }));
+  await store(bus, createdWith(witness, { queueMs: 1 }));
+  await endOf(bus, witness);
+  await server.kill();
+  const isLong = AbortSignal.timeout(20_000);
+  await eventually(() => isLong.aborted, { what: 'it was away for 20 s', limitMs: 40_000 });
+  const backMs = Date.now();
+  await server.restart();
+  const ended = await endOf(bus, task);
+  // A client takes up to half a second to be back, too.
+  expect(ended.time.getTime() - backMs).toBeLessThan(6_000);
+  const alerts = await bus.connection.jsm.streams.info('EVENTS', { subjects_filter: 'alert.>' });
+  expect(alerts.state.subjects).toBeUndefined();
+});
+
 test('a task that is cancelled before it has a VM is over at once', async () => {
   await using broker = await startBroker();
   const { bus } = broker;

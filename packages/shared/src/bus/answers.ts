@@ -1,6 +1,6 @@
 /** What the broker's answers to a publish mean: refused, undecided, or hopeless. Its errors become ours here. */
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { PermissionViolationError } from '@nats-io/transport-node';
+import { NoRespondersError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node';
 import { VmTaskError } from '../errors.ts';
 
 /** The broker's codes for an expectation that does not hold, or cannot be known to hold. */
@@ -16,6 +16,14 @@ export function wasRefused(error: unknown): boolean {
 /** True when the stream takes no more. */
 export function isFull(error: unknown): boolean {
   return error instanceof JetStreamApiError && streamFull.has(error.code);
+}
+
+/** True when nobody answered: the broker is away, hangs, or is just starting. */
+export function isUnanswered(error: unknown): boolean {
+  for (let layer = error; layer instanceof Error; layer = layer.cause) {
+    if (layer instanceof TimeoutError || layer instanceof NoRespondersError) return true;
+  }
+  return false;
 }
 
 /** Thrown for what is the same at the next try: `payload-too-large`, `broker-denied`. Everything else is undecided. */

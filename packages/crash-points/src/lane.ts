@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { services } from '@vm-task/shared/flow';
 import { eventually } from '@vm-task/testing/conditions';
 import type { Point } from './point.ts';
+import { checkPipeline } from './promises/check-pipeline.ts';
 import { checkTask } from './promises/check-task.ts';
 import { waitForQuiet } from './promises/quiet.ts';
-import type { Scenario } from './scenarios/scenarios.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 import { User } from './scenarios/user.ts';
 import { type SystemOptions, type SystemUnderTest, startSystem } from './system/system.ts';
 
@@ -69,6 +70,7 @@ export class Lane implements AsyncDisposable {
     } catch (error) {
       problems.push((error as Error).message);
     }
+    for (const accepted of user.pipelines) problems.push(...(await checkPipeline(system, accepted)));
     for (const accepted of user.accepted) problems.push(...(await checkTask(system, accepted)));
     return problems;
   }

@@ -1,17 +1,18 @@
 /** The points that scenarios have reached, and what is made of their names. */
-import type { Scenario } from './scenarios/scenarios.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 
 export interface Point {
   /** `<service> <place in the code> <what about>/<before or after>`. */
   readonly name: string;
   /** The how manieth coming to it is meant. */
   readonly time: number;
-  /** The first one that comes to it. */
+  /** The first one that comes to it, or one that tries it again (`apart`). */
   readonly scenario: Scenario;
 }
 
-export function labelOf({ name, time }: Point): string {
-  return time === 1 ? name : `${name} #${time}`;
+export function labelOf({ name, time, scenario }: Point): string {
+  const label = time === 1 ? name : `${name} #${time}`;
+  return scenario.apart?.test(name) ? `${label} in ${scenario.name}` : label;
 }
 
 /** Where in the code the point is. */
@@ -27,7 +28,7 @@ export function phaseOf({ name }: Point): string {
 const middle = 3;
 const inPieces = /output-log:/;
 
-/** Each point once, in the order of the scenarios and of what happens in them. */
+/** Each point once, and again in a scenario that tries it apart, in the order of the scenarios and of what happens in them. */
 export function pointsIn(recordings: ReadonlyMap<Scenario, readonly string[]>): readonly Point[] {
   const points = new Map<string, Point>();
   for (const [scenario, reached] of recordings) {
@@ -35,7 +36,8 @@ export function pointsIn(recordings: ReadonlyMap<Scenario, readonly string[]>): 
     for (const name of reached) {
       const time = (times.get(name) ?? 0) + 1;
       times.set(name, time);
-      if (time !== 1 && !(time === middle && inPieces.test(name))) continue;
+      const isAnother = scenario.apart?.test(name) || (time === middle && inPieces.test(name));
+      if (time !== 1 && !isAnother) continue;
       const point = { name, time, scenario };
       if (!points.has(labelOf(point))) points.set(labelOf(point), point);
     }

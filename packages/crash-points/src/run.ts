@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { instrument } from './code/instrument.ts';
 import { Lane, type Trial } from './lane.ts';
 import { labelOf, type Point, phaseOf, placeOf, pointsIn } from './point.ts';
-import { type Scenario, scenarios } from './scenarios/scenarios.ts';
+import type { Scenario } from './scenarios/scenario.ts';
+import { scenarios } from './scenarios/scenarios.ts';
 import { unreachedOf } from './unreached.ts';
 
 export interface RunOptions {

@@ -4,8 +4,8 @@ import type { Bus } from '@vm-task/shared/bus/bus';
 import type { Connection } from '@vm-task/shared/bus/connection';
 import { rawOf, unseal } from '@vm-task/shared/bus/envelope';
 import type { Stored } from '@vm-task/shared/events';
-import type { TaskId } from '@vm-task/shared/ids';
-import { logSubjects } from '@vm-task/shared/subjects';
+import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+import { logSubjects, spineSubject } from '@vm-task/shared/subjects';
 
 /** Every event that names the task, `vm.gone` included, in order; those that cannot be read are left out. */
 export async function eventsOf({ connection }: Bus, task: TaskId, from: number): Promise<Stored[]> {
@@ -15,6 +15,22 @@ export async function eventsOf({ connection }: Bus, task: TaskId, from: number):
     if (event !== null && 'task' in event.data && event.data.task === task) events.push(event);
   }
   return events;
+}
+
+/** Every event of the pipeline, and how each of its tasks began, in order. */
+export async function eventsOfPipeline({ connection }: Bus, pipeline: PipelineId): Promise<Stored[]> {
+  const events: Stored[] = [];
+  for await (const message of messages(connection, 'EVENTS', spineSubject({ pipeline }), 1)) {
+    const event = readable(message);
+    if (event !== null) events.push(event);
+  }
+  const [created] = events;
+  if (created === undefined) return [];
+  for await (const message of messages(connection, 'EVENTS', 'task.created.*.*', created.seq)) {
+    const event = readable(message);
+    if (event?.type === 'task.created' && event.data.stage?.pipeline === pipeline) events.push(event);
+  }
+  return events.sort((a, b) => a.seq - b.seq);
 }
 
 function readable(message: StoredMsg): Stored | null {

@@ -11,8 +11,8 @@ export interface Expectation {
   readonly output: Readonly<Record<'setup' | 'stdout' | 'stderr', string>>;
   /** Path → content, where it succeeds. */
   readonly artifacts: Readonly<Record<string, string>>;
-  /** The file below the working directory to which every job of the task adds a line. */
-  readonly starts: string;
+  /** The file below the working directory to which every job of the task adds a line; null where nothing runs. */
+  readonly starts: string | null;
 }
 
 export interface Job {

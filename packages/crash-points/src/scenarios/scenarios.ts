@@ -13,12 +13,9 @@ import { newVmId, type TaskId } from '@vm-task/shared/ids';
 import { commandSubjects, taskSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { makeJob } from './job.ts';
+import { approvedPipeline, cancelledPipeline, twoStages } from './pipelines.ts';
+import type { Scenario } from './scenario.ts';
 import type { User } from './user.ts';
-
-export interface Scenario {
-  readonly name: string;
-  readonly run: (user: User, mark: string) => Promise<void>;
-}
 
 const plain: Scenario = {
   name: 'plain',
@@ -174,6 +171,26 @@ function replaceFile(path: string, content: string | Buffer): void {
   renameSync(`${path}.new`, path);
 }
 
+/** A consumer is deleted under its worker, which makes it anew. */
+const lostConsumer: Scenario = {
+  name: 'lost consumer',
+  async run(user, mark) {
+    await user.system.bus.connection.jsm.consumers.delete('EVENTS', 'reaper-task-cancelling');
+    await cancelled.run(user, mark);
+  },
+};
+
+/** Installed as often as it takes to hear of it, it is one version. */
+const templated: Scenario = {
+  name: 'template',
+  async run(user, mark) {
+    const { file } = makeJob({ mark });
+    const template = { name: `template-${mark}`, description: 'a job', task: file };
+    const { status, body } = await user.ask('POST', '/v1/templates', template);
+    if (status !== 200 || body['version'] !== 1) throw new Error(`not installed once: ${JSON.stringify(body)}`);
+  },
+};
+
 /** Every service dies at once, and intake loses what it showed: what they do when they start. */
 const restarted: Scenario = {
   name: 'restart',
@@ -218,6 +235,11 @@ export const scenarios: readonly Scenario[] = [
   deadCommand,
   deadEvent,
   strays,
+  templated,
+  approvedPipeline,
+  cancelledPipeline,
+  twoStages,
+  lostConsumer,
   troubled,
   drained,
   restarted,

@@ -5,8 +5,8 @@ import { findCreated } from '@vm-task/shared/bus/find-task';
 import { lastLogSeq } from '@vm-task/shared/bus/output-log';
 import { readBrokerAddress } from '@vm-task/shared/credentials';
 import type { Stored } from '@vm-task/shared/events';
-import { type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
-import { commandSubjects } from '@vm-task/shared/subjects';
+import { type PipelineId, pipelineIdFromCause, type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
+import { commandSubjects, pipelineSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { eventsOf } from '../promises/read.ts';
 import { ask } from '../system/client.ts';
@@ -18,12 +18,27 @@ export interface Accepted {
   readonly expected: Expectation;
 }
 
+export interface PipelineJob {
+  readonly file: object;
+  readonly expected: {
+    readonly outcome: 'succeeded' | 'failed' | 'cancelled';
+    /** Of the stages that begin, each once. */
+    readonly stages: Readonly<Record<string, Expectation>>;
+  };
+}
+
+export interface AcceptedPipeline {
+  readonly pipeline: PipelineId;
+  readonly expected: PipelineJob['expected'];
+}
+
 /** A service that dies is back in seconds; with real VMs on a busy machine an attempt takes half a minute. */
 const patienceMs = 180_000;
 
 export class User {
   readonly system: SystemUnderTest;
   readonly accepted: Accepted[] = [];
+  readonly pipelines: AcceptedPipeline[] = [];
 
   constructor(system: SystemUnderTest) {
     this.system = system;
@@ -31,20 +46,29 @@ export class User {
 
   /** By HTTP, with a key, as often as it takes to hear "accepted". */
   async submit({ file, expected }: Job): Promise<TaskId> {
-    const { status, body } = await ask(this.system, 'POST', '/v1/tasks', { body: file, key: randomUUID() });
-    if (status !== 202) throw new Error(`the task was refused: ${JSON.stringify(body)}`);
-    const task = body['id'] as TaskId;
+    const task = (await this.#post('/v1/tasks', file)) as TaskId;
     this.accepted.push({ task, expected });
     return task;
   }
 
+  async submitPipeline({ file, expected }: PipelineJob): Promise<PipelineId> {
+    const pipeline = (await this.#post('/v1/pipelines', { pipeline: file, parameters: {} })) as PipelineId;
+    this.pipelines.push({ pipeline, expected });
+    return pipeline;
+  }
+
   /** As a command: accepted once the stream has it. */
   async command({ file, expected }: Job): Promise<TaskId> {
-    const seq = await this.publish(commandSubjects.submit, file);
-    const message = await this.#jsm.streams.getMessage('COMMANDS', { seq });
-    const task = taskIdFromCause(message?.time.getTime() ?? 0, 'COMMANDS', String(seq));
+    const task = taskIdFromCause(...(await this.#command(commandSubjects.submit, file)));
     this.accepted.push({ task, expected });
     return task;
+  }
+
+  async commandPipeline({ file, expected }: PipelineJob): Promise<PipelineId> {
+    const submission = { pipeline: file, parameters: {} };
+    const pipeline = pipelineIdFromCause(...(await this.#command(commandSubjects.submitPipeline, submission)));
+    this.pipelines.push({ pipeline, expected });
+    return pipeline;
   }
 
   /** With the rights of `as`, which is whoever may submit. Returns the sequence. */
@@ -54,12 +78,17 @@ export class User {
     return (await connection.js.publish(subject, data, { msgID: randomUUID() })).seq;
   }
 
-  ask(method: string, path: string) {
-    return ask(this.system, method, path);
+  ask(method: string, path: string, body?: object) {
+    return ask(this.system, method, path, body === undefined ? {} : { body });
   }
 
-  /** Returns when every task that was accepted has ended. */
+  /** Returns when every task and pipeline that was accepted has ended. */
   async waitForEnds(): Promise<void> {
+    for (const { pipeline } of this.pipelines) {
+      const query = { last_by_subj: pipelineSubject('pipeline.completed', pipeline) };
+      const ended = () => this.#jsm.streams.getMessage('EVENTS', query);
+      await eventually(ended, { what: `pipeline ${pipeline} ends`, limitMs: patienceMs });
+    }
     for (const { task } of this.accepted) await this.waitForEvent(task, 'task.completed');
   }
 
@@ -75,6 +104,20 @@ export class User {
     const written = async () => (await lastLogSeq(this.system.bus.connection, task)) > 0;
     await eventually(written, { what: `task ${task} writes`, limitMs: patienceMs });
     await this.waitForEvent(task, 'task.setup.done');
+  }
+
+  /** With a key. Returns the id that it has got. */
+  async #post(path: string, body: object): Promise<unknown> {
+    const answer = await ask(this.system, 'POST', path, { body, key: randomUUID() });
+    if (answer.status !== 202) throw new Error(`it was refused: ${JSON.stringify(answer.body)}`);
+    return answer.body['id'];
+  }
+
+  /** Returns what its id follows from. */
+  async #command(subject: string, body: object): Promise<[number, string, string]> {
+    const seq = await this.publish(subject, body);
+    const message = await this.#jsm.streams.getMessage('COMMANDS', { seq });
+    return [message?.time.getTime() ?? 0, 'COMMANDS', String(seq)];
   }
 
   get #jsm() {

@@ -6,6 +6,7 @@ import { services } from '@vm-task/shared/flow';
 import { eventually } from '@vm-task/testing/conditions';
 import type { Point } from './point.ts';
 import { checkPipeline } from './promises/check-pipeline.ts';
+import { checkRest } from './promises/check-rest.ts';
 import { checkTask } from './promises/check-task.ts';
 import { waitForQuiet } from './promises/quiet.ts';
 import type { Scenario } from './scenarios/scenario.ts';
@@ -61,6 +62,7 @@ export class Lane implements AsyncDisposable {
   /** The scenario from begin to end, and the problems that it leaves. */
   async #live(system: SystemUnderTest, scenario: Scenario, afterwards: () => Promise<void>): Promise<string[]> {
     const user = new User(system);
+    const since = (await system.bus.connection.jsm.streams.info('EVENTS')).state.last_seq;
     const problems: string[] = [];
     try {
       await scenario.run(user, randomUUID().slice(0, 8));
@@ -72,6 +74,7 @@ export class Lane implements AsyncDisposable {
     }
     for (const accepted of user.pipelines) problems.push(...(await checkPipeline(system, accepted)));
     for (const accepted of user.accepted) problems.push(...(await checkTask(system, accepted)));
+    problems.push(...(await checkRest(user, since)));
     return problems;
   }
 

@@ -1,4 +1,5 @@
 /** All points of all services: found by recording the scenarios, then tried one after another on several systems. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -100,21 +101,14 @@ async function findPoints(
 function choose(points: readonly Point[], { only, sample, seed }: RunOptions): readonly Point[] {
   const wanted = points.filter((point) => only?.test(labelOf(point)) ?? true);
   if (sample === null) return wanted;
-  const next = randomFrom(seed);
-  const drawn = wanted.map((point) => ({ point, draw: next() })).toSorted((a, b) => a.draw - b.draw);
-  return drawn.slice(0, sample).map(({ point }) => point);
+  // By its name, so that a new point elsewhere takes the place of one at most.
+  const drawn = wanted.map((point) => ({ point, draw: hash(`${seed} ${labelOf(point)}`) }));
+  const sorted = drawn.toSorted((a, b) => (a.draw < b.draw ? -1 : 1));
+  return sorted.slice(0, sample).map(({ point }) => point);
 }
 
-/** The same numbers for the same seed, on every machine (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = state;
-    bits = Math.imul(bits ^ (bits >>> 15), bits | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 4_294_967_296;
-  };
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 async function tryAll(

@@ -5,32 +5,37 @@ import type { Connection } from '@vm-task/shared/bus/connection';
 import { rawOf, unseal } from '@vm-task/shared/bus/envelope';
 import type { Stored } from '@vm-task/shared/events';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
-import { logSubjects, spineSubject } from '@vm-task/shared/subjects';
+import { isPipelineEvent, logSubjects, pipelineSubject } from '@vm-task/shared/subjects';
 
 /** Every event that names the task, `vm.gone` included, in order; those that cannot be read are left out. */
-export async function eventsOf({ connection }: Bus, task: TaskId, from: number): Promise<Stored[]> {
+export async function eventsOf(bus: Bus, task: TaskId, from: number): Promise<Stored[]> {
+  const events = await eventsSince(bus, from - 1);
+  return events.filter(({ data }) => 'task' in data && data.task === task);
+}
+
+/** Every event after that sequence, in order; those that cannot be read are left out. */
+export async function eventsSince({ connection }: Bus, since: number): Promise<Stored[]> {
   const events: Stored[] = [];
-  for await (const message of messages(connection, 'EVENTS', '>', from)) {
+  for await (const message of messages(connection, 'EVENTS', '>', since + 1)) {
     const event = readable(message);
-    if (event !== null && 'task' in event.data && event.data.task === task) events.push(event);
+    if (event !== null) events.push(event);
   }
   return events;
 }
 
 /** Every event of the pipeline, and how each of its tasks began, in order. */
-export async function eventsOfPipeline({ connection }: Bus, pipeline: PipelineId): Promise<Stored[]> {
-  const events: Stored[] = [];
-  for await (const message of messages(connection, 'EVENTS', spineSubject({ pipeline }), 1)) {
-    const event = readable(message);
-    if (event !== null) events.push(event);
-  }
-  const [created] = events;
-  if (created === undefined) return [];
-  for await (const message of messages(connection, 'EVENTS', 'task.created.*.*', created.seq)) {
-    const event = readable(message);
-    if (event?.type === 'task.created' && event.data.stage?.pipeline === pipeline) events.push(event);
-  }
-  return events.sort((a, b) => a.seq - b.seq);
+export async function eventsOfPipeline(bus: Bus, pipeline: PipelineId): Promise<Stored[]> {
+  const created = await bus.connection.jsm.streams.getMessage('EVENTS', {
+    last_by_subj: pipelineSubject('pipeline.created', pipeline),
+  });
+  if (created === null) return [];
+  const events = await eventsSince(bus, created.seq - 1);
+  return events.filter((event) => pipelineOf(event) === pipeline);
+}
+
+function pipelineOf(event: Stored): PipelineId | null {
+  if (event.type === 'task.created') return event.data.stage?.pipeline ?? null;
+  return isPipelineEvent(event) ? event.data.pipeline : null;
 }
 
 function readable(message: StoredMsg): Stored | null {

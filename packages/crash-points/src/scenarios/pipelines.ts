@@ -16,7 +16,7 @@ export const twoStages: Scenario = {
   apart: decisions,
   async run(user, mark) {
     const first = makeJob({ mark: `${mark}a`, lines: 2 });
-    const inputs = { mark: '${{ needs.first.result.mark }}' };
+    const inputs = { mark: `\${{ needs.first.result.mark }}` };
     const second = makeJob({ mark: `${mark}b`, lines: 2, more: { needs: ['first'], inputs } });
     await user.submitPipeline({
       file: { name: 'two', stages: { first: first.file, second: second.file } },

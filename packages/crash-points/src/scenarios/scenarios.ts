@@ -135,13 +135,15 @@ async function letterSeq({ system }: User): Promise<number> {
 /** What a crash leaves behind between two steps: in no ledger, and with our mark. */
 const strays: Scenario = {
   name: 'strays',
-  async run({ system: { home } }) {
+  async run({ system: { home, strays: known } }) {
     const vm = newVmId(Date.now());
     for (const folder of [join(home.vms, `.gone-${vm}`), join(home.slots, `.offer-${vm}`)]) {
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, vm), '');
     }
-    const marked = ['-name', join(home.vms, newVmId(Date.now()))];
+    const running = newVmId(Date.now());
+    known.add(running);
+    const marked = ['-name', join(home.vms, running)];
     const stray = spawn('perl', ['-e', 'sleep', '--', ...marked], { stdio: 'ignore' });
     await once(stray, 'exit', { signal: AbortSignal.timeout(60_000) });
   },

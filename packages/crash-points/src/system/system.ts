@@ -33,6 +33,8 @@ export interface SystemUnderTest extends AsyncDisposable {
   readonly bus: Bus;
   /** Where every guest runs; null with real VMs. */
   readonly guest: SshGuest | null;
+  /** VMs of which a scenario has made something behind the system's back. */
+  readonly strays: Set<string>;
   /** From now on this holds at every point of every service. */
   order(order: Order): void;
   /** True when a service has killed itself at the point that was ordered. */
@@ -78,6 +80,7 @@ export async function startSystem({ manifest, isReal }: SystemOptions): Promise<
   return {
     home,
     guest,
+    strays: new Set(),
     isReady,
     hypervisor: createHypervisor({ environment, config: loadConfig(home) }),
     bus: createBus(connection, 'crash-points', silentLogger),

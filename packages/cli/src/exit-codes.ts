@@ -6,7 +6,7 @@ import { constants } from 'node:os';
 import type { TaskSummary } from './client/views.ts';
 
 export const exitCodes = {
-  /** A command failed; for `audit`: something leaked. */
+  /** A command failed; for `audit`: something leaked; for `doctor`: a check fails. */
   failed: 1,
   /** The command line itself is wrong. */
   usage: 2,

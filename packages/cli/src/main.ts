@@ -7,6 +7,7 @@
  * | `commands/` | what each command does |
  * | `client/` | the HTTP API as commands use it |
  * | `system/` | the embedded system: nats-server and the services as children of `up` |
+ * | `doctor/` | what `doctor` looks at, one file for each check |
  * | `screen/` | progress, tables, text made safe for a terminal |
  */
 import { errorInfo } from '@vm-task/shared/errors';

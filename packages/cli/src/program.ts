@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import { complete, decide } from './commands/answer.ts';
 import { audit } from './commands/audit.ts';
 import { dropDeadLetter, listDeadLetters, replayDeadLetter, showDeadLetter } from './commands/dead-letters.ts';
+import { doctor } from './commands/doctor.ts';
 import { buildImages, importImageFile, listImages, removeImageVersions } from './commands/image.ts';
 import {
   archiveInboxMessage,
@@ -34,7 +35,7 @@ import { readTask, type TaskOptions } from './task-source.ts';
 const exitCodeHelp = `
 Exit codes: run ends as the task's process did (128 + n when signal n ended it);
 124 timed out, 125 the task could not be run, 130 cancelled. Every other command:
-0, 1 when it failed (audit: something leaked), 2 when the command line is wrong.`;
+0, 1 when it failed (audit: something leaked; doctor: a check fails), 2 when the command line is wrong.`;
 
 interface Context {
   readonly environment: Environment;
@@ -169,6 +170,11 @@ function systemCommands(define: Define): void {
   define('audit', 'compare host, ledger and log; exit code 1 if anything leaked', (context) =>
     audit(configured(context)),
   );
+  define(
+    'doctor',
+    'look for what is amiss, and say what sets it right; exit code 1 if a check fails',
+    (context, _args, options) => doctor({ ...context, prove: options['prove'] === true }),
+  ).option('--prove', 'run a task through the real system, too, and audit what it left');
 }
 
 function imageCommands(define: Define): void {

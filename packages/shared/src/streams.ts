@@ -15,6 +15,11 @@ export const minimumServerVersion = '2.14.0';
 export const maxPayloadBytes = 8 * 1024 * 1024;
 
 const GiB = 1024 ** 3;
+
+/** The last fifth of `EVENTS`, and of a small disk, is head-room for tasks that run: new ones are refused (I13). */
+export const eventsFullFrom = 0.8;
+export const leastDiskBytes = 2 * GiB;
+
 const days = 24 * 3600 * 1_000_000_000;
 
 export type StreamName = 'EVENTS' | 'COMMANDS' | 'TIMERS' | 'LOGS' | 'DEAD' | 'INBOX';

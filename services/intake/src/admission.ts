@@ -2,6 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Connection } from '@vm-task/shared/bus/connection';
 import { VmTaskError } from '@vm-task/shared/errors';
+import { eventsFullFrom, leastDiskBytes } from '@vm-task/shared/streams';
 
 export interface Room {
   readonly eventsBytes: number;
@@ -16,8 +17,6 @@ export interface Admission {
   requireRoom(): Promise<void>;
 }
 
-const fullFrom = 0.8;
-const leastDiskBytes = 2 * 1024 ** 3;
 /** A second's worth of tasks is small against the head-room. */
 const rememberedMs = 1_000;
 
@@ -25,7 +24,7 @@ const GiB = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
 
 /** Why there is no room, with both figures, or null when there is. */
 export function refusalFor({ eventsBytes, eventsMaxBytes, diskFreeBytes }: Room): string | null {
-  if (eventsBytes >= fullFrom * eventsMaxBytes) {
+  if (eventsBytes >= eventsFullFrom * eventsMaxBytes) {
     return `the stream EVENTS holds ${GiB(eventsBytes)} of ${GiB(eventsMaxBytes)}; new tasks are taken again below 80 %, when old ones have been purged`;
   }
   if (diskFreeBytes < leastDiskBytes) {

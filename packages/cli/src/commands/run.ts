@@ -2,7 +2,6 @@
  * `vm-task run`: submit, follow the output live, print the result, end as the process did. The first Ctrl-C cancels
  * and waits until the VM is gone; the second leaves that to the system.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Home } from '@vm-task/shared/home';
 import { type Client, createClient } from '../client/client.ts';
 import type { EventLine, TaskView } from '../client/views.ts';
@@ -13,9 +12,7 @@ import { type Progress, startProgress } from '../screen/progress.ts';
 import { ensureUp } from '../system/detach.ts';
 import { cancelOnInterrupt } from './interrupt.ts';
 import { phaseNote } from './phase-note.ts';
-
-/** Between two looks for the end of the VM; nothing waits for it but a person. */
-const goneLookMs = 200;
+import { untilVmGone } from './until-vm-gone.ts';
 
 export interface RunOptions {
   readonly home: Home;
@@ -127,13 +124,4 @@ function printEnding(view: TaskView, ending: Ending): void {
     print(typeof view.result === 'string' ? view.result : JSON.stringify(view.result, null, 2));
   }
   if (view.error !== null) note(`${plainLine(view.error.message)} (${view.error.code}; ./vm-task show ${view.id})`);
-}
-
-/** Whoever cancels wants to know that nothing runs any more. */
-async function untilVmGone(client: Client, { id, vm }: TaskView, progress: Progress): Promise<void> {
-  const isGone = ({ type, data }: EventLine) => type === 'vm.gone' && data['vm'] === vm;
-  while (vm !== null && !(await client.events(id)).events.some(isGone)) {
-    progress.update(`removing ${vm}`);
-    await delay(goneLookMs);
-  }
 }

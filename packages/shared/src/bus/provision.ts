@@ -36,22 +36,39 @@ async function makeStream({ jsm }: Connection, definition: StreamDefinition): Pr
 }
 
 /** Thrown: `stream-altered` when a stream is missing or not as defined. */
-export async function readBackStreams({ jsm }: Connection, names: readonly StreamName[]): Promise<void> {
-  for (const name of names) {
-    const info = await jsm.streams.info(name).catch((error: Error) => {
-      throw new VmTaskError(
-        'stream-altered',
-        `stream ${name} cannot be read: ${error.message}. ./vm-task up makes it`,
-        { cause: error },
-      );
+export async function readBackStreams(connection: Connection, names: readonly StreamName[]): Promise<void> {
+  for (const name of names) await readBack(connection, name, streams[name]);
+}
+
+async function readBack({ jsm }: Connection, name: string, wanted: Partial<StreamConfig>): Promise<void> {
+  const info = await jsm.streams.info(name).catch((error: Error) => {
+    throwIfHopeless(error);
+    throw new VmTaskError('stream-altered', `stream ${name} cannot be read: ${error.message}. ./vm-task up makes it`, {
+      cause: error,
     });
-    requireSame(
-      `stream ${name}`,
-      streams[name] as Partial<StreamConfig>,
-      info.config as unknown as Record<string, unknown>,
-      'Run ./vm-task up to set it right',
-    );
-  }
+  });
+  const found = info.config as unknown as Record<string, unknown>;
+  requireSame(`stream ${name}`, wanted, found, 'Run ./vm-task up to set it right');
+}
+
+/** What of all that `makeStreams` makes is missing or not as defined, by the stream's name, with why: `stream-altered`. */
+export async function alteredStreams(connection: Connection): Promise<ReadonlyMap<string, VmTaskError>> {
+  const stores = [
+    ...Object.entries(buckets).map(([name, { ttlMs }]) => ({ name: `KV_${name}`, ttlMs })),
+    ...Object.entries(objectStores).map(([name, { ttlMs }]) => ({ name: `OBJ_${name}`, ttlMs })),
+  ];
+  const altered = new Map<string, VmTaskError>();
+  const look = async (name: string, reading: Promise<void>) => {
+    await reading.catch((error) => {
+      if (!(error instanceof VmTaskError && error.code === 'stream-altered')) throw error;
+      altered.set(name, error);
+    });
+  };
+  await Promise.all([
+    ...Object.values(streams).map(({ name }) => look(name, readBackStreams(connection, [name]))),
+    ...stores.map(({ name, ttlMs }) => look(name, readBack(connection, name, { max_age: ttlMs * 1_000_000 }))),
+  ]);
+  return altered;
 }
 
 /** As `makeConsumer`, and waits for a broker that is away, until `stop`. Thrown: what waiting cannot heal. */

@@ -1,5 +1,5 @@
 /** Templates in the bucket `templates`, for ever: one entry for each version, numbered from 1, none ever altered. */
-import { type KV, Kvm } from '@nats-io/kv';
+import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import { z } from 'zod';
 import { VmTaskError } from '../errors.ts';
 import { parseName } from '../ids.ts';
@@ -22,7 +22,7 @@ export async function storeTemplate(connection: Connection, file: TemplateFile, 
   for (;;) {
     const versions = (await versionsOf(bucket)).get(file.name) ?? [];
     const newest = versions.at(-1);
-    const latest = newest === undefined ? null : await read(bucket, file.name, newest);
+    const latest = newest === undefined ? null : await readIfWhole(bucket, file.name, newest);
     if (latest !== null && JSON.stringify(latest.file) === JSON.stringify(file)) return latest;
     const version = (newest ?? 0) + 1;
     const stored: StoredTemplate = { v: 1, version, installedAt: now.toISOString(), file };
@@ -42,6 +42,38 @@ export async function listTemplates(connection: Connection): Promise<StoredTempl
   const newest = [...(await versionsOf(bucket))].sort(([a], [b]) => (a < b ? -1 : 1));
   const found = await Promise.all(newest.map(([name, versions]) => read(bucket, name, versions.at(-1) ?? 1)));
   return found.filter((template) => template !== null);
+}
+
+export interface InspectedTemplate {
+  /** `name@version`, of the newest one. */
+  readonly ref: string;
+  /** Why it cannot be used, or null. */
+  readonly problem: string | null;
+}
+
+/** The newest version of each by its schema, and by what `check` throws. */
+export async function inspectTemplates(
+  connection: Connection,
+  check: (file: TemplateFile) => void,
+): Promise<InspectedTemplate[]> {
+  const bucket = await open(connection);
+  const newest = [...(await versionsOf(bucket))].sort(([a], [b]) => (a < b ? -1 : 1));
+  return await Promise.all(
+    newest.map(async ([name, versions]) => {
+      const version = versions.at(-1) ?? 1;
+      return { ref: `${name}@${version}`, problem: problemOf(await bucket.get(keyOf(name, version)), check) };
+    }),
+  );
+}
+
+function problemOf(entry: KvEntry | null, check: (file: TemplateFile) => void): string | null {
+  try {
+    if (entry !== null) check(storedSchema.parse(entry.json()).file);
+    return null;
+  } catch (error) {
+    if (error instanceof VmTaskError) return error.message;
+    return `what is stored is no template (${(error as Error).message.split('\n')[0]})`;
+  }
 }
 
 /** `ref`: a name, or name@version. Thrown: `template-not-found` with what there is, `invalid-id`. */
@@ -82,6 +114,12 @@ async function versionsOf(bucket: KV): Promise<Map<string, number[]>> {
 async function read(bucket: KV, name: string, version: number): Promise<StoredTemplate | null> {
   const entry = await bucket.get(keyOf(name, version));
   return entry === null ? null : storedSchema.parse(entry.json());
+}
+
+/** One that was spoilt is as good as none: the next version takes its place. */
+async function readIfWhole(bucket: KV, name: string, version: number): Promise<StoredTemplate | null> {
+  const entry = await bucket.get(keyOf(name, version));
+  return entry === null || problemOf(entry, () => undefined) !== null ? null : storedSchema.parse(entry.json());
 }
 
 function keyOf(name: string, version: number): string {

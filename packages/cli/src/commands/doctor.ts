@@ -1,0 +1,57 @@
+/** `vm-task doctor`: what is amiss, and what sets it right. `--prove` runs a task through the real system, too. */
+import { styleText } from 'node:util';
+import type { Environment } from '@vm-task/shared/config';
+import { proveByTask } from '../doctor/canary.ts';
+import type { Status } from '../doctor/check.ts';
+import { checks } from '../doctor/checks.ts';
+import { openContext } from '../doctor/context.ts';
+import { type Checked, runChecks } from '../doctor/run-checks.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { plainLine } from '../screen/plain-text.ts';
+import { print, printJson } from '../screen/print.ts';
+import { type Progress, startProgress } from '../screen/progress.ts';
+import { ensureUp } from '../system/detach.ts';
+
+interface DoctorOptions {
+  readonly environment: Environment;
+  readonly json: boolean;
+  readonly prove: boolean;
+}
+
+/** Exits with 1 when a check fails. */
+export async function doctor({ environment, json, prove }: DoctorOptions): Promise<number> {
+  using progress = startProgress({ quiet: json });
+  if (prove) await ensureUp(environment.home, () => progress.update('starting the system (./vm-task down stops it)'));
+  const found = await checkAll(environment, progress);
+  if (prove) found.push(...(await proveByTask(environment, progress)));
+  progress.clear();
+  if (json) printJson({ checks: found });
+  else printChecks(found);
+  return found.some(({ status }) => status === 'fail') ? exitCodes.failed : 0;
+}
+
+async function checkAll(environment: Environment, progress: Progress): Promise<Checked[]> {
+  await using context = openContext(environment);
+  const left = new Set(checks.map(({ name }) => name));
+  const tell = () => progress.update(`checking ${[...left].join(', ')}`);
+  tell();
+  return await runChecks(checks, context, (name) => {
+    left.delete(name);
+    tell();
+  });
+}
+
+const colours = { pass: 'green', warn: 'yellow', fail: 'red' } as const satisfies Record<Status, string>;
+
+/** A line for each; what sets a thing right stands under it. */
+function printChecks(found: readonly Checked[]): void {
+  const width = Math.max(...found.map(({ name }) => name.length));
+  for (const { name, status, detail, fix } of found) {
+    print(
+      `${styleText(colours[status], status, { stream: process.stdout })}  ${name.padEnd(width)}  ${plainLine(detail)}`,
+    );
+    if (fix !== null) print(`${' '.repeat(width + 8)}fix: ${plainLine(fix)}`);
+  }
+  const count = (wanted: Status) => found.filter(({ status }) => status === wanted).length;
+  print(`\n${count('pass')} pass, ${count('warn')} warn, ${count('fail')} fail`);
+}

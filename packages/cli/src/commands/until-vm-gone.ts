@@ -1,0 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from '../client/client.ts';
+import type { EventLine, TaskView } from '../client/views.ts';
+import type { Progress } from '../screen/progress.ts';
+
+/** Between two looks; nothing waits for it but a person. */
+const lookMs = 200;
+
+/** Returns once the log says that the task's last VM is gone; at once for a task that never had one. */
+export async function untilVmGone(client: Client, { id, vm }: TaskView, progress: Progress): Promise<void> {
+  const isGone = ({ type, data }: EventLine) => type === 'vm.gone' && data['vm'] === vm;
+  while (vm !== null && !(await client.events(id)).events.some(isGone)) {
+    progress.update(`removing ${vm}`);
+    await delay(lookMs);
+  }
+}

@@ -1,0 +1,21 @@
+/** nats-server: it answers the user that makes the streams, and is new enough. */
+import { errorInfo } from '@vm-task/shared/errors';
+import { type Check, fail, NotCheckable, pass } from './check.ts';
+
+export const broker: Check = {
+  name: 'broker',
+  // Opening a connection gives up after 5 s.
+  limitMs: 20_000,
+  async look({ environment: { home }, state, broker: open }) {
+    if (state === null) throw new NotCheckable('the system is not up');
+    try {
+      const { nc } = await open();
+      const roundTripMs = await nc.rtt();
+      return pass(`nats-server ${nc.info?.version} at ${state.nats?.url} answers in ${roundTripMs} ms`);
+    } catch (error) {
+      const { code, message } = errorInfo(error);
+      const restart = './vm-task down && ./vm-task up --detach';
+      return fail(message, code === 'broker-too-old' ? restart : `${restart}; its log is ${home.logs}/nats-server.log`);
+    }
+  },
+};

@@ -1,0 +1,17 @@
+import { loadConfig } from '@vm-task/shared/config';
+import { errorInfo } from '@vm-task/shared/errors';
+import { type Check, fail, pass } from './check.ts';
+
+/** `vm-task.yaml` as every service reads it. */
+export const configuration: Check = {
+  name: 'configuration',
+  limitMs: 5_000,
+  async look({ environment: { home } }) {
+    try {
+      const { pools } = loadConfig(home);
+      return pass(`pools: ${Object.keys(pools).join(', ')}`);
+    } catch (error) {
+      return fail(errorInfo(error).message, `correct ${home.config}`);
+    }
+  },
+};

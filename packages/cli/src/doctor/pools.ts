@@ -1,0 +1,67 @@
+/** Pools that have had no VM to give for long. */
+import { stat } from 'node:fs/promises';
+import { createHypervisor } from '@vm-task/hypervisor/driver';
+import type { SystemConfig } from '@vm-task/shared/config';
+import type { Home } from '@vm-task/shared/home';
+import { type Check, type Finding, fail, pass, warn } from './check.ts';
+
+/** Where nobody got a VM for so long, tasks run into their queue's timeout of 10 m, unless they chose another. */
+const longMs = 10 * 60_000;
+
+/** A VM that is no more to be had. */
+export interface Taken {
+  readonly pool: string;
+  readonly sinceMs: number;
+}
+
+export const pools: Check = {
+  name: 'pools',
+  limitMs: 20_000,
+  async look({ environment, config, now }) {
+    const taken = await takenVms(environment.home, createHypervisor({ environment, config: config() }));
+    return judgePools(config(), taken, now());
+  },
+};
+
+async function takenVms(home: Home, hypervisor: Pick<ReturnType<typeof createHypervisor>, 'list'>): Promise<Taken[]> {
+  const states = await hypervisor.list();
+  const taken = states
+    // A warm one waits for the next task.
+    .filter(({ phase }) => phase !== 'ready')
+    .map(async ({ record: { vm, pool, createdAt } }) => {
+      const claim = await stat(home.vm(vm).claim).catch(() => null);
+      return { pool, sinceMs: claim?.mtimeMs ?? Date.parse(createdAt) };
+    });
+  return await Promise.all(taken);
+}
+
+/** A named VM is one machine: that somebody has it is how it should be. */
+export function judgePools(
+  { pools: all, host }: Pick<SystemConfig, 'pools' | 'host'>,
+  taken: readonly Taken[],
+  nowMs: number,
+): Finding {
+  const clones = Object.entries(all).filter(([, { driver }]) => driver === 'qemu');
+  const limits = [
+    ...clones.map(([name, { max }]) => ({
+      what: `pool ${name}`,
+      max,
+      held: taken.filter(({ pool }) => pool === name),
+    })),
+    { what: 'the host', max: host.maxVms, held: taken },
+  ];
+  const full = limits.filter(({ max, held }) => held.length >= max);
+  if (full.length === 0)
+    return pass(limits.map(({ what, max, held }) => `${what}: ${held.length} of ${max}`).join(', '));
+  const described = full.map(({ what, max, held }) => {
+    // Since then nobody got one.
+    const fullMs = nowMs - Math.max(...held.map(({ sinceMs }) => sinceMs));
+    return {
+      fullMs,
+      text: `${what} is full: all ${max} VMs are taken, the last one ${Math.max(0, Math.round(fullMs / 1_000))} s ago`,
+    };
+  });
+  const detail = described.map(({ text }) => text).join('; ');
+  const fix = 'see ./vm-task list for what runs; cancel it, or raise `max` of the pool (`host.maxVms`) in vm-task.yaml';
+  return described.some(({ fullMs }) => fullMs >= longMs) ? fail(detail, fix) : warn(detail, fix);
+}

@@ -1,0 +1,36 @@
+/** Where the system listens, or will. */
+import { errorInfo } from '@vm-task/shared/errors';
+import { createHttp, httpUrl } from '../client/http.ts';
+import { freePort } from '../system/free-port.ts';
+import { type Check, fail, NotCheckable, pass } from './check.ts';
+
+/** Intake answers this from memory. */
+const answerLimitMs = 5_000;
+
+export const ports: Check = {
+  name: 'ports',
+  limitMs: 10_000,
+  async look({ environment: { home }, state, config }) {
+    if (state === null) return pass(await whereItWillListen([config().http.port, config().nats.port]));
+    const intake = state.services.find(({ name }) => name === 'intake');
+    if (intake?.state !== 'ready') throw new NotCheckable('intake is not ready; see services');
+    try {
+      await createHttp(home).request('GET', '/openapi.json', { signal: AbortSignal.timeout(answerLimitMs) });
+      return pass(`HTTP answers at ${httpUrl(home)}`);
+    } catch (error) {
+      return fail(
+        errorInfo(error).message,
+        `./vm-task down && ./vm-task up --detach; its log is ${home.logs}/intake.log`,
+      );
+    }
+  },
+};
+
+/** One that is taken is no trouble: another one is used, and `status` tells which. */
+async function whereItWillListen(wanted: readonly number[]): Promise<string> {
+  const described = wanted.map(async (port) => {
+    if (port === 0) return 'any port';
+    return (await freePort(port)) === port ? `port ${port}` : `another port than ${port}, which is taken`;
+  });
+  return `HTTP and NATS will listen on ${(await Promise.all(described)).join(' and ')}`;
+}

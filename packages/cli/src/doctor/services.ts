@@ -1,0 +1,37 @@
+/** The system as `up` tells of it in `run/system.json`. */
+import type { Home } from '@vm-task/shared/home';
+import { processesOf } from '../system/processes.ts';
+import type { ServiceState, SystemState } from '../system/state.ts';
+import { type Check, type Finding, fail, pass, warn } from './check.ts';
+
+export const services: Check = {
+  name: 'services',
+  limitMs: 5_000,
+  async look({ environment: { home }, state }) {
+    return state === null ? judgeAbsence(home) : judgeServices(home, state);
+  },
+};
+
+function judgeAbsence(home: Home): Finding {
+  const left = processesOf(home).length;
+  const start = './vm-task up --detach';
+  if (left === 0) return warn(`the system is not up on ${home.root}`, start);
+  return fail(
+    `what supervised the system has died, and ${left} of its processes run on`,
+    `${start} begins anew with all of it`,
+  );
+}
+
+function judgeServices(home: Home, { phase, services: all }: SystemState): Finding {
+  const amiss = all.filter(({ state }) => state !== 'ready');
+  if (phase === 'ready') return pass(all.map(({ name }) => name).join(', '));
+  const failed = amiss.filter(({ state, lastExit }) => state === 'waiting' || lastExit !== null);
+  const detail = `${phase}: ${amiss.map(describe).join(', ') || 'no service has begun'}`;
+  return failed.length > 0
+    ? fail(detail, `the logs in ${home.logs} say why: ${failed.map(({ name }) => `${name}.log`).join(', ')}`)
+    : warn(detail, './vm-task status tells when it is ready');
+}
+
+function describe({ name, state, lastExit }: ServiceState): string {
+  return lastExit === null ? `${name} is ${state}` : `${name} is ${state} (${lastExit})`;
+}

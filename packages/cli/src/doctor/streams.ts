@@ -1,0 +1,24 @@
+/** Every stream, bucket and store: there, and with the settings that the services rely on; room in `EVENTS`. */
+import { errorInfo } from '@vm-task/shared/errors';
+import { buckets, streams as definitions, eventsFullFrom, objectStores } from '@vm-task/shared/streams';
+import { type Check, fail, pass } from './check.ts';
+
+export const streams: Check = {
+  name: 'streams',
+  limitMs: 20_000,
+  async look({ altered, connect }) {
+    const amiss = [...(await altered()).values()];
+    if (amiss.length > 0) {
+      const detail = amiss.map((error) => errorInfo(error).message).join('; ');
+      return fail(detail, './vm-task down && ./vm-task up --detach makes what is missing; what it held is lost');
+    }
+    const { jsm } = await connect('system', []);
+    const { config, state } = await jsm.streams.info('EVENTS');
+    const percent = Math.floor((100 * state.bytes) / config.max_bytes);
+    if (state.bytes >= eventsFullFrom * config.max_bytes) {
+      return fail(`EVENTS is ${percent} % full, and no task is taken`, 'lower reaper.retention in vm-task.yaml');
+    }
+    const names = [definitions, buckets, objectStores].flatMap((kind) => Object.keys(kind));
+    return pass(`${names.join(', ')}; EVENTS is ${percent} % full`);
+  },
+};

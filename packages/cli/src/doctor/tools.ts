@@ -1,0 +1,89 @@
+/** The host's programs: which are needed is written in `setup/needs.sh`, as the set-up reads it. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { childEnvironment } from '@vm-task/shared/config';
+import { errorInfo } from '@vm-task/shared/errors';
+import { serverProgram } from '@vm-task/shared/streams';
+import { requireBrokerProgram } from '../system/broker.ts';
+import { repositoryRoot } from '../system/repository.ts';
+import { type Check, fail, pass } from './check.ts';
+
+export interface Need {
+  readonly program: string;
+  /** Debian's. */
+  readonly packageName: string;
+  /** `0`: any version will do. */
+  readonly minimum: string;
+}
+
+export const tools: Check = {
+  name: 'tools',
+  limitMs: 30_000,
+  async look() {
+    const needs = await readNeeds(join(repositoryRoot, 'setup', 'needs.sh'));
+    const [lacking, server] = await Promise.all([lackingOf(needs), lackingServer(serverProgram)]);
+    const problems = [...lacking.map(({ problem }) => problem), ...(server === null ? [] : [server])];
+    if (problems.length === 0) return pass(`${[...needs.map(({ program }) => program), serverProgram].join(', ')}`);
+    const packages = lacking.map(({ need }) => need.packageName);
+    const apt = `apt-get install --no-install-recommends ${[...new Set(packages)].join(' ')}`;
+    return fail(
+      problems.join('; '),
+      packages.length > 0 ? apt : 'run it through ./vm-task, which installs nats-server',
+    );
+  },
+};
+
+const run = promisify(execFile);
+/** Printing a version takes milliseconds. */
+const versionLimitMs = 20_000;
+
+export async function readNeeds(file: string): Promise<readonly Need[]> {
+  const { stdout } = await run('sh', ['-c', '. "$1"; printf %s "$host_programs"', 'sh', file]);
+  const lines = stdout.trim().split('\n');
+  return lines.map((line) => {
+    const [program = '', packageName = '', minimum = '0'] = line.split(/\s+/);
+    return { program, packageName, minimum };
+  });
+}
+
+/** What is not there, or too old. `path` is where it is looked for; what Debian keeps in /usr/sbin is found anyway. */
+export async function lackingOf(needs: readonly Need[], path = `${childEnvironment({})['PATH']}:/usr/sbin:/sbin`) {
+  const found = await Promise.all(
+    needs.map(async (need) => {
+      const problem = problemOf(need, await versionOf(need.program, path));
+      return problem === null ? [] : [{ need, problem }];
+    }),
+  );
+  return found.flat();
+}
+
+function problemOf({ program, minimum }: Need, version: string | null): string | null {
+  if (version === null) return `${program} is not installed`;
+  if (minimum === '0' || isAtLeast(version, minimum)) return null;
+  return `${program} is ${version || 'of an unknown version'}, and ${minimum} or newer is needed`;
+}
+
+/** The first number that it prints of itself; null when there is no such program. */
+async function versionOf(program: string, path: string): Promise<string | null> {
+  try {
+    const { stdout } = await run(program, ['--version'], {
+      env: childEnvironment({ PATH: path }),
+      timeout: versionLimitMs,
+    });
+    return /\d[\d.]*/.exec(stdout)?.[0] ?? '';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : '';
+  }
+}
+
+function isAtLeast(version: string, minimum: string): boolean {
+  return version.localeCompare(minimum, 'en', { numeric: true }) >= 0;
+}
+
+async function lackingServer(program: string): Promise<string | null> {
+  return await requireBrokerProgram(program).then(
+    () => null,
+    (error) => errorInfo(error).message,
+  );
+}

@@ -45,9 +45,9 @@ export function openContext(environment: Environment, now: () => number = Date.n
     return await open(user);
   };
   let looking: Promise<ReadonlyMap<string, VmTaskError>> | null = null;
-  const altered = async () => {
-    looking ??= alteredStreams(await login('system'));
-    return await looking;
+  const altered = () => {
+    looking ??= login('system').then(alteredStreams);
+    return looking;
   };
   return {
     environment,

@@ -23,7 +23,7 @@ export const namedVms: Check = {
     );
     const names = states.map(({ name }) => name).join(', ');
     return weaker.length > 0
-      ? warn(weaker.join('; '), 'see docs/named-vms.md')
+      ? warn(weaker.join('; '), 'set that up on the machine; tasks work there without it, too')
       : pass(`${names} answer, as themselves`);
   },
 };

@@ -1,5 +1,6 @@
 /** Where the system listens, or will. */
 import { errorInfo } from '@vm-task/shared/errors';
+import type { Home } from '@vm-task/shared/home';
 import { createHttp, httpUrl } from '../client/http.ts';
 import { freePort } from '../system/free-port.ts';
 import { type Check, fail, NotCheckable, pass } from './check.ts';
@@ -14,17 +15,23 @@ export const ports: Check = {
     if (state === null) return pass(await whereItWillListen([config().http.port, config().nats.port]));
     const intake = state.services.find(({ name }) => name === 'intake');
     if (intake?.state !== 'ready') throw new NotCheckable('intake is not ready; see services');
-    try {
-      await createHttp(home).request('GET', '/openapi.json', { signal: AbortSignal.timeout(answerLimitMs) });
-      return pass(`HTTP answers at ${httpUrl(home)}`);
-    } catch (error) {
-      return fail(
-        errorInfo(error).message,
-        `./vm-task down && ./vm-task up --detach; its log is ${home.logs}/intake.log`,
-      );
-    }
+    const problem = await problemOf(home);
+    if (problem === null) return pass(`HTTP answers at ${httpUrl(home)}`);
+    return fail(problem, `./vm-task down && ./vm-task up --detach; its log is ${home.logs}/intake.log`);
   },
 };
+
+async function problemOf(home: Home): Promise<string | null> {
+  const limit = AbortSignal.timeout(answerLimitMs);
+  try {
+    // Behind the token, as everything that commands ask for.
+    await createHttp(home).request('GET', '/openapi.json', { signal: limit });
+    return null;
+  } catch (error) {
+    if (limit.aborted) return `intake takes connections at ${httpUrl(home)} and says nothing`;
+    return errorInfo(error).message;
+  }
+}
 
 /** One that is taken is no trouble: another one is used, and `status` tells which. */
 async function whereItWillListen(wanted: readonly number[]): Promise<string> {

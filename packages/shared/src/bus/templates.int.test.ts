@@ -1,7 +1,8 @@
 import { startBroker } from '@vm-task/testing/broker';
 import { expect, test } from 'vitest';
+import { VmTaskError } from '../errors.ts';
 import type { TemplateFile } from '../templates/template-file.ts';
-import { findTemplate, listTemplates, storeTemplate } from './templates.ts';
+import { findTemplate, inspectTemplates, listTemplates, storeTemplate } from './templates.ts';
 
 const now = new Date(0);
 const template = (name: string, run: string): TemplateFile => ({ name, task: { run } });
@@ -38,4 +39,22 @@ test('a template that is not there is an error that says what is', async () => {
   await expect(find('greet@7')).rejects.toThrow(/its versions are 1/);
   await expect(find('a.b')).rejects.toMatchObject({ code: 'invalid-id' });
   await expect(find('*')).rejects.toMatchObject({ code: 'invalid-id' });
+});
+
+test('a template that was spoilt is told of, and the next version takes its place', async () => {
+  await using broker = await startBroker();
+  const { connection } = broker;
+  const inspect = () =>
+    inspectTemplates(connection, ({ name }) => {
+      if (name === 'outdated') throw new VmTaskError('invalid-template', 'its pool has gone');
+    });
+  for (const name of ['greet', 'outdated', 'other']) await storeTemplate(connection, template(name, 'echo'), now);
+  await connection.js.publish('$KV.templates.greet.1', '{"v": 1}');
+  expect(await inspect()).toEqual([
+    { ref: 'greet@1', problem: expect.stringMatching(/^what is stored is no template/) },
+    { ref: 'other@1', problem: null },
+    { ref: 'outdated@1', problem: 'its pool has gone' },
+  ]);
+  expect((await storeTemplate(connection, template('greet', 'echo'), now)).version).toBe(2);
+  expect(await inspect()).toContainEqual({ ref: 'greet@2', problem: null });
 });

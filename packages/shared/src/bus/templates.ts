@@ -5,7 +5,7 @@ import { VmTaskError } from '../errors.ts';
 import { parseName } from '../ids.ts';
 import { jsonObjectSchema } from '../json.ts';
 import type { TemplateFile } from '../templates/template-file.ts';
-import { nearest } from '../unknown-keys.ts';
+import { explainIssues, nearest } from '../unknown-keys.ts';
 import type { Connection } from './connection.ts';
 
 const storedSchema = z.strictObject({
@@ -67,12 +67,15 @@ export async function inspectTemplates(
 }
 
 function problemOf(entry: KvEntry | null, check: (file: TemplateFile) => void): string | null {
+  if (entry === null) return null;
   try {
-    if (entry !== null) check(storedSchema.parse(entry.json()).file);
+    const stored = storedSchema.safeParse(entry.json());
+    if (!stored.success) return `what is stored is no template: ${explainIssues(stored.error, storedSchema)}`;
+    check(stored.data.file);
     return null;
   } catch (error) {
     if (error instanceof VmTaskError) return error.message;
-    return `what is stored is no template (${(error as Error).message.split('\n')[0]})`;
+    return `what is stored is no template: ${(error as Error).message}`;
   }
 }
 

@@ -1,0 +1,235 @@
+/** A whole system, brought up in this process and without a VM; then it is broken in one way after the other. */
+import { mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { openFolder } from '@vm-task/hypervisor/ledger/ledger';
+import { takeSlots } from '@vm-task/hypervisor/ledger/slots';
+import { type Connection, openConnection } from '@vm-task/shared/bus/connection';
+import { makeStreams } from '@vm-task/shared/bus/provision';
+import { storeTemplate } from '@vm-task/shared/bus/templates';
+import { type Environment, loadConfig } from '@vm-task/shared/config';
+import { type BrokerUser, readBrokerAddress } from '@vm-task/shared/credentials';
+import { cacheAt, type Home, homeAt } from '@vm-task/shared/home';
+import { newVmId } from '@vm-task/shared/ids';
+import { eventually } from '@vm-task/testing/conditions';
+import { creatingVm } from '@vm-task/testing/sample-states';
+import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
+import { makeTempFolder, type TempFolder } from '@vm-task/testing/temp-folder';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { readState } from '../system/state.ts';
+import { runSystem } from '../system/supervisor.ts';
+import { checks } from './checks.ts';
+import { openContext } from './context.ts';
+import { type Checked, runChecks } from './run-checks.ts';
+
+const poolMax = 2;
+
+let folder: TempFolder;
+let machine: SshGuest;
+let home: Home;
+let environment: Environment;
+const stop = new AbortController();
+let over: Promise<void>;
+
+beforeAll(async () => {
+  folder = await makeTempFolder('doctor');
+  machine = await startSshGuest();
+  home = homeAt(join(folder.path, 'home'));
+  environment = { home, cache: cacheAt(join(folder.path, 'cache')), otlpEndpoint: null, logLevel: 'silent' };
+  await mkdir(join(home.root, 'keys'), { recursive: true });
+  await writeFile(join(home.root, 'keys', 'kali'), machine.privateKey, { mode: 0o600 });
+  await configure({});
+  over = runSystem({ environment, config: loadConfig(home), stop: stop.signal, onChange: () => undefined });
+  await Promise.race([over, eventually(isReady, { what: 'the system is ready', limitMs: 100_000 })]);
+  await using intake = await connect('intake');
+  await storeTemplate(intake, { name: 'greet', task: { run: 'echo hi' } }, new Date());
+});
+
+afterAll(async () => {
+  stop.abort();
+  await over;
+  await machine[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+const isReady = () => readState(home)?.phase === 'ready';
+const connect = (user: BrokerUser): Promise<Connection> =>
+  openConnection(readBrokerAddress(home, user), `test ${user}`);
+
+/** Nothing warm, so that no VM is made; nothing of a test's is tidied away under it. */
+async function configure(changes: object): Promise<void> {
+  const { host, port, user, hostKey } = machine.access;
+  const kali = { driver: 'ssh', host, port, user, hostKey, key: 'keys/kali', ...changes };
+  const pools = { default: { max: poolMax, warm: 0 }, kali };
+  const config = { nats: { port: 0 }, http: { port: 0 }, reaper: { orphanGrace: '1h' }, pools };
+  await writeFile(home.config, stringify(config));
+}
+
+async function look(now?: () => number): Promise<Checked[]> {
+  await using context = openContext(environment, now);
+  return await runChecks(checks, context);
+}
+
+/** What is amiss; besides that only checks may be left out which say that it is in their way. */
+function namedBy(found: readonly Checked[]): string[] {
+  const isSkipped = ({ detail }: Checked) => detail.startsWith('skipped: ');
+  const named = found.filter((one) => one.status !== 'pass' && !isSkipped(one));
+  for (const { fix } of named) expect(fix).toMatch(/\w/);
+  for (const { detail } of found.filter(isSkipped))
+    expect(named.map(({ name }) => `see ${name}`)).toContain(detail.slice(-`see ${named[0]?.name}`.length));
+  return named.map(({ name, status }) => `${status} ${name}`);
+}
+
+const detailOf = (found: readonly Checked[], wanted: string) => found.find(({ name }) => name === wanted)?.detail;
+
+test('on a fresh system every check passes', async () => {
+  const found = await look();
+  expect(found.filter(({ status }) => status !== 'pass')).toEqual([]);
+  expect(found.length).toBeGreaterThanOrEqual(12);
+});
+
+test('a broker that is stopped is named, and nothing else', async () => {
+  const pid = readState(home)?.nats?.pid ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  try {
+    expect(namedBy(await look())).toEqual(['fail broker']);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await eventually(async () => namedBy(await look()).length === 0, { what: 'all is well again', limitMs: 60_000 });
+});
+
+test('a stream that was removed is named, and nothing else', async () => {
+  await using system = await connect('system');
+  await system.jsm.streams.delete('INBOX');
+  try {
+    const found = await look();
+    expect(namedBy(found)).toEqual(['fail streams']);
+    expect(detailOf(found, 'streams')).toContain('stream INBOX cannot be read');
+  } finally {
+    await makeStreams(system);
+  }
+});
+
+test('a stream whose settings were altered is named with the setting', async () => {
+  await using system = await connect('system');
+  await system.jsm.streams.update('LOGS', { max_age: 1_000_000_000_000 });
+  try {
+    const found = await look();
+    expect(namedBy(found)).toEqual(['fail streams']);
+    expect(detailOf(found, 'streams')).toContain('stream LOGS: max_age');
+  } finally {
+    await makeStreams(system);
+  }
+});
+
+test('a named VM with another host key is named, and nothing else', async () => {
+  await configure({ hostKey: `ssh-ed25519 ${'A'.repeat(68)}` });
+  try {
+    const found = await look();
+    expect(namedBy(found)).toEqual(['fail named-vms']);
+    expect(detailOf(found, 'named-vms')).toMatch(/kali: .*host key/);
+  } finally {
+    await configure({});
+  }
+});
+
+test('a pool that has been full for long is named, and nothing else', async () => {
+  const hypervisor = createHypervisor({ environment, config: loadConfig(home) });
+  const createdAt = new Date(Date.now() - 20 * 60_000).toISOString();
+  for (let n = 0; n < poolMax; n++) {
+    const { record } = creatingVm({ createdAt });
+    const taken = await takeSlots(home, record.vm, 'default', { poolMax, hostMax: 16 });
+    if (taken.kind !== 'taken') throw new Error('no slot is free');
+    await openFolder(home, { ...record, slots: taken.slots });
+  }
+  try {
+    const found = await look();
+    expect(namedBy(found)).toEqual(['fail pools']);
+    expect(detailOf(found, 'pools')).toContain('pool default is full: all 2 VMs are taken');
+  } finally {
+    for (const { record } of await hypervisor.list()) await hypervisor.destroy(record.vm, 'the test is over');
+  }
+});
+
+test('a template that was spoilt is named, and nothing else, until it is installed again', async () => {
+  await using system = await connect('system');
+  await system.js.publish('$KV.templates.greet.1', '{"v":1,"version":1');
+  const found = await look();
+  expect(namedBy(found)).toEqual(['fail templates']);
+  expect(detailOf(found, 'templates')).toContain('greet@1 cannot be used');
+  await using intake = await connect('intake');
+  expect(await storeTemplate(intake, { name: 'greet', task: { run: 'echo hi' } }, new Date())).toMatchObject({
+    version: 2,
+  });
+  expect(namedBy(await look())).toEqual([]);
+});
+
+test('a permission that was taken away is named with its user and subject, and nothing else', async () => {
+  const file = join(home.nats, 'nats.conf');
+  const text = await readFile(file, 'utf8');
+  const reload = async (content: string) => {
+    await writeFile(file, content);
+    process.kill(readState(home)?.nats?.pid ?? 0, 'SIGHUP');
+  };
+  await reload(text.replaceAll('"log.*.*.*",', ''));
+  try {
+    const detail = 'runner may not publish log.*.*.*';
+    await eventually(async () => detailOf(await look(), 'permissions') === detail, { what: 'it is named' });
+    expect(namedBy(await look())).toEqual(['fail permissions']);
+  } finally {
+    await reload(text);
+  }
+  await eventually(async () => namedBy(await look()).length === 0, { what: 'all is well again' });
+});
+
+test('a dead letter is a warning that says whose it is', async () => {
+  await using intake = await connect('intake');
+  const letter = {
+    consumer: 'a-worker',
+    reason: 'unreadable',
+    subject: 's',
+    stream: 'EVENTS',
+    seq: 1,
+    time: new Date(),
+    headers: {},
+  };
+  const data = JSON.stringify({ ...letter, traceparent: null, data: null });
+  const { seq } = await intake.js.publish('dead.a-worker.EVENTS.1', data);
+  const found = await look();
+  expect(namedBy(found)).toEqual(['warn dead-letters']);
+  expect(detailOf(found, 'dead-letters')).toContain('a-worker: unreadable');
+  await intake.jsm.streams.deleteMessage('DEAD', seq);
+});
+
+test('a slot that no VM of the ledger has is a leak', async () => {
+  const vm = newVmId(Date.now());
+  const slot = join(home.slots, 'pools', 'default', '7');
+  await mkdir(slot, { recursive: true });
+  await writeFile(join(slot, vm), '');
+  await utimes(slot, 0, 0);
+  const found = await look();
+  expect(namedBy(found)).toEqual(['fail leaks']);
+  expect(detailOf(found, 'leaks')).toContain(vm);
+  await rm(slot, { recursive: true });
+});
+
+test("a clock that is apart from the broker's is named with by how much", async () => {
+  const found = await look(() => Date.now() + 60_000);
+  // What is full is full for longer by such a clock; nothing is.
+  expect(namedBy(found)).toEqual(['fail clock']);
+  expect(detailOf(found, 'clock')).toMatch(/^host and broker are (59|60)\d{3} ms apart$/);
+});
+
+test('an API that does not answer is named with the log of intake', async () => {
+  const intake = readState(home)?.services.find(({ name }) => name === 'intake')?.pid ?? 0;
+  process.kill(intake, 'SIGSTOP');
+  try {
+    const found = await look();
+    expect(namedBy(found)).toEqual(['fail ports']);
+    expect(found.find(({ name }) => name === 'ports')?.fix).toContain('intake.log');
+  } finally {
+    process.kill(intake, 'SIGCONT');
+  }
+});

@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process';
+import { chmod, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { lendStore, unwatched } from '../../test/lend-store.ts';
+import { checkImage } from './check-image.ts';
+import { imageDisk } from './image.ts';
+import { parseImageRef, parseImageVersion } from './image-ref.ts';
+import { importImage } from './import-image.ts';
+
+const { signal } = unwatched;
+const ref = parseImageRef('mine');
+
+test('an image is whole until something of it is lost or spoilt', async () => {
+  await using lent = await lendStore();
+  const file = join(lent.folder, 'disk.qcow2');
+  await promisify(execFile)('qemu-img', ['create', '-f', 'qcow2', file, '16M']);
+  const request = {
+    ref: parseImageVersion('mine@1'),
+    file,
+    format: 'qcow2',
+    runtimes: { shell: ['/bin/sh'] },
+  } as const;
+  const image = await importImage(lent.store, request, unwatched);
+  expect(await checkImage(lent.store, ref, signal)).toBe('whole');
+  const disk = imageDisk(image);
+  await chmod(disk, 0o600);
+  await writeFile(disk, 'no disk any more');
+  await expect(checkImage(lent.store, ref, signal)).rejects.toMatchObject({ code: 'image-unreadable' });
+  await rm(disk);
+  await expect(checkImage(lent.store, ref, signal)).rejects.toThrow(/mine@1: .* is damaged/);
+});
+
+test('an image that nobody knows, and no recipe makes, is an error', async () => {
+  await using lent = await lendStore();
+  await expect(checkImage(lent.store, ref, signal)).rejects.toMatchObject({ code: 'image-not-found' });
+});

@@ -1,8 +1,10 @@
 /** `vm-task doctor`: what is amiss, and what sets it right. `--prove` runs a task through the real system, too. */
 import { styleText } from 'node:util';
 import type { Environment } from '@vm-task/shared/config';
+import { errorInfo } from '@vm-task/shared/errors';
+import type { Home } from '@vm-task/shared/home';
 import { proveByTask } from '../doctor/canary.ts';
-import type { Status } from '../doctor/check.ts';
+import { type Finding, fail, type Status } from '../doctor/check.ts';
 import { checks } from '../doctor/checks.ts';
 import { openContext } from '../doctor/context.ts';
 import { type Checked, runChecks } from '../doctor/run-checks.ts';
@@ -21,13 +23,22 @@ interface DoctorOptions {
 /** Exits with 1 when a check fails. */
 export async function doctor({ environment, json, prove }: DoctorOptions): Promise<number> {
   using progress = startProgress({ quiet: json });
-  if (prove) await ensureUp(environment.home, () => progress.update('starting the system (./vm-task down stops it)'));
+  // Where it cannot be started, the checks tell more than that does.
+  const notStarted = prove ? await start(environment.home, progress) : null;
   const found = await checkAll(environment, progress);
-  if (prove) found.push(...(await proveByTask(environment, progress)));
+  if (notStarted !== null) found.push({ name: 'canary', ...notStarted });
+  else if (prove) found.push(...(await proveByTask(environment, progress)));
   progress.clear();
   if (json) printJson({ checks: found });
   else printChecks(found);
   return found.some(({ status }) => status === 'fail') ? exitCodes.failed : 0;
+}
+
+async function start(home: Home, progress: Progress): Promise<Finding | null> {
+  return await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)')).then(
+    () => null,
+    (error) => fail(errorInfo(error).message, `the logs in ${home.logs} say more`),
+  );
 }
 
 async function checkAll(environment: Environment, progress: Progress): Promise<Checked[]> {

@@ -16,13 +16,8 @@ test('an image is whole until something of it is lost or spoilt', async () => {
   await using lent = await lendStore();
   const file = join(lent.folder, 'disk.qcow2');
   await promisify(execFile)('qemu-img', ['create', '-f', 'qcow2', file, '16M']);
-  const request = {
-    ref: parseImageVersion('mine@1'),
-    file,
-    format: 'qcow2',
-    runtimes: { shell: ['/bin/sh'] },
-  } as const;
-  const image = await importImage(lent.store, request, unwatched);
+  const wanted = { ref: parseImageVersion('mine@1'), runtimes: { shell: ['/bin/sh'] } };
+  const image = await importImage(lent.store, { ...wanted, file, format: 'qcow2' }, unwatched);
   expect(await checkImage(lent.store, ref, signal)).toBe('whole');
   const disk = imageDisk(image);
   await chmod(disk, 0o600);

@@ -21,16 +21,9 @@ import { run } from './commands/run.ts';
 import { runPipeline } from './commands/run-pipeline.ts';
 import { down, status, up, upDetached } from './commands/system.ts';
 import { cancel, events, list, logs, pools, retry, show, submit } from './commands/tasks.ts';
-import {
-  installTemplates,
-  isTemplateRef,
-  listTemplates,
-  type RunTemplateOptions,
-  runTemplate,
-  showTemplate,
-} from './commands/templates.ts';
+import { installTemplates, isTemplateRef, listTemplates, runTemplate, showTemplate } from './commands/templates.ts';
 import { readPipelineFile } from './pipeline-source.ts';
-import { readTask, type TaskOptions } from './task-source.ts';
+import { collect, queryFrom, settingsFrom, taskFrom } from './read-options.ts';
 
 const exitCodeHelp = `
 Exit codes: run ends as the task's process did (128 + n when signal n ended it);
@@ -144,21 +137,6 @@ function takesTask(command: Command): Command {
     .option('--image <name>', 'image, as name or name@version')
     .option('--pool <name>', 'pool')
     .addOption(new Option('--egress <mode>', "the VM's way out").choices(['none', 'internet']));
-}
-
-/** A file, unless the words come after `--`. */
-function taskFrom(words: readonly string[], options: Record<string, unknown>): unknown {
-  const wanted = Object.entries(options).filter(([name]) => ['image', 'pool', 'egress'].includes(name));
-  const dashes = process.argv.indexOf('--');
-  return readTask(words, dashes !== -1 && words.length > 0, Object.fromEntries(wanted) as TaskOptions);
-}
-
-/** Options that become part of a request's query. */
-const queryOptions = new Set(['status', 'pool', 'to', 'archived', 'after', 'limit']);
-
-function queryFrom(options: Record<string, unknown>): Record<string, string> {
-  const wanted = Object.entries(options).filter(([name]) => queryOptions.has(name));
-  return Object.fromEntries(wanted.map(([name, value]) => [name, String(value)]));
 }
 
 function systemCommands(define: Define): void {
@@ -295,11 +273,6 @@ function answerCommands(define: Define): void {
   }
 }
 
-function settingsFrom(options: Record<string, unknown>): RunTemplateOptions {
-  return { settings: options['set'] as string[], key: options['key'] as string | undefined };
-}
-
-const collect = (value: string, values: readonly string[]): string[] => [...values, value];
 function poolCommands(define: Define): void {
   define('list', 'pools, their limits and their tasks', (context) => pools(homeOf(context)));
 }

@@ -1,10 +1,10 @@
 /** What the checks share: one connection for each user, made at most once, and what is known of the broker. */
-import { throwIfHopeless } from '@vm-task/shared/bus/answers';
 import { type Connection, openConnection } from '@vm-task/shared/bus/connection';
 import { alteredStreams } from '@vm-task/shared/bus/provision';
+import { type Refused, tryPermissions } from '@vm-task/shared/bus/try-permissions';
 import { type Environment, loadConfig, type SystemConfig } from '@vm-task/shared/config';
 import { type BrokerUser, readBrokerAddress } from '@vm-task/shared/credentials';
-import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
+import type { VmTaskError } from '@vm-task/shared/errors';
 import { readState, type SystemState } from '../system/state.ts';
 import { NotCheckable } from './check.ts';
 
@@ -16,39 +16,41 @@ export interface Context extends AsyncDisposable {
   readonly now: () => number;
   /** Thrown: `NotCheckable` when `vm-task.yaml` cannot be used. */
   config(): SystemConfig;
-  /** As the user that makes the streams, and without another look at anything. Thrown: as `openConnection`. */
+  /** As the user that makes the streams, whatever else is known. Thrown: as `openConnection`. */
   broker(): Promise<Connection>;
+  /** What the user may not do that it has to. Thrown: `NotCheckable`, and what keeps the user out. */
+  refused(user: BrokerUser): Promise<readonly Refused[]>;
   /** What is missing or altered, by the stream's name. Thrown: `NotCheckable`. */
   altered(): Promise<ReadonlyMap<string, VmTaskError>>;
-  /** As that user, with its own password, where these streams are there. Thrown: `NotCheckable`. */
+  /** As a user that may do all that it has to, where these streams are there. Thrown: `NotCheckable`. */
   connect(user: BrokerUser, streams: readonly string[]): Promise<Connection>;
-  /** As `connect`, but what keeps the user out is thrown as it is. */
-  login(user: BrokerUser): Promise<Connection>;
 }
 
 export function openContext(environment: Environment, now: () => number = Date.now): Context {
   const { home } = environment;
   const state = readState(home);
-  const opened = new Map<BrokerUser, Promise<Connection>>();
-  const open = (user: BrokerUser): Promise<Connection> => {
-    const known = opened.get(user);
-    if (known !== undefined) return known;
-    const opening = (async () => openConnection(readBrokerAddress(home, user), `vm-task doctor as ${user}`))();
-    opened.set(user, opening);
-    return opening;
-  };
+  const connections = new Map<BrokerUser, Promise<Connection>>();
+  const open = once(connections, async (user: BrokerUser) =>
+    openConnection(readBrokerAddress(home, user), `vm-task doctor as ${user}`),
+  );
   const login = async (user: BrokerUser): Promise<Connection> => {
     if (state === null) throw new NotCheckable('the system is not up');
-    await open('system').catch(() => {
-      throw new NotCheckable('NATS does not answer; see broker');
+    await open('system').catch((error) => {
+      throw new NotCheckable('NATS does not answer; see broker', { cause: error });
     });
     return await open(user);
   };
-  let looking: Promise<ReadonlyMap<string, VmTaskError>> | null = null;
-  const altered = () => {
-    looking ??= login('system').then(alteredStreams);
-    return looking;
+  const refused = once(new Map(), async (user: BrokerUser) => tryPermissions(await login(user), user));
+  const entitled = async (user: BrokerUser): Promise<Connection> => {
+    const lacking = await refused(user).catch((error) => {
+      if (error instanceof NotCheckable) throw error;
+      throw new NotCheckable(`NATS does not take ${user} in; see permissions`, { cause: error });
+    });
+    // Silence is the streams' trouble.
+    if (lacking.every(({ what }) => what === 'gets no answer on')) return await open(user);
+    throw new NotCheckable(`${user} may not do all that it has to; see permissions`);
   };
+  const altered = once(new Map(), async (_all: 'streams') => alteredStreams(await entitled('system')));
   return {
     environment,
     state,
@@ -61,33 +63,26 @@ export function openContext(environment: Environment, now: () => number = Date.n
       }
     },
     broker: () => open('system'),
-    altered,
-    login,
+    refused,
+    altered: () => altered('streams'),
     async connect(user, streams) {
-      const gone = await altered();
+      const gone = await altered('streams');
       const lacking = streams.find((name) => gone.has(name));
       if (lacking !== undefined) throw new NotCheckable(`${lacking} is missing or altered; see streams`);
-      return await login(user).catch((error) => {
-        if (error instanceof NotCheckable) throw error;
-        throw new NotCheckable(`NATS does not take ${user} in; see permissions`, { cause: error });
-      });
+      return await entitled(user);
     },
     async [Symbol.asyncDispose]() {
-      const all = await Promise.allSettled(opened.values());
+      const all = await Promise.allSettled(connections.values());
       await Promise.all(all.map((one) => (one.status === 'fulfilled' ? one.value[Symbol.asyncDispose]() : null)));
     },
   };
 }
 
-/** The reason for which a check that threw this says nothing; null when it is a finding. */
-export function whyNotCheckable(error: unknown): string | null {
-  if (error instanceof NotCheckable) return error.message;
-  try {
-    throwIfHopeless(error);
-  } catch (denied) {
-    if (denied instanceof VmTaskError && denied.code === 'broker-denied') {
-      return `${errorInfo(denied).message}; see permissions`;
-    }
-  }
-  return null;
+/** Asks once for each key, whoever asks first. */
+function once<K, T>(answers: Map<K, Promise<T>>, ask: (key: K) => Promise<T>): (key: K) => Promise<T> {
+  return (key) => {
+    const answer = answers.get(key) ?? ask(key);
+    answers.set(key, answer);
+    return answer;
+  };
 }

@@ -1,6 +1,7 @@
 /** Pools that have had no VM to give for long. */
 import { stat } from 'node:fs/promises';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import type { SystemConfig } from '@vm-task/shared/config';
 import type { Home } from '@vm-task/shared/home';
 import { type Check, type Finding, fail, pass, warn } from './check.ts';
@@ -8,7 +9,10 @@ import { type Check, type Finding, fail, pass, warn } from './check.ts';
 /** Where nobody got a VM for so long, tasks run into their queue's timeout of 10 m, unless they chose another. */
 const longMs = 10 * 60_000;
 
-/** A VM that is no more to be had. */
+/** VMs come and go in seconds: one that has taken so long is stuck. */
+const settlingMs = 60_000;
+
+/** A VM that is not to be had. */
 export interface Taken {
   readonly pool: string;
   readonly sinceMs: number;
@@ -18,21 +22,30 @@ export const pools: Check = {
   name: 'pools',
   limitMs: 20_000,
   async look({ environment, config, now }) {
-    const taken = await takenVms(environment.home, createHypervisor({ environment, config: config() }));
+    const taken = await takenVms(environment.home, createHypervisor({ environment, config: config() }), now());
     return judgePools(config(), taken, now());
   },
 };
 
-async function takenVms(home: Home, hypervisor: Pick<ReturnType<typeof createHypervisor>, 'list'>): Promise<Taken[]> {
-  const states = await hypervisor.list();
-  const taken = states
-    // A warm one waits for the next task.
-    .filter(({ phase }) => phase !== 'ready')
-    .map(async ({ record: { vm, pool, createdAt } }) => {
-      const claim = await stat(home.vm(vm).claim).catch(() => null);
-      return { pool, sinceMs: claim?.mtimeMs ?? Date.parse(createdAt) };
-    });
-  return await Promise.all(taken);
+async function takenVms(home: Home, hypervisor: Pick<Hypervisor, 'list'>, nowMs: number): Promise<Taken[]> {
+  const taken = (await hypervisor.list()).map(async (state): Promise<Taken[]> => {
+    const { vm, pool, createdAt } = state.record;
+    switch (state.phase) {
+      // It waits for the next task.
+      case 'ready':
+        return [];
+      case 'claimed': {
+        const claim = await stat(home.vm(vm).claim).catch(() => null);
+        return [{ pool, sinceMs: claim?.mtimeMs ?? nowMs }];
+      }
+      case 'creating':
+      case 'ending': {
+        const sinceMs = Date.parse(state.phase === 'ending' ? state.ended.at : createdAt);
+        return nowMs - sinceMs < settlingMs ? [] : [{ pool, sinceMs }];
+      }
+    }
+  });
+  return (await Promise.all(taken)).flat();
 }
 
 /** A named VM is one machine: that somebody has it is how it should be. */

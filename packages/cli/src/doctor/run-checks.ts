@@ -1,7 +1,7 @@
 /** All checks at once, each within its limit. */
 import { errorInfo } from '@vm-task/shared/errors';
-import { type Check, type Finding, fail, warn } from './check.ts';
-import { type Context, whyNotCheckable } from './context.ts';
+import { type Check, type Finding, fail, NotCheckable, warn } from './check.ts';
+import type { Context } from './context.ts';
 
 export interface Checked extends Finding {
   readonly name: string;
@@ -37,8 +37,7 @@ async function runCheck({ limitMs, look }: Check, context: Context): Promise<Fin
 }
 
 function judgeError(error: unknown): Finding {
-  const reason = whyNotCheckable(error);
-  if (reason !== null) return warn(`skipped: ${reason}`, null);
+  if (error instanceof NotCheckable) return warn(`skipped: ${error.message}`, null);
   const { code, message } = errorInfo(error);
   return fail(message, `see ${code} in docs/errors.md`);
 }

@@ -1,4 +1,6 @@
 /** What `doctor` finds on a home where nothing runs, or nothing of ours. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '@vm-task/shared/config';
@@ -10,6 +12,7 @@ import { checks } from './checks.ts';
 import { configuration } from './configuration.ts';
 import { openContext } from './context.ts';
 import { images } from './images.ts';
+import { leaks } from './leaks.ts';
 import { type Checked, runChecks } from './run-checks.ts';
 import { services } from './services.ts';
 
@@ -71,6 +74,20 @@ test('a service that ends again and again is named with its log; one that begins
   board.updateService({ ...service, name: 'runner', state: 'waiting', lastExit: 'exit code 1' });
   expect(await lent.look([services])).toMatchObject([
     { status: 'fail', detail: 'starting: runner is waiting (exit code 1)', fix: expect.stringContaining('runner.log') },
+  ]);
+});
+
+test('a system whose supervisor died is told of, and what is left of it is not looked into', async () => {
+  await using lent = await lendHome();
+  const child = spawn('sh', ['-c', 'echo; read line', 'sh', join(lent.home.nats, 'nats.conf')], { stdio: 'pipe' });
+  const ended = once(child, 'exit');
+  await once(child.stdout, 'data');
+  const found = await lent.look([services, leaks]);
+  child.kill('SIGKILL');
+  await ended;
+  expect(found).toMatchObject([
+    { status: 'fail', detail: 'what supervised the system has died, and 1 of its processes run on' },
+    { status: 'warn', detail: expect.stringMatching(/^skipped: .*see services$/) },
   ]);
 });
 

@@ -3,7 +3,7 @@ import { checkImage } from '@vm-task/hypervisor/images/check-image';
 import { parseImageRef } from '@vm-task/hypervisor/images/image-ref';
 import { recipesFolder } from '@vm-task/hypervisor/images/recipes-folder';
 import { errorInfo } from '@vm-task/shared/errors';
-import { type Check, fail, pass } from './check.ts';
+import { type Check, fail, NotCheckable, pass } from './check.ts';
 
 export const images: Check = {
   name: 'images',
@@ -17,7 +17,9 @@ export const images: Check = {
           const health = await checkImage({ home, cache, recipesFolder }, parseImageRef(name), signal);
           return { name, health, problem: null };
         } catch (error) {
-          return { name, health: null, problem: errorInfo(error).message };
+          const { code, message } = errorInfo(error);
+          if (code === 'tool-missing') throw new NotCheckable('qemu-img is missing; see tools');
+          return { name, health: null, problem: message };
         }
       }),
     );

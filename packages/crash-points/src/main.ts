@@ -21,7 +21,7 @@ const help = `npm run crash-points -- [options]
   --only PATTERN    only points whose names match this regular expression
   --sample N        N points, chosen by the seed; with real VMs of the first scenario alone
   --seed N          which ones
-  --lanes N         systems at once; 4 by default, 1 with real VMs
+  --lanes N         systems at once; 4 by default, 3 with real VMs
   --list            print the points, and try none
   --json            print the report as JSON
 `;
@@ -50,6 +50,16 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
   }
+  try {
+    await runUntil(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    say(`${(error as Error).message}; what was started is taken down`);
+    process.exitCode = 1;
+  }
+}
+
+async function runUntil(stop: AbortSignal): Promise<void> {
   const isReal = values.real;
   const seed = wholeNumber(values.seed ?? String(Date.now() % 1_000_000));
   const report = await runCrashPoints({
@@ -57,9 +67,9 @@ async function main(): Promise<void> {
     only: values.only === undefined ? null : new RegExp(values.only),
     sample: values.sample === undefined ? null : wholeNumber(values.sample),
     seed,
-    lanes: wholeNumber(values.lanes ?? (isReal ? '1' : '4')),
+    lanes: wholeNumber(values.lanes ?? (isReal ? '3' : '4')),
     isListing: values.list,
-    stop: stop.signal,
+    stop,
     tell: values.json ? () => undefined : sayProgress,
   });
   const isKept = report.failed.length + report.untried.length + report.unreached.length === 0;

@@ -3,7 +3,7 @@
  *
  * | place | role |
  * |---|---|
- * | `program.ts` | every command and its options |
+ * | `program.ts`, `program/`, `read-options.ts` | every command and its options |
  * | `commands/` | what each command does |
  * | `client/` | the HTTP API as commands use it |
  * | `system/` | the embedded system: nats-server and the services as children of `up` |

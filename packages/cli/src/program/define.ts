@@ -1,0 +1,22 @@
+/** What the definitions of commands have in common. */
+import { type Environment, loadConfig, type SystemConfig } from '@vm-task/shared/config';
+import type { Command } from 'commander';
+
+export interface Context {
+  readonly environment: Environment;
+  readonly json: boolean;
+}
+
+/** Defines one command: how it is written, what it is for, what it does. */
+export type Define = (
+  spec: string,
+  description: string,
+  act: (context: Context, args: readonly string[], options: Record<string, unknown>) => Promise<number> | Promise<void>,
+) => Command;
+
+export const homeOf = ({ environment, json }: Context) => ({ home: environment.home, json });
+
+export const configured = (context: Context): Context & { config: SystemConfig } => ({
+  ...context,
+  config: loadConfig(context.environment.home),
+});

@@ -13,6 +13,7 @@ import { followEnds } from './src/hops/follow-ends.ts';
 import { atLoad, oneAtATime, type RunTask } from './src/hops/measure.ts';
 import { brokerConfig, startServices } from './src/hops/services.ts';
 import { median, type Summary, summarize } from './src/percentiles.ts';
+import { cpuSecondsOf } from './src/process-cpu.ts';
 import { ms, printTable, printTargets, type Target, writeResults } from './src/report.ts';
 
 const options = readArguments('Measures the four hops of a task through the services, against a bare chain.', {
@@ -48,11 +49,16 @@ for (let round = 0; round < options.rounds; round++) {
   ours.one.push(...(await oneAtATime(runTask, options.tasks)));
   await ends.settled();
 }
+/** Processor time of each service so far, in milliseconds. */
+const cpuMs = () => Object.values(services.pids).map((pid) => cpuSecondsOf(pid) * 1_000);
+const before = cpuMs();
 for (let round = 0; round < options['load-rounds']; round++) {
   bare.perSecond.push(await atLoad(runBare, options['load-tasks'], options['at-once']));
   ours.perSecond.push(await atLoad(runTask, options['load-tasks'], options['at-once']));
   await ends.settled();
 }
+const tasksAtLoad = options['load-rounds'] * options['load-tasks'];
+const cpuMsPerTask = cpuMs().map((after, at) => (after - (before[at] ?? 0)) / tasksAtLoad);
 
 const figures = (measured: typeof bare): Figures => ({
   one: summarize(measured.one),
@@ -76,10 +82,11 @@ function report(floorFigures: Figures, ourFigures: Figures): void {
       ['ratio', ratios.median.toFixed(2), ratios.p95.toFixed(2), ratios.perSecond.toFixed(2)],
     ],
   );
+  printTable('Processor time of a task at load', Object.keys(services.pids), [cpuMsPerTask.map(ms)]);
   const targets: Target[] = [
     { what: 'median, of the floor', value: ratios.median, limit: 4, kind: 'at most' },
     { what: 'tasks per second, of the floor', value: ratios.perSecond, limit: 0.5, kind: 'at least' },
   ];
   printTargets(targets);
-  writeResults('hops', { options, floor: floorFigures, services: ourFigures, ratios, targets });
+  writeResults('hops', { options, floor: floorFigures, services: ourFigures, cpuMsPerTask, ratios, targets });
 }

@@ -1,42 +1,34 @@
 /** Waiting until nothing of ours is at work: on few cores, a clone in the making would be measured along. */
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import { cpuSecondsOf } from '../process-cpu.ts';
 
 /** So long a VM must have been idle; a guest that came up finishes what it began in a second or two. */
 const idleForMs = 1_000;
 /** An idle guest still has a clock that ticks. */
 const idleBelow = 0.1;
-const ticksPerSecond = 100;
 const limitMs = 120_000;
 
 /** Returns when these are exactly so many VMs, all ready, and none of them computes. Thrown after two minutes. */
 export async function untilQuiet(hypervisor: Hypervisor, vms: number): Promise<void> {
   const giveUpAt = performance.now() + limitMs;
   while (performance.now() < giveUpAt) {
-    const before = await ticksOf(hypervisor, vms);
+    const before = await cpuSeconds(hypervisor, vms);
     await delay(idleForMs);
-    const after = await ticksOf(hypervisor, vms);
+    const after = await cpuSeconds(hypervisor, vms);
     if (before === null || after === null) continue;
-    if ((after - before) / ticksPerSecond < idleBelow * (idleForMs / 1_000) * Math.max(1, vms)) return;
+    if (after - before < idleBelow * (idleForMs / 1_000) * Math.max(1, vms)) return;
   }
   throw new Error(`the VMs did not become quiet within ${limitMs / 1_000} s`);
 }
 
 /** Processor time of all VMs together; null when they are not as they should be. */
-async function ticksOf(hypervisor: Hypervisor, vms: number): Promise<number | null> {
+async function cpuSeconds(hypervisor: Hypervisor, vms: number): Promise<number | null> {
   const states = await hypervisor.list();
   if (states.length !== vms || states.some(({ phase }) => phase !== 'ready')) return null;
   return states.reduce(
     (sum, { record }) =>
-      sum + (record.driver === 'qemu' && record.process !== null ? ticksOfProcess(record.process.pid) : 0),
+      sum + (record.driver === 'qemu' && record.process !== null ? cpuSecondsOf(record.process.pid) : 0),
     0,
   );
-}
-
-function ticksOfProcess(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The command's name, in parentheses, may itself hold spaces and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
 }

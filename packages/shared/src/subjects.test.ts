@@ -8,6 +8,7 @@ import {
   spineOfRetryDue,
   spineSubject,
   subjectMatches,
+  taskOfCompleted,
   taskSubjects,
 } from './subjects.ts';
 
@@ -47,6 +48,18 @@ test('a timer that is due names its task, and nothing else does', () => {
   expect(spineOfRetryDue(retryDueSubject(key))).toEqual(key);
   for (const other of [`due.retry.default.x`, `due.ttl.default.${key.task}`, `due.retry.default.${key.task}.x`]) {
     expect(spineOfRetryDue(other)).toBeNull();
+  }
+});
+
+test("a task's end names the task, and nothing else does", () => {
+  const task = sampleTask();
+  expect(taskOfCompleted(`task.completed.default.${task}`)).toBe(task);
+  for (const other of [
+    `task.created.default.${task}`,
+    'task.completed.default.x',
+    `task.completed.default.${task}.x`,
+  ]) {
+    expect(taskOfCompleted(other)).toBeNull();
   }
 });
 

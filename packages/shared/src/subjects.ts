@@ -93,6 +93,12 @@ export function pipelineOfSubject(subject: string): PipelineId | null {
   return about === 'pipeline' && isPipelineId(pipeline) && more.length === 0 ? pipeline : null;
 }
 
+/** The task of `task.completed.<pool>.<task>`; null for any other subject. */
+export function taskOfCompleted(subject: string): TaskId | null {
+  const [about, what, , task = '', ...more] = subject.split('.');
+  return about === 'task' && what === 'completed' && isTaskId(task) && more.length === 0 ? task : null;
+}
+
 /** All that is stored for a task, besides `vm.gone` of its VMs. The spine is the last. */
 export function taskSubjects({ pool, task }: SpineKey): readonly string[] {
   return [taskSubject('task.setup.done', pool, task), spineSubject({ pool, task })];

@@ -30,6 +30,7 @@ import { onAnyEvent } from './on-any-event.ts';
 import { onTaskCancel } from './on-task-cancel.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
 import { dropEndedBefore } from './projection/drop-ended.ts';
+import { isPlainTask } from './projection/is-plain-task.ts';
 import { openDatabase } from './projection/open-database.ts';
 import { createProjection, type Projection } from './projection/projection.ts';
 import { workAlerts } from './work-alerts.ts';
@@ -63,7 +64,7 @@ async function run(context: ServiceContext): Promise<void> {
       slots: cancelSlots,
       ...drain,
     }),
-    workPipelines({ ...deps, ...drain }),
+    workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), ...drain }),
     workAlerts({ ...deps, home: environment.home, ...drain }),
     keepRetention(projection, config.reaper.retention, stop),
     finishHttp(app, stop),

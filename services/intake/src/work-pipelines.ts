@@ -16,6 +16,7 @@ import { readDecisions, readOutput, readPipeline } from '@vm-task/shared/bus/rea
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+import { taskOfCompleted } from '@vm-task/shared/subjects';
 import type { Admission } from './admission.ts';
 import { onPipelineAdvanced } from './on-pipeline-advanced.ts';
 import { onPipelineCancel } from './on-pipeline-cancel.ts';
@@ -29,6 +30,8 @@ export interface PipelineWork {
   readonly bus: Bus;
   readonly config: SystemConfig;
   readonly admission: Pick<Admission, 'refusal'>;
+  /** True when the task is known to be no part of a pipeline, as nearly all are: its end is not even read. */
+  readonly isPlain: (task: TaskId) => boolean;
   readonly stop: AbortSignal;
   readonly abort: AbortSignal;
 }
@@ -42,7 +45,7 @@ export function pipelineReader({ connection }: Pick<Bus, 'connection'>): ReadPip
 }
 
 /** Works until `stop`; resolves when nothing is in hand any more. */
-export async function workPipelines({ bus, config, admission, stop, abort }: PipelineWork): Promise<void> {
+export async function workPipelines({ bus, config, admission, isPlain, stop, abort }: PipelineWork): Promise<void> {
   const { connection } = bus;
   const deps = {
     bus,
@@ -56,12 +59,17 @@ export async function workPipelines({ bus, config, admission, stop, abort }: Pip
   const commands = { slots, stop, abort };
   // Each asks the pipeline's own state what is still to be done, so the head is not looked at before.
   const events = { ...commands, past: true };
+  const isPlainEnd = (subject: string) => {
+    const task = taskOfCompleted(subject);
+    return task !== null && isPlain(task);
+  };
+  const ends = { ...events, skip: isPlainEnd };
   await Promise.all([
     bus.workMessages(flow.intakeOnPipelineSubmit, (handling) => onPipelineSubmit(deps, handling), commands),
     bus.workMessages(flow.intakeOnPipelineCancel, (handling) => onPipelineCancel(deps, handling), commands),
     bus.workEvents(flow.intakeOnPipelineCreated, (handling) => onPipelineCreated(deps, handling), events),
     bus.workEvents(flow.intakeOnPipelineAdvanced, (handling) => onPipelineAdvanced(deps, handling), events),
     bus.workEvents(flow.intakeOnPipelineCancelling, (handling) => onPipelineCancelling(deps, handling), events),
-    bus.workEvents(flow.intakeOnTaskCompleted, (handling) => onTaskCompleted(deps, handling), events),
+    bus.workEvents(flow.intakeOnTaskCompleted, (handling) => onTaskCompleted(deps, handling), ends),
   ]);
 }

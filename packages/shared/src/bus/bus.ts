@@ -48,6 +48,8 @@ export interface WorkOptions {
   readonly scope?: { readonly pool?: string; readonly host?: string };
   /** Handle events that are no longer the head, too: those that say what to release, whatever came after. */
   readonly past?: boolean;
+  /** True for what is known to be nothing to this worker: acknowledged unread. */
+  readonly skip?: (subject: string) => boolean;
   readonly admit?: (signal: AbortSignal) => Promise<{ release: () => void }>;
 }
 
@@ -180,6 +182,7 @@ async function runWorker(
     bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, bound),
     alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker, delivery, reason),
     ...(options.admit === undefined ? {} : { admit: options.admit }),
+    ...(options.skip === undefined ? {} : { skip: options.skip }),
   };
   const replaying = { connection: bus.connection, worker, handle: hooks.handle, bury: hooks.bury, log: bound };
   await Promise.all([

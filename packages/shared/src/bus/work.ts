@@ -62,6 +62,8 @@ export interface WorkerHooks {
   readonly alert: (delivery: Delivery, reason: string) => Promise<void>;
   /** Resolves when there is room for one more message, and reserves it until `release`. */
   readonly admit?: (signal: AbortSignal) => Promise<{ release: () => void }>;
+  /** True for what needs no handling, whoever looks at it and whenever. */
+  readonly skip?: (subject: string) => boolean;
 }
 
 export interface WorkerOptions {
@@ -108,6 +110,8 @@ export async function work(
     try {
       const message = await pull.next();
       if (message === null) return;
+      // Nothing hangs on this acknowledgement: where it is lost, the message is skipped again.
+      if (hooks.skip?.(message.subject) === true) return message.ack();
       const working = setInterval(() => message.working(), workingEveryMs);
       await handleOne(message, worker, hooks, options).finally(() => clearInterval(working));
     } finally {

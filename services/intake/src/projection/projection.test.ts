@@ -1,11 +1,12 @@
 import type { Stored } from '@vm-task/shared/events';
-import { newTaskId, newVmId } from '@vm-task/shared/ids';
+import { newPipelineId, newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
 import { retrying } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';
 import { completed, created, gone, setupDone, vmReady } from '../../test/task-events.ts';
 import { countTasks } from './count-tasks.ts';
 import { dropEndedBefore } from './drop-ended.ts';
+import { isPlainTask } from './is-plain-task.ts';
 import { listTasks } from './list-tasks.ts';
 import { openDatabase } from './open-database.ts';
 import { createProjection, type Projection } from './projection.ts';
@@ -234,4 +235,15 @@ test('a reader waits for what was acknowledged, and is told when that takes too 
   const waiting = projection.upToDate();
   projection.advance([{ seq: 1, event }]);
   await waiting;
+});
+
+test('a task is plain when it is here and no part of a pipeline', () => {
+  const events = memoryEvents();
+  const [plain, part, unknown] = [1, 2, 3].map((ms) => newTaskId(start + ms)) as [TaskId, TaskId, TaskId];
+  const stage = { pipeline: newPipelineId(start), stage: 'one', index: 0, run: 1 };
+  using projection = project([
+    events.put('task.created', created(plain)),
+    events.put('task.created', { ...created(part), stage }),
+  ]);
+  expect([plain, part, unknown].map((task) => isPlainTask(projection.db, task))).toEqual([true, false, false]);
 });

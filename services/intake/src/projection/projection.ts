@@ -8,7 +8,7 @@
  * | `apply-event.ts` | what each event changes |
  * | `batch.ts` | several messages in one transaction |
  * | `progress.ts` | the position, in the same transaction |
- * | `read-task.ts`, `list-tasks.ts`, `resolve-id.ts`, `task-events.ts`, `read-artifacts.ts`, `count-tasks.ts` | one question each |
+ * | `read-task.ts`, `list-tasks.ts`, `resolve-id.ts`, `task-events.ts`, `read-artifacts.ts`, `count-tasks.ts`, `is-plain-task.ts` | one question each |
  * | `pipeline-row.ts`, `show-pipeline.ts`, `list-pipelines.ts` | pipelines: their folded state, and questions about it |
  * | `drop-ended.ts` | retention |
  */
@@ -45,6 +45,7 @@ const upToDateLimitMs = 5_000;
 
 export function createProjection(db: DatabaseSync): Projection {
   const news = new EventEmitter().setMaxListeners(0);
+  const followers = new EventEmitter().setMaxListeners(0);
   let position = readProgress(db).seq;
   let expected = 0;
   return {
@@ -58,8 +59,9 @@ export function createProjection(db: DatabaseSync): Projection {
       applyNew(db, steps);
       position = last.seq;
       news.emit('advanced');
+      if (followers.eventNames().length === 0) return;
       const topics = steps.flatMap(({ event }) => (event === null ? [] : topicsOf(db, event)));
-      for (const topic of new Set(topics)) news.emit(topic);
+      for (const topic of new Set(topics)) followers.emit(topic);
     },
     expect(seq) {
       expected = Math.max(expected, seq);
@@ -73,7 +75,7 @@ export function createProjection(db: DatabaseSync): Projection {
         });
       }
     },
-    changesOf: (id, signal) => turns(on(news, id, { signal }), signal),
+    changesOf: (id, signal) => turns(on(followers, id, { signal }), signal),
     [Symbol.dispose]: () => db.close(),
   };
 }

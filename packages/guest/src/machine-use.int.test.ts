@@ -6,7 +6,7 @@ import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connect, type GuestConnection } from './connect.ts';
 import { lookAtMachine, releaseUse, takeUse, useWorkFolder } from './machine-use.ts';
-import { runJob } from './run-job.ts';
+import { prepareForJob, runJob } from './run-job.ts';
 import { stopJob } from './stop-job.ts';
 import { end, never, newJob, outputOf, script } from './test-job.ts';
 
@@ -104,6 +104,38 @@ describe.each([true, false])('with control groups: %s', (controlGroups) => {
     expect(readdirSync(join(own, 'uses'))).toEqual([next]);
     await releaseUse(connection, next, never);
     expect(ours()).toEqual(['guard', 'uses']);
+  });
+
+  test('who serves uses may be killed: the next request finds another, and the use is as it was', async () => {
+    const vm = newVmId(Date.now());
+    await take(vm);
+    for (const pid of machine.ownProcesses()) process.kill(pid, 'SIGKILL');
+    await eventually(() => machine.ownProcesses().length === 0, { what: 'nobody serves or holds the use' });
+    const other = newVmId(Date.now());
+    // A request that meets its end comes to nothing; the one after that does not.
+    expect(await take(other).catch(() => take(other))).toMatchObject({ kind: 'held', vm });
+    await releaseUse(connection, vm, never);
+    expect(ours()).toEqual(['guard', 'uses']);
+  });
+
+  test('a job finds perl started, once, and does without where that has ended', async () => {
+    const vm = newVmId(Date.now());
+    await take(vm);
+    const before = machine.ownProcesses().length;
+    for (const kill of [false, true]) {
+      for (let n = 0; n < 2; n++) prepareForJob(connection);
+      await eventually(() => machine.ownProcesses().length === before + 1, { what: 'one perl more waits' });
+      const [newest] = machine.ownProcesses().slice(-1);
+      if (kill && newest !== undefined) {
+        process.kill(newest, 'SIGKILL');
+        await eventually(() => machine.ownProcesses().length === before, { what: 'it is gone' });
+      }
+      const job = jobOf(vm, 'echo done');
+      const { stdout } = await outputOf(connection, job).catch(() => outputOf(connection, job));
+      expect(stdout.toString()).toBe('done\n');
+      await eventually(() => machine.ownProcesses().length === before, { what: 'none waits' });
+    }
+    await releaseUse(connection, vm, never);
   });
 
   test('the machine says what it can do for a task', async () => {

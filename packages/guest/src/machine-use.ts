@@ -6,9 +6,8 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import type { GuestConnection } from './connect.ts';
-import { Exchange } from './exchange.ts';
 import type { Field, Frame } from './frames.ts';
-import { holderProgram, useProgram } from './supervisor.ts';
+import { askServer } from './use-server.ts';
 
 export interface WantedUse {
   readonly vm: VmId;
@@ -41,12 +40,12 @@ export function useWorkFolder(vm: VmId): string {
  */
 export async function takeUse(connection: GuestConnection, wanted: WantedUse, signal: AbortSignal): Promise<TakenUse> {
   const fields: Field[] = [
+    ['verb', 'take'],
     ['use', wanted.vm],
     ['by', wanted.by.replaceAll(/\p{Cc}/gu, ' ')],
     ['life', Math.max(0, Math.round(wanted.lifeMs))],
-    ['holder', holderProgram],
   ];
-  const frame = await ask(connection, 'take', fields, signal);
+  const frame = await askServer(connection, fields, signal);
   if (frame.kind === 'taken') return { kind: 'taken' };
   const [, vm, by] = /^(\S+) (.*)$/s.exec(frame.bytes.toString()) ?? [];
   if (frame.kind !== 'held' || vm === undefined || by === undefined) throw unexpected(frame);
@@ -58,26 +57,23 @@ export async function takeUse(connection: GuestConnection, wanted: WantedUse, si
  * was there is gone already. Thrown: as `takeUse`.
  */
 export async function releaseUse(connection: GuestConnection, vm: VmId, signal: AbortSignal): Promise<void> {
-  const frame = await ask(connection, 'release', [['use', vm]], signal);
+  const frame = await askServer(
+    connection,
+    [
+      ['verb', 'release'],
+      ['use', vm],
+    ],
+    signal,
+  );
   if (frame.kind !== 'released') throw unexpected(frame);
 }
 
 /** Thrown: as `takeUse`. */
 export async function lookAtMachine(connection: GuestConnection, signal: AbortSignal): Promise<MachineFacts> {
-  const frame = await ask(connection, 'look', [], signal);
+  const frame = await askServer(connection, [['verb', 'look']], signal);
   const [, keeping, limits] = /^(units|groups|nothing) (limits|none)$/.exec(frame.bytes.toString()) ?? [];
   if (frame.kind !== 'machine' || keeping === undefined) throw unexpected(frame);
   return { keeping: keeping as MachineFacts['keeping'], limits: limits === 'limits' };
-}
-
-async function ask(
-  connection: GuestConnection,
-  verb: string,
-  fields: readonly Field[],
-  signal: AbortSignal,
-): Promise<Frame> {
-  using exchange = await Exchange.open(connection, useProgram, [['verb', verb], ...fields], signal);
-  return await exchange.frame();
 }
 
 function unexpected(frame: Frame): VmTaskError {

@@ -3,13 +3,17 @@ import { readFileSync } from 'node:fs';
 
 const part = (name: string) => readFileSync(new URL(`./supervisor/${name}.pl`, import.meta.url), 'utf8');
 
+function text(...parts: readonly string[]): Buffer {
+  return Buffer.from(`${parts.map(part).join('\n')}\n`);
+}
+
 function program(...parts: readonly string[]): Buffer {
-  return Buffer.from(`${parts.map(part).join('\n')}\n__END__\n`);
+  return Buffer.concat([text(...parts), Buffer.from('__END__\n')]);
 }
 
 export const jobProgram = program('protocol', 'control-group', 'supervise', 'job');
 export const identityProgram = program('protocol', 'identity');
-export const useProgram = program('protocol', 'use', 'take-use');
-/** Runs from a file in the machine, so nothing follows it. */
-export const holderProgram = program('protocol', 'use', 'hold-use');
+/** Starts the program that it is given, from a file in the machine, so that nothing follows it. */
+export const enterUnitProgram = program('protocol', 'enter-unit');
+export const useProgram = text('protocol', 'use', 'control-group', 'hold-use', 'serve-uses');
 export const readinessProgram = program('protocol', 'readiness');

@@ -27,6 +27,8 @@ export interface SshGuest extends AsyncDisposable {
   resume(): void;
   /** Processes of jobs that run in this guest; our own, which supervise them or hold a use, not included. */
   jobProcesses(): readonly number[];
+  /** Our own in this guest, as far as they are perl: by their numbers. */
+  ownProcesses(): readonly number[];
 }
 
 /**
@@ -79,6 +81,13 @@ class LoopbackGuest implements SshGuest {
     return this.#marked()
       .filter(({ argv }) => !isOurs(argv))
       .map(({ pid }) => pid);
+  }
+
+  ownProcesses(): readonly number[] {
+    return this.#marked()
+      .filter(({ argv }) => isOurs(argv))
+      .map(({ pid }) => pid)
+      .sort((a, b) => a - b);
   }
 
   /** Jobs go first, so that their supervisors clean up after them; what is left of those goes then. */
@@ -176,7 +185,7 @@ async function freePort(): Promise<number> {
 }
 
 function isOurs([program, first = '']: readonly string[]): boolean {
-  return program === 'perl' && (first === '-' || first.endsWith('/holder'));
+  return program === 'perl' && (first === '-' || /\/\.controller-\d+$/.test(first));
 }
 
 function isThere(pid: number): boolean {

@@ -1,5 +1,6 @@
-/** Connections to named VMs between two tasks: the next one finds the login done. At most one for each machine (I13). */
+/** Connections to named VMs between two tasks: the next one finds login and perl's start done. At most one for each machine (I13). */
 import type { GuestConnection } from '@vm-task/guest/connect';
+import { prepareForJob } from '@vm-task/guest/run-job';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 
 /** A chain of tasks goes on within seconds; who comes later logs in again. */
@@ -29,6 +30,7 @@ export class IdleConnections implements AsyncDisposable {
     if (connection.closed || this.#idle.has(key)) return await connection[Symbol.asyncDispose]();
     const timer = setTimeout(() => void this.take(connection.access)?.[Symbol.asyncDispose](), idleMs);
     this.#idle.set(key, { connection, timer: timer.unref() });
+    prepareForJob(connection);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

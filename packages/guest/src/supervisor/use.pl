@@ -11,7 +11,7 @@ my $end_seconds = 20;
 # The holder cleans up from within its own group.
 my $spared = '';
 
-# Held until this process ends.
+# Held until what it returns is closed.
 sub enter {
     mkdir $own, 0700;
     mkdir $uses, 0700;
@@ -51,8 +51,8 @@ sub clear {
     rename "$uses/$vm", $gone;
     if (-e $gone) {
         my $group = contents("$gone/group") || '';
-        if ($group =~ m{/vm-task[-/]\Q$vm\E(?:\.scope)?\z}) { end_group($group) }
-        else { end_marked($vm) }
+        if ($group =~ m{/vm-task[^/]*/\Q$vm\E\z}) { end_group($group) }
+        else { end_marked($vm, "$gone/holder") }
         remove($gone);
     }
     my $owner = owner();
@@ -74,11 +74,11 @@ sub end_group {
     rmdir $group;
 }
 
-# Where there are no groups: whatever still has the use's mark in its environment.
+# Where there are no groups: the holder, and whatever still has the use's mark in its environment.
 sub end_marked {
-    my ($vm) = @_;
+    my ($vm, $holder) = @_;
     my $give_up = seconds() + $end_seconds;
-    while (my @pids = marked($vm)) {
+    while (my @pids = (marked($vm), holder_in($holder))) {
         refuse("process $pids[0] does not end") if seconds() > $give_up;
         kill 'KILL', @pids;
         select undef, undef, undef, 0.01;
@@ -90,6 +90,12 @@ sub marked {
     opendir my $processes, '/proc' or return ();
     return grep { $_ != $$ && (contents("/proc/$_/environ") || '') =~ /(?:^|\0)VM_TASK_USE=\Q$vm\E(?:\0|$)/ }
         grep { /^\d+$/ } readdir $processes;
+}
+
+sub holder_in {
+    my ($file) = @_;
+    open my $life, '<', $file or return ();
+    return flock($life, 5) ? () : grep { $_ != $$ } contents($file) =~ /^(\d+)$/;
 }
 
 sub remove {

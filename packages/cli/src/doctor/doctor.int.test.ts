@@ -231,4 +231,5 @@ test('an API that does not answer is named with the log of intake', async () => 
   } finally {
     process.kill(intake, 'SIGCONT');
   }
+  await eventually(async () => namedBy(await look()).length === 0, { what: 'all is well again' });
 });

@@ -7,7 +7,7 @@ export const broker: Check = {
   // Opening a connection gives up after 5 s.
   limitMs: 20_000,
   async look({ environment: { home }, state, broker: open }) {
-    if (state === null) throw new NotCheckable('the system is not up');
+    if (state === null) throw new NotCheckable('the system is not up; see services');
     try {
       const { nc } = await open();
       const roundTripMs = await nc.rtt();

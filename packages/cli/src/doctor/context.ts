@@ -34,7 +34,7 @@ export function openContext(environment: Environment, now: () => number = Date.n
     openConnection(readBrokerAddress(home, user), `vm-task doctor as ${user}`),
   );
   const login = async (user: BrokerUser): Promise<Connection> => {
-    if (state === null) throw new NotCheckable('the system is not up');
+    if (state === null) throw new NotCheckable('the system is not up; see services');
     await open('system').catch((error) => {
       throw new NotCheckable('NATS does not answer; see broker', { cause: error });
     });

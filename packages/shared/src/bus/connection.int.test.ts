@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { eventually } from '@vm-task/testing/conditions';
 import { startNatsServer } from '@vm-task/testing/nats-server';
+import { setBackByAnHour } from '@vm-task/testing/wall-clock';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { openConnection, requireServerVersion } from './connection.ts';
 
@@ -32,6 +33,15 @@ test('a connection outlives a server that is away for longer than any number of 
   await server.kill();
   const away = AbortSignal.timeout(4_000);
   await eventually(() => away.aborted, { what: 'it was away for a while' });
+  await server.restart();
+  await eventually(() => connection.nc.rtt(), { what: 'it is connected again' });
+});
+
+test('a connection comes back at once although the clock of the host was set back by an hour', async () => {
+  await using server = await startNatsServer();
+  await using connection = await openConnection(server.address(), 'test');
+  setBackByAnHour();
+  await server.kill();
   await server.restart();
   await eventually(() => connection.nc.rtt(), { what: 'it is connected again' });
 });

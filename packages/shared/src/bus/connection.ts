@@ -1,6 +1,6 @@
 /** One service's connection to the broker: authenticated, never giving up, and gated on the server's version. */
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { VmTaskError } from '../errors.ts';
 import { minimumServerVersion } from '../streams.ts';
 
@@ -19,6 +19,20 @@ export interface Connection extends AsyncDisposable {
 /** A request without an answer for so long is undecided: several times what an fsync takes on a busy disk. */
 export const requestTimeoutMs = 5_000;
 
+const reconnectPauseMs = 250;
+
+/**
+ * The client's own pause before it dials again is over when the wall clock says so, which takes an hour more when that
+ * is set back by one. So that pause is none, and a timer's takes its place: it runs on the monotonic clock.
+ */
+const reconnecting = {
+  reconnectDelayHandler: () => Number.NEGATIVE_INFINITY,
+  reconnectToServer: ([next]) =>
+    next === undefined || next.lastConnect === 0
+      ? null
+      : { server: next, delay: reconnectPauseMs * (1 + Math.random()) },
+} satisfies NodeConnectionOptions;
+
 /** Thrown: `broker-unreachable`, `broker-too-old`. */
 export async function openConnection(address: BrokerAddress, name: string): Promise<Connection> {
   const nc = await connect({
@@ -31,8 +45,7 @@ export async function openConnection(address: BrokerAddress, name: string): Prom
     maxReconnectAttempts: -1,
     // Not even when it is refused twice: credentials can be altered and set right under a running service.
     ignoreAuthErrorAbort: true,
-    reconnectTimeWait: 250,
-    reconnectJitter: 250,
+    ...reconnecting,
     // A server that hangs without closing is noticed after two unanswered pings.
     pingInterval: 5_000,
     maxPingOut: 2,

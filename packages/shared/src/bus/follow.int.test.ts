@@ -1,6 +1,7 @@
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { completed, created, sampleTask } from '@vm-task/testing/sample-events';
+import { setBackByAnHour } from '@vm-task/testing/wall-clock';
 import { expect, test } from 'vitest';
 import { follow } from './follow.ts';
 
@@ -90,7 +91,10 @@ test.each([
   expect(reader.seen).toEqual(numbers(1, 40));
 });
 
-test('a reader whose place the broker has lost is deaf for seconds, and misses nothing', async () => {
+test.each([
+  ['', () => undefined],
+  [', although the clock of the host was set back by an hour', setBackByAnHour],
+])('a reader whose place the broker has lost is deaf for seconds, and misses nothing%s', async (_when, setClock) => {
   await using broker = await startBroker();
   await createTasks(broker, 2);
   await using reader = startReading(broker, ['task.created.*.*'], 1);
@@ -98,6 +102,7 @@ test('a reader whose place the broker has lost is deaf for seconds, and misses n
   const { consumers } = broker.connection.jsm;
   for await (const { name } of consumers.list('EVENTS')) await consumers.delete('EVENTS', name);
   await createTasks(broker, 2);
+  setClock();
   await eventually(() => reader.seen.length >= 4, { what: 'the others', limitMs: 25_000 });
   expect(reader.seen).toEqual(numbers(1, 4));
 });

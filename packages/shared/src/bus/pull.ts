@@ -8,6 +8,8 @@ import type { Subscription } from '@nats-io/transport-node';
 
 /** One request waits so long for messages before it is made again. */
 const expiresMs = 30_000;
+/** A request that is not over by then has been lost. The client would notice, but by the wall clock, which can be set back. */
+const lostAfterMs = expiresMs + 5_000;
 /** At a stop, the broker has so long to say that nothing is on its way to us any more. */
 const letGoLimitMs = 1_000;
 /** A message that nobody waits for goes to whoever asks next. */
@@ -64,6 +66,7 @@ export class Pull {
     this.#stop.addEventListener('abort', close, { once: true });
     // It may have come while the request was sent, before anybody listened.
     if (this.#stop.aborted) close();
+    const lost = setTimeout(close, lostAfterMs);
     let brought = 0;
     try {
       for await (const message of messages) {
@@ -74,6 +77,7 @@ export class Pull {
       }
       return brought;
     } finally {
+      clearTimeout(lost);
       this.#stop.removeEventListener('abort', close);
     }
   }

@@ -210,12 +210,19 @@ async function orderedConsumer(
           deliver: (message, pending) => network.deliver(incoming, () => arrive(message, pending)),
         });
       });
-    // Heartbeats are not sent one by one: whoever the broker sends to hears them.
-    const isHeard = () => following?.isOn === true || !network.isConnected;
-    incoming.onEnd(stayFollowed({ network, subscribe, isHeard, expires }));
+    // Not sent one by one: whoever the broker sends to hears them.
+    const heartbeats = new Incoming<{ readonly type: 'heartbeat' }>();
+    const beat = setInterval(() => {
+      if (following?.isOn === true && network.isConnected) heartbeats.push({ type: 'heartbeat' });
+    }, expires / heartbeatsPerPull);
+    incoming.onEnd(() => {
+      clearInterval(beat);
+      heartbeats.end();
+    });
+    incoming.onEnd(stayFollowed({ network, subscribe, expires }));
     incoming.onEnd(() => network.send('unfollow', () => following?.stop()));
     subscribe();
-    return Object.assign(incoming, { stop: () => incoming.end() });
+    return Object.assign(incoming, { stop: () => incoming.end(), status: () => heartbeats });
   };
   await network.request('make ordered consumer', () => broker.stream(stream));
   return { consume, delete: async () => true };
@@ -224,16 +231,16 @@ async function orderedConsumer(
 interface Subscribing {
   readonly network: Network;
   readonly subscribe: () => void;
-  readonly isHeard: () => boolean;
   readonly expires: number;
 }
 
 /**
- * As the client does it: after a broken connection, and when it misses heartbeats, it asks for its consumer, and for
- * messages when it has an answer. Without one it asks again after a whole pull's time. Until what is returned is called.
+ * As the client does it: after a broken connection it asks for its consumer, and for messages when it has an answer.
+ * Without one it asks again after a whole pull's time. Until what is returned is called. When it misses heartbeats
+ * it does the same, but goes by the wall clock: here, by one that is set back all the while, so that it never does.
  */
-function stayFollowed({ network, subscribe, isHeard, expires }: Subscribing): () => void {
-  let [isLooking, isOver, missed] = [false, false, 0];
+function stayFollowed({ network, subscribe, expires }: Subscribing): () => void {
+  let [isLooking, isOver] = [false, false];
   const look = async () => {
     if (isLooking) return;
     isLooking = true;
@@ -249,13 +256,8 @@ function stayFollowed({ network, subscribe, isHeard, expires }: Subscribing): ()
     isLooking = false;
   };
   const forget = network.onReconnect(() => void look());
-  const beat = setInterval(() => {
-    missed = isHeard() ? 0 : missed + 1;
-    if (missed >= mostMissed) void look();
-  }, expires / heartbeatsPerPull);
   return () => {
     isOver = true;
     forget();
-    clearInterval(beat);
   };
 }

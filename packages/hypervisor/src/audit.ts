@@ -1,14 +1,17 @@
 /**
- * The audit: host, ledger and log compared. *Leaked* is what carries this home's mark and has no live task and no warm
- * slot, and was not being removed within the last 30 s; *missing* is what the ledger knows and the host does not have.
+ * The audit: host, ledger and log compared, each with the others. *Leaked* is what carries this home's mark and has no
+ * live task and no warm slot, and was not being removed within the last 30 s; *missing* is what the ledger knows and the
+ * host does not have, or a live task and not the ledger; *untold* is whose end the log does not have; *unreadable* is what the ledger has in a form that nobody knows.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Bus } from '@vm-task/shared/bus/bus';
+import { readVmsNotGone } from '@vm-task/shared/bus/vms-not-gone';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import type { Hypervisor, Missing, Stray } from './hypervisor.ts';
 import { remainingMs } from './ledger/deadline.ts';
+import type { UnreadableVm } from './ledger/ledger.ts';
 import { isRunning } from './ledger/process-ref.ts';
 import { describeLeft, type Quarantine } from './ledger/quarantine.ts';
 import type { VmState } from './ledger/vm-record.ts';
@@ -17,12 +20,25 @@ import { claimOf, deadlineOf } from './release-vm.ts';
 /** What the log says of one attempt of a task. */
 export type TaskStanding =
   | { readonly kind: 'live' }
+  /** Live, in another VM. */
+  | { readonly kind: 'elsewhere'; readonly vm: VmId; readonly at: Date }
   | { readonly kind: 'over'; readonly at: Date }
   /** There is no such task, or none any more. */
   | { readonly kind: 'unknown' };
 
+export interface NamedVm {
+  readonly vm: VmId;
+  readonly pool: string;
+  readonly task: TaskId;
+  readonly attempt: number;
+}
+
 export interface TaskLog {
-  standingOf(spine: SpineKey, attempt: number): Promise<TaskStanding>;
+  standingOf(spine: SpineKey, attempt: number, vm: VmId): Promise<TaskStanding>;
+  /** VMs of this host that the log says were there, and not that they are gone. */
+  vmsNotGone(): Promise<readonly NamedVm[]>;
+  /** By the clock that set the times of events. */
+  now(): Promise<Date>;
 }
 
 export interface Finding {
@@ -38,17 +54,36 @@ export interface Audit {
   readonly vms: number;
   readonly leaked: readonly Finding[];
   readonly missing: readonly Finding[];
+  readonly untold: readonly Finding[];
+  readonly unreadable: readonly Finding[];
 }
 
 /** One VM with what is known of it elsewhere. */
 export interface AuditedVm {
   readonly state: VmState;
   readonly missing: readonly Missing[];
-  /** By the host's uptime. */
+  /** By the host's uptime, as the next. */
   readonly isOverdue: boolean;
+  readonly isRemovalLate: boolean;
   readonly isCreatorAlive: boolean;
   /** Null for a VM that works for nobody. */
   readonly standing: TaskStanding | null;
+}
+
+/** One that the log names, and the ledger does not. */
+export interface UnknownVm {
+  readonly named: NamedVm;
+  readonly standing: TaskStanding;
+}
+
+/** All that one look has shown. */
+export interface Look {
+  readonly vms: readonly AuditedVm[];
+  readonly strays: readonly Stray[];
+  readonly unknown: readonly UnknownVm[];
+  readonly unreadable: readonly UnreadableVm[];
+  /** As the log's times are. */
+  readonly now: Date;
 }
 
 /** So long may a removal take before it counts as forgotten. */
@@ -58,21 +93,27 @@ const removalMs = 30_000;
 const secondLookMs = 1_000;
 
 /** Where attempts stand, by the spine's head: one is over when its task is, or when another one follows. */
-export function taskLog(bus: Pick<Bus, 'head'>): TaskLog {
+export function taskLog(bus: Pick<Bus, 'head' | 'now' | 'connection'>, host: string): TaskLog {
   return {
-    async standingOf(spine, attempt) {
+    async standingOf(spine, attempt, vm) {
       const head = await bus.head(spine);
       if (head === null) return { kind: 'unknown' };
-      const isOver = head.type === 'task.completed' || attemptAt(head) > attempt;
-      return isOver ? { kind: 'over', at: head.time } : { kind: 'live' };
+      if (head.type === 'task.completed' || attemptAt(head) > attempt) return { kind: 'over', at: head.time };
+      const named = head.type === 'vm.ready' || head.type === 'task.resumed' ? head.data.vm : vm;
+      return named === vm ? { kind: 'live' } : { kind: 'elsewhere', vm: named, at: head.time };
     },
+    async vmsNotGone() {
+      const ready = await readVmsNotGone(bus.connection);
+      return ready.filter(({ data }) => data.host === host).map(({ data }) => data);
+    },
+    now: () => bus.now(),
   };
 }
 
 /** Reports only what two looks in a row have shown. Thrown: when the host or the log cannot be read. */
 export async function audit(hypervisor: Hypervisor, log: TaskLog): Promise<Audit> {
   const first = await lookOnce(hypervisor, log);
-  if (first.leaked.length + first.missing.length === 0) return first;
+  if (first.leaked.length + first.missing.length + first.untold.length === 0) return first;
   await delay(secondLookMs);
   const second = await lookOnce(hypervisor, log);
   const inBoth = (before: readonly Finding[], now: readonly Finding[]) =>
@@ -81,36 +122,54 @@ export async function audit(hypervisor: Hypervisor, log: TaskLog): Promise<Audit
     vms: second.vms,
     leaked: inBoth(first.leaked, second.leaked),
     missing: inBoth(first.missing, second.missing),
+    untold: inBoth(first.untold, second.untold),
+    unreadable: second.unreadable,
   };
 }
 
 async function lookOnce(hypervisor: Hypervisor, log: TaskLog): Promise<Audit> {
   const states = await hypervisor.list();
+  const unreadable = await hypervisor.unreadable();
   const strays = await hypervisor.strays();
-  const audited = await Promise.all(states.map((state) => lookAt(hypervisor, log, state)));
-  return compare(audited, strays, new Date());
+  const vms = await Promise.all(states.map((state) => lookAt(hypervisor, log, state)));
+  // After the ledger: what is removed meanwhile was told of before.
+  const known = new Set([...states.map(({ record }) => record.vm), ...unreadable.map(({ vm }) => vm)]);
+  const unknown = (await log.vmsNotGone())
+    .filter(({ vm }) => !known.has(vm))
+    .map(async (named) => ({ named, standing: await log.standingOf(named, named.attempt, named.vm) }));
+  return compare({ vms, strays, unknown: await Promise.all(unknown), unreadable, now: await log.now() });
 }
 
 async function lookAt(hypervisor: Hypervisor, log: TaskLog, state: VmState): Promise<AuditedVm> {
-  const { pool, creator } = state.record;
+  const { vm, pool, creator } = state.record;
   const claim = claimOf(state);
   return {
     state,
     missing: await hypervisor.missing(state),
     isOverdue: remainingMs(deadlineOf(state)) < -removalMs,
+    isRemovalLate: state.phase === 'ending' && remainingMs(state.ended.since) < -removalMs,
     isCreatorAlive: isRunning(creator),
-    standing: claim === null ? null : await log.standingOf({ pool, task: claim.task }, claim.attempt),
+    standing: claim === null ? null : await log.standingOf({ pool, task: claim.task }, claim.attempt, vm),
   };
 }
 
 /** The decision alone. */
-export function compare(vms: readonly AuditedVm[], strays: readonly Stray[], now: Date): Audit {
+export function compare({ vms, strays, unknown, unreadable, now }: Look): Audit {
   const leaked = vms.flatMap((vm) => findingOf(vm.state, whyLeaked(vm, now.getTime())));
   const missing = vms.flatMap((vm) => findingOf(vm.state, whyMissing(vm)));
-  return { vms: vms.length, leaked: [...leaked, ...strays.map(strayFinding)], missing };
+  return {
+    vms: vms.length,
+    leaked: [...leaked, ...strays.map(strayFinding)],
+    missing: [...missing, ...unknown.filter(isAtWork).map(unknownFinding)],
+    untold: unknown.filter((one) => !isAtWork(one)).map(unknownFinding),
+    unreadable: unreadable.map(({ vm, why }) => ({ kind: 'vm', id: vm, pool: null, task: null, why })),
+  };
 }
 
-function whyLeaked({ state, standing, isCreatorAlive, isOverdue }: AuditedVm, nowMs: number): string | null {
+function whyLeaked(
+  { state, standing, isCreatorAlive, isOverdue, isRemovalLate }: AuditedVm,
+  nowMs: number,
+): string | null {
   switch (state.phase) {
     case 'ready':
       return isOverdue ? whyOverdue(state) : null;
@@ -120,15 +179,16 @@ function whyLeaked({ state, standing, isCreatorAlive, isOverdue }: AuditedVm, no
       return whyForgotten(standing, nowMs) ?? (isOverdue ? whyOverdue(state) : null);
     case 'ending':
       if (state.quarantine !== null) return whyQuarantined(state.quarantine);
-      if (nowMs - Date.parse(state.ended.at) < removalMs) return null;
-      return `its removal began at ${state.ended.at} (${state.ended.reason}) and is not done`;
+      if (!isRemovalLate) return null;
+      return `its removal began at ${state.ended.since.at} (${state.ended.reason}) and is not done`;
   }
 }
 
 function whyForgotten(standing: TaskStanding | null, nowMs: number): string | null {
   if (standing?.kind === 'unknown') return 'the log knows no such task';
-  if (standing?.kind !== 'over' || nowMs - standing.at.getTime() < removalMs) return null;
-  return `its attempt was over at ${standing.at.toISOString()}`;
+  if (standing === null || standing.kind === 'live' || nowMs - standing.at.getTime() < removalMs) return null;
+  const at = standing.at.toISOString();
+  return standing.kind === 'over' ? `its attempt was over at ${at}` : `its task has had ${standing.vm} since ${at}`;
 }
 
 function whyOverdue(state: VmState): string {
@@ -148,6 +208,18 @@ function findingOf(state: VmState, why: string | null): Finding[] {
   if (why === null) return [];
   const { vm, pool } = state.record;
   return [{ kind: 'vm', id: vm, pool, task: claimOf(state)?.task ?? null, why }];
+}
+
+function isAtWork({ standing }: UnknownVm): boolean {
+  return standing.kind === 'live';
+}
+
+function unknownFinding(unknown: UnknownVm): Finding {
+  const { vm, pool, task } = unknown.named;
+  const why = isAtWork(unknown)
+    ? "the log has its task at work in it, and this host's ledger does not know it: the reaper fails the attempt"
+    : "the log never says that it is gone, and this host's ledger does not know it: its record was lost, or it was removed while no system was up";
+  return { kind: 'vm', id: vm, pool, task, why };
 }
 
 function strayFinding(stray: Stray): Finding {

@@ -17,7 +17,7 @@ import { findMissing } from './host/find-missing.ts';
 import type { Capacity, CreateOutcome, Hypervisor, MachineState, Missing, Report, Stray } from './hypervisor.ts';
 import type { Deadline } from './ledger/deadline.ts';
 import { forgetVm } from './ledger/forget-vm.ts';
-import { readState, readStates, writeClaim } from './ledger/ledger.ts';
+import { readState, readStates, readUnreadable, type UnreadableVm, writeClaim } from './ledger/ledger.ts';
 import type { Claim, VmState } from './ledger/vm-record.ts';
 import { QemuDriver } from './qemu/qemu-driver.ts';
 import { findStrays, removeStray } from './qemu/strays.ts';
@@ -79,6 +79,10 @@ class LedgerHypervisor implements Hypervisor {
 
   async list(): Promise<readonly VmState[]> {
     return await readStates(this.#home);
+  }
+
+  async unreadable(): Promise<readonly UnreadableVm[]> {
+    return await readUnreadable(this.#home);
   }
 
   async find(vm: VmId): Promise<VmState | null> {

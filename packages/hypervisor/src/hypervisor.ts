@@ -6,6 +6,7 @@
 import type { VmId } from '@vm-task/shared/ids';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import type { Deadline } from './ledger/deadline.ts';
+import type { UnreadableVm } from './ledger/ledger.ts';
 import type { Claim, VmState } from './ledger/vm-record.ts';
 import type { Offer, VmClass, Wish } from './vm-class.ts';
 
@@ -60,10 +61,13 @@ export interface Hypervisor {
   /** Returns once the VM is verified absent: process, disk, port, slots, folder. Absent already is success. Thrown when something is still there: `vm-not-gone`; then it is in quarantine, and calling this again is the next try. */
   destroy(vm: VmId, reason: string): Promise<void>;
 
-  /** Every VM that the ledger of this host knows, in order of creation. */
+  /** Every VM that the ledger of this host knows and can be read, in order of creation. */
   list(): Promise<readonly VmState[]>;
 
-  /** One VM as the ledger has it, or null. */
+  /** VMs whose record cannot be read, as after a newer version: people have to look at them. */
+  unreadable(): Promise<readonly UnreadableVm[]>;
+
+  /** One VM as the ledger has it, or null. Thrown: `ledger-unreadable`. */
   find(vm: VmId): Promise<VmState | null>;
 
   /** True while the VM's process is there and is the one that the ledger names; of a named VM, while its use may have left anything there. */

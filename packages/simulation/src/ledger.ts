@@ -3,7 +3,7 @@
  * Each step of making and removing a VM is an effect of its own, before and after which its process may die.
  */
 import type { Capacity, CreateOutcome, Hypervisor, Stray } from '@vm-task/hypervisor/hypervisor';
-import type { Deadline } from '@vm-task/hypervisor/ledger/deadline';
+import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
 import type { Claim, CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
@@ -101,6 +101,7 @@ export class Ledger {
       isAlive: async (vm) => this.machine(vm) !== null,
       missing: async ({ record }) =>
         this.machine(record.vm) === null ? [{ kind: 'process', why: 'its process has ended' }] : [],
+      unreadable: async () => [],
       strays: async () => this.strays,
       removeStray: (stray) =>
         step(`stray.remove ${stray.vm}`, () => {
@@ -216,7 +217,7 @@ export class Ledger {
       if (state === undefined || state.phase === 'ending') return;
       if (state.phase === 'creating') this.#noteHalfMade(state.record as CloneRecord);
       const claim = state.phase === 'claimed' ? state.claim : null;
-      const ended = { reason, at: new Date().toISOString() };
+      const ended = { reason, since: thisMoment() };
       this.#vms.set(vm, { phase: 'ending', record: state.record, ended, claim, quarantine: null });
     });
     await step(

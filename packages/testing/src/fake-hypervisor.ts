@@ -3,7 +3,7 @@
  * and hangs when told to. Several provisioners may share one, as they share a host.
  */
 import type { CreateOutcome, Hypervisor, ReadyVm, Stray } from '@vm-task/hypervisor/hypervisor';
-import type { Deadline } from '@vm-task/hypervisor/ledger/deadline';
+import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import type { Claim, CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -54,7 +54,7 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
     const state = vms.get(vm);
     if (state === undefined || state.phase === 'ending') return;
     const claim = state.phase === 'claimed' ? state.claim : null;
-    const ended = { reason, at: new Date().toISOString() };
+    const ended = { reason, since: thisMoment() };
     vms.set(vm, { phase: 'ending', record: state.record, ended, claim, quarantine: null });
     dead.add(vm);
   };
@@ -102,6 +102,7 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
     find: async (vm) => vms.get(vm) ?? null,
     isAlive: async (vm) => vms.has(vm) && !dead.has(vm),
     missing: async ({ record: { vm } }) => (dead.has(vm) ? [{ kind: 'process', why: 'its process has ended' }] : []),
+    unreadable: async () => [],
     strays: async () => [...strays],
     removeStray: async (stray) => void strays.delete(stray),
   };

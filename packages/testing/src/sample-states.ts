@@ -54,11 +54,13 @@ export function claimedVm(claim: Partial<Claim> = {}, changes: Partial<CloneReco
   return { phase: 'claimed', record: record(changes), ready: ready(), claim: whole };
 }
 
-export function endingVm(claim: Claim | null, at: Date, changes: Partial<CloneRecord> = {}): InPhase<'ending'> {
+/** Its removal began so long ago. */
+export function endingVm(claim: Claim | null, agoMs: number, changes: Partial<CloneRecord> = {}): InPhase<'ending'> {
+  const now = Date.now();
   return {
     phase: 'ending',
     record: record(changes),
-    ended: { reason: 'its task is over', at: at.toISOString() },
+    ended: { reason: 'its task is over', since: deadlineFrom(now - agoMs, now) },
     claim,
     quarantine: null,
   };

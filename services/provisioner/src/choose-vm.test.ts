@@ -30,7 +30,7 @@ test.each([
   ['another egress', warmVm({ egress: 'internet' })],
   ['its last minutes', warmVm({ deadline: deadlineFrom(60_000, 0) })],
   ['the making', creatingVm()],
-  ['the going', endingVm(null, new Date())],
+  ['the going', endingVm(null, 0)],
   ['the hands of another task', claimedVm()],
 ])('a VM in %s is not taken', (_, state) => {
   expect(choose([state])).toEqual({ kind: 'create' });

@@ -28,20 +28,20 @@ test('what may be a misunderstanding goes after the grace', () => {
   const afterMs = 30_000;
   expect(judge(warmVm(), { missing })).toMatchObject({ kind: 'remove', afterMs });
   expect(judge(claimedVm(), { standing: 'elsewhere' })).toMatchObject({ kind: 'remove', afterMs });
-  expect(judge(endingVm(null, new Date()))).toMatchObject({ kind: 'remove', afterMs });
+  expect(judge(endingVm(null, 0))).toMatchObject({ kind: 'remove', afterMs });
 });
 
 test('a VM in quarantine is left alone until its next try, but a task that counts on it is not', () => {
   const { claim } = claimedVm();
-  expect(judge(endingVm(null, new Date()), { isResting: true })).toEqual({ kind: 'keep' });
-  expect(judge(endingVm(claim, new Date()), { isResting: true, standing: 'over' })).toEqual({ kind: 'keep' });
-  expect(judge(endingVm(claim, new Date()), { isResting: true, standing: 'live' })).toMatchObject({ kind: 'lost' });
+  expect(judge(endingVm(null, 0), { isResting: true })).toEqual({ kind: 'keep' });
+  expect(judge(endingVm(claim, 0), { isResting: true, standing: 'over' })).toEqual({ kind: 'keep' });
+  expect(judge(endingVm(claim, 0), { isResting: true, standing: 'live' })).toMatchObject({ kind: 'lost' });
 });
 
 test("a dead VM of a live task is its runner's to notice, for so long", () => {
   const { claim } = claimedVm();
   expect(judge(claimedVm(), { standing: 'live', missing })).toMatchObject({ kind: 'lost', afterMs: 30_000 });
-  expect(judge(endingVm(claim, new Date()), { standing: 'live' })).toMatchObject({ kind: 'lost', afterMs: 30_000 });
+  expect(judge(endingVm(claim, 0), { standing: 'live' })).toMatchObject({ kind: 'lost', afterMs: 30_000 });
 });
 
 test('the head of the spine tells how a claim stands', () => {

@@ -87,6 +87,12 @@ export async function tellOfQuarantine({ bus, abort }: Reaping, vm: VmId, { left
   await bus.announce(alertOf('vm-quarantined', vm, text), abort, { once: true });
 }
 
+/** Tells people that nobody can look after a VM. */
+export async function tellOfUnreadable({ bus, abort }: Reaping, vm: VmId, why: string): Promise<void> {
+  const text = `VM ${vm} is left alone, whatever becomes of its task: ${why}`;
+  await bus.announce(alertOf('vm-unreadable', vm, text), abort, { once: true });
+}
+
 /**
  * Ends the attempt of a VM that is no more, if the log still takes that VM for the task's; then removes what is left.
  * Another attempt follows where the task's policy wants one.

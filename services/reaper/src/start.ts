@@ -8,7 +8,6 @@ import { purgeTask } from '@vm-task/shared/bus/purge-task';
 import { setRetryTimer, wakeRetry } from '@vm-task/shared/bus/retry-timer';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
-import type { VmId } from '@vm-task/shared/ids';
 import type { Logger } from '@vm-task/shared/log';
 import { Chores } from './chores.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
@@ -73,7 +72,7 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     ...reaping,
     chores,
     seen: new FirstSeen(),
-    told: new Set<VmId>(),
+    told: new Set<string>(),
     woken: new WeakSet<LiveTask>(),
     patience,
     liveTasks: () => deadlines.live(),

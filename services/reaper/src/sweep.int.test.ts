@@ -10,7 +10,7 @@ import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake
 import * as sample from '@vm-task/testing/sample-events';
 import { creatingVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
-import { claimFor, endOf, goneOf, reap, store, storeReady } from '../test/reaper.ts';
+import { claimFor, endOf, goneOf, never, reap, store, storeReady } from '../test/reaper.ts';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
 
 const onceOnly = { ...sample.sampleSpec, retry: { ...sample.sampleSpec.retry, maxAttempts: 1 } };
@@ -24,7 +24,34 @@ test('the VM of a task that is over is removed when no provisioner does it', asy
   await store(bus, sample.completed(task, { vm }), seq);
   await using _reaper = reap(bus, hypervisor);
   await goneOf(bus, hypervisor, vm);
-  expect(await audit(hypervisor, taskLog(bus))).toEqual({ vms: 0, leaked: [], missing: [] });
+  expect(await audit(hypervisor, taskLog(bus, 'host-1'))).toEqual({
+    vms: 0,
+    leaked: [],
+    missing: [],
+    untold: [],
+    unreadable: [],
+  });
+});
+
+test('a VM that this host has never heard of: audit says so while its task is live, and when that is over', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const [task, elsewhere] = [sample.sampleTask(), sample.sampleTask()];
+  const vm = sample.sampleVm();
+  const { seq } = await store(bus, sample.created(task));
+  const ready = await store(bus, sample.vmReady(task, { vm }), seq);
+  const other = await store(bus, sample.created(elsewhere));
+  await store(bus, sample.vmReady(elsewhere, { host: 'host-2' }), other.seq);
+  const look = () => audit(hypervisor, taskLog(bus, 'host-1'));
+  expect((await look()).missing).toMatchObject([{ id: vm, task, why: expect.stringContaining('at work in it') }]);
+  await store(bus, sample.completed(task, { vm }), ready.seq);
+  expect(await look()).toMatchObject({
+    missing: [],
+    untold: [{ id: vm, task, why: expect.stringContaining('never says that it is gone') }],
+  });
+  await bus.announce(sample.vmGone(vm, { task }), never);
+  expect((await look()).untold).toEqual([]);
 });
 
 test('a VM that is claimed for a task nobody knows is removed, one of a task that waits is not', async () => {

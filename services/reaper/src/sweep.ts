@@ -3,16 +3,24 @@
  * events. It acts only on what has been wrong for a while, and on nothing that does not carry our mark.
  */
 import type { Stray } from '@vm-task/hypervisor/hypervisor';
+import type { UnreadableVm } from '@vm-task/hypervisor/ledger/ledger';
 import { isRunning } from '@vm-task/hypervisor/ledger/process-ref';
 import { isResting } from '@vm-task/hypervisor/ledger/quarantine';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { claimOf } from '@vm-task/hypervisor/release-vm';
-import type { VmId } from '@vm-task/shared/ids';
 import type { Chores } from './chores.ts';
 import type { FirstSeen } from './first-seen.ts';
 import { judgeVm, type Patience, type Standing, standingOf, type VmFacts } from './judge-vm.ts';
 import { recordQuarantined } from './measurements.ts';
-import { endLost, type Reaping, removeStray, removeVm, tellOfQuarantine, wakeOverdueRetry } from './reaping.ts';
+import {
+  endLost,
+  type Reaping,
+  removeStray,
+  removeVm,
+  tellOfQuarantine,
+  tellOfUnreadable,
+  wakeOverdueRetry,
+} from './reaping.ts';
 import { type LiveTask, vmOf } from './task-view.ts';
 
 export interface Sweeping extends Reaping {
@@ -20,8 +28,8 @@ export interface Sweeping extends Reaping {
   readonly seen: FirstSeen;
   /** Waits that have been seen to be over: whoever has room takes the task up. */
   readonly woken: WeakSet<LiveTask>;
-  /** Quarantines that people have been told of. */
-  readonly told: Set<VmId>;
+  /** Quarantines and unreadable records that people have been told of. */
+  readonly told: Set<string>;
   readonly patience: Patience;
   /** The tasks that the log calls live. */
   readonly liveTasks: () => readonly LiveTask[];
@@ -33,7 +41,9 @@ export async function sweep(sweeping: Sweeping): Promise<void> {
   const states = await sweeping.hypervisor.list();
   await Promise.all(states.map((state) => sweepVm(sweeping, state, nowMs)));
   sweepQuarantines(sweeping, states);
-  const known = new Set(states.map((state) => state.record.vm));
+  const unreadable = await sweeping.hypervisor.unreadable();
+  sweepUnreadable(sweeping, unreadable);
+  const known = new Set([...states.map((state) => state.record.vm), ...unreadable.map(({ vm }) => vm)]);
   for (const task of sweeping.liveTasks()) {
     if (isMissing(sweeping, task, known)) sweepMissing(sweeping, task, nowMs);
     if (isAsleep(sweeping, task)) sweepRetry(sweeping, task);
@@ -82,6 +92,19 @@ function sweepQuarantines(sweeping: Sweeping, states: readonly VmState[]): void 
     chores.start({ id: vm, what: 'telling of a quarantine' }, async () => {
       await tellOfQuarantine(sweeping, vm, quarantine);
       told.add(vm);
+    });
+  }
+}
+
+/** Left alone: nobody knows what is its own. Told of once. */
+function sweepUnreadable(sweeping: Sweeping, found: readonly UnreadableVm[]): void {
+  const { chores, told } = sweeping;
+  for (const { vm, why } of found) {
+    const about = `unreadable ${vm}`;
+    if (told.has(about)) continue;
+    chores.start({ id: vm, what: 'telling of an unreadable record' }, async () => {
+      await tellOfUnreadable(sweeping, vm, why);
+      told.add(about);
     });
   }
 }

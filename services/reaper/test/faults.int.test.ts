@@ -80,6 +80,24 @@ async function run(command: readonly string[], body: string, argv: readonly stri
   return { code, signal, stdout: Buffer.concat(printed).toString() };
 }
 
+test('a record that cannot be read: that VM is left alone and told of once, and all else goes on', async () => {
+  await using broker = await startBroker();
+  await using lent = await lendLedgerVms();
+  const { home, hypervisor } = lent;
+  const [task, live] = [sample.sampleTask(), sample.sampleTask()];
+  const over = await lent.make({ task });
+  const future = await lent.make({ task: live });
+  writeFileSync(home.vm(future.vm).record, '{"version":2}');
+  await storeOver(broker.bus, task, over.vm);
+  const seq = await storeReady(broker.bus, live, future.vm);
+  await using _reaper = reap(broker.bus, hypervisor);
+  await goneOf(broker.bus, hypervisor, over.vm);
+  await eventually(async () => (await alertsOf(broker.bus)).length > 0, { what: 'people are told' });
+  expect(await alertsOf(broker.bus)).toEqual([expect.stringContaining('vm-unreadable')]);
+  expect(isThere(future.pid)).toBe(true);
+  expect((await broker.bus.head({ pool: 'default', task: live }))?.seq).toBe(seq);
+});
+
 test('reaper killed between destroying and removing files: the next one removes them, frees the place and tells', async () => {
   await using broker = await startBroker();
   await using lent = await lendLedgerVms();
@@ -90,7 +108,7 @@ test('reaper killed between destroying and removing files: the next one removes 
   const killed = await run(
     [],
     `const [root, vm] = args;
-    await ledger.writeEnded(homeAt(root), vm, { reason: 'its task is over', at: new Date().toISOString() });
+    await ledger.writeEnded(homeAt(root), vm, 'its task is over');
     await endProcesses(homeAt(root), vm);
     process.kill(process.pid, 'SIGKILL');
     await new Promise(() => {});`,

@@ -12,18 +12,23 @@ interface AuditOptions {
   readonly json: boolean;
 }
 
-/** Exits with 1 when anything leaked. Thrown: `not-up`. */
+/** Exits with 1 when anything leaked, or cannot be read. Thrown: `not-up`. */
 export async function audit({ environment, config, json }: AuditOptions): Promise<number> {
   const found = await auditHome(environment, config);
   if (json) printJson(found);
   else printFindings(found);
-  return found.leaked.length > 0 ? exitCodes.failed : 0;
+  return found.leaked.length + found.unreadable.length > 0 ? exitCodes.failed : 0;
 }
 
-function printFindings({ vms, leaked, missing }: Audit): void {
+function printFindings({ vms, leaked, missing, untold, unreadable }: Audit): void {
   print(`VMs: ${vms}, leaked: ${leaked.length}, missing: ${missing.length}`);
   const rows = (word: string, findings: readonly Finding[]) =>
     findings.map(({ kind, id, pool, task, why }) => [word, kind, id, pool, task, why]);
-  const all = [...rows('leaked', leaked), ...rows('missing', missing)];
+  const all = [
+    ...rows('leaked', leaked),
+    ...rows('missing', missing),
+    ...rows('untold', untold),
+    ...rows('unreadable', unreadable),
+  ];
   if (all.length > 0) print(`\n${table(['', 'kind', 'id', 'pool', 'task', 'why'], all)}`);
 }

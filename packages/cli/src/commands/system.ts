@@ -9,7 +9,7 @@ import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
 import { ensureUp } from '../system/detach.ts';
 import { stopProcess } from '../system/processes.ts';
-import { type QuarantinedVm, quarantinedVms } from '../system/quarantined.ts';
+import { type QuarantinedVm, quarantinedVms, unreadableVms } from '../system/quarantined.ts';
 import { readState, type SystemState } from '../system/state.ts';
 import { destroyVms, stopProcesses } from '../system/stop.ts';
 import { runSystem } from '../system/supervisor.ts';
@@ -90,11 +90,13 @@ export async function down({ environment, config, json }: SystemOptions): Promis
 export async function status({ environment, config, json }: SystemOptions): Promise<number> {
   const state = readState(environment.home);
   const quarantined = await quarantinedVms(environment, config);
-  if (json) printJson({ ...statusOf(environment, state), quarantined });
+  const unreadable = await unreadableVms(environment, config);
+  if (json) printJson({ ...statusOf(environment, state), quarantined, unreadable });
   else {
     printStatus(environment, state);
     if (state !== null) printNotes(environment.home, Object.keys(config.pools));
     printQuarantined(quarantined);
+    for (const { vm, why } of unreadable) print(`VM ${vm} is left alone, because it cannot be read: ${why}`);
   }
   return state?.phase === 'ready' ? 0 : exitCodes.failed;
 }

@@ -13,10 +13,11 @@ export const leaks: Check = {
 
 async function look({ environment, config, connect }: Context): Promise<Finding> {
   const connection = await connect('reaper', ['EVENTS']);
-  const { vms, leaked, missing } = await auditWith(connection, environment, config());
+  const { vms, leaked, missing, unreadable } = await auditWith(connection, environment, config());
   const all = [
     ...leaked.map((one) => ({ ...one, word: 'leaked' })),
     ...missing.map((one) => ({ ...one, word: 'missing' })),
+    ...unreadable.map((one) => ({ ...one, word: 'unreadable' })),
   ];
   if (all.length === 0) return pass(`VMs: ${vms}, leaked: 0, missing: 0`);
   const detail = all.map(({ word, kind, id, why }) => `${word} ${kind} ${id}: ${why}`).join('; ');

@@ -6,6 +6,7 @@ import { type Connection, openConnection } from '@vm-task/shared/bus/connection'
 import type { Environment, SystemConfig } from '@vm-task/shared/config';
 import { readBrokerAddress } from '@vm-task/shared/credentials';
 import { VmTaskError } from '@vm-task/shared/errors';
+import { readHostId } from '@vm-task/shared/host-id';
 import { silentLogger } from '@vm-task/shared/log';
 import { readState } from './state.ts';
 
@@ -25,5 +26,5 @@ export async function auditWith(
   config: SystemConfig,
 ): Promise<Audit> {
   const bus = createBus(connection, 'vm-task/audit', silentLogger);
-  return await audit(createHypervisor({ environment, config }), taskLog(bus));
+  return await audit(createHypervisor({ environment, config }), taskLog(bus, readHostId(environment.home)));
 }

@@ -1,8 +1,9 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfig, readEnvironment } from '@vm-task/shared/config';
 import { lendLedgerVms } from '@vm-task/testing/ledger-vms';
 import { expect, test } from 'vitest';
-import { quarantinedVms } from './quarantined.ts';
+import { quarantinedVms, unreadableVms } from './quarantined.ts';
 import { destroyVms } from './stop.ts';
 
 test('one VM that cannot be removed holds up no other, and is shown with what is left of it', async () => {
@@ -19,4 +20,17 @@ test('one VM that cannot be removed holds up no other, and is shown with what is
   lent.letGo(nailed);
   expect(await destroyVms(environment, config)).toBe(1);
   expect(await quarantinedVms(environment, config)).toEqual([]);
+});
+
+test('a VM whose record cannot be read holds up no other, is shown with its file, and fails the end of the system', async () => {
+  await using lent = await lendLedgerVms();
+  const [environment, config] = [readEnvironment(lent.home.root), parseConfig('', 'test')];
+  const future = await lent.make();
+  await lent.make();
+  const { record } = lent.home.vm(future.vm);
+  writeFileSync(record, '{"version":2}');
+  await expect(destroyVms(environment, config)).rejects.toMatchObject({ code: 'ledger-unreadable' });
+  expect(await lent.hypervisor.list()).toEqual([]);
+  expect(await unreadableVms(environment, config)).toEqual([{ vm: future.vm, why: expect.stringContaining(record) }]);
+  expect(await lent.hypervisor.strays()).toEqual([]);
 });

@@ -1,5 +1,6 @@
-/** What of this home's VMs could not be removed, for people: what is left, why, and when it is tried again. */
+/** This home's VMs that people have to look at: what could not be removed, and when it is tried again; what cannot be read. */
 import { createHypervisor } from '@vm-task/hypervisor/driver';
+import type { UnreadableVm } from '@vm-task/hypervisor/ledger/ledger';
 import { describeLeft } from '@vm-task/hypervisor/ledger/quarantine';
 import type { Environment, SystemConfig } from '@vm-task/shared/config';
 
@@ -20,4 +21,8 @@ export async function quarantinedVms(environment: Environment, config: SystemCon
     const { since, tries, nextTry, left } = state.quarantine;
     return [{ vm, pool, since, tries, nextTry: nextTry.at, left: describeLeft(left) }];
   });
+}
+
+export async function unreadableVms(environment: Environment, config: SystemConfig): Promise<readonly UnreadableVm[]> {
+  return await createHypervisor({ environment, config }).unreadable();
 }

@@ -1,6 +1,7 @@
 /** Nothing of a home is left running: services, nats-server, VMs. Used by `up` at its end and start, and by `down`. */
 import { createHypervisor } from '@vm-task/hypervisor/driver';
 import type { Environment, SystemConfig } from '@vm-task/shared/config';
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { processesOf, stopProcess } from './processes.ts';
 
@@ -13,7 +14,8 @@ export async function stopProcesses(home: Home, graceMs: number): Promise<number
 
 /**
  * Destroys every VM of the home, warm ones and those of tasks in hand, and what carries its mark besides. Thrown when
- * something is left, after everything has been tried: `vm-not-gone`. The reaper of the next `up` tries again.
+ * something is left, after everything has been tried: `vm-not-gone`, `ledger-unreadable`. The reaper of the next `up`
+ * tries again.
  */
 export async function destroyVms(environment: Environment, config: SystemConfig): Promise<number> {
   const hypervisor = createHypervisor({ environment, config });
@@ -21,9 +23,11 @@ export async function destroyVms(environment: Environment, config: SystemConfig)
   const ends = await Promise.allSettled(
     vms.map(({ record }) => hypervisor.destroy(record.vm, 'the system was taken down')),
   );
+  const unreadable = await hypervisor.unreadable();
   const strays = await hypervisor.strays();
   const removals = await Promise.allSettled(strays.map((stray) => hypervisor.removeStray(stray)));
   const [failure] = [...ends, ...removals].filter((outcome) => outcome.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
+  if (unreadable.length > 0) throw new VmTaskError('ledger-unreadable', unreadable.map(({ why }) => why).join('; '));
   return vms.length + strays.length;
 }

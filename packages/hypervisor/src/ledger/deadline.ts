@@ -37,6 +37,12 @@ export function deadlineFrom(atMs: number, brokerNowMs: number, clock: HostClock
   };
 }
 
+/** Now, to be compared with later by uptime. */
+export function thisMoment(): Deadline {
+  const nowMs = Date.now();
+  return deadlineFrom(nowMs, nowMs);
+}
+
 /** How long until the deadline, in milliseconds of uptime; zero or less once it is over, `-Infinity` after a reboot. */
 export function remainingMs(deadline: Deadline, clock: HostClock = hostClock()): number {
   return deadline.bootId === clock.bootId ? deadline.uptimeMs - clock.uptimeMs : Number.NEGATIVE_INFINITY;

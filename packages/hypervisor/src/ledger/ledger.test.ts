@@ -9,6 +9,7 @@ import {
   openFolder,
   readState,
   readStates,
+  readUnreadable,
   strayFolders,
   updateRecord,
   writeClaim,
@@ -34,8 +35,8 @@ test('the phase follows from which files are there', async () => {
   expect(await readState(home, vm)).toEqual({ phase: 'ready', record, ready });
   expect(await writeClaim(home, vm, claim)).toBe(true);
   expect(await readState(home, vm)).toEqual({ phase: 'claimed', record, ready, claim });
-  const ended = { reason: 'its task is over', at: new Date().toISOString() };
-  await writeEnded(home, vm, ended);
+  await writeEnded(home, vm, 'its task is over');
+  const ended = { reason: 'its task is over', since: expect.anything() };
   expect(await readState(home, vm)).toEqual({ phase: 'ending', record, ended, claim, quarantine: null });
   await closeFolder(home, vm);
   expect(await readState(home, vm)).toBeNull();
@@ -64,7 +65,7 @@ test('a VM that is going, or has gone, cannot be claimed', async () => {
   await using lent = await lendLedger();
   const { home, vm, ready } = lent;
   await writeReady(home, vm, ready);
-  await writeEnded(home, vm, { reason: 'too old', at: new Date().toISOString() });
+  await writeEnded(home, vm, 'too old');
   expect(await writeClaim(home, vm, claim)).toBe(false);
   await closeFolder(home, vm);
   expect(await writeClaim(home, vm, claim)).toBe(false);
@@ -72,9 +73,8 @@ test('a VM that is going, or has gone, cannot be claimed', async () => {
 
 test('the first reason for an end stays', async () => {
   await using lent = await lendLedger();
-  const at = new Date().toISOString();
-  await writeEnded(lent.home, lent.vm, { reason: 'first', at });
-  await writeEnded(lent.home, lent.vm, { reason: 'second', at });
+  await writeEnded(lent.home, lent.vm, 'first');
+  await writeEnded(lent.home, lent.vm, 'second');
   expect(await readState(lent.home, lent.vm)).toMatchObject({ ended: { reason: 'first' } });
 });
 
@@ -96,10 +96,16 @@ test('what a power cut tore apart is as good as absent', async () => {
   expect(await strayFolders(home)).toEqual([{ path: home.vm(vm).root, vm }]);
 });
 
-test('a record of a version that is not known is refused, not guessed at', async () => {
+test('a record of a version that is not known is refused, not guessed at, and hides no other VM', async () => {
   await using lent = await lendLedger();
-  await writeFile(lent.home.vm(lent.vm).record, JSON.stringify({ ...lent.record, version: 2 }));
-  await expect(readStates(lent.home)).rejects.toMatchObject({ code: 'ledger-unreadable' });
+  const { home, vm, record } = lent;
+  const other = warmVm().record;
+  await openFolder(home, other);
+  await writeFile(home.vm(vm).record, JSON.stringify({ ...record, version: 2 }));
+  await expect(readState(home, vm)).rejects.toMatchObject({ code: 'ledger-unreadable' });
+  expect((await readStates(home)).map((state) => state.record.vm)).toEqual([other.vm]);
+  expect(await readUnreadable(home)).toEqual([{ vm, why: expect.stringContaining(home.vm(vm).record) }]);
+  expect(await strayFolders(home)).toEqual([]);
 });
 
 test('the oldest VM is listed first, and what is half made or half removed is not listed', async () => {

@@ -4,11 +4,12 @@
  */
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { isVmId, type VmId } from '@vm-task/shared/ids';
 import { emptyIfMissing, nullIfMissing } from '../host/missing.ts';
 import { fileLeft, removeTree } from '../host/remove-tree.ts';
-import { hostClock } from './deadline.ts';
+import { hostClock, thisMoment } from './deadline.ts';
 import { type JsonFile, readJson, syncFolder, writeJson, writeJsonForThisBoot, writeJsonOnce } from './json-file.ts';
 import { type Leftover, type Quarantine, quarantineSchema } from './quarantine.ts';
 import {
@@ -59,7 +60,8 @@ export async function writeClaim(home: Home, vm: VmId, claim: Claim): Promise<bo
 }
 
 /** The first reason stays. */
-export async function writeEnded(home: Home, vm: VmId, ended: Ended): Promise<void> {
+export async function writeEnded(home: Home, vm: VmId, reason: string): Promise<void> {
+  const ended: Ended = { reason, since: thisMoment() };
   await writeJsonOnce(home.vm(vm).ended, ended).catch(nullIfMissing);
 }
 
@@ -75,7 +77,7 @@ export async function closeFolder(home: Home, vm: VmId): Promise<Leftover[]> {
   return await removeTree(grave);
 }
 
-/** The VM as its folder shows it, or null where there is no folder, or none with a record. */
+/** The VM as its folder shows it, or null where there is no folder, or none with a record. Thrown: `ledger-unreadable`. */
 export async function readState(home: Home, vm: VmId): Promise<VmState | null> {
   const folder = home.vm(vm);
   const record = await readJson(folder.record, vmRecordSchema);
@@ -94,11 +96,41 @@ export async function readState(home: Home, vm: VmId): Promise<VmState | null> {
   return assemble(record.value, files);
 }
 
-/** Every VM with a record; ids begin with their time, so the oldest comes first. */
+/** A VM whose folder has a file of a form that is not known: nobody touches it, and it holds up no other. */
+export interface UnreadableVm {
+  readonly vm: VmId;
+  /** A sentence that names the file. */
+  readonly why: string;
+}
+
+/** Every VM with a record, but for the unreadable ones; ids begin with their time, so the oldest comes first. */
 export async function readStates(home: Home): Promise<VmState[]> {
+  return (await readFolders(home)).filter((found) => 'phase' in found);
+}
+
+export async function readUnreadable(home: Home): Promise<UnreadableVm[]> {
+  return (await readFolders(home)).filter((found) => 'why' in found);
+}
+
+async function readFolders(home: Home): Promise<(VmState | UnreadableVm)[]> {
   const names = (await readdir(home.vms).catch(emptyIfMissing)).filter(isVmId).sort();
-  const states = await Promise.all(names.map((vm) => readState(home, vm)));
-  return states.filter((state) => state !== null);
+  const found = await Promise.all(names.map((vm) => readFolder(home, vm)));
+  return found.filter((vm) => vm !== null);
+}
+
+async function readFolder(home: Home, vm: VmId): Promise<VmState | UnreadableVm | null> {
+  try {
+    return await readState(home, vm);
+  } catch (error) {
+    const { code, message } = errorInfo(error);
+    if (code === 'ledger-unreadable') return { vm, why: message };
+    throw error;
+  }
+}
+
+/** True when the VM has a record, even one that cannot be read. */
+export async function hasRecord(home: Home, vm: VmId): Promise<boolean> {
+  return (await readFolder(home, vm)) !== null;
 }
 
 /** The VM's process by its record, if that is of this boot: after a reboot another one may have the same number and start. */
@@ -118,7 +150,7 @@ export async function strayFolders(home: Home): Promise<StrayFolder[]> {
   const found = names.map(async (name): Promise<StrayFolder[]> => {
     const vm = name.replace(newPrefix, '').replace(gonePrefix, '');
     if (!isVmId(vm)) return [];
-    if (vm === name && (await readState(home, vm)) !== null) return [];
+    if (vm === name && (await hasRecord(home, vm))) return [];
     return [{ path: join(home.vms, name), vm }];
   });
   return (await Promise.all(found)).flat();

@@ -85,8 +85,8 @@ export const claimSchema = z.strictObject({
 
 export type Claim = z.infer<typeof claimSchema>;
 
-/** `ended.json`: why the VM is going. */
-export const endedSchema = z.strictObject({ reason: z.string(), at: z.iso.datetime() });
+/** `ended.json`: why the VM is going, and since when. */
+export const endedSchema = z.strictObject({ reason: z.string(), since: deadlineSchema });
 
 export type Ended = z.infer<typeof endedSchema>;
 

@@ -19,9 +19,8 @@ import { type Leftover, quarantined } from '../ledger/quarantine.ts';
  * made or half removed, and also when its record is lost. Thrown: `vm-not-gone`.
  */
 export async function endVm(home: Home, vm: VmId, reason: string): Promise<void> {
-  const ended = { reason, at: new Date().toISOString() };
   // On a full disk nothing can be written until something is gone: neither this, nor a claim that would be in the way.
-  const isNoted = await writeEnded(home, vm, ended).then(
+  const isNoted = await writeEnded(home, vm, reason).then(
     () => true,
     () => false,
   );
@@ -29,7 +28,7 @@ export async function endVm(home: Home, vm: VmId, reason: string): Promise<void>
   // What a process has open is its own until it is gone.
   const left = processes.length > 0 ? processes : await removeFiles(home, vm);
   if (left.length > 0) throw await quarantined(home, vm, left);
-  if (!isNoted) await writeEnded(home, vm, ended);
+  if (!isNoted) await writeEnded(home, vm, reason);
 }
 
 /** As `endVm`, and the slots and the folder, too. */

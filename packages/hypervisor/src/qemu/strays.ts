@@ -5,7 +5,7 @@ import { endProcess } from '../host/end-process.ts';
 import { markedProcesses } from '../host/marked-process.ts';
 import { removeTree } from '../host/remove-tree.ts';
 import type { Stray } from '../hypervisor.ts';
-import { readState, strayFolders } from '../ledger/ledger.ts';
+import { hasRecord, strayFolders } from '../ledger/ledger.ts';
 import { type Leftover, notGone } from '../ledger/quarantine.ts';
 import { freeSlot, takenSlots } from '../ledger/slots.ts';
 import { endProcesses } from './end-vm.ts';
@@ -14,7 +14,7 @@ import { endProcesses } from './end-vm.ts';
 export async function findStrays(home: Home): Promise<Stray[]> {
   const known = new Map<VmId, Promise<boolean>>();
   const isKnown = (vm: VmId): Promise<boolean> => {
-    const answer = known.get(vm) ?? readState(home, vm).then((state) => state !== null);
+    const answer = known.get(vm) ?? hasRecord(home, vm);
     known.set(vm, answer);
     return answer;
   };

@@ -77,7 +77,7 @@ export class SshDriver implements Driver<NamedClass> {
   }
 
   async end(vm: VmId, reason: string): Promise<void> {
-    await writeEnded(this.#home, vm, { reason, at: new Date().toISOString() });
+    await writeEnded(this.#home, vm, reason);
     const state = await readState(this.#home, vm);
     if (state?.record.driver !== 'ssh') return;
     const keyFile = await readlink(this.#home.vm(vm).sshKey).catch(nullIfMissing);

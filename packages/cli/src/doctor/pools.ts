@@ -40,7 +40,7 @@ async function takenVms(home: Home, hypervisor: Pick<Hypervisor, 'list'>, nowMs:
       }
       case 'creating':
       case 'ending': {
-        const sinceMs = Date.parse(state.phase === 'ending' ? state.ended.at : createdAt);
+        const sinceMs = Date.parse(state.phase === 'ending' ? state.ended.since.at : createdAt);
         return nowMs - sinceMs < settlingMs ? [] : [{ pool, sinceMs }];
       }
     }

@@ -26,6 +26,7 @@ const connectToNothing: ConnectGuest = async () => ({
   stop: async () => undefined,
   status: async () => ({ kind: 'ended', outcome: end.outcome }),
   collect: async () => ({ collected: [], refused: [] }),
+  place: async ({ folder }) => `/root/${folder}`,
   [Symbol.asyncDispose]: async () => undefined,
 });
 

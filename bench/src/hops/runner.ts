@@ -23,6 +23,7 @@ const guest: Guest = {
   stop: async () => undefined,
   status: async () => ({ kind: 'ended', outcome: end.outcome }),
   collect: async () => ({ collected: [], refused: [] }),
+  place: async ({ folder }) => `/root/${folder}`,
   [Symbol.asyncDispose]: async () => undefined,
 };
 

@@ -91,6 +91,11 @@ export const errorCodes = {
   'cancel-forced': { status: 504, permanent: true, title: 'Cancelling was not answered; the machine was removed' },
   'expression-failed': { status: 400, permanent: true, title: 'An expression of the pipeline has no value' },
   'too-many-items': { status: 400, permanent: true, title: 'A stage would run for more items than it may' },
+  'needed-files-too-large': {
+    status: 413,
+    permanent: true,
+    title: 'Needed stages left more files than a task is given',
+  },
   'needed-result-gone': { status: 410, permanent: true, title: 'What a needed stage left behind is no longer kept' },
   'stage-failed': { status: 400, permanent: false, title: 'A stage of the pipeline failed' },
   rejected: { status: 400, permanent: true, title: 'Somebody rejected what the stage asked for' },

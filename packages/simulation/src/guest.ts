@@ -117,6 +117,7 @@ export class Guests {
         this.#ask(connection, `guest.stop ${name}`, () => this.#stop(jobs, name, graceMs)),
       status: ({ name }) => this.#ask(connection, `guest.status ${name}`, () => statusOf(jobs.get(name), this.#nowMs)),
       collect: async () => ({ collected: [], refused: [] }),
+      place: async ({ folder }) => `/root/${folder}`,
       [Symbol.asyncDispose]: async () => void this.#connections.delete(connection),
     };
   }

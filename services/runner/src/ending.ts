@@ -20,6 +20,8 @@ const endings: ReadonlySet<ErrorCode> = new Set([
   'ssh-host-key-mismatch',
   'ssh-auth-failed',
   'guest-failed',
+  'needed-result-gone',
+  'needed-files-too-large',
   'vm-lost',
   'artifact-refused',
 ]);

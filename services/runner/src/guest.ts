@@ -8,6 +8,7 @@ import {
 } from '@vm-task/guest/artifacts';
 import { connect } from '@vm-task/guest/connect';
 import type { Job, JobEvent, JobKey, JobStatus } from '@vm-task/guest/job';
+import { type PlacingRequest, placeFiles } from '@vm-task/guest/place-files';
 import { type FollowOptions, runJob } from '@vm-task/guest/run-job';
 import { jobStatus, stopJob } from '@vm-task/guest/stop-job';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -21,6 +22,8 @@ export interface Guest extends AsyncDisposable {
   stop(key: JobKey, options: { readonly graceMs: number; readonly signal: AbortSignal }): Promise<void>;
   status(key: JobKey, options: { readonly signal: AbortSignal }): Promise<JobStatus>;
   collect(request: ArtifactRequest, sink: (file: ArtifactFile) => Promise<void>): Promise<ArtifactReport>;
+  /** The absolute path of the folder that has the files. */
+  place(request: PlacingRequest): Promise<string>;
 }
 
 /** One connection to the machine of `vm.ready`. Thrown: as `connect` of the guest package, and `vm-lost`. */
@@ -40,6 +43,7 @@ export function connectBySsh(home: Home, idle: IdleConnections): ConnectGuest {
       stop: (key, options) => stopJob(connection, key, options),
       status: (key, options) => jobStatus(connection, key, options),
       collect: (request, sink) => collectArtifacts(connection, request, sink),
+      place: (request) => placeFiles(connection, request),
       [Symbol.asyncDispose]: () => (driver === 'ssh' ? idle.put(connection) : connection[Symbol.asyncDispose]()),
     };
   };

@@ -2,18 +2,33 @@
 import type { Connection } from '@vm-task/shared/bus/connection';
 import { readOutput } from '@vm-task/shared/bus/read-pipeline';
 import type { Json } from '@vm-task/shared/json';
-import { neededValue } from '@vm-task/shared/needs';
+import { type NeededStage, neededValue, type TaskOutput } from '@vm-task/shared/needs';
+import type { Artifact } from '@vm-task/shared/task-ending';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 
+export interface ReadNeeds {
+  readonly values: Readonly<Record<string, Json>>;
+  /** Under `<stage>/`, of a stage with items under `<stage>/<index>/`. */
+  readonly files: readonly Artifact[];
+}
+
 /** Large results come from the tasks' own ends. Null for a task of no pipeline. Thrown: `needed-result-gone`. */
-export async function readNeeds(
-  connection: Connection,
-  { needs }: Pick<TaskSpec, 'needs'>,
-): Promise<Record<string, Json> | null> {
+export async function readNeeds(connection: Connection, { needs }: Pick<TaskSpec, 'needs'>): Promise<ReadNeeds | null> {
   if (needs === undefined) return null;
-  const stages = Object.entries(needs).map(async ([name, stage]) => {
-    const outputs = stage.runs.map((run) => run.output ?? readOutput(connection, run));
-    return [name, neededValue(stage, await Promise.all(outputs))] as const;
+  const reading = Object.entries(needs).map(async ([name, stage]) => {
+    const outputs = await Promise.all(stage.runs.map((run) => run.output ?? readOutput(connection, run)));
+    return { name, value: neededValue(stage, outputs), files: filesOf(name, stage, outputs) };
   });
-  return Object.fromEntries(await Promise.all(stages));
+  const stages = await Promise.all(reading);
+  return {
+    values: Object.fromEntries(stages.map(({ name, value }) => [name, value])),
+    files: stages.flatMap(({ files }) => files),
+  };
+}
+
+function filesOf(name: string, { perItem, runs }: NeededStage, outputs: readonly TaskOutput[]): Artifact[] {
+  return outputs.flatMap(({ artifacts }, at) => {
+    const folder = perItem ? `${name}/${runs[at]?.index ?? 0}` : name;
+    return artifacts.map((artifact) => ({ ...artifact, path: `${folder}/${artifact.path}` }));
+  });
 }

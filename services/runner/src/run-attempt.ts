@@ -11,9 +11,10 @@ import { collectArtifacts } from './collect-artifacts.ts';
 import { Contact } from './contact.ts';
 import { cancelled, completed, endsTheAttempt, failed, hasRun, outputOf, type Verdict, verdictOf } from './ending.ts';
 import { followJob, type OutputSink } from './follow-job.ts';
+import { placeNeededFiles } from './place-needed-files.ts';
 import { planMain, planSetup } from './plan-jobs.ts';
 import { Pump } from './pump.ts';
-import { readNeeds } from './read-needs.ts';
+import { type ReadNeeds, readNeeds } from './read-needs.ts';
 import { readResult } from './read-result.ts';
 import { runSetup, type SetupOutcome } from './run-setup.ts';
 import { readSecrets, Secrets } from './secrets.ts';
@@ -35,7 +36,7 @@ class Run {
   readonly #contact: Contact;
   readonly #log: Logger;
   #secrets = new Secrets({});
-  #needs: Awaited<ReturnType<typeof readNeeds>> = null;
+  #needs: ReadNeeds['values'] | null = null;
 
   constructor(attempt: Attempt, parts: RunnerParts, contact: Contact, log: Logger) {
     this.#attempt = attempt;
@@ -58,15 +59,24 @@ class Run {
   async #work(): Promise<Completed> {
     // At once, because each answer of the broker is waited for by every task.
     const reading = [this.#spec(), this.#openLog('stdout'), this.#openLog('stderr')] as const;
-    const [spec, ...logs] = await Promise.all(reading);
-    this.#secrets = await readSecrets(this.#parts.home, spec.secrets);
-    this.#needs = await readNeeds(this.#parts.bus.connection, spec);
+    const [submitted, ...logs] = await Promise.all(reading);
+    this.#secrets = await readSecrets(this.#parts.home, submitted.secrets);
+    const spec = await this.#give(submitted);
     const job = planMain(this.#attempt.ready, spec, this.#secrets.environment, this.#needs);
     const ended = await this.#setUp(spec);
     if (ended !== null) return ended;
     const end = await this.#runMain(job, logs);
     if (end === 'not-begun') return cancelled(this.#attempt.ready);
     return this.#conclude(end, verdictOf(end, job.limits), spec);
+  }
+
+  /** What needed stages left behind is at hand, and the environment says where their files are. */
+  async #give(spec: TaskSpec): Promise<TaskSpec> {
+    const { connection } = this.#parts.bus;
+    const needed = await readNeeds(connection, spec);
+    this.#needs = needed?.values ?? null;
+    const folder = await placeNeededFiles(this.#attempt, this.#contact, connection, needed?.files ?? []);
+    return folder === null ? spec : { ...spec, env: { ...spec.env, VM_TASK_NEEDS_FILES: folder } };
   }
 
   async #spec(): Promise<TaskSpec> {

@@ -9,6 +9,7 @@ import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
 import { silentLogger } from '@vm-task/shared/log';
+import type { Needs } from '@vm-task/shared/needs';
 import { planTask, type TaskSpec } from '@vm-task/shared/task-spec';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
@@ -45,8 +46,8 @@ export interface Rig extends AsyncDisposable {
   retrying(task: Task): Promise<Stored<'task.retrying'>>;
   /** Its next attempt, in the same guest: what the reaper and the provisioner do. */
   nextAttempt(task: Task): Promise<Task>;
-  /** `submit`, and its terminal event. */
-  run(file: object): Promise<Completed>;
+  /** `submit`, and its terminal event; `needs`: what it is given of needed stages. */
+  run(file: object, needs?: Needs): Promise<Completed>;
   events(task: Task): Promise<Stored[]>;
   /** What is in `LOGS`; thrown when a stream of it has a gap or a repetition. */
   output(task: Task): Promise<Record<'setup' | 'stdout' | 'stderr', Buffer>>;
@@ -72,7 +73,7 @@ export async function startRig(natsConfig = ''): Promise<Rig> {
     completed: (task) => waitForEnd(broker, task),
     retrying: (task) => waitForRetry(broker, task),
     nextAttempt: (task) => nextAttempt(broker, task),
-    run: async (file) => waitForEnd(broker, await submit(broker, guest, home, file)),
+    run: async (file, needs) => waitForEnd(broker, await submit(broker, guest, home, file, needs)),
     events: (task) => readEvents(broker.connection, task),
     output: ({ task }) => readOutput(broker.connection, task),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
@@ -109,8 +110,9 @@ async function startOne(
   return { stop: end, [Symbol.asyncDispose]: end };
 }
 
-async function submit({ bus }: Broker, guest: SshGuest, home: Home, file: object): Promise<Task> {
-  const { pool, spec } = planTask(file, config);
+async function submit({ bus }: Broker, guest: SshGuest, home: Home, file: object, needs?: Needs): Promise<Task> {
+  const { pool, spec: planned } = planTask(file, config);
+  const spec = needs === undefined ? planned : { ...planned, needs };
   const task = newTaskId(Date.now());
   const vm = newVmId(Date.now());
   const key = home.vm(vm).sshKey;

@@ -1,4 +1,4 @@
-/** The few calls of SFTP that collecting needs, as promises that end when the connection or the signal does. */
+/** The few calls of SFTP that collecting and placing files need, as promises that end when the connection or the signal does. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { FileEntryWithStats, SFTPWrapper, Stats } from 'ssh2';
 import type { GuestConnection } from '../connect.ts';
@@ -80,6 +80,31 @@ export class Sftp implements Disposable {
     }
   }
 
+  /** A file of exactly these bytes, for its owner and whoever may read. Each chunk is written before the next is asked for. */
+  async write(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const handle = await this.#call<Buffer>((done) => this.#sftp.open(path, 'w', done));
+    try {
+      let position = 0;
+      for await (const chunk of content) {
+        const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+        const at = position;
+        await this.#call<void>((done) => this.#sftp.write(handle, bytes, 0, bytes.length, at, done));
+        position += bytes.length;
+      }
+    } finally {
+      await this.#call<void>((done) => this.#sftp.close(handle, done));
+    }
+  }
+
+  makeFolder(path: string): Promise<void> {
+    return this.#call<void>((done) => this.#sftp.mkdir(path, done));
+  }
+
+  /** Thrown also when there is something at `to`. */
+  rename(from: string, to: string): Promise<void> {
+    return this.#call<void>((done) => this.#sftp.rename(from, to, done));
+  }
+
   #call<T>(start: (done: Callback<T>) => void): Promise<T> {
     return settle(this.#signal, start);
   }
@@ -95,7 +120,7 @@ function settle<T>(signal: AbortSignal, start: (done: Callback<T>) => void): Pro
   const abort = () => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   start((error, value) => {
-    if (error) reject(new VmTaskError('guest-failed', `reading files over SFTP: ${error.message}`, { cause: error }));
+    if (error) reject(new VmTaskError('guest-failed', `files over SFTP: ${error.message}`, { cause: error }));
     else resolve(value as T);
   });
   return promise.finally(() => signal.removeEventListener('abort', abort));

@@ -1,0 +1,66 @@
+import { artifactName, storeArtifact } from '@vm-task/shared/bus/artifacts';
+import { newTaskId } from '@vm-task/shared/ids';
+import type { Needs } from '@vm-task/shared/needs';
+import type { Artifact } from '@vm-task/shared/task-ending';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Rig, type RunningRunner, startRig } from './rig.ts';
+
+let rig: Rig;
+let runner: RunningRunner;
+
+beforeAll(async () => {
+  rig = await startRig();
+  runner = await rig.startRunner();
+});
+
+afterAll(async () => {
+  await runner.stop();
+  await rig[Symbol.asyncDispose]();
+});
+
+/** A run of a stage that left one file of this text. */
+async function run(
+  index: number,
+  path: string,
+  text: string,
+  alter: Partial<Artifact> = {},
+): Promise<Needs[string]['runs'][number]> {
+  const task = newTaskId(Date.now());
+  const content = async function* () {
+    yield Buffer.from(text);
+  };
+  const stored = await storeArtifact(rig.broker.connection, artifactName(task, 1, path), content());
+  const artifacts = [{ path, ...stored, ...alter }];
+  return { index, task, pool: 'default', outcome: 'succeeded', error: null, output: { result: null, artifacts } };
+}
+
+function stage(perItem: boolean, runs: Needs[string]['runs']): Needs[string] {
+  return { outcome: 'succeeded', perItem, error: null, runs };
+}
+
+test('files of needed stages are there before the first setup step, those of items apart', async () => {
+  const needs: Needs = {
+    one: stage(false, [await run(0, 'out/报告.txt', 'one')]),
+    each: stage(true, [await run(0, 'a', 'first'), await run(2, 'a', 'third')]),
+  };
+  const show = 'cd "$VM_TASK_NEEDS_FILES"; cat one/out/报告.txt each/0/a each/2/a; find . -type f | wc -l';
+  const end = await rig.run({ setup: [{ run: `{ ${show}; } > ~/seen` }], run: 'cat ~/seen' }, needs);
+  expect(end).toMatchObject({ outcome: 'succeeded', error: null });
+  expect(end.result?.value).toBe('onefirstthird3\n');
+});
+
+test('a file with other bytes than it had, or that has gone, is never given', async () => {
+  for (const alter of [{ sha256: '0'.repeat(64) }, { object: artifactName(newTaskId(Date.now()), 1, 'gone') }]) {
+    const needs: Needs = { one: stage(false, [await run(0, 'a', 'text', alter)]) };
+    const end = await rig.run({ run: 'touch "$HOME/ran"' }, needs);
+    expect(end).toMatchObject({ outcome: 'failed', error: { code: 'needed-result-gone' } });
+  }
+});
+
+test('more than a task may be given is refused with both figures', async () => {
+  const bytes = 2 * 1024 * 1024 * 1024;
+  const needs: Needs = { one: stage(false, [await run(0, 'a', 'text', { bytes })]) };
+  const end = await rig.run({ run: 'true' }, needs);
+  expect(end).toMatchObject({ outcome: 'failed', error: { code: 'needed-files-too-large' } });
+  expect(end.error?.message).toContain(`1 files of ${bytes} bytes`);
+});

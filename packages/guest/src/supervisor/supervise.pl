@@ -168,7 +168,10 @@ sub take {
         syswrite $bell, '!';
     }
     return if $kept == $n;
-    $stream->{tail} .= substr $bytes, $kept;
+    # At full speed, copying all of it only to cut it again would be most of the work.
+    my $end = $n - $tail_bytes;
+    $stream->{tail} = '' if $end > $kept;
+    $stream->{tail} .= substr $bytes, $end > $kept ? $end : $kept;
     $stream->{tail} = substr $stream->{tail}, -$tail_bytes if length $stream->{tail} > $tail_bytes;
 }
 

@@ -25,6 +25,7 @@ const connectToNothing: ConnectGuest = async () => ({
   },
   stop: async () => undefined,
   status: async () => ({ kind: 'ended', outcome: end.outcome }),
+  complete: async () => 'over',
   collect: async () => ({ collected: [], refused: [] }),
   place: async ({ folder }) => `/root/${folder}`,
   [Symbol.asyncDispose]: async () => undefined,

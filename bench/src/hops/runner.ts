@@ -22,6 +22,7 @@ const guest: Guest = {
   },
   stop: async () => undefined,
   status: async () => ({ kind: 'ended', outcome: end.outcome }),
+  complete: async () => 'over',
   collect: async () => ({ collected: [], refused: [] }),
   place: async ({ folder }) => `/root/${folder}`,
   [Symbol.asyncDispose]: async () => undefined,

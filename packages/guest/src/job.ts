@@ -44,6 +44,8 @@ export type JobEvent =
   | { readonly kind: 'running'; readonly attached: boolean }
   /** Bytes in order and without a gap, per stream, from the offset that was asked for. */
   | { readonly kind: 'output'; readonly stream: OutputStream; readonly offset: number; readonly bytes: Buffer }
+  /** The job cannot reach us from inside, and runs without. Before `running`. */
+  | { readonly kind: 'unreachable'; readonly reason: string }
   /** The last event, after all output. */
   | { readonly kind: 'ended'; readonly end: JobEnd };
 

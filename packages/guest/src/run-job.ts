@@ -3,14 +3,20 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { GuestConnection } from './connect.ts';
 import { encodeJob, encodeKey } from './encode-job.ts';
 import { Exchange, startAhead } from './exchange.ts';
+import { forwardSocket, type ServeConnection } from './forward-socket.ts';
 import type { Field, Frame } from './frames.ts';
 import type { Job, JobEvent, JobKey, Offsets, OutputStream } from './job.ts';
 import { lostEnd, readEnd } from './job-end.ts';
-import { jobProgram } from './supervisor.ts';
+import { jobProgram, taskCommand } from './supervisor.ts';
 
 export interface FollowOptions {
   /** Output before these offsets is not sent again; by default all of it is. */
   readonly from?: Offsets;
+  /**
+   * Serves what the job asks of us from inside, at the socket `$VM_TASK_API`, which is there before the job starts. Where
+   * the machine allows no socket, the job runs without.
+   */
+  readonly serve?: ServeConnection;
   readonly signal: AbortSignal;
 }
 
@@ -25,7 +31,8 @@ export function prepareForJob(connection: GuestConnection): void {
  * Thrown: `invalid-task` before anything is sent, `ssh-lost`, `guest-failed`; the signal's reason when aborted.
  */
 export function runJob(connection: GuestConnection, job: Job, options: FollowOptions): AsyncGenerator<JobEvent, void> {
-  return events(connection, [['verb', 'start'], ...encodeJob(job)], options);
+  const door: Field[] = options.serve === undefined ? [] : [['command', taskCommand]];
+  return events(connection, [['verb', 'start'], ...encodeJob(job), ...door], options);
 }
 
 /** As `runJob` for a job that was started before, without anything to start. A job that is not there ended `lost`. */
@@ -44,11 +51,19 @@ async function* events(
 ): AsyncGenerator<JobEvent, void> {
   const next = { stdout: 0, stderr: 0, ...options.from };
   const fields: Field[] = [...request, ['from', next.stdout], ['from', next.stderr]];
-  using exchange = await Exchange.open(connection, jobProgram, fields, options.signal);
+  using open = new DisposableStack();
+  const exchange = open.use(await Exchange.open(connection, jobProgram, fields, options.signal));
   const tails = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
   let result: Buffer | null = null;
   for await (const frame of exchange.frames()) {
     switch (frame.kind) {
+      case 'door':
+      case 'nodoor': {
+        const refused = await openDoor(connection, frame, open, options.serve);
+        if (refused !== null) yield { kind: 'unreachable', reason: refused };
+        exchange.send([]);
+        break;
+      }
       case 'started':
       case 'attached':
         yield { kind: 'running', attached: frame.kind === 'attached' };
@@ -78,6 +93,23 @@ async function* events(
           `the machine answered with an unknown frame ${JSON.stringify(frame.kind)}`,
         );
     }
+  }
+}
+
+/** Why the job cannot reach us, or null when it can until `open` is disposed of. Thrown: `ssh-lost`. */
+async function openDoor(
+  connection: GuestConnection,
+  { kind, bytes }: Frame,
+  open: DisposableStack,
+  serve: ServeConnection = () => false,
+): Promise<string | null> {
+  if (kind === 'nodoor') return bytes.toString();
+  try {
+    open.use(await forwardSocket(connection, bytes.toString(), serve));
+    return null;
+  } catch (error) {
+    if (error instanceof VmTaskError && error.code === 'guest-failed') return error.message;
+    throw error;
   }
 }
 

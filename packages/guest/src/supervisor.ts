@@ -17,3 +17,5 @@ export const identityProgram = program('protocol', 'identity');
 export const enterUnitProgram = program('protocol', 'enter-unit');
 export const useProgram = text('protocol', 'use', 'control-group', 'hold-use', 'serve-uses');
 export const readinessProgram = program('protocol', 'readiness');
+/** What a task calls in its VM: a file there, and a program of its own. */
+export const taskCommand = Buffer.from(part('vm-task'));

@@ -38,8 +38,8 @@ export const eventSchemas = {
     task,
     pool,
     spec: taskSpecSchema,
-    /** Where it came from: an HTTP request, a command's sequence in `COMMANDS`, the task that it does once more, a pipeline. */
-    cause: z.strictObject({ kind: z.enum(['http', 'command', 'retry', 'pipeline']), id: z.string() }),
+    /** Where it came from: an HTTP request, a command's sequence in `COMMANDS`, the task that it does once more, a pipeline, the task that submitted it. */
+    cause: z.strictObject({ kind: z.enum(['http', 'command', 'retry', 'pipeline', 'task']), id: z.string() }),
     /** The part of a pipeline that it is. */
     stage: stageRefSchema.optional(),
   }),

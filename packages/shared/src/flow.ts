@@ -33,6 +33,14 @@ export const flow = {
     filters: [commandSubjects.submit],
     emits: ['task.created'],
   }),
+  intakeOnTaskSpawn: row({
+    service: 'intake',
+    file: 'on-task-spawn',
+    stream: 'COMMANDS',
+    consumer: 'intake-task-spawn',
+    filters: [commandSubjects.spawn],
+    emits: ['task.created'],
+  }),
   intakeOnTaskCancel: row({
     service: 'intake',
     file: 'on-task-cancel',

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { VmTaskError } from './errors.ts';
-import { type MessageId, messageIdPattern, namePattern } from './ids.ts';
+import { isTaskId, type MessageId, messageIdPattern, namePattern } from './ids.ts';
 import { linksSchema } from './links.ts';
 import { explainIssues } from './unknown-keys.ts';
 
@@ -15,12 +15,14 @@ export type Priority = (typeof priorities)[number];
 /** A message is read by people: longer ones are files, and belong into artifacts. */
 export const textMaxBytes = 64 * 1024;
 
-const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
+/** A person, a named VM, a role, or a task: whoever reads asks for the name. */
+export const recipientSchema = z
+  .string()
+  .refine((to) => namePattern.test(to) || isTaskId(to), 'must be a task id, or 1 to 32 of a-z, 0-9 and inner dashes');
 
 /** What a sender says. */
 export const sendSchema = z.strictObject({
-  /** A person, a named VM or a role; whoever reads asks for the name. */
-  to: nameSchema,
+  to: recipientSchema,
   priority: z.enum(priorities).default('normal'),
   /** For people, as the sender calls itself. */
   from: z.string().min(1).max(256),
@@ -32,7 +34,7 @@ export type Sending = z.infer<typeof sendSchema>;
 export const messageSchema = z.strictObject({
   v: z.literal(1),
   id: z.string().regex(messageIdPattern) as unknown as z.ZodType<MessageId>,
-  to: nameSchema,
+  to: recipientSchema,
   priority: z.enum(priorities),
   from: z.string(),
   text: z.string(),

@@ -18,7 +18,7 @@ export interface Permissions {
 const alsoReads: Readonly<Record<ServiceName, readonly StreamName[]>> = {
   intake: ['LOGS', 'INBOX'],
   provisioner: [],
-  runner: ['LOGS'],
+  runner: ['LOGS', 'INBOX'],
   reaper: ['LOGS', 'TIMERS'],
 };
 
@@ -35,7 +35,7 @@ const extras: Readonly<Record<ServiceName, readonly string[]>> = {
     inboxPattern,
   ],
   provisioner: [],
-  runner: ['log.*.*.*', ...objectStore('artifacts')],
+  runner: ['log.*.*.*', ...objectStore('artifacts'), inboxPattern, commandSubjects.spawn],
   reaper: [
     timerPatterns.retry,
     duePatterns.retry,
@@ -46,10 +46,13 @@ const extras: Readonly<Record<ServiceName, readonly string[]>> = {
   ],
 };
 
+/** Only a runner knows which task is asking for another one. */
+const submitterCommands = Object.values(commandSubjects).filter((subject) => subject !== commandSubjects.spawn);
+
 export function permissionsOf(user: BrokerUser): Permissions {
   const subscribe = [`_INBOX_${user}.>`];
   if (user === 'system') return { publish: ['$JS.API.>', '$KV.>', '$O.>', eventPatterns['alert.raised']], subscribe };
-  if (user === 'submit') return { publish: Object.values(commandSubjects), subscribe };
+  if (user === 'submit') return { publish: submitterCommands, subscribe };
   return { publish: [...new Set(publishedBy(user))], subscribe };
 }
 

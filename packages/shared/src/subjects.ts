@@ -12,6 +12,8 @@ import type { Message } from './inbox.ts';
 export const commandSubjects = {
   submit: 'task.submit',
   cancel: 'task.cancel',
+  /** By the task of the third token, which asks for a task of its own; the fourth tells its questions apart. */
+  spawn: 'task.spawn.*.*',
   submitPipeline: 'pipeline.submit',
   cancelPipeline: 'pipeline.cancel',
   replay: 'deadletter.replay',
@@ -126,6 +128,23 @@ export type LogStream = (typeof logStreams)[number];
 
 export function logSubject(task: TaskId, attempt: number, stream: LogStream): string {
   return `log.${task}.${attempt}.${stream}`;
+}
+
+/** How far an attempt says that it is; `*` for any task or attempt. */
+export function progressSubject(task: TaskId | '*', attempt: number | '*'): string {
+  return `log.${task}.${attempt}.progress`;
+}
+
+/** Task and attempt of `log.<task>.<attempt>.progress`; null for any other subject. */
+export function ownerOfProgress(subject: string): { readonly task: TaskId; readonly attempt: number } | null {
+  const [log, task = '', attempt, stream, ...more] = subject.split('.');
+  if (log !== 'log' || stream !== 'progress' || more.length > 0 || !isTaskId(task)) return null;
+  return { task, attempt: Number(attempt) };
+}
+
+/** A task's question for a task of its own; `*` for all of them. `key` is hexadecimal digits. */
+export function spawnSubject(parent: TaskId, key: string): string {
+  return `task.spawn.${parent}.${key}`;
 }
 
 /** Every log subject of a task, all attempts and streams. */

@@ -63,6 +63,9 @@ export const timeoutsSchema = z.strictObject({
 /** 64 MiB: what one task may keep of each output stream at most; the log stream is bounded in bytes as a whole. */
 const outputMaxBytesLimit = 64 * 1024 * 1024;
 
+/** Whoever needs more of them writes a pipeline. */
+const childrenMax = 100;
+
 export const taskFileSchema = z
   .strictObject({
     image: z
@@ -93,6 +96,8 @@ export const taskFileSchema = z
     timeouts: timeoutsSchema.optional(),
     /** Not done so long after it was submitted: people are told, and it goes on. */
     alertAfter: durationSchema.optional(),
+    /** So many tasks it may submit itself, from inside its VM. */
+    children: z.int().min(1).max(childrenMax).optional(),
     retry: retryFileSchema.optional(),
     output: z.strictObject({ maxBytes: z.int().min(1_024).max(outputMaxBytesLimit).optional() }).optional(),
     labels: z.record(nameSchema, z.string().max(256)).optional(),

@@ -40,6 +40,8 @@ export const taskSpecSchema = z.strictObject({
   artifacts: z.array(z.string()),
   timeouts: z.strictObject({ queueMs: z.int(), setupMs: z.int(), runMs: z.int(), totalMs: z.int() }),
   alertAfterMs: z.int().min(1).optional(),
+  /** So many tasks it may submit itself; without it none. */
+  children: z.int().min(1).optional(),
   retry: retryPolicySchema,
   outputMaxBytes: z.int(),
   labels: z.record(z.string(), z.string()),
@@ -102,6 +104,7 @@ function specFrom(file: TaskFile, machine: Machine): TaskSpec {
     artifacts: file.artifacts ?? [],
     timeouts: timeoutsOf(file),
     ...(file.alertAfter === undefined ? {} : { alertAfterMs: file.alertAfter }),
+    ...(file.children === undefined ? {} : { children: file.children }),
     retry: retryPolicyOf(file.retry),
     outputMaxBytes: file.output?.maxBytes ?? defaultOutputMaxBytes,
     labels: file.labels ?? {},

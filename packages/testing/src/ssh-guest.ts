@@ -133,8 +133,7 @@ function startSshd(root: string, controlGroups: boolean): Sshd {
   // sshd, started by root, insists on this folder for the unprivileged half of each login.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', join(root, 'sshd_config')];
-  const hidden = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', 'sh', ...sshd];
-  const [command = '', ...rest] = controlGroups ? sshd : hidden;
+  const [command = '', ...rest] = process.getuid?.() === 0 ? apart(controlGroups, sshd) : sshd;
   const [program, args] = dyingWithUs(command, ...rest);
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] } });
   if (child.pid === undefined) throw new Error(`cannot start ${command}: install openssh-server`);
@@ -143,6 +142,14 @@ function startSshd(root: string, controlGroups: boolean): Sshd {
     said = (said + text).slice(-4_096);
   });
   return { pid: child.pid, process: child, said: () => said };
+}
+
+/** With a place of its own for what tasks find at `/run/vm-task`, as each VM has one. */
+function apart(controlGroups: boolean, command: readonly string[]): string[] {
+  mkdirSync('/run/vm-task', { recursive: true });
+  const folders = ['/run/vm-task', ...(controlGroups ? [] : ['/sys/fs/cgroup'])];
+  const mounts = folders.map((folder) => `mount -t tmpfs none ${folder}`).join(' && ');
+  return ['unshare', '--mount', 'sh', '-c', `${mounts} && exec "$@"`, 'sh', ...command];
 }
 
 function isListening({ process: child, said }: Sshd): boolean {

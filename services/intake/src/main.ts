@@ -4,6 +4,7 @@
  * | file | role |
  * |---|---|
  * | `on-task-submit.ts`, `on-task-cancel.ts` | commands from any NATS client |
+ * | `on-task-spawn.ts` | tasks that tasks ask for |
  * | `accept-task.ts`, `cancel-task.ts`, `answer-task.ts` | by HTTP: the same, and answers |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
  * | `admission.ts` | room for new tasks, or a refusal in time |
@@ -28,6 +29,7 @@ import { readToken } from './http/guard.ts';
 import { announce, closeNow, finishHttp, listen } from './http/listen.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onTaskCancel } from './on-task-cancel.ts';
+import { onTaskSpawn } from './on-task-spawn.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
 import { dropEndedBefore } from './projection/drop-ended.ts';
 import { isPlainTask } from './projection/is-plain-task.ts';
@@ -57,6 +59,10 @@ async function run(context: ServiceContext): Promise<void> {
   await Promise.all([
     onAnyEvent(deps, stop),
     bus.workMessages(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), {
+      slots: submitSlots,
+      ...drain,
+    }),
+    bus.workMessages(flow.intakeOnTaskSpawn, (handling) => onTaskSpawn(deps, handling), {
       slots: submitSlots,
       ...drain,
     }),

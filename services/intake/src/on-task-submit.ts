@@ -36,7 +36,7 @@ export async function onTaskSubmit(deps: SubmitDeps, { event }: Handling<RawMess
 }
 
 /** The plan, or the sentence that says why it is none and never will be. */
-function planOrReason(submitted: unknown, config: SystemConfig): ReturnType<typeof planTask> | string {
+export function planOrReason(submitted: unknown, config: SystemConfig): ReturnType<typeof planTask> | string {
   try {
     return planTask(submitted, config);
   } catch (error) {

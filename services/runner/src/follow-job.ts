@@ -4,6 +4,7 @@ import type { Logger } from '@vm-task/shared/log';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
 import type { Guest } from './guest.ts';
+import type { Inside } from './inside/serve-inside.ts';
 
 /** Where a job's output goes. */
 export interface OutputSink {
@@ -17,6 +18,8 @@ export interface FollowJobOptions {
   readonly phase: 'setup' | 'run';
   /** From SIGTERM to SIGKILL when the task is cancelled. */
   readonly graceMs: number;
+  /** What the job may ask of us from inside; without it, nothing. */
+  readonly inside?: Inside;
   readonly log: Logger;
 }
 
@@ -36,11 +39,21 @@ export async function followJob(
     if (cancelling.aborted && (await guest.status(job, { signal })).kind === 'absent') return 'not-begun';
     attempt.enter(options.phase);
     using stopping = new DisposableStack();
-    for await (const event of guest.run(job, { from: sink.from, signal })) {
-      if (event.kind === 'ended') return event.end;
-      if (event.kind === 'output') await sink.take(event);
-      // Not before: a request to stop what is not there yet would be forgotten.
-      else stopping.use(whenAborted(cancelling, () => stop(guest, job, attempt, options)));
+    const serving = options.inside === undefined ? {} : { serve: options.inside.over(guest) };
+    for await (const event of guest.run(job, { from: sink.from, signal, ...serving })) {
+      switch (event.kind) {
+        case 'ended':
+          return event.end;
+        case 'output':
+          await sink.take(event);
+          break;
+        case 'unreachable':
+          options.log.warn({ reason: event.reason }, 'the task has no socket inside its VM');
+          break;
+        case 'running':
+          // Not before: a request to stop what is not there yet would be forgotten.
+          stopping.use(whenAborted(cancelling, () => stop(guest, job, attempt, options)));
+      }
     }
     throw new Error(`the job ${job.name} was followed to no end`);
   });

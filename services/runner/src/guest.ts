@@ -6,6 +6,7 @@ import {
   type ArtifactRequest,
   collectArtifacts,
 } from '@vm-task/guest/artifacts';
+import { type Completion, completeJob } from '@vm-task/guest/complete-job';
 import { connect } from '@vm-task/guest/connect';
 import type { Job, JobEvent, JobKey, JobStatus } from '@vm-task/guest/job';
 import { type PlacingRequest, placeFiles } from '@vm-task/guest/place-files';
@@ -21,6 +22,12 @@ export interface Guest extends AsyncDisposable {
   run(job: Job, options: FollowOptions): AsyncGenerator<JobEvent, void>;
   stop(key: JobKey, options: { readonly graceMs: number; readonly signal: AbortSignal }): Promise<void>;
   status(key: JobKey, options: { readonly signal: AbortSignal }): Promise<JobStatus>;
+  /** Sets the job's result while it runs, once. */
+  complete(
+    job: JobKey,
+    completion: Completion,
+    options: { readonly signal: AbortSignal },
+  ): ReturnType<typeof completeJob>;
   collect(request: ArtifactRequest, sink: (file: ArtifactFile) => Promise<void>): Promise<ArtifactReport>;
   /** The absolute path of the folder that has the files. */
   place(request: PlacingRequest): Promise<string>;
@@ -42,6 +49,7 @@ export function connectBySsh(home: Home, idle: IdleConnections): ConnectGuest {
       run: (job, options) => runJob(connection, job, options),
       stop: (key, options) => stopJob(connection, key, options),
       status: (key, options) => jobStatus(connection, key, options),
+      complete: (job, completion, options) => completeJob(connection, job, completion, options),
       collect: (request, sink) => collectArtifacts(connection, request, sink),
       place: (request) => placeFiles(connection, request),
       [Symbol.asyncDispose]: () => (driver === 'ssh' ? idle.put(connection) : connection[Symbol.asyncDispose]()),

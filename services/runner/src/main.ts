@@ -12,6 +12,7 @@
  * | `collect-artifacts.ts`, `read-result.ts`, `ending.ts` | what is left of it, as `task.completed` |
  * | `end-or-retry.ts` | the end, or another attempt |
  * | `secrets.ts` | read from files, masked everywhere |
+ * | `inside/` | what a task asks for from inside its VM |
  * | `guest.ts`, `contact.ts`, `vm-alive.ts`, `idle-connections.ts` | the machine: asked, lost, found again, kept at hand |
  *
  * Responsible for I8 (started once, gone on behind the last stored byte), I9 (unknown is never success) and I10 (every
@@ -25,7 +26,7 @@ import { isVmAlive } from './vm-alive.ts';
 
 await runService({
   name: 'runner',
-  streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD'],
+  streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD', 'INBOX'],
   async run({ environment: { home }, ready, ...context }) {
     await using idle = new IdleConnections();
     const running = startRunner({

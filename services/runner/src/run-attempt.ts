@@ -2,7 +2,7 @@
 import type { Job, JobEnd } from '@vm-task/guest/job';
 import { findLast } from '@vm-task/shared/bus/find-task';
 import { beginLog, type LogWriter, openLogWriter } from '@vm-task/shared/bus/output-log';
-import type { Draft } from '@vm-task/shared/events';
+import type { Draft, Stored } from '@vm-task/shared/events';
 import type { Logger } from '@vm-task/shared/log';
 import type { LogStream } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
@@ -11,6 +11,7 @@ import { collectArtifacts } from './collect-artifacts.ts';
 import { Contact } from './contact.ts';
 import { cancelled, completed, endsTheAttempt, failed, hasRun, outputOf, type Verdict, verdictOf } from './ending.ts';
 import { followJob, type OutputSink } from './follow-job.ts';
+import { Inside } from './inside/serve-inside.ts';
 import { placeNeededFiles } from './place-needed-files.ts';
 import { planMain, planSetup } from './plan-jobs.ts';
 import { Pump } from './pump.ts';
@@ -36,6 +37,8 @@ class Run {
   readonly #contact: Contact;
   readonly #log: Logger;
   #secrets = new Secrets({});
+  /** Null when the process was never to be started. */
+  #runningSince: Date | null = null;
   #needs: ReadNeeds['values'] | null = null;
 
   constructor(attempt: Attempt, parts: RunnerParts, contact: Contact, log: Logger) {
@@ -58,14 +61,16 @@ class Run {
 
   async #work(): Promise<Completed> {
     // At once, because each answer of the broker is waited for by every task.
-    const reading = [this.#spec(), this.#openLog('stdout'), this.#openLog('stderr')] as const;
-    const [submitted, ...logs] = await Promise.all(reading);
+    const reading = [this.#created(), this.#openLog('stdout'), this.#openLog('stderr')] as const;
+    const [created, ...logs] = await Promise.all(reading);
+    const submitted = created.data.spec;
     this.#secrets = await readSecrets(this.#parts.home, submitted.secrets);
     const spec = await this.#give(submitted);
     const job = planMain(this.#attempt.ready, spec, this.#secrets.environment, this.#needs);
     const ended = await this.#setUp(spec);
     if (ended !== null) return ended;
-    const end = await this.#runMain(job, logs);
+    await using inside = this.#inside(created, job);
+    const end = await this.#runMain(job, logs, inside);
     if (end === 'not-begun') return cancelled(this.#attempt.ready);
     return this.#conclude(end, verdictOf(end, job.limits), spec);
   }
@@ -79,10 +84,10 @@ class Run {
     return folder === null ? spec : { ...spec, env: { ...spec.env, VM_TASK_NEEDS_FILES: folder } };
   }
 
-  async #spec(): Promise<TaskSpec> {
+  async #created(): Promise<Stored<'task.created'>> {
     const created = await findLast(this.#parts.bus.connection, 'task.created', this.#attempt.ready);
     if (created === null) throw new Error(`task ${this.#attempt.ready.task} has no task.created`);
-    return created.data.spec;
+    return created;
   }
 
   /** Null when every step ran, now or under an earlier runner, and `task.setup.done` is stored. */
@@ -92,7 +97,7 @@ class Run {
     if (resumed) {
       const setUp = await findLast(bus.connection, 'task.setup.done', ready);
       const isSetUp = setUp?.data.attempt === ready.attempt;
-      if (isSetUp) this.#attempt.enter('run');
+      if (isSetUp) this.#enterRun(setUp);
       else if (spec.setup.length > 0) this.#attempt.enter('setup');
       if (isSetUp) return null;
     }
@@ -104,10 +109,18 @@ class Run {
     const { task, pool, attempt } = ready;
     const data = { v: 1 as const, task, pool, attempt, steps: outcome.steps };
     const appended = await bus.append({ type: 'task.setup.done', data }, this.#attempt.fence, signal);
-    if (appended.kind === 'stored') return null;
+    if (appended.kind === 'stored') {
+      this.#runningSince = appended.event.time;
+      return null;
+    }
     if (appended.head?.type !== 'task.cancelling') throw new Error('overtaken before the process was started');
     this.#attempt.cancel(appended.head);
     return cancelled(ready);
+  }
+
+  #enterRun(setUp: Stored<'task.setup.done'>): void {
+    this.#attempt.enter('run');
+    this.#runningSince = setUp.time;
   }
 
   async #runSteps(spec: TaskSpec): Promise<SetupOutcome> {
@@ -119,7 +132,19 @@ class Run {
     return outcome;
   }
 
-  async #runMain(job: Job, [outLog, errLog]: readonly [LogWriter, LogWriter]): Promise<JobEnd | 'not-begun'> {
+  #inside(created: Stored<'task.created'>, job: Job): Inside {
+    const { runMs, totalMs } = created.data.spec.timeouts;
+    const runEndMs = this.#runningSince === null ? Number.POSITIVE_INFINITY : this.#runningSince.getTime() + runMs;
+    const deadline = new Date(Math.min(created.time.getTime() + totalMs, runEndMs));
+    const asking = { attempt: this.#attempt, created, needs: this.#needs, secrets: this.#secrets, job, deadline };
+    return new Inside(asking, { ...this.#parts, log: this.#log });
+  }
+
+  async #runMain(
+    job: Job,
+    [outLog, errLog]: readonly [LogWriter, LogWriter],
+    inside: Inside,
+  ): Promise<JobEnd | 'not-begun'> {
     const { signal } = this.#attempt;
     using stdout = new Pump(outLog, this.#secrets, signal);
     using stderr = new Pump(errLog, this.#secrets, signal);
@@ -130,7 +155,7 @@ class Run {
       },
       take: ({ stream, bytes }) => pumps[stream].push(bytes),
     };
-    const end = await followJob(this.#attempt, this.#contact, job, sink, this.#followOptions('run'));
+    const end = await followJob(this.#attempt, this.#contact, job, sink, { ...this.#followOptions('run'), inside });
     await Promise.all([stdout.finish(), stderr.finish()]);
     return end;
   }

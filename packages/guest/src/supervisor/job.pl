@@ -4,6 +4,9 @@
 my $root = "$ENV{HOME}/.vm-task";
 # The control group that everything of this use is in; empty where there is none.
 my $use_group = '';
+# Where a job finds the runner: the socket `api.sock` and the command `bin/vm-task`. A login that is not root's may not
+# write in /run.
+my $door = $< ? $root : '/run/vm-task';
 my $result_bytes = 256 * 1024 + 1;
 my ($exclusive, $shared_if_free) = (2, 5);
 my ($exists, $not_empty) = (17, 39);
@@ -17,6 +20,7 @@ sub enter_use {
     return unless $request->{use};
     my $use = "$root/uses/$request->{use}[0]";
     $root = "$use/jobs";
+    $door = $use;
     $use_group = contents("$use/group");
     refuse("the machine is not held for $request->{use}[0] any more") unless defined $use_group || $request->{verb}[0] ne 'start';
 }
@@ -26,6 +30,7 @@ sub start {
     my ($request) = @_;
     my $name = $request->{name}[0];
     my $dir = "$root/$name";
+    make_door($request) if $request->{command};
     my $lock = !-e $dir && prepare($request, $dir);
     my $news;
     if ($lock) {
@@ -41,6 +46,27 @@ sub start {
     answer($lock ? 'started' : 'attached', '');
     %$request = (name => $request->{name}, from => $request->{from});
     follow($request, $news);
+}
+
+# The runner binds the socket, which only it can, while this waits: what an earlier runner has left of it is gone, and
+# the job, when it is not there yet, starts with a socket that works.
+sub make_door {
+    my ($request) = @_;
+    mkdir $_, 0755 for $door, "$door/bin";
+    my ($socket, $new) = ("$door/api.sock", "$door/bin/.vm-task.$$");
+    unlink $socket;
+    put($new, $request->{command}[0]) && chmod(0755, $new) && rename $new, "$door/bin/vm-task"
+        or return answer_door('nodoor', "cannot write in $door: $!");
+    answer_door('door', $socket);
+    $request->{door} = [$door];
+    # In a VM that is the task's alone, every user of it is the task.
+    chmod 0666, $socket unless $request->{use};
+}
+
+# Goes on when the other side has taken note.
+sub answer_door {
+    answer(@_);
+    request();
 }
 
 # Makes the job's folder under another name and moves it into place with its lock held, so that of two who try one
@@ -138,11 +164,43 @@ sub tell_end {
         answer("tail$name", $tail) if length $tail;
     }
     # What the job left under that name may be anything: only a file is read, and only so much of it.
-    if (-f "$dir/result" && open(my $file, '<', "$dir/result")) {
+    if (open(my $file, '<', "$dir/completed")) {
+        my $key = <$file>;
+        read $file, (my $bytes), $result_bytes;
+        answer('result', $bytes);
+    } elsif (-f "$dir/result" && open($file, '<', "$dir/result")) {
         read $file, (my $bytes), $result_bytes;
         answer('result', $bytes);
     }
     answer('end', contents("$dir/end"));
+}
+
+# The result that the job was completed with: the first one stands, whatever the job writes or asks for later. Asked for
+# again with the same key, it is asked for once. Whoever tells the job's end looks for it after that end is written, so
+# what is there before the end is told with it.
+sub complete {
+    my ($request) = @_;
+    my $dir = "$root/$request->{name}[0]";
+    my ($key, $result) = map { $request->{$_}[0] } 'key', 'result';
+    return answer('over', '') if !-d $dir || -e "$dir/end" || is_lost($dir);
+    my $new = "$dir/completed.$$";
+    if (!put($new, "$key\n$result")) {
+        my $problem = $!;
+        unlink $new;
+        refuse("cannot keep the result: $problem");
+    }
+    my $is_first = link $new, "$dir/completed";
+    unlink $new;
+    if (!$is_first) {
+        my $kept = contents("$dir/completed");
+        refuse("cannot keep the result in $dir") unless defined $kept;
+        return answer($kept =~ /^\Q$key\E\n/ ? 'completed' : 'twice', '');
+    }
+    if (-e "$dir/end") {
+        unlink "$dir/completed";
+        return answer('over', '');
+    }
+    answer('completed', '');
 }
 
 sub last_of {
@@ -178,4 +236,5 @@ sub status {
 put('/proc/self/oom_score_adj', -1000);
 my $request = request();
 enter_use($request);
-{ start => \&start, follow => \&follow, stop => \&stop, status => \&status }->{ $request->{verb}[0] }->($request);
+my %verbs = (start => \&start, follow => \&follow, stop => \&stop, status => \&status, complete => \&complete);
+$verbs{ $request->{verb}[0] }->($request);

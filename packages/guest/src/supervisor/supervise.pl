@@ -81,6 +81,10 @@ sub become_job {
     $ENV{VM_TASK_INPUTS} = "$dir/inputs";
     $ENV{VM_TASK_RESULT} = "$dir/result";
     $ENV{VM_TASK_NEEDS} = "$dir/needs" if $request->{needs};
+    if ($request->{door}) {
+        $ENV{VM_TASK_API} = "$request->{door}[0]/api.sock";
+        $ENV{PATH} = "$request->{door}[0]/bin:$ENV{PATH}";
+    }
     my @argv = (@{ $request->{argv} }, $request->{script} ? "$dir/script" : ());
     exec { $argv[0] } @argv or $fail->($argv[0]);
 }

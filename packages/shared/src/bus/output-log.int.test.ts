@@ -14,7 +14,7 @@ async function read({ connection }: Broker, task: TaskId, count: number, from = 
   const stop = new AbortController();
   const chunks: LogChunk[] = [];
   for await (const chunk of followLog(connection, task, from, stop.signal)) {
-    chunks.push(chunk);
+    if ('bytes' in chunk) chunks.push(chunk);
     if (chunks.length === count) break;
   }
   stop.abort();

@@ -9,11 +9,13 @@ import { headers } from '@nats-io/transport-node';
 import { VmTaskError } from '../errors.ts';
 import type { TaskId } from '../ids.ts';
 import { orAborted } from '../or-aborted.ts';
-import { type LogStream, logStreams, logSubject, logSubjects } from '../subjects.ts';
+import type { ProgressView } from '../progress.ts';
+import { type LogStream, logStreams, logSubject, logSubjects, ownerOfProgress } from '../subjects.ts';
 import { throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
 import { follow } from './follow.ts';
+import { progressOf } from './task-progress.ts';
 
 const offsetHeader = 'vm-task-offset';
 
@@ -112,23 +114,36 @@ async function lastOf({ jsm }: Connection, subject: string): Promise<StoredMsg |
   return jsm.streams.getMessage('LOGS', { last_by_subj: subject }).catch(() => 'unknown' as const);
 }
 
-/** The output of a task as it comes, from a sequence of `LOGS` on, until `signal`. */
+/** What the process said of itself between its output. */
+export interface ProgressEntry {
+  readonly seq: number;
+  readonly attempt: number;
+  readonly progress: ProgressView;
+}
+
+/** The output of a task, and its progress, as they come, from a sequence of `LOGS` on, until `signal`. */
 export async function* followLog(
   connection: Connection,
   task: TaskId,
   from: number,
   signal: AbortSignal,
-): AsyncGenerator<LogChunk, void, void> {
+): AsyncGenerator<LogChunk | ProgressEntry, void, void> {
   const options = { stream: 'LOGS', filters: [logSubjects(task)], from: Math.max(1, from), signal };
   for await (const { message } of follow(connection, options)) {
-    const chunk = chunkOf(message);
-    if (chunk !== null) yield chunk;
+    const entry = progressEntryOf(message) ?? chunkOf(message);
+    if (entry !== null) yield entry;
   }
 }
 
-/** The sequence of the last stored chunk of a task, or 0 when there is none. */
+/** The sequence of the last that is stored of a task's output or progress, or 0 when there is none. */
 export async function lastLogSeq({ jsm }: Connection, task: TaskId): Promise<number> {
   return (await jsm.streams.getMessage('LOGS', { last_by_subj: logSubjects(task) }))?.seq ?? 0;
+}
+
+function progressEntryOf(message: RawMessage): ProgressEntry | null {
+  const owner = ownerOfProgress(message.subject);
+  const progress = owner === null ? null : progressOf(message);
+  return owner === null || progress === null ? null : { seq: message.seq, attempt: owner.attempt, progress };
 }
 
 function chunkOf(message: RawMessage): LogChunk | null {

@@ -8,8 +8,16 @@ import {
   sendMessage,
 } from '@vm-task/shared/bus/inbox';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { namePattern, newMessageId, parseMessageId } from '@vm-task/shared/ids';
-import { groupOf, groups, type Message, messageSchema, parseSending, sendSchema } from '@vm-task/shared/inbox';
+import { newMessageId, parseMessageId } from '@vm-task/shared/ids';
+import {
+  groupOf,
+  groups,
+  type Message,
+  messageSchema,
+  parseSending,
+  recipientSchema,
+  sendSchema,
+} from '@vm-task/shared/inbox';
 import { z } from 'zod';
 import { problemSchema } from './problem.ts';
 import type { App, HttpDeps } from './server.ts';
@@ -20,7 +28,7 @@ type MessageView = z.infer<typeof messageViewSchema>;
 const pageSchema = z.object({ messages: z.array(messageViewSchema), next: z.int().nullable() });
 
 const querySchema = z.strictObject({
-  to: z.string().regex(namePattern, 'must be a name').optional().describe('only messages to this recipient'),
+  to: recipientSchema.optional().describe('only messages to this recipient'),
   archived: z.stringbool().default(false).describe('those, too, that were put away'),
   after: z.coerce.number().int().min(0).default(0).describe('the "next" of the page before'),
   limit: z.coerce.number().int().min(1).max(1_000).default(200),

@@ -4,8 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
-import { errorCodes, errorInfo, VmTaskError } from '@vm-task/shared/errors';
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { Logger } from '@vm-task/shared/log';
+import { problemOf, problemType } from '@vm-task/shared/problem';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -41,12 +42,14 @@ export async function sendProblem(
 ): Promise<FastifyReply> {
   if (!request.raw.readableEnded) await runOut(request.raw);
   const ours = asOurs(error, request);
-  const { code, message } = errorInfo(ours);
-  const { status, title } = errorCodes[code];
-  if (status >= 500) log.error({ err: error, method: request.method, url: request.url, code }, message);
+  const problem = problemOf(ours);
+  const { status, code, detail } = problem;
+  if (status >= 500) log.error({ err: error, method: request.method, url: request.url, code }, detail);
   const members = ours instanceof ProblemError ? ours.members : {};
-  const problem = { type: `urn:vm-task:error:${code}`, title, status, detail: message, code, ...members };
-  return reply.code(status).type('application/problem+json').send(JSON.stringify(problem));
+  return reply
+    .code(status)
+    .type(problemType)
+    .send(JSON.stringify({ ...problem, ...members }));
 }
 
 /** Names of what the NATS client and aborted waits throw while the broker is away. */

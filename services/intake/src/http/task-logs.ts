@@ -1,6 +1,6 @@
 /** `GET /v1/tasks/:id/logs`: a task's output as server-sent events, byte for byte, live until everything was sent. */
 import type { Connection } from '@vm-task/shared/bus/connection';
-import { followLog, type LogChunk, lastLogSeq } from '@vm-task/shared/bus/output-log';
+import { followLog, type LogChunk, lastLogSeq, type ProgressEntry } from '@vm-task/shared/bus/output-log';
 import type { TaskId } from '@vm-task/shared/ids';
 import { z } from 'zod';
 import type { Projection } from '../projection/projection.ts';
@@ -18,7 +18,8 @@ export function taskLogsRoute(app: App, { bus, projection, stop }: HttpDeps): vo
     '/v1/tasks/:id/logs',
     {
       schema: {
-        summary: 'Output as `output` events {attempt, stream, offset, data (base64)}, then `end`',
+        summary:
+          'Output as `output` events {attempt, stream, offset, data (base64)}, `progress` between them, then `end`',
         params: taskParamsSchema,
         headers: lastEventIdSchema,
         querystring: querySchema,
@@ -75,6 +76,9 @@ async function* output(
   yield endMessage;
 }
 
-function messageOf({ seq, attempt, stream, offset, bytes }: LogChunk): SseMessage {
+function messageOf(entry: LogChunk | ProgressEntry): SseMessage {
+  const { seq, attempt } = entry;
+  if ('progress' in entry) return { id: seq, event: 'progress', data: { attempt, ...entry.progress } };
+  const { stream, offset, bytes } = entry;
   return { id: seq, event: 'output', data: { attempt, stream, offset, data: Buffer.from(bytes).toString('base64') } };
 }

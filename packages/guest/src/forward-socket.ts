@@ -1,0 +1,68 @@
+/** A unix socket in the machine whose connections arrive here, over the connection that is there anyway. */
+import type { Duplex } from 'node:stream';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { AcceptConnection, Channel, RejectConnection, UNIXConnectionDetails } from 'ssh2';
+import type { GuestConnection } from './connect.ts';
+
+/** What serves a connection from inside the machine; false when it takes no more of them now. */
+export type ServeConnection = (accept: () => Duplex) => boolean;
+
+/**
+ * The machine's sshd listens at `path` when this returns, and until it is disposed of. Nothing may be there: sshd takes
+ * no path that exists. Thrown: `guest-failed` when the machine does not allow it, `ssh-lost`.
+ */
+export async function forwardSocket(
+  connection: GuestConnection,
+  path: string,
+  serve: ServeConnection,
+): Promise<Disposable> {
+  const { client } = connection;
+  const onConnection = ({ socketPath }: UNIXConnectionDetails, accept: AcceptConnection, reject: RejectConnection) => {
+    if (socketPath === path && !serve(() => withoutErrors(accept()))) reject();
+  };
+  client.on('unix connection', onConnection);
+  const stop = () => client.removeListener('unix connection', onConnection);
+  try {
+    await bind(connection, path);
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  return {
+    [Symbol.dispose]() {
+      stop();
+      unbind(connection, path);
+    },
+  };
+}
+
+/** Whoever serves the channel sees its end; that the other side was in a hurry is no news. */
+function withoutErrors(channel: Channel): Channel {
+  return channel.on('error', () => undefined);
+}
+
+function bind(connection: GuestConnection, path: string): Promise<void> {
+  if (connection.closed) throw connection.lost();
+  const { client } = connection;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const lost = () => reject(connection.lost());
+  client.once('close', lost);
+  client.openssh_forwardInStreamLocal(path, (error) => {
+    if (error == null) resolve();
+    else if (connection.closed) lost();
+    else
+      reject(
+        new VmTaskError('guest-failed', `the machine's sshd does not forward ${path}: ${error.message}`, {
+          cause: error,
+        }),
+      );
+  });
+  return promise.finally(() => client.removeListener('close', lost));
+}
+
+/** Where the connection has ended, or is about to, sshd has closed the socket or will. */
+function unbind({ client }: GuestConnection, path: string): void {
+  try {
+    client.openssh_unforwardInStreamLocal(path, () => undefined);
+  } catch {}
+}

@@ -1,0 +1,34 @@
+/** What the routes of one task's server are given. */
+import type { Job } from '@vm-task/guest/job';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { SystemConfig } from '@vm-task/shared/config';
+import type { Stored } from '@vm-task/shared/events';
+import type { Json } from '@vm-task/shared/json';
+import type { Logger } from '@vm-task/shared/log';
+import type { FastifyInstance } from 'fastify';
+import type { Attempt } from '../attempt.ts';
+import type { Guest } from '../guest.ts';
+import type { Secrets } from '../secrets.ts';
+import type { ProgressLine } from './progress-line.ts';
+
+export type InsideApp = FastifyInstance;
+
+/** What is known of the task that asks. */
+export interface Asking {
+  readonly attempt: Attempt;
+  readonly created: Stored<'task.created'>;
+  readonly needs: Readonly<Record<string, Json>> | null;
+  readonly secrets: Secrets;
+  readonly job: Job;
+  /** When the process has to be over, by the broker's clock. */
+  readonly deadline: Date;
+}
+
+export interface InsideDeps extends Asking {
+  readonly bus: Bus;
+  readonly config: SystemConfig;
+  readonly progress: ProgressLine;
+  readonly log: Logger;
+  /** The machine, as it can be reached now. */
+  readonly guest: () => Guest;
+}

@@ -1,0 +1,86 @@
+/**
+ * `/v1/messages`: messages from the task to anybody, and those that were sent to it: to its id, and on a named VM to that.
+ */
+import { listMessages, markMessage, readMessage, sendMessage } from '@vm-task/shared/bus/inbox';
+import { VmTaskError } from '@vm-task/shared/errors';
+import { messageIdFromCause, newMessageId, parseMessageId } from '@vm-task/shared/ids';
+import { groupOf, type Message, parseSending } from '@vm-task/shared/inbox';
+import { z } from 'zod';
+import type { InsideApp, InsideDeps } from './deps.ts';
+import { jsonOf, keyOf } from './request.ts';
+
+/** Of one attempt and runner; the stream has a limit of its own. */
+const messagesMax = 100;
+/** In one answer. */
+const listedMax = 100;
+
+const querySchema = z.object({ after: z.coerce.number().int().min(0).default(0) });
+
+export function messageRoutes(app: InsideApp, deps: InsideDeps): void {
+  sendRoute(app, deps);
+  listRoute(app, deps);
+  markRoute(app, deps);
+}
+
+function sendRoute(app: InsideApp, { attempt, bus, config, created, secrets }: InsideDeps): void {
+  const { task } = attempt.ready;
+  let sent = 0;
+  app.post('/v1/messages', async ({ body, headers }, reply) => {
+    // Whatever it says of itself: who sends is known.
+    const sending = parseSending({ ...objectOf(jsonOf(body)), from: `task ${task}` });
+    if (++sent > messagesMax) throw tooMany();
+    const key = keyOf(headers);
+    const id =
+      key === null ? newMessageId(Date.now()) : messageIdFromCause(created.time.getTime(), 'inside', task, key);
+    const links = sending.links.map((link) => ({
+      title: secrets.maskText(link.title),
+      href: secrets.maskText(link.href),
+    }));
+    const masked = { ...sending, text: secrets.maskText(sending.text), links };
+    const message = await sendMessage(bus.connection, masked, { id, keepMs: config.inbox.keep[sending.priority] });
+    return reply.code(201).send(viewOf(message));
+  });
+}
+
+function listRoute(app: InsideApp, deps: InsideDeps): void {
+  app.get('/v1/messages', async ({ query }) => {
+    const parsed = querySchema.safeParse(query);
+    if (!parsed.success) throw new VmTaskError('invalid-request', 'after: must be the "next" of the list before');
+    const { after } = parsed.data;
+    const lists = ownNames(deps).map((to) => listMessages(deps.bus.connection, to, { after, most: listedMax }));
+    const found = (await Promise.all(lists)).flat().sort((a, b) => a.seq - b.seq);
+    const page = found.slice(0, listedMax);
+    const messages = page.map(({ message }) => message).filter(({ archivedAt }) => archivedAt === null);
+    return { messages: messages.map(viewOf), next: page.at(-1)?.seq ?? after };
+  });
+}
+
+function markRoute(app: InsideApp, deps: InsideDeps): void {
+  const { connection } = deps.bus;
+  app.post('/v1/messages/:id/read', async ({ params }) => {
+    const id = parseMessageId((params as { id: string }).id);
+    const kept = await readMessage(connection, id);
+    // Of another's message the task is not even told that there is one.
+    if (kept === null || !ownNames(deps).includes(kept.message.to))
+      throw new VmTaskError('message-not-found', `there is no message ${id} to this task, or it has gone`);
+    return viewOf(await markMessage(connection, id, 'read'));
+  });
+}
+
+/** A named VM's messages are for whoever works there. */
+function ownNames({ attempt }: InsideDeps): string[] {
+  const { task, pool, driver } = attempt.ready;
+  return driver === 'ssh' ? [task, pool] : [task];
+}
+
+function viewOf({ v: _, ...message }: Message) {
+  return { ...message, group: groupOf(message) };
+}
+
+function objectOf(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
+}
+
+function tooMany(): VmTaskError {
+  return new VmTaskError('limit-reached', `the task has sent ${messagesMax} messages and may send no more`);
+}

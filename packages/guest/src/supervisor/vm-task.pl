@@ -153,7 +153,7 @@ sub text {
     return $text;
 }
 
-sub tell {
+sub show {
     my ($answer) = @_;
     print $answer, $answer =~ /\n\z/ ? '' : "\n";
 }
@@ -161,9 +161,9 @@ sub tell {
 my %json_body = ('Content-Type' => 'application/json');
 
 my %commands = (
-    show => sub { no_words(); tell(ask('GET', '/v1/task')) },
-    inputs => sub { no_words(); tell(ask('GET', '/v1/inputs')) },
-    needs => sub { no_words(); tell(ask('GET', '/v1/needs')) },
+    show => sub { no_words(); show(ask('GET', '/v1/task')) },
+    inputs => sub { no_words(); show(ask('GET', '/v1/inputs')) },
+    needs => sub { no_words(); show(ask('GET', '/v1/needs')) },
     progress => sub {
         my %given = options('percent');
         my $percent = $given{percent} && $given{percent}[-1];
@@ -191,14 +191,14 @@ my %commands = (
             to => json($given{to}[-1]), text => json(text()), priority => $given{priority} && json($given{priority}[-1]),
         );
         my $key = $given{key} ? $given{key}[-1] : own_key();
-        tell(ask('POST', '/v1/messages', $body, %json_body, 'Idempotency-Key' => $key) =~ /"id":"([^"]+)"/ ? $1 : '');
+        show(ask('POST', '/v1/messages', $body, %json_body, 'Idempotency-Key' => $key) =~ /"id":"([^"]+)"/ ? $1 : '');
     },
     inbox => sub {
         my %given = options('after');
         no_words();
         my $after = $given{after} ? $given{after}[-1] : 0;
         misused('--after needs a number') unless $after =~ /\A\d+\z/;
-        tell(ask('GET', "/v1/messages?after=$after"));
+        show(ask('GET', "/v1/messages?after=$after"));
     },
     submit => sub {
         my %given = options('key');
@@ -211,13 +211,13 @@ my %commands = (
         }
         my $key = $given{key} && $given{key}[-1];
         my %headers = ('Content-Type' => 'application/yaml', defined $key ? ('Idempotency-Key' => $key) : ());
-        tell(ask('POST', '/v1/tasks', everything_from($from), %headers) =~ /"id":"([^"]+)"/ ? $1 : '');
+        show(ask('POST', '/v1/tasks', everything_from($from), %headers) =~ /"id":"([^"]+)"/ ? $1 : '');
     },
     task => sub {
         my $id = shift @words;
         no_words();
         misused('say which task') unless defined $id && $id =~ /\A[0-9a-f-]{1,64}\z/;
-        tell(ask('GET', "/v1/tasks/$id"));
+        show(ask('GET', "/v1/tasks/$id"));
     },
 );
 

@@ -61,7 +61,7 @@ async function* events(
       case 'nodoor': {
         const refused = await openDoor(connection, frame, open, options.serve);
         if (refused !== null) yield { kind: 'unreachable', reason: refused };
-        exchange.send([]);
+        exchange.send(refused === null ? [] : [['refused', refused]]);
         break;
       }
       case 'started':

@@ -31,11 +31,18 @@ export interface SshGuest extends AsyncDisposable {
   ownProcesses(): readonly number[];
 }
 
+export interface GuestOptions {
+  /** False: jobs cannot make any, which only root can choose. */
+  readonly controlGroups?: boolean;
+  /** False: its sshd forwards nothing. */
+  readonly forwarding?: boolean;
+}
+
 /**
  * A guest that answers. Disposing it is the end of the machine: sshd, sessions and jobs are gone when it returns,
- * and it throws when they are not. Without `controlGroups` jobs cannot make any, which only root can choose.
+ * and it throws when they are not.
  */
-export async function startSshGuest(options: { readonly controlGroups?: boolean } = {}): Promise<SshGuest> {
+export async function startSshGuest({ controlGroups = true, forwarding = true }: GuestOptions = {}): Promise<SshGuest> {
   const folder = await makeTempFolder('ssh-guest');
   const home = join(folder.path, 'home');
   mkdirSync(home);
@@ -43,8 +50,8 @@ export async function startSshGuest(options: { readonly controlGroups?: boolean 
   const loginKey = makeKey(join(folder.path, 'login_key'));
   writeFileSync(join(folder.path, 'authorized_keys'), loginKey.publicKey);
   const port = await freePort();
-  writeFileSync(join(folder.path, 'sshd_config'), configOf(folder.path, home, port));
-  const sshd = startSshd(folder.path, options.controlGroups ?? true);
+  writeFileSync(join(folder.path, 'sshd_config'), configOf(folder.path, home, port, forwarding));
+  const sshd = startSshd(folder.path, controlGroups);
   await eventually(() => isListening(sshd), { what: 'sshd listens' });
   const access = { host: '127.0.0.1', port, user: userInfo().username, hostKey: hostKey.publicKey };
   return new LoopbackGuest(access, loginKey.privateKey, home, folder, sshd);
@@ -157,7 +164,7 @@ function isListening({ process: child, said }: Sshd): boolean {
   return said().includes('Server listening');
 }
 
-function configOf(root: string, home: string, port: number): string {
+function configOf(root: string, home: string, port: number, forwarding: boolean): string {
   return [
     `ListenAddress 127.0.0.1:${port}`,
     `HostKey ${join(root, 'host_key')}`,
@@ -169,6 +176,7 @@ function configOf(root: string, home: string, port: number): string {
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     `Subsystem sftp internal-sftp -d ${home}`,
+    `AllowStreamLocalForwarding ${forwarding ? 'yes' : 'no'}`,
     // As many logins at once as a test likes.
     'MaxStartups 1000',
     'MaxSessions 100',

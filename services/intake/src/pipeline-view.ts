@@ -1,6 +1,7 @@
 /** A pipeline as people see it: the JSON of `pipeline show` and `pipeline list`, the same in HTTP and on the command line. */
 import { jsonSchema } from '@vm-task/shared/json';
 import { stageKinds } from '@vm-task/shared/pipelines/file';
+import { progressViewSchema } from '@vm-task/shared/progress';
 import { errorInfoSchema } from '@vm-task/shared/task-ending';
 import { z } from 'zod';
 import { taskSummarySchema } from './task-view.ts';
@@ -32,6 +33,7 @@ const runSchema = z.object({
   /** The task's own view; null for one that could not be started, or is no longer kept. */
   task: taskSummarySchema.nullable(),
   durationMs: z.number().nullable().describe('from the task being created to its end'),
+  progress: progressViewSchema.nullable().describe('what its process says while it runs'),
   recorded: z.boolean().describe('it ran in the pipeline that this one resumes'),
   error: errorInfoSchema.nullable(),
 });

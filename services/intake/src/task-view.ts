@@ -13,6 +13,7 @@
  */
 
 import { jsonSchema } from '@vm-task/shared/json';
+import { progressViewSchema } from '@vm-task/shared/progress';
 import { errorInfoSchema, outcomes } from '@vm-task/shared/task-ending';
 import { z } from 'zod';
 
@@ -63,6 +64,9 @@ const attemptSchema = z.object({
 });
 
 export const taskViewSchema = taskSummarySchema.extend({ attempts: z.array(attemptSchema), timings: timingsSchema });
+
+/** What is shown of one task: beside what has happened, what its process says while it runs. */
+export const shownTaskSchema = taskViewSchema.extend({ progress: progressViewSchema.nullable() });
 
 export const eventViewSchema = z.object({
   seq: z.int(),

@@ -1,5 +1,6 @@
 /** The HTTP API as the command line uses it: one function per question, live output as iterators. */
 import type { Home } from '@vm-task/shared/home';
+import type { ProgressView } from '@vm-task/shared/progress';
 import { createHttp } from './http.ts';
 import type {
   DeadLetterPage,
@@ -37,9 +38,16 @@ export interface Client {
   answer(id: string, verb: string, body: object): Promise<{ id: string }>;
   pools(): Promise<{ pools: PoolView[] }>;
   /** The task's output, byte for byte and in order, from the first byte; ends when the task is over and all was given. */
-  followLogs(id: string, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncGenerator<LogLine>;
+  followLogs(id: string, options: FollowLogsOptions): AsyncGenerator<LogLine>;
   /** The task's events as they come; ends with the terminal one. */
   followEvents(id: string, signal: AbortSignal): AsyncGenerator<EventLine>;
+}
+
+export interface FollowLogsOptions {
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+  /** Told what the process says of how far it is, between its output. */
+  readonly onProgress?: (progress: ProgressView) => void;
 }
 
 export function createClient(home: Home): Client {
@@ -78,10 +86,11 @@ export function createClient(home: Home): Client {
     replayDeadLetter: async (seq) => void (await request('POST', `${letterPath(seq)}/replay`)),
     dropDeadLetter: async (seq) => void (await request('DELETE', letterPath(seq))),
     pools: () => json('GET', '/v1/pools'),
-    async *followLogs(id, { follow, signal }) {
+    async *followLogs(id, { follow, signal, onProgress }) {
       const path = `/v1/tasks/${encodeURIComponent(id)}/logs?follow=${follow}`;
       for await (const message of stream(path, signal)) {
         if (message.event === 'output') yield JSON.parse(message.data) as LogLine;
+        if (message.event === 'progress') onProgress?.(JSON.parse(message.data) as ProgressView);
       }
     },
     async *followEvents(id, signal) {

@@ -2,6 +2,7 @@
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { Outcome } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
+import type { ProgressView } from '@vm-task/shared/progress';
 import type { LogStream } from '@vm-task/shared/subjects';
 
 export type TaskStatus = 'queued' | 'starting' | 'setup' | 'running' | 'retrying' | 'cancelling' | 'completed';
@@ -29,6 +30,8 @@ export interface TaskView extends TaskSummary {
     readonly exitCode: number | null;
     readonly error: ErrorInfo | null;
   }[];
+  /** What its process says while it runs. */
+  readonly progress: ProgressView | null;
   readonly timings: Readonly<Record<'queuedMs' | 'vmReadyMs' | 'setupMs' | 'runMs' | 'totalMs', number | null>>;
 }
 
@@ -107,6 +110,7 @@ export interface RunView {
   readonly item: Json;
   readonly task: TaskSummary | null;
   readonly durationMs: number | null;
+  readonly progress: ProgressView | null;
   readonly recorded: boolean;
   readonly error: ErrorInfo | null;
 }

@@ -2,9 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Home } from '@vm-task/shared/home';
+import type { ProgressView } from '@vm-task/shared/progress';
 import type { EventLine } from '../client/views.ts';
+import { progressText } from '../screen/progress-text.ts';
 
-export function phaseNote(home: Home, last: EventLine | null): string {
+/** `said` is what its process says of how far it is. */
+export function phaseNote(home: Home, last: EventLine | null, said: ProgressView | null): string {
+  if (said !== null && (last?.type === 'task.setup.done' || last?.type === 'task.resumed')) return progressText(said);
   switch (last?.type) {
     case undefined:
     case 'task.created':

@@ -2,6 +2,7 @@
 import type { Json } from '@vm-task/shared/json';
 import type { PipelineView, RunView, StageView } from '../client/views.ts';
 import { shorten } from '../screen/plain-text.ts';
+import { progressText } from '../screen/progress-text.ts';
 import { humanDuration } from '../screen/table.ts';
 
 /** Lines for what was not said before; `said` remembers what was. */
@@ -50,5 +51,7 @@ function startLine({ kind }: StageView, name: string, { id, vm }: NonNullable<Ru
 
 function noteOf({ name, runs }: StageView): string {
   const over = runs.filter(({ task }) => task === null || task.status === 'completed').length;
-  return runs.length > 1 ? `${name} (${over} of ${runs.length})` : name;
+  if (runs.length > 1) return `${name} (${over} of ${runs.length})`;
+  const progress = runs[0]?.progress ?? null;
+  return progress === null ? name : `${name} (${progressText(progress)})`;
 }

@@ -3,6 +3,7 @@ import { createClient } from '../client/client.ts';
 import type { PipelineSummary, PipelineView, RunView, StageView } from '../client/views.ts';
 import { drawGraph } from '../screen/graph.ts';
 import { print, printJson } from '../screen/print.ts';
+import { progressText } from '../screen/progress-text.ts';
 import { humanDuration, table } from '../screen/table.ts';
 import { resultText, runName } from './pipeline-lines.ts';
 import type { Common } from './tasks.ts';
@@ -55,7 +56,8 @@ function rowsOf(stage: StageView): Cell[][] {
   ]);
 }
 
-function resultOf({ task, error }: RunView): string {
+function resultOf({ task, error, progress }: RunView): string {
+  if (progress !== null) return progressText(progress);
   if (error !== null) return resultText(error.message, 70);
   return task === null || task.result === null ? '' : resultText(task.result, 70);
 }

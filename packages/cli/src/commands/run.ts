@@ -3,6 +3,7 @@
  * and waits until the VM is gone; the second leaves that to the system.
  */
 import type { Home } from '@vm-task/shared/home';
+import type { ProgressView } from '@vm-task/shared/progress';
 import { type Client, createClient } from '../client/client.ts';
 import type { EventLine, TaskView } from '../client/views.ts';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
@@ -28,7 +29,7 @@ export async function run({ home, json, submit }: RunOptions): Promise<number> {
   const id = await submit(client);
   progress.update(`task ${id} is queued`);
   await using interrupt = cancelOnInterrupt(id, () => client.cancel(id), progress);
-  const ended = await Promise.race([followToTheEnd({ home, client, id, json, progress }), interrupt.left]);
+  const ended = await Promise.race([followToTheEnd({ home, client, id, json, progress, said: null }), interrupt.left]);
   if (ended === 'left') {
     note(`task ${id} is being cancelled; ./vm-task show ${id} tells when it is over`);
     return exitCodes.cancelled;
@@ -47,6 +48,8 @@ interface Following {
   readonly id: string;
   readonly json: boolean;
   readonly progress: Progress;
+  /** What the process says of how far it is, of the attempt that runs now. */
+  said: ProgressView | null;
 }
 
 interface Ending {
@@ -62,17 +65,17 @@ async function followToTheEnd(following: Following): Promise<Ending> {
 }
 
 /** The terminal event. */
-async function followPhases(
-  { home, client, id, json, progress }: Following,
-  signal: AbortSignal,
-): Promise<EventLine | null> {
+async function followPhases(following: Following, signal: AbortSignal): Promise<EventLine | null> {
+  const { home, client, id, json, progress } = following;
   let last: EventLine | null = null;
-  const refresh = setInterval(() => progress.update(phaseNote(home, last)), 500);
+  const say = () => progress.update(phaseNote(home, last, following.said));
+  const refresh = setInterval(say, 500);
   try {
     for await (const event of client.followEvents(id, signal)) {
       if (event.type === 'task.retrying' && !json) sayRetrying(event, progress);
+      if (event.type === 'task.retrying') following.said = null;
       if (event.type === 'task.completed' || last?.type !== 'task.completed') last = event;
-      progress.update(phaseNote(home, last));
+      say();
     }
     return last;
   } finally {
@@ -87,8 +90,12 @@ function sayRetrying({ data }: EventLine, progress: Progress): void {
   note(`attempt ${attempt} failed: ${plainLine(error.message)}; attempt ${next} begins at ${notBefore}`);
 }
 
-async function copyOutput({ client, id, json, progress }: Following, signal: AbortSignal): Promise<void> {
-  for await (const line of client.followLogs(id, { follow: true, signal })) {
+async function copyOutput(following: Following, signal: AbortSignal): Promise<void> {
+  const { client, id, json, progress } = following;
+  const onProgress = (said: ProgressView) => {
+    following.said = said;
+  };
+  for await (const line of client.followLogs(id, { follow: true, signal, onProgress })) {
     if (json) continue;
     progress.clear();
     await write(line.stream === 'stdout' ? process.stdout : process.stderr, Buffer.from(line.data, 'base64'));

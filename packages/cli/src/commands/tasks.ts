@@ -5,6 +5,7 @@ import type { TaskSummary, TaskView } from '../client/views.ts';
 import { shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
+import { progressText } from '../screen/progress-text.ts';
 import { humanDuration, table } from '../screen/table.ts';
 import { ensureUp } from '../system/detach.ts';
 import { poolNote } from './phase-note.ts';
@@ -45,6 +46,7 @@ function fieldsOf(view: TaskView): (readonly [string, string | number | null])[]
     ['pool', view.pool],
     ['image', view.image],
     ['vm', view.vm],
+    ...(view.progress === null ? [] : [['progress', progressText(view.progress)] as const]),
     ['created', view.createdAt],
     ['completed', view.completedAt],
     ['timings', timings.join(', ')],

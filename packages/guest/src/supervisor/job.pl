@@ -57,8 +57,10 @@ sub make_door {
     unlink $socket;
     put($new, $request->{command}[0]) && chmod(0755, $new) && rename $new, "$door/bin/vm-task"
         or return answer_door('nodoor', "cannot write in $door: $!");
-    answer_door('door', $socket);
+    my $answer = answer_door('door', $socket);
     $request->{door} = [$door];
+    return if $answer->{refused};
+    $request->{socket} = [$socket];
     # In a VM that is the task's alone, every user of it is the task.
     chmod 0666, $socket unless $request->{use};
 }
@@ -66,7 +68,7 @@ sub make_door {
 # Goes on when the other side has taken note.
 sub answer_door {
     answer(@_);
-    request();
+    return request();
 }
 
 # Makes the job's folder under another name and moves it into place with its lock held, so that of two who try one

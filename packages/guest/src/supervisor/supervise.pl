@@ -81,10 +81,8 @@ sub become_job {
     $ENV{VM_TASK_INPUTS} = "$dir/inputs";
     $ENV{VM_TASK_RESULT} = "$dir/result";
     $ENV{VM_TASK_NEEDS} = "$dir/needs" if $request->{needs};
-    if ($request->{door}) {
-        $ENV{VM_TASK_API} = "$request->{door}[0]/api.sock";
-        $ENV{PATH} = "$request->{door}[0]/bin:$ENV{PATH}";
-    }
+    $ENV{PATH} = "$request->{door}[0]/bin:$ENV{PATH}" if $request->{door};
+    $ENV{VM_TASK_API} = $request->{socket}[0] if $request->{socket};
     my @argv = (@{ $request->{argv} }, $request->{script} ? "$dir/script" : ());
     exec { $argv[0] } @argv or $fail->($argv[0]);
 }

@@ -62,6 +62,10 @@ sub ask_once {
 # The answer's body. Repeated with the same key until somebody answers, so that nothing is done twice.
 sub ask {
     my ($method, $path, $body, %headers) = @_;
+    if (!$ENV{VM_TASK_API} && !-e $socket) {
+        print STDERR "vm-task: there is no $socket: this is no task's process, or its machine lets sshd forward no socket\n";
+        exit 75;
+    }
     $body = '' unless defined $body;
     $headers{Host} = 'vm-task';
     $headers{Connection} = 'close';

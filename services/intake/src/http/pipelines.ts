@@ -6,13 +6,15 @@ import { z } from 'zod';
 import { pipelineStatuses, pipelineSummarySchema, pipelineViewSchema } from '../pipeline-view.ts';
 import { type AcceptedPipeline, acceptPipeline, acceptResumption } from '../pipelines/accept-pipeline.ts';
 import { cancelPipeline } from '../pipelines/cancel-pipeline.ts';
+import { withProgress } from '../progress-of.ts';
 import { listPipelines } from '../projection/list-pipelines.ts';
 import type { Projection } from '../projection/projection.ts';
 import { showPipeline } from '../projection/show-pipeline.ts';
 import { findPipelineId, pipelineParamsSchema } from './find-pipeline.ts';
+import { livePipeline } from './live-pipeline.ts';
 import { ProblemError, problemSchema } from './problem.ts';
 import type { App, HttpDeps } from './server.ts';
-import { endMessage, type SseMessage, sendMessages, wantsEventStream } from './sse.ts';
+import { sendMessages, wantsEventStream } from './sse.ts';
 import { appendLimitMs, keyHeaderSchema } from './submit-task.ts';
 
 const accepted = z.object({ id: z.string() });
@@ -61,7 +63,7 @@ function listRoute(app: App, { projection }: HttpDeps): void {
   });
 }
 
-function showRoute(app: App, { projection, stop }: HttpDeps): void {
+function showRoute(app: App, { bus, projection, stop }: HttpDeps): void {
   const schema = {
     summary: 'Show a pipeline; with Accept: text/event-stream again after each change, as `pipeline`, then `end`',
     params,
@@ -69,27 +71,11 @@ function showRoute(app: App, { projection, stop }: HttpDeps): void {
   };
   app.get('/v1/pipelines/:id', { schema }, async (request, reply) => {
     const id = await findPipelineId(projection, request.params.id);
-    if (!wantsEventStream(request.raw.headers.accept)) return requireView(projection, id);
-    return sendMessages(reply, stop, (signal) => liveViews(projection, id, signal));
+    if (!wantsEventStream(request.raw.headers.accept)) {
+      return withProgress(bus.connection, requireView(projection, id));
+    }
+    return sendMessages(reply, stop, (signal) => livePipeline(bus.connection, projection, id, signal));
   });
-}
-
-async function* liveViews(
-  projection: Projection,
-  id: PipelineId,
-  signal: AbortSignal,
-): AsyncGenerator<SseMessage, void, void> {
-  // Listened for before the first look, so that nothing falls between.
-  const changes = projection.changesOf(id, signal);
-  let sent = '';
-  do {
-    const view = showPipeline(projection.db, id);
-    const text = JSON.stringify(view);
-    // Several changes that were applied at once are one.
-    if (view !== null && text !== sent) yield { event: 'pipeline', data: view };
-    sent = text;
-    if (view === null || view.status === 'completed') return yield endMessage;
-  } while (!(await changes.next()).done);
 }
 
 function cancelRoute(app: App, deps: HttpDeps): void {

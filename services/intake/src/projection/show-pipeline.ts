@@ -39,7 +39,7 @@ function stageView(db: DatabaseSync, state: PipelineState, { name, kind, needs, 
 
 function runView(db: DatabaseSync, state: PipelineState, run: Run): Omit<RunView, 'item'> {
   const error = run.kind === 'live' ? null : run.error;
-  const none = { index: run.index, task: null, durationMs: null, recorded: false, error };
+  const none = { index: run.index, task: null, durationMs: null, progress: null, recorded: false, error };
   if (run.kind === 'refused') return none;
   const sql = `SELECT ${summaryColumns}, pipeline FROM tasks WHERE id = ?`;
   const row = statement(db, sql).get(run.task) as (TaskRow & { readonly pipeline: string | null }) | undefined;

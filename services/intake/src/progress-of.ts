@@ -1,0 +1,25 @@
+/** What running tasks say of how far they are: no event tells it, so it is read from their logs when somebody looks. */
+import type { Connection } from '@vm-task/shared/bus/connection';
+import { readProgress } from '@vm-task/shared/bus/task-progress';
+import { parseTaskId } from '@vm-task/shared/ids';
+import type { ProgressView } from '@vm-task/shared/progress';
+import type { PipelineView, RunView } from './pipeline-view.ts';
+import type { TaskSummary } from './task-view.ts';
+
+/** Null for a task that does not run, or has said nothing. */
+export async function progressOf(
+  connection: Connection,
+  { id, status }: Pick<TaskSummary, 'id' | 'status'>,
+): Promise<ProgressView | null> {
+  return status === 'running' ? readProgress(connection, parseTaskId(id)) : null;
+}
+
+/** The pipeline with the progress of each task that runs. */
+export async function withProgress(connection: Connection, view: PipelineView): Promise<PipelineView> {
+  const ofRun = async (run: RunView) => ({
+    ...run,
+    progress: run.task === null ? null : await progressOf(connection, run.task),
+  });
+  const stages = view.stages.map(async (stage) => ({ ...stage, runs: await Promise.all(stage.runs.map(ofRun)) }));
+  return { ...view, stages: await Promise.all(stages) };
+}

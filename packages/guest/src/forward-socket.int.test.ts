@@ -19,15 +19,16 @@ const answering =
     return true;
   };
 
-test('on a machine of somebody else the socket is in the folder of the use, and goes with it', async () => {
+test('on a machine of somebody else the socket is in the home of the login, and goes with the use', async () => {
   await using machine = await startSshGuest();
   await using connection = await connect(machine.access, { privateKey: machine.privateKey, signal: never });
   const vm = newVmId(Date.now());
   await takeUse(connection, { vm, by: 'a test', lifeMs: 60_000 }, never);
   const job = newJob({ use: vm, cwd: useWorkFolder(vm), program: script('echo "$VM_TASK_API"; vm-task inputs') });
   const { stdout } = await collect(runJob(connection, job, { signal: never, serve: answering('{"a": 1}') }));
-  expect(stdout.toString()).toBe(`${join(machine.home, '.vm-task/uses', vm, 'api.sock')}\n{"a": 1}\n`);
+  expect(stdout.toString()).toBe(`${join(machine.home, '.vm-task/api.sock')}\n{"a": 1}\n`);
   await releaseUse(connection, vm, never);
+  expect(readdirSync(join(machine.home, '.vm-task')).sort()).toEqual(['guard', 'uses']);
   expect(readdirSync(join(machine.home, '.vm-task/uses'))).toEqual([]);
   expect(existsSync('/run/vm-task/api.sock')).toBe(false);
 });

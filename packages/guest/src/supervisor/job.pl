@@ -4,9 +4,10 @@
 my $root = "$ENV{HOME}/.vm-task";
 # The control group that everything of this use is in; empty where there is none.
 my $use_group = '';
-# Where a job finds the runner: the socket `api.sock` and the command `bin/vm-task`. A login that is not root's may not
+# Where a job finds the runner: a socket, and the command `bin/vm-task` in the folder. A login that is not root's may not
 # write in /run.
 my $door = $< ? $root : '/run/vm-task';
+my $socket = "$door/api.sock";
 my $result_bytes = 256 * 1024 + 1;
 my ($exclusive, $shared_if_free) = (2, 5);
 my ($exists, $not_empty) = (17, 39);
@@ -19,6 +20,8 @@ sub enter_use {
     my ($request) = @_;
     return unless $request->{use};
     my $use = "$root/uses/$request->{use}[0]";
+    # A socket's path has 107 bytes at most, and a use has the machine to itself.
+    $socket = "$root/api.sock";
     $root = "$use/jobs";
     $door = $use;
     $use_group = contents("$use/group");
@@ -53,7 +56,7 @@ sub start {
 sub make_door {
     my ($request) = @_;
     mkdir $_, 0755 for $door, "$door/bin";
-    my ($socket, $new) = ("$door/api.sock", "$door/bin/.vm-task.$$");
+    my $new = "$door/bin/.vm-task.$$";
     unlink $socket;
     put($new, $request->{command}[0]) && chmod(0755, $new) && rename $new, "$door/bin/vm-task"
         or return answer_door('nodoor', "cannot write in $door: $!");

@@ -56,7 +56,9 @@ sub clear {
         remove($gone);
     }
     my $owner = owner();
-    return unless $owner && $owner->{vm} eq $vm;
+    return if $owner && $owner->{vm} ne $vm;
+    unlink "$own/api.sock";
+    return unless $owner;
     unlink "$lock/owner" and rmdir $lock or refuse("cannot remove $lock: $!");
 }
 

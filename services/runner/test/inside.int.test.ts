@@ -113,7 +113,10 @@ vm-task alert one more || echo refused`,
   const stored = await rig.broker.connection.jsm.streams.getMessage('EVENTS', { last_by_subj: critical });
   expect(stored?.json()).toMatchObject({
     text: 'disk is full',
-    links: [{ title: 'report', href: 'https://example.org/1' }],
+    links: [
+      { title: 'report', href: 'https://example.org/1' },
+      { title: 'task', href: `/v1/tasks/${task.task}` },
+    ],
   });
 });
 

@@ -23,6 +23,8 @@ END
 # A runner that died has a successor within seconds.
 my $patience_seconds = 40;
 my $pause_seconds = 0.25;
+# A runner that is stopped, and not dead, never answers.
+my $answer_seconds = 15;
 
 my $socket = $ENV{VM_TASK_API} || '/run/vm-task/api.sock';
 binmode $_ for \*STDIN, \*STDOUT, \*STDERR;
@@ -32,8 +34,20 @@ sub misused {
     exit 2;
 }
 
-# One request and its answer's status and body; undef when there is no whole answer.
+# One request and its answer's status and body; nothing when there is no whole answer in time.
 sub ask_once {
+    my ($request) = @_;
+    my @answer;
+    eval {
+        local $SIG{ALRM} = sub { die "late\n" };
+        alarm $answer_seconds;
+        @answer = exchange($request);
+    };
+    alarm 0;
+    return @answer;
+}
+
+sub exchange {
     my ($request) = @_;
     socket my $runner, 1, 1, 0 or return;
     connect $runner, pack('S a108', 1, $socket) or return;

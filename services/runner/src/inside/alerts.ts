@@ -14,7 +14,8 @@ const kindPrefix = 'from-task-';
 const alertSchema = z.strictObject({
   severity: z.enum(['info', 'warning', 'critical']).default('warning'),
   text: z.string().min(1).max(4_000),
-  links: linksSchema.default([]),
+  /** One less than an alert may have: where the task is goes with it. */
+  links: linksSchema.max(15).default([]),
 });
 
 export function alertRoute(app: InsideApp, deps: InsideDeps): void {
@@ -34,7 +35,8 @@ export function alertRoute(app: InsideApp, deps: InsideDeps): void {
         title: secrets.maskText(link.title),
         href: secrets.maskText(link.href),
       }));
-      const data = { v: 1 as const, severity: alert.severity, kind, id: task, text, links };
+      const about = { title: 'task', href: `/v1/tasks/${task}` };
+      const data = { v: 1 as const, severity: alert.severity, kind, id: task, text, links: [...links, about] };
       await bus.announce({ type: 'alert.raised', data }, attempt.signal, { once: true });
     }
     return reply.code(201).send({ kind });

@@ -18,7 +18,7 @@ export const textMaxBytes = 64 * 1024;
 /** A person, a named VM, a role, or a task: whoever reads asks for the name. */
 export const recipientSchema = z
   .string()
-  .refine((to) => namePattern.test(to) || isTaskId(to), 'must be a task id, or 1 to 32 of a-z, 0-9 and inner dashes');
+  .refine((to) => namePattern.test(to) || isTaskId(to), 'must be 1 to 32 of a-z, 0-9 and inner dashes, or a task id');
 
 /** What a sender says. */
 export const sendSchema = z.strictObject({

@@ -44,7 +44,7 @@ async function runCanary(home: Home, progress: Progress): Promise<Finding> {
 
 async function follow(client: Client, home: Home, id: string, progress: Progress): Promise<void> {
   let last: EventLine | null = null;
-  const tell = () => progress.update(`canary task: ${phaseNote(home, last)}`);
+  const tell = () => progress.update(`canary task: ${phaseNote(home, last, null)}`);
   // An image that is built tells more than the events do.
   const refresh = setInterval(tell, 500);
   try {

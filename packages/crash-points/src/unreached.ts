@@ -20,6 +20,7 @@ const exempt: Readonly<Record<string, string>> = {
   'shared/host-id:': 'likewise the name of the host',
   'shared/bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
   'intake/projection/statement:inTransaction.exec-3': 'the rollback of a disk that is full',
+  'shared/bus/spawn-task:': 'stored once whoever asks again, as progress.int.test.ts of intake does',
   'provisioner/progress-file:progressFiles.writeFileSync': 'told only while images and snapshots are made',
   'provisioner/progress-file:progressFiles.renameSync': 'likewise',
 };

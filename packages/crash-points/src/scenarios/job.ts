@@ -28,6 +28,8 @@ export interface JobOptions {
   readonly endless?: boolean;
   /** The first attempt fails after its output. */
   readonly failsAtFirst?: boolean;
+  /** Commands between its output and its end, each of which has to succeed. */
+  readonly asks?: readonly string[];
   readonly more?: Readonly<Record<string, unknown>>;
   readonly expected?: Partial<Expectation>;
 }
@@ -38,6 +40,7 @@ export function makeJob({
   lines = 8,
   endless = false,
   failsAtFirst = false,
+  asks = [],
   more = {},
   expected = {},
 }: JobOptions): Job {
@@ -50,6 +53,7 @@ export function makeJob({
     `echo "${mark} complains" >&2`,
     ...(endless ? ['sleep 600'] : []),
     ...(failsAtFirst ? ['case "$0" in *-1-main/*) exit 3;; esac'] : []),
+    ...asks.map((ask) => `${ask} || exit 4`),
     `mkdir -p out; echo ${mark} > ${artifact}`,
     `printf '{"mark": "${mark}"}' > "$VM_TASK_RESULT"`,
   ].join('\n');

@@ -24,6 +24,19 @@ const plain: Scenario = {
   },
 };
 
+/** The process asks its runner, which may be another one from one question to the next. */
+const askedFromInside: Scenario = {
+  name: 'inside',
+  async run(user, mark) {
+    const asks = [
+      'vm-task progress half',
+      'vm-task send --to operators hello',
+      `vm-task complete --result '"${mark}"'`,
+    ];
+    await user.submit(makeJob({ mark, asks }));
+  },
+};
+
 const commanded: Scenario = {
   name: 'command',
   async run(user, mark) {
@@ -229,6 +242,7 @@ const forgotten: Scenario = {
 
 export const scenarios: readonly Scenario[] = [
   plain,
+  askedFromInside,
   commanded,
   retried,
   cancelled,

@@ -5,7 +5,7 @@ import type { Connection } from '@vm-task/shared/bus/connection';
 import { rawOf, unseal } from '@vm-task/shared/bus/envelope';
 import type { Stored } from '@vm-task/shared/events';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
-import { isPipelineEvent, logSubjects, pipelineSubject } from '@vm-task/shared/subjects';
+import { isPipelineEvent, logSubjects, ownerOfProgress, pipelineSubject } from '@vm-task/shared/subjects';
 
 /** Every event that names the task, `vm.gone` included, in order; those that cannot be read are left out. */
 export async function eventsOf(bus: Bus, task: TaskId, from: number): Promise<Stored[]> {
@@ -50,6 +50,7 @@ function readable(message: StoredMsg): Stored | null {
 export async function outputOf({ connection }: Bus, task: TaskId): Promise<ReadonlyMap<string, string>> {
   const streams = new Map<string, Buffer>();
   for await (const { subject, header, data } of messages(connection, 'LOGS', logSubjects(task), 1)) {
+    if (ownerOfProgress(subject) !== null) continue;
     const name = subject.split('.').slice(2).join('/');
     const before = streams.get(name) ?? Buffer.alloc(0);
     const offset = Number(header.get('vm-task-offset'));

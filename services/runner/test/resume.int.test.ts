@@ -16,9 +16,9 @@ beforeAll(async () => {
 afterAll(() => rig[Symbol.asyncDispose]());
 
 const lines = 200;
-/** Counts on both streams for about two seconds, and tells how often it was started. */
-const counting = `echo started >> "$STARTS"
-i=0; while [ $i -lt ${lines} ]; do i=$((i + 1)); echo "line $i"; echo "error $i" >&2; sleep 0.01; done; exit 9`;
+/** Counts on both streams, a hundred lines a second or less, and tells how often it was started. */
+const counting = (upTo: number) => `echo started >> "$STARTS"
+i=0; while [ $i -lt ${upTo} ]; do i=$((i + 1)); echo "line $i"; echo "error $i" >&2; sleep 0.01; done; exit 9`;
 const expected = (word: string) => Array.from({ length: lines }, (_, i) => `${word} ${i + 1}\n`).join('');
 
 let starts = 0;
@@ -26,7 +26,7 @@ beforeEach(() => {
   starts++;
 });
 const startsFile = () => `starts-${starts}`;
-const counter = () => ({ run: counting, env: { STARTS: startsFile() } });
+const counter = (upTo = lines) => ({ run: counting(upTo), env: { STARTS: startsFile() } });
 
 async function expectUndisturbed(task: Task): Promise<void> {
   expect(await rig.completed(task)).toMatchObject({ outcome: 'failed', exitCode: 9 });
@@ -150,7 +150,8 @@ test('a stale runner is refused whatever it writes, and leaves the task to its s
     },
   }));
   using _thaw = { [Symbol.dispose]: frozen.resolve };
-  const task = await rig.submit(counter());
+  // On a busy machine it is seen late that the first lines are there, and it must not have ended by then.
+  const task = await rig.submit(counter(4 * lines));
   await outputReaches(task, 100);
   stopped = true;
   // What its replacement does: it takes the attempt over, and writes on.

@@ -5,6 +5,7 @@
  * - exchange.ts, frames.ts: one framed stream to the one constant command, framed answers back
  * - supervisor.ts, supervisor/*.pl: what runs in the guest, sent along with each request (I8, I13)
  * - job.ts, job-environment.ts, encode-job.ts: what a job is, byte for byte (I11); run-job.ts, stop-job.ts: the verbs
+ * - machine-use.ts, use-server.ts: a use of a machine that stays, and the one process there that serves them
  * - readiness.ts: a machine has booted and works; identity.ts: a clone gets an identity of its own and proves it (I12)
  * - artifacts/: files of the guest, by SFTP; mask.ts: secrets out of streams; keys.ts: ed25519
  *

@@ -78,14 +78,18 @@ test.concurrent('an ack that is lost after the effect: the message comes again, 
   await using broker = await startBroker();
   await using far = await connectThroughProxy(broker);
   const task = await submit(broker);
+  const stored = Promise.withResolvers<void>();
   let handled = 0;
   await using _worker = startWorker(far.bus, async () => {
     handled++;
     // The event is stored then, and the acknowledgement is to follow.
-    const settle = async () => far.proxy.hang();
+    const settle = async () => {
+      far.proxy.hang();
+      stored.resolve();
+    };
     return done(vmReady(task), { settle });
   });
-  await eventually(() => headOf(broker, task).then((head) => head?.type === 'vm.ready'), { what: 'the effect' });
+  await stored.promise;
   far.proxy.cut();
   far.proxy.open();
   await expectOneVmReady(broker, task);

@@ -6,15 +6,12 @@ import type { Home } from '@vm-task/shared/home';
  * share of the host's memory for its limit, and lets a heap that works hard grow to twice its size before it collects.
  */
 const heapMaxMiB = 192;
-/** Where new objects are made; three of them are kept. */
-const semiSpaceMaxMiB = 8;
 
 /** Arguments for Node. */
 export function serviceArguments(program: string, home: Home): string[] {
   return [
     '--disable-warning=ExperimentalWarning',
     `--max-old-space-size=${heapMaxMiB}`,
-    `--max-semi-space-size=${semiSpaceMaxMiB}`,
     program,
     '--home',
     home.root,

@@ -82,7 +82,7 @@ const configSchema = z
         sweep: durationSchema.prefault('5s'),
         /** What carries our mark and is known to nobody lives this long: its owner may be just about to write it down. */
         orphanGrace: durationSchema.prefault('30s'),
-        /** A task's events and those of its VMs are kept so long after its end. */
+        /** The events of a task, its VMs and its pipeline are kept so long after the end: of the pipeline, if it is a part of one. */
         retention: durationSchema.prefault('30d'),
       })
       .prefault({}),

@@ -4,7 +4,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { claimFor, endOf, goneOf, reap, store, storeReady } from '../test/reaper.ts';
+import { endOf, goneOf, reap, store, storeReady } from '../test/reaper.ts';
 
 const createdWith = (task: ReturnType<typeof sample.sampleTask>, timeouts: Partial<TaskSpec['timeouts']>) =>
   sample.created(task, {
@@ -115,36 +115,3 @@ test("a cancelled task that has a VM is its runner's to end", async () => {
   expect((await bus.head({ pool: 'default', task }))?.seq).toBe(cancelling.seq);
   expect(await hypervisor.isAlive(vm)).toBe(true);
 });
-
-test('a task that ended long ago is forgotten with its VM and its output, others are not', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
-  const [old, live] = [sample.sampleTask(), sample.sampleTask()];
-  const vm = await claimFor(hypervisor, old);
-  const { seq } = await store(bus, sample.created(old));
-  const ready = await store(bus, sample.vmReady(old, { vm }), seq);
-  await store(bus, sample.setupDone(old), ready.seq);
-  await store(bus, sample.completed(old, { vm }), ready.seq);
-  await store(bus, sample.created(live));
-  const { js, jsm } = bus.connection;
-  await js.publish(`log.${old}.1.stdout`, 'hi');
-  await js.publish(`log.${live}.1.stdout`, 'hi');
-  await using _reaper = reap(bus, hypervisor, { retention: '100ms' });
-  await goneOfLedger(hypervisor, vm);
-  const left = async (stream: string) => {
-    const { state } = await jsm.streams.info(stream, { subjects_filter: '>' });
-    return Object.keys(state.subjects ?? {}).filter((subject) => !subject.startsWith('alert.'));
-  };
-  await eventually(async () => String(await left('EVENTS')) === `task.created.default.${live}`, {
-    what: 'only the live task is left',
-  });
-  expect(await left('LOGS')).toEqual([`log.${live}.1.stdout`]);
-});
-
-async function goneOfLedger(
-  hypervisor: ReturnType<typeof createFakeHypervisor>,
-  vm: Parameters<typeof hypervisor.find>[0],
-) {
-  await eventually(async () => (await hypervisor.find(vm)) === null, { what: 'the VM is gone' });
-}

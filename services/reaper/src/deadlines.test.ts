@@ -57,10 +57,12 @@ test('tasks that ended are found in the order of their ends, until they are forg
     [1_000, sample.completed(first)],
     [2_000, sample.completed(second)],
   );
-  const ended = (beforeMs: number, most: number) => deadlines.endedBefore(beforeMs, most).map(({ task }) => task);
+  const any = () => true;
+  const ended = (beforeMs: number, most: number) => deadlines.endedBefore(beforeMs, most, any).map(({ task }) => task);
   expect(ended(3_000, 20)).toEqual([first, second]);
   expect(ended(3_000, 1)).toEqual([first]);
   expect(ended(1_500, 20)).toEqual([first]);
+  expect(deadlines.endedBefore(3_000, 1, ({ task }) => task !== first)).toMatchObject([{ task: second }]);
   deadlines.forget(first);
   expect(ended(3_000, 20)).toEqual([second]);
 });

@@ -81,12 +81,12 @@ export class Deadlines {
     return [...this.#views.values()].filter((view) => view.kind === 'live');
   }
 
-  /** At most `most` tasks that ended before that time, those that ended first. */
-  endedBefore(timeMs: number, most: number): EndedTask[] {
+  /** At most `most` such tasks that ended before that time, those that ended first. */
+  endedBefore(timeMs: number, most: number, isWanted: (task: EndedTask) => boolean): EndedTask[] {
     const found: EndedTask[] = [];
     for (const view of this.#views.values()) {
       if (found.length === most) break;
-      if (view.kind === 'ended' && view.endedMs < timeMs) found.push(view);
+      if (view.kind === 'ended' && view.endedMs < timeMs && isWanted(view)) found.push(view);
     }
     return found;
   }

@@ -1,6 +1,12 @@
-/** Forgetting tasks that ended long ago: a few at each sweep, so that it never competes with the work. */
+/**
+ * Forgetting what ended long ago: a few at each sweep, so that it never competes with the work. A pipeline's tasks stay
+ * until it is forgotten itself, and it until those that resume it are: later stages ask for the results.
+ */
+import type { Connection } from '@vm-task/shared/bus/connection';
+import { purgePipeline, purgeTask } from '@vm-task/shared/bus/purge';
 import type { Chores } from './chores.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { KeptPipelines } from './kept-pipelines.ts';
 import type { EndedTask } from './task-view.ts';
 
 /** With a sweep of 5 s that is 345,600 a day: more than a host can run. */
@@ -8,15 +14,27 @@ const purgedAtOnce = 20;
 
 export interface Retention {
   readonly deadlines: Deadlines;
+  readonly pipelines: KeptPipelines;
   readonly chores: Chores;
   readonly retentionMs: number;
-  readonly purge: (task: EndedTask) => Promise<void>;
+  readonly connection: Connection;
 }
 
-export function purgeOldTasks({ deadlines, chores, retentionMs, purge }: Retention, nowMs: number): void {
-  for (const task of deadlines.endedBefore(nowMs - retentionMs, purgedAtOnce)) {
+/** To be called when the log has been read to its end: what it says last may keep what it said first. */
+export function purgeOld(retention: Retention, nowMs: number): void {
+  const { deadlines, pipelines, chores, connection } = retention;
+  const beforeMs = nowMs - retention.retentionMs;
+  for (const pipeline of pipelines.endedBefore(beforeMs, purgedAtOnce)) {
+    chores.start({ id: pipeline, what: 'forgetting an old pipeline' }, async () => {
+      await purgePipeline(connection, pipeline);
+      pipelines.forget(pipeline);
+    });
+  }
+  const kept = pipelines.all();
+  const isFree = ({ partOf }: EndedTask) => partOf === null || !kept.has(partOf);
+  for (const task of deadlines.endedBefore(beforeMs, purgedAtOnce, isFree)) {
     chores.start({ id: task.task, what: 'forgetting an old task' }, async () => {
-      await purge(task);
+      await purgeTask(connection, task, task.vms);
       deadlines.forget(task.task);
     });
   }

@@ -4,7 +4,6 @@ import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { findLast } from '@vm-task/shared/bus/find-task';
-import { purgeTask } from '@vm-task/shared/bus/purge-task';
 import { setRetryTimer, wakeRetry } from '@vm-task/shared/bus/retry-timer';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
@@ -13,14 +12,15 @@ import { Chores } from './chores.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
 import { FirstSeen } from './first-seen.ts';
+import { KeptPipelines } from './kept-pipelines.ts';
 import { type LateTask, LateTasks, lateAlert } from './late-tasks.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { type FindReady, onTaskCancelling } from './on-task-cancelling.ts';
 import { onTaskRetrying, type SetRetryTimer } from './on-task-retrying.ts';
 import { alertOf, endOverdue, type Reaping } from './reaping.ts';
-import { purgeOldTasks } from './retention.ts';
+import { purgeOld } from './retention.ts';
 import { sweep } from './sweep.ts';
-import type { EndedTask, LiveTask } from './task-view.ts';
+import type { LiveTask } from './task-view.ts';
 
 export interface ReaperOptions {
   readonly bus: Bus;
@@ -62,6 +62,7 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     chores.start({ id: overdue.task.task, what: 'ending an overdue task' }, () => endOverdue(reaping, overdue));
   using timer = new DeadlineTimer(deadlines, clock, onDue);
   const late = new LateTasks();
+  const pipelines = new KeptPipelines();
   const onLate = (one: LateTask) =>
     chores.start({ id: one.task, what: 'telling of a late task' }, () =>
       bus.announce(lateAlert(one), abort, { once: true }),
@@ -77,11 +78,12 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     patience,
     liveTasks: () => deadlines.live(),
   };
-  const purge = (task: EndedTask) => purgeTask(bus.connection, task, task.vms);
+  const { retention: retentionMs } = config.reaper;
+  const retention = { deadlines, pipelines, chores, retentionMs, connection: bus.connection };
   const look = async () => {
     if (timer.isArmed) for (const overdue of deadlines.allOverdue(clock.nowMs())) onDue(overdue);
     if (lateTimer.isArmed) for (const one of late.allDue(clock.nowMs())) onLate(one);
-    purgeOldTasks({ deadlines, chores, retentionMs: config.reaper.retention, purge }, clock.nowMs());
+    if (timer.isArmed) purgeOld(retention, clock.nowMs());
     await sweep(sweeping);
   };
   const findReady: FindReady = (spine) => findLast(bus.connection, 'vm.ready', spine);
@@ -93,6 +95,7 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
       take(event) {
         deadlines.take(event);
         late.take(event);
+        pipelines.take(event);
       },
       onNews() {
         timer.arm();

@@ -54,7 +54,7 @@ test('the first ending is the one that counts, and every VM is remembered', () =
     sample.vmGone(other, { task }),
     sample.vmGone(vm, { task }),
   );
-  expect(view).toEqual({ kind: 'ended', pool: 'default', task, vms: [vm, other], endedMs: 2_000 });
+  expect(view).toEqual({ kind: 'ended', pool: 'default', task, partOf: null, vms: [vm, other], endedMs: 2_000 });
 });
 
 test('what is said of a task that the log has forgotten is passed over', () => {

@@ -1,6 +1,6 @@
 /** What the log says of one task, as far as its deadlines go: a fold over its events, and nothing else. */
 import type { EventData, Stored } from '@vm-task/shared/events';
-import type { TaskId, VmId } from '@vm-task/shared/ids';
+import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
 
 export interface NamedVm {
   readonly id: VmId;
@@ -19,6 +19,8 @@ interface KnownTask {
   readonly task: TaskId;
   /** Every VM that worked for it, so that all it left behind can be forgotten one day. */
   readonly vms: readonly VmId[];
+  /** The pipeline of which it is a stage. */
+  readonly partOf: PipelineId | null;
 }
 
 export interface LiveTask extends KnownTask {
@@ -64,10 +66,11 @@ export function vmOf({ phase }: LiveTask): NamedVm | null {
 }
 
 function begin({ data, seq, time }: Stored<'task.created'>): LiveTask {
-  const { pool, task, spec } = data;
+  const { pool, task, spec, stage } = data;
   const createdMs = time.getTime();
   const phase = { name: 'queue', sinceMs: createdMs } as const;
-  return { kind: 'live', pool, task, vms: [], attempt: 1, headSeq: seq, createdMs, timeouts: spec.timeouts, phase };
+  const known = { pool, task, vms: [], partOf: stage?.pipeline ?? null };
+  return { kind: 'live', ...known, attempt: 1, headSeq: seq, createdMs, timeouts: spec.timeouts, phase };
 }
 
 function advance(
@@ -97,7 +100,8 @@ function advance(
 
 function end(view: TaskView | null, { data, time }: Stored<'task.completed'>): EndedTask {
   const { pool, task, vm } = data;
-  const ended: EndedTask = { kind: 'ended', pool, task, vms: view?.vms ?? [], endedMs: time.getTime() };
+  const known = { pool, task, vms: view?.vms ?? [], partOf: view?.partOf ?? null };
+  const ended: EndedTask = { kind: 'ended', ...known, endedMs: time.getTime() };
   return vm === null ? ended : withVm(ended, vm);
 }
 

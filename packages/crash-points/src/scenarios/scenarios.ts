@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCreated } from '@vm-task/shared/bus/find-task';
+import { readPipeline } from '@vm-task/shared/bus/read-pipeline';
 import { services } from '@vm-task/shared/flow';
 import { readHostId } from '@vm-task/shared/host-id';
 import { newVmId, type TaskId } from '@vm-task/shared/ids';
@@ -232,11 +233,19 @@ const drained: Scenario = {
 const forgotten: Scenario = {
   name: 'forget',
   async run(user, mark) {
-    const task = await user.submit(makeJob({ mark, lines: 2 }));
+    const { connection } = user.system.bus;
+    const { file, expected } = makeJob({ mark, lines: 2 });
+    const pipeline = await user.submitPipeline({
+      file: { name: 'forgotten', stages: { only: file } },
+      expected: { outcome: 'succeeded', stages: { only: expected } },
+    });
+    const task = await user.submit(makeJob({ mark: `${mark}t`, lines: 2 }));
     await user.waitForEnds();
     user.accepted.length = 0;
-    const isForgotten = async () => (await findCreated(user.system.bus.connection, task)) === null;
-    await eventually(isForgotten, { what: 'a task that ended is forgotten', limitMs: 120_000 });
+    user.pipelines.length = 0;
+    const isForgotten = async () =>
+      (await readPipeline(connection, pipeline)) === null && (await findCreated(connection, task)) === null;
+    await eventually(isForgotten, { what: 'a task and a pipeline that ended are forgotten', limitMs: 120_000 });
   },
 };
 

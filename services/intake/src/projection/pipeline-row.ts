@@ -31,12 +31,14 @@ export function applyPipelineEvent(db: DatabaseSync, event: Stored<PipelineEvent
     const fixed: Fixed = { spec, parameters };
     statement(
       db,
-      `INSERT INTO pipelines (id, created_seq, status, created_at, fixed, state) VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO pipelines (id, created_seq, status, created_at, resumed_from, fixed, state)
+        VALUES (?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       state.pipeline,
       event.seq,
       statusOf(state),
       event.time.getTime(),
+      state.resumedFrom,
       JSON.stringify(fixed),
       JSON.stringify(changing),
     );

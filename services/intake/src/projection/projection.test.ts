@@ -3,14 +3,12 @@ import { newPipelineId, newTaskId, newVmId, type TaskId } from '@vm-task/shared/
 import { retrying } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';
-import { completed, created, gone, setupDone, vmReady } from '../../test/task-events.ts';
+import { completed, created, setupDone, vmReady } from '../../test/task-events.ts';
 import { countTasks } from './count-tasks.ts';
-import { dropEndedBefore } from './drop-ended.ts';
 import { isPlainTask } from './is-plain-task.ts';
 import { listTasks } from './list-tasks.ts';
 import { openDatabase } from './open-database.ts';
 import { createProjection, type Projection } from './projection.ts';
-import { readArtifacts } from './read-artifacts.ts';
 import { readTask } from './read-task.ts';
 import { resolveId } from './resolve-id.ts';
 import { readTaskEvents } from './task-events.ts';
@@ -203,26 +201,6 @@ test('a beginning of an id means one task, or several, or none', () => {
   expect(resolveId(projection.db, a)).toEqual({ kind: 'task', id: a, pool: 'default' });
   expect(resolveId(projection.db, a.slice(0, 13))).toEqual({ kind: 'ambiguous', candidates: [a, b].sort() });
   expect(resolveId(projection.db, 'ffffffff')).toEqual({ kind: 'none' });
-});
-
-test('a task is forgotten with all that belongs to it when its retention is over', () => {
-  const events = memoryEvents();
-  const [ended, open] = [newTaskId(start), newTaskId(start)];
-  const vm = newVmId(start);
-  const artifact = { path: 'out/a.json', bytes: 2, sha256: 'ab', object: 'o' };
-  for (const id of [ended, open]) events.put('task.created', created(id));
-  events.put('vm.ready', vmReady(ended, vm));
-  events.put('task.completed', completed(ended, vm, { artifacts: [artifact] }));
-  events.put('vm.gone', gone(ended, vm));
-  using projection = project(events.stored);
-  expect(readArtifacts(projection.db, ended)).toEqual([artifact]);
-  expect(readTaskEvents(projection.db, ended, 0)).toEqual({ seqs: [1, 3, 4, 5], over: true });
-  dropEndedBefore(projection.db, start + 4_000);
-  expect(readTask(projection.db, ended)).not.toBeNull();
-  dropEndedBefore(projection.db, start + 4_001);
-  expect(readTask(projection.db, ended)).toBeNull();
-  expect(readArtifacts(projection.db, ended)).toEqual([]);
-  expect(readTask(projection.db, open)).not.toBeNull();
 });
 
 test('a reader waits for what was acknowledged, and is told when that takes too long', async () => {

@@ -1,7 +1,7 @@
 /** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` again. */
 
 /** Raised with every change of the tables or of what is written into them; another version is rebuilt from the stream. */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 /** Times are milliseconds since 1970, of the broker's clock. */
 export const tables = `
@@ -39,9 +39,11 @@ export const tables = `
     status TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     completed_at INTEGER,
+    resumed_from TEXT,
     fixed TEXT NOT NULL,
     state TEXT NOT NULL
   ) STRICT;
+  CREATE INDEX pipelines_by_origin ON pipelines (resumed_from) WHERE resumed_from IS NOT NULL;
 
   CREATE TABLE attempts (
     task TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,

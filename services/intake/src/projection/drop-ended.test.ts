@@ -1,0 +1,78 @@
+import type { Draft } from '@vm-task/shared/events';
+import { newTaskId, newVmId, type PipelineId, type TaskId } from '@vm-task/shared/ids';
+import { pipelineCompleted, pipelineCreated, samplePipeline } from '@vm-task/testing/sample-events';
+import { expect, test } from 'vitest';
+import { type MemoryEvents, memoryEvents } from '../../test/memory-events.ts';
+import { completed, created, gone, vmReady } from '../../test/task-events.ts';
+import { dropEndedBefore } from './drop-ended.ts';
+import { openDatabase } from './open-database.ts';
+import { createProjection, type Projection } from './projection.ts';
+import { readArtifacts } from './read-artifacts.ts';
+import { readTask } from './read-task.ts';
+import { showPipeline } from './show-pipeline.ts';
+import { readTaskEvents } from './task-events.ts';
+
+/** Events of a memory stream are a second apart, from this time on. */
+const start = Date.UTC(2026, 0, 1);
+
+function project({ stored }: MemoryEvents): Projection {
+  const projection = createProjection(openDatabase(':memory:', { created: 'now', lastSeq: 1_000 }));
+  projection.advance(stored.map((event) => ({ seq: event.seq, event })));
+  return projection;
+}
+
+test('a task is forgotten with all that belongs to it when its retention is over', () => {
+  const events = memoryEvents();
+  const [ended, open] = [newTaskId(start), newTaskId(start)];
+  const vm = newVmId(start);
+  const artifact = { path: 'out/a.json', bytes: 2, sha256: 'ab', object: 'o' };
+  for (const id of [ended, open]) events.put('task.created', created(id));
+  events.put('vm.ready', vmReady(ended, vm));
+  events.put('task.completed', completed(ended, vm, { artifacts: [artifact] }));
+  events.put('vm.gone', gone(ended, vm));
+  using projection = project(events);
+  expect(readArtifacts(projection.db, ended)).toEqual([artifact]);
+  expect(readTaskEvents(projection.db, ended, 0)).toEqual({ seqs: [1, 3, 4, 5], over: true });
+  dropEndedBefore(projection.db, start + 4_000);
+  expect(readTask(projection.db, ended)).not.toBeNull();
+  dropEndedBefore(projection.db, start + 4_001);
+  expect(readTask(projection.db, ended)).toBeNull();
+  expect(readArtifacts(projection.db, ended)).toEqual([]);
+  expect(readTask(projection.db, open)).not.toBeNull();
+});
+
+const put = (events: MemoryEvents, { type, data }: Draft) => events.put(type, data);
+
+/** A stage's task that has ended. */
+function putStage(events: MemoryEvents, pipeline: PipelineId): TaskId {
+  const task = newTaskId(start);
+  events.put('task.created', { ...created(task), stage: { pipeline, stage: 'first', index: 0, run: 1 } });
+  events.put('task.completed', completed(task, null));
+  return task;
+}
+
+test('a pipeline is kept with its tasks until it has ended, and until those that resume it are forgotten', () => {
+  const events = memoryEvents();
+  const [failed, resuming] = [samplePipeline(), samplePipeline()];
+  put(events, pipelineCreated(failed));
+  const task = putStage(events, failed);
+  using projection = project(events);
+  const { db } = projection;
+  const isKept = () => showPipeline(db, failed) !== null && readTask(db, task) !== null;
+  const drop = () => dropEndedBefore(db, start + 3_600_000);
+  const tell = (draft: Draft) => {
+    const event = put(events, draft);
+    projection.advance([{ seq: event.seq, event }]);
+  };
+  drop();
+  expect(isKept()).toBe(true);
+  tell(pipelineCreated(resuming, { resumed: { from: failed, expand: [], ended: [], skip: [] } }));
+  tell(pipelineCompleted(failed, { outcome: 'failed' }));
+  drop();
+  expect(isKept()).toBe(true);
+  tell(pipelineCompleted(resuming));
+  drop();
+  drop();
+  expect(showPipeline(db, failed)).toBeNull();
+  expect(readTask(db, task)).toBeNull();
+});

@@ -125,6 +125,9 @@ function checkReferences(node: ASTNode, scope: Scope, reads: Set<string>): strin
     reads.add(stage);
     return checkStage(stage, scope);
   }
+  const field = fieldOf(node);
+  const problemOfField = field === null ? null : checkField(field.of, field.name, scope);
+  if (problemOfField !== null) return problemOfField;
   const parameter = memberOf(node, 'params');
   if (parameter !== null && !scope.parameters.includes(parameter)) {
     return unknown('parameter', parameter, scope.parameters);
@@ -144,6 +147,17 @@ function checkStage(stage: string, { needs, stages }: Scope): string | null {
   return `the stage "${stage}" is not among the needs of this one; add it there`;
 }
 
+/** What is known of a stage that is needed: `neededValue` makes it. */
+function checkField(of: ASTNode, name: string, { needs }: Scope): string | null {
+  const stage = memberOf(of, 'needs');
+  const perItem = stage === null ? undefined : needs.get(stage);
+  if (perItem === undefined) return null;
+  const known = ['outcome', 'error', 'artifacts', perItem ? 'results' : 'result'];
+  if (known.includes(name)) return null;
+  const why = perItem && name === 'result' ? '; it runs once for each item' : '';
+  return `the stage "${stage}" has ${known.join(', ')}, and no ${name}${why}`;
+}
+
 function unknown(what: string, name: string, known: readonly string[]): string {
   const near = nearest(name, known);
   const hint = near === null ? `known are ${known.join(', ') || 'none'}` : `did you mean "${near}"?`;
@@ -152,10 +166,16 @@ function unknown(what: string, name: string, known: readonly string[]): string {
 
 /** `x` of `root.x` and `root["x"]`. */
 function memberOf(node: ASTNode, root: string): string | null {
-  if (node.op === '.') return isId(node.args[0], root) ? node.args[1] : null;
-  if (node.op !== '[]' || !isId(node.args[0], root)) return null;
-  const [, key] = node.args;
-  return key.op === 'value' && typeof key.args === 'string' ? key.args : null;
+  const field = fieldOf(node);
+  return field !== null && isId(field.of, root) ? field.name : null;
+}
+
+/** Of `of.name` and `of["name"]`. */
+function fieldOf(node: ASTNode): { readonly of: ASTNode; readonly name: string } | null {
+  if (node.op === '.') return { of: node.args[0], name: node.args[1] };
+  if (node.op !== '[]') return null;
+  const [of, key] = node.args;
+  return key.op === 'value' && typeof key.args === 'string' ? { of, name: key.args } : null;
 }
 
 function isId(node: ASTNode, name: string): boolean {

@@ -8,7 +8,7 @@ import { errorInfo, VmTaskError } from '../errors.ts';
 import { type Json, jsonObjectSchema, jsonProblem, jsonSchema } from '../json.ts';
 import { taskFileSchema } from '../task-file.ts';
 import { planTask, taskMaxBytes } from '../task-spec.ts';
-import { explainIssues, nearest } from '../unknown-keys.ts';
+import { explainIssues } from '../unknown-keys.ts';
 import type { Scope } from './expression.ts';
 import {
   failurePolicies,
@@ -20,7 +20,7 @@ import {
 } from './file.ts';
 import { orderStages } from './order.ts';
 import { parameterSchema, resolveParameters } from './parameters.ts';
-import { type Checked, checkTemplate, type Problem } from './template.ts';
+import { type Checked, checkTemplate, type Problem, typeOf } from './template.ts';
 
 export const stageSpecSchema = z.strictObject({
   name: z.string(),
@@ -142,28 +142,36 @@ function checkStage(stage: StageSpec, spec: PipelineSpec, config: SystemConfig):
   ] as const;
   const sentence = ({ path, message }: Problem) => `stages.${[stage.name, ...path].join('.')}: ${message}`;
   const problems = checks.flatMap(({ problems: found }) => found.map(sentence));
-  const plain = Object.entries(conditions).filter(([, text]) => typeof text === 'string' && text !== '');
-  for (const [key, text] of plain) {
-    if (!/^\s*\$\{\{.*\}\}\s*$/s.test(String(text))) {
-      problems.push(`stages.${stage.name}.${key}: must be one expression, written \${{ … }}`);
-    }
-  }
+  if (problems.length === 0) problems.push(...checkTypes(stage, before));
   return problems.length > 0 ? problems : checkTask(stage, checks[2], config);
+}
+
+/** Of a value that is not known yet, its type may be. */
+function checkTypes({ name, if: condition, forEach }: StageSpec, scope: Scope): string[] {
+  const wanted = [
+    { key: 'if', text: condition, what: 'a boolean', pattern: /^(bool|dyn)/ },
+    { key: 'forEach', text: forEach, what: 'a list', pattern: /^(list|dyn)/ },
+  ];
+  return wanted.flatMap(({ key, text, what, pattern }) => {
+    const type = typeof text === 'string' ? typeOf(text, scope) : 'dyn';
+    if (type === null) return [`stages.${name}.${key}: must be one expression, written \${{ … }}`];
+    return pattern.test(type) ? [] : [`stages.${name}.${key}: it gives ${type}, not ${what}`];
+  });
 }
 
 /** Where an expression stands, only the moment of the stage's start can tell whether its value fits. */
 function checkTask({ name, kind, task }: StageSpec, { places }: Checked, config: SystemConfig): string[] {
   if (kind !== 'task') return [];
   const parsed = taskFileSchema.safeParse(task);
-  const isOpen = (path: readonly PropertyKey[]) =>
-    places.some((place) => place.every((step, index) => path[index] === undefined || String(path[index]) === step));
-  const issues = parsed.success ? [] : parsed.error.issues.filter(({ path }) => path.length === 0 || !isOpen(path));
+  const isOpen = ({ code, path }: { code: string; path: readonly PropertyKey[] }) =>
+    code !== 'invalid_key' && places.some((place) => place.every((step, index) => String(path[index]) === step));
+  const issues = parsed.success ? [] : parsed.error.issues.filter((issue) => !isOpen(issue));
   if (issues.length > 0) return [explainIssues({ issues }, taskFileSchema, ['stages', name])];
-  const { pool } = task;
-  if (places.length === 0) return planProblem(name, task, config);
-  if (typeof pool !== 'string' || pool.includes('${{') || Object.hasOwn(config.pools, pool)) return [];
-  const near = nearest(pool, Object.keys(config.pools));
-  return [`stages.${name}.pool: there is no pool "${pool}"${near === null ? '' : `; did you mean "${near}"?`}`];
+  const open = new Set(places.map(([key]) => key));
+  // Which machine it gets depends on these.
+  if (open.has('pool') || open.has('vm')) return [];
+  const known = Object.fromEntries(Object.entries(task).filter(([key]) => !open.has(key)));
+  return planProblem(name, open.has('command') ? { ...known, command: ['true'] } : known, config);
 }
 
 function planProblem(name: string, task: StageSpec['task'], config: SystemConfig): string[] {

@@ -47,6 +47,12 @@ export function checkTemplate(value: Json, scope: Scope, isScript: IsScript): Ch
   };
 }
 
+/** The type of a text that is one expression, `dyn` where it depends on the values; null for every other text. */
+export function typeOf(text: string, scope: Scope): string | null {
+  const [part, ...more] = splitText(text, scope);
+  return part !== undefined && isExpression(part) && more.length === 0 ? part.type : null;
+}
+
 /** `value` with every expression evaluated. Thrown: `TemplateError` for the first that has no value. */
 export function fillTemplate(value: Json, scope: Scope, values: Values, isScript: IsScript): Json {
   const fill = (inner: Json, path: readonly string[]): Json => {

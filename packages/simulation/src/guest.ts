@@ -34,7 +34,9 @@ const chunksPerJob = 8;
 export function outputOf(job: string, stream: OutputStream, { bytes }: Program): Buffer {
   const length = stream === 'stdout' ? bytes : Math.floor(bytes / 3);
   const shift = hashOf(`${job}/${stream}`);
-  return Buffer.from(Array.from({ length }, (_, index) => 97 + ((index * 7 + ((shift >> (index % 24)) & 15)) % 26)));
+  const output = Buffer.alloc(length);
+  for (let index = 0; index < length; index++) output[index] = 97 + ((index * 7 + ((shift >> (index % 24)) & 15)) % 26);
+  return output;
 }
 
 interface RunningJob {

@@ -122,24 +122,43 @@ export class Stream {
   }
 
   at(seq: number): StoredMessage | null {
-    return this.#messages.find((message) => message.seq === seq) ?? null;
+    const message = this.#messages[this.#indexFrom(seq)];
+    return message?.seq === seq ? message : null;
   }
 
   /** The first message from a sequence on that one of the filters selects. */
   nextFrom(seq: number, filters: readonly string[]): StoredMessage | null {
-    if (seq > this.#lastSeq) return null;
-    return this.#messages.find((message) => message.seq >= seq && matchesAny(filters, message.subject)) ?? null;
+    for (let index = this.#indexFrom(seq); index < this.#messages.length; index++) {
+      const message = this.#messages[index];
+      if (message !== undefined && matchesAny(filters, message.subject)) return message;
+    }
+    return null;
   }
 
   countFrom(seq: number, filters: readonly string[]): number {
-    if (seq > this.#lastSeq) return 0;
-    return this.#messages.filter((message) => message.seq >= seq && matchesAny(filters, message.subject)).length;
+    let count = 0;
+    for (let index = this.#indexFrom(seq); index < this.#messages.length; index++) {
+      if (matchesAny(filters, this.#messages[index]?.subject ?? '')) count += 1;
+    }
+    return count;
+  }
+
+  /** Where the first message from a sequence on is, by halves: this is asked all the time. */
+  #indexFrom(seq: number): number {
+    let [from, to] = [0, this.#messages.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((this.#messages[middle]?.seq ?? 0) < seq) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 
   /** Only for streams that keep one message of a subject: nothing comes to light behind the last. */
   remove(seq: number): void {
-    const index = this.#messages.findIndex((message) => message.seq === seq);
-    const [removed] = index < 0 ? [] : this.#messages.splice(index, 1);
+    const index = this.#indexFrom(seq);
+    if (this.#messages[index]?.seq !== seq) return;
+    const [removed] = this.#messages.splice(index, 1);
     if (removed === undefined) return;
     this.#lastOnSubject.delete(removed.subject);
     this.#ownBytes -= removed.data.length;

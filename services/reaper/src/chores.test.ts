@@ -104,6 +104,17 @@ test('a chore that hangs holds up no other', async () => {
   await chores.ended();
 });
 
+test('a chore on something newer does not wait for the older one', async () => {
+  const { chores } = makeChores();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  chores.start({ ...chore, on: 'event 1' }, () => promise);
+  const newer = vi.fn(async () => undefined);
+  chores.start({ ...chore, on: 'event 2' }, newer);
+  await vi.waitFor(() => expect(newer).toHaveBeenCalled());
+  resolve();
+  await chores.ended();
+});
+
 test('nothing is begun once the service ends', async () => {
   const { chores, stop } = makeChores();
   stop.abort();

@@ -22,6 +22,8 @@ export interface Chore {
   readonly id: string;
   /** For people: "removing a VM". */
   readonly what: string;
+  /** What it was begun on, where the same on something newer is another chore and does not wait for the older one. */
+  readonly on?: string;
 }
 
 /** Enough to keep a host busy that removes VMs; a chore that hangs holds up none of the others. */
@@ -45,7 +47,7 @@ export class Chores {
 
   /** Begins it, unless it is under way or pausing after a failure. */
   start(chore: Chore, action: () => Promise<void>): void {
-    const key = `${chore.what} ${chore.id}`;
+    const key = `${chore.what} ${chore.id} ${chore.on ?? ''}`;
     const pausing = performance.now() < (this.#failed.get(key)?.notBefore ?? 0);
     if (this.#options.stop.aborted || this.#running.has(key) || pausing) return;
     const running = this.#limit(() => this.#run(key, chore, action)).finally(() => this.#running.delete(key));

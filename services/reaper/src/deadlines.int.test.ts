@@ -1,3 +1,4 @@
+import type { Bus } from '@vm-task/shared/bus/bus';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
@@ -46,6 +47,35 @@ test.each([
   const ended = await endOf(bus, task);
   expect(ended.data).toMatchObject({ outcome: 'timed_out', vm, error: { code: `timed-out-${phase}` } });
   await goneOf(bus, hypervisor, vm);
+});
+
+test('a task that is resumed just as it is being ended ends all the same, without waiting for the sweep', async () => {
+  await using broker = await startBroker();
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const task = sample.sampleTask();
+  const told = Promise.withResolvers<void>();
+  let resumed = 0;
+  const overtaken: Bus = {
+    ...bus,
+    async append(draft, fence, signal) {
+      if (draft.type === 'task.completed' && resumed === 0) {
+        resumed = (await store(bus, sample.resumed(task, ready.vm), fence)).seq;
+        await told.promise;
+      }
+      return bus.append(draft, fence, signal);
+    },
+    async *follow(options) {
+      for await (const followed of bus.follow(options)) {
+        yield followed;
+        // Whoever asks for the next one has taken this one.
+        if (followed.message.seq === resumed) told.resolve();
+      }
+    },
+  };
+  const ready = await storeReady(bus, hypervisor, task, createdWith(task, { setupMs: 300 }));
+  await using _reaper = reap(overtaken, hypervisor, { sweep: '1h' });
+  expect((await endOf(bus, task)).data).toMatchObject({ error: { code: 'timed-out-setup' } });
 });
 
 test('a task that goes on in time is left alone', async () => {

@@ -58,8 +58,12 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     findCreated: (spine) => findLast(bus.connection, 'task.created', spine),
     wakeRetry: (spine, retrying) => wakeRetry(bus.connection, spine, retrying),
   };
-  const onDue = (overdue: Overdue) =>
-    chores.start({ id: overdue.task.task, what: 'ending an overdue task' }, () => endOverdue(reaping, overdue));
+  const onDue = (overdue: Overdue) => {
+    const { task, headSeq } = overdue.task;
+    // Of an older head it may be under way just now, and about to be overtaken.
+    const chore = { id: task, what: 'ending an overdue task', on: `${overdue.due.kind} ${headSeq}` };
+    chores.start(chore, () => endOverdue(reaping, overdue));
+  };
   using timer = new DeadlineTimer(deadlines, clock, onDue);
   const late = new LateTasks();
   const pipelines = new KeptPipelines();

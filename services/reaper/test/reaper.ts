@@ -23,17 +23,18 @@ const vmClass: VmClass = {
 };
 
 export interface ReaperTimes {
+  readonly sweep?: string;
   readonly orphanGrace?: string;
   readonly retention?: string;
 }
 
-/** A reaper on `host-1` that sweeps all the time. */
+/** A reaper on `host-1` that sweeps all the time, if nothing else is said. */
 export function reap(
   bus: Bus,
   hypervisor: Hypervisor,
-  { orphanGrace = '200ms', retention = '30d' }: ReaperTimes = {},
+  { sweep = '50ms', orphanGrace = '200ms', retention = '30d' }: ReaperTimes = {},
 ): AsyncDisposable {
-  const text = `reaper: { sweep: 50ms, orphanGrace: ${orphanGrace}, retention: ${retention} }`;
+  const text = `reaper: { sweep: ${sweep}, orphanGrace: ${orphanGrace}, retention: ${retention} }`;
   const config = parseConfig(text, 'test');
   const [stop, abort] = [new AbortController(), new AbortController()];
   const signals = { stop: stop.signal, abort: abort.signal };

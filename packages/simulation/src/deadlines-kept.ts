@@ -2,9 +2,12 @@
  * I7: while a reaper runs, nothing outlives its deadline for long. Judged from what is stored and from the clock that the
  * broker really has, not from what a reaper believes; of VMs whether the broker is there or not.
  */
+
+import { pauseAfter } from '@vm-task/hypervisor/ledger/quarantine';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { deadlineOf } from '@vm-task/hypervisor/release-vm';
 import type { Stored } from '@vm-task/shared/events';
+import type { VmId } from '@vm-task/shared/ids';
 import { epochMs, type HostProcess } from './host.ts';
 import type { Ledger } from './ledger.ts';
 import type { Observations } from './observations.ts';
@@ -32,13 +35,13 @@ const vmBoundMs = 4_000;
 const recoveryMs = 45_000;
 /** As the reaper's: what a runner may take to answer a cancelling, past the grace. */
 const cancelAnswerMs = 30_000;
-const longestPauseMs = 300_000;
-const firstPauseMs = 1_000;
 
 export class DeadlinesKept {
   readonly #watched: Watched;
   /** While it is away, and for a while after. */
   #brokerSeenMs = 0;
+  /** Since when a VM has the deadline that it has: with a claim it gets another. */
+  readonly #setAt = new Map<VmId, { readonly at: string; readonly sinceMs: number }>();
 
   constructor(watched: Watched) {
     this.#watched = watched;
@@ -56,14 +59,23 @@ export class DeadlinesKept {
     for (const { ledger, process } of reapers) {
       const sinceMs = runsSinceMs(process, nowMs);
       for (const state of ledger.states) {
-        const dueMs = Date.parse(deadlineOf(state).at) - epochMs;
+        const { at } = deadlineOf(state);
+        const dueMs = Date.parse(at) - epochMs;
+        const setMs = this.#setMs(state.record.vm, at, nowMs);
         if (nowMs <= dueMs || ledger.machine(state.record.vm) === null) continue;
         if (!isBrokerThere()) observations.sometimes('a VM was past its deadline while the broker was away');
-        const mostMs = Math.max(dueMs, sinceMs, triedAgainMs(ledger, state)) + sweepMs + vmBoundMs;
+        const mostMs = Math.max(dueMs, setMs, sinceMs, triedAgainMs(ledger, state)) + sweepMs + vmBoundMs;
         if (nowMs <= mostMs) continue;
         observations.broken('I7', `${state.record.vm} lives, and was to end ${Math.round(nowMs - dueMs)} ms ago`);
       }
     }
+  }
+
+  #setMs(vm: VmId, at: string, nowMs: number): number {
+    const known = this.#setAt.get(vm);
+    if (known?.at === at) return known.sinceMs;
+    this.#setAt.set(vm, { at, sinceMs: nowMs });
+    return nowMs;
   }
 
   #lookAtTasks(nowMs: number): void {
@@ -93,7 +105,7 @@ function runsSinceMs(process: HostProcess | null, nowMs: number): number {
 /** A VM that could not be ended is tried again with growing pauses; 0 for one that nobody has failed to end. */
 function triedAgainMs(ledger: Ledger, { record: { vm } }: VmState): number {
   const failed = ledger.notEnded(vm);
-  return failed === null ? 0 : failed.atMs + Math.min(longestPauseMs, firstPauseMs * 2 ** (failed.times - 1));
+  return failed === null ? 0 : failed.atMs + pauseAfter(failed.times);
 }
 
 /** By the events alone, in milliseconds of the simulation. */

@@ -1,6 +1,6 @@
 /** Getting a task its VM: its own, a warm one, or a new one, and claiming it. */
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import { type Deadline, hostClock } from '@vm-task/hypervisor/ledger/deadline';
+import { type Deadline, hostClock, isOverdue } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
 import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
@@ -47,6 +47,8 @@ export type Obtained =
   | { readonly kind: 'claimed'; readonly vm: ObtainedVm }
   /** Every place on this host is taken, and was for as long as the order waits. */
   | { readonly kind: 'no-room' }
+  /** It would have been past its deadline from the start. */
+  | { readonly kind: 'too-late' }
   /** No VM of this class can be made. */
   | { readonly kind: 'failed'; readonly error: ErrorInfo };
 
@@ -59,6 +61,7 @@ export async function obtainVm(context: ObtainContext, order: Order): Promise<Ob
   const roomUntil = performance.now() + order.roomMs;
   for (;;) {
     order.patience.throwIfAborted();
+    if (isOverdue(order.deadline)) return { kind: 'too-late' };
     const seen = context.room.changes;
     const states = await context.hypervisor.list();
     const chosen = chooseVm(states, order, hostClock());

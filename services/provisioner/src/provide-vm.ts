@@ -34,6 +34,9 @@ export interface Limits {
 /** A VM outlives its task's last deadline by what it takes to end the task and to remove the VM in good order. */
 const deadlineGraceMs = 30_000;
 
+/** A reaper that is there ends what is out of time within one sweep. */
+const reaperMs = 5_000;
+
 /** Who gives a message back hands it to the next provisioner, not to itself. */
 const handOverMs = 500;
 
@@ -64,6 +67,7 @@ async function provide(
   const order = orderFor(attempt, found.offer, context, { signal: watch.signal, patience, roomMs });
   const obtained = await obtainVm(context, order);
   if (obtained.kind === 'no-room') return retry(handOverMs, 'this host has no room');
+  if (obtained.kind === 'too-late') return retry(reaperMs, 'its time is over, and nobody has said so yet');
   if (obtained.kind === 'failed') return failed(context, attempt, obtained.error);
   const { vm } = obtained;
   context.log.info({ vm: vm.id, warm: vm.warm, attempt: attempt.number }, 'the task has its VM');

@@ -8,7 +8,7 @@ import { setRetryTimer, wakeRetry } from '@vm-task/shared/bus/retry-timer';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
 import type { Logger } from '@vm-task/shared/log';
-import { Chores } from './chores.ts';
+import { type Chore, Chores } from './chores.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
 import { FirstSeen } from './first-seen.ts';
@@ -58,12 +58,7 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     findCreated: (spine) => findLast(bus.connection, 'task.created', spine),
     wakeRetry: (spine, retrying) => wakeRetry(bus.connection, spine, retrying),
   };
-  const onDue = (overdue: Overdue) => {
-    const { task, headSeq } = overdue.task;
-    // Of an older head it may be under way just now, and about to be overtaken.
-    const chore = { id: task, what: 'ending an overdue task', on: `${overdue.due.kind} ${headSeq}` };
-    chores.start(chore, () => endOverdue(reaping, overdue));
-  };
+  const onDue = (overdue: Overdue) => chores.start(endingOf(overdue), () => endOverdue(reaping, overdue));
   using timer = new DeadlineTimer(deadlines, clock, onDue);
   const late = new LateTasks();
   const pipelines = new KeptPipelines();
@@ -113,6 +108,11 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     lookAgainAndAgain(look, options),
   ]);
   await chores.ended();
+}
+
+/** One for each head: that of an older one may be under way just now, and about to be overtaken. */
+function endingOf({ task: { task, headSeq }, due }: Overdue): Chore {
+  return { id: task, what: 'ending an overdue task', on: `${due.kind} ${headSeq}` };
 }
 
 /** A look that fails is followed by the next: the host may be short of something for a while. */

@@ -31,8 +31,11 @@ export interface ProvisionerOptions {
   readonly tellProgress: TellProgress;
 }
 
-/** Removing a VM is a wait for the host; so many at once keep it busy, and one that hangs holds up nobody. */
-const releasesAtOnce = 8;
+/**
+ * Removing a VM is a wait, for the host and for the broker, and until it is over its place is taken: with few at once a
+ * burst of ends holds up the tasks that wait for room. One that hangs holds up nobody.
+ */
+const releasesAtOnce = 64;
 
 /** Works until `stop`; resolves when nothing is in hand any more. Warm VMs stay, for the next provisioner. */
 export async function startProvisioner(options: ProvisionerOptions): Promise<void> {

@@ -1,35 +1,9 @@
 /** More than there is room for (I13): a queue of many tasks, and a stream that takes no more. */
-import type { JobEnd } from '@vm-task/guest/job';
-import type { ConnectGuest } from '@vm-task/runner/guest';
+import { connectToNothing } from '@vm-task/runner/guest-of-nothing';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { expectUndisturbed, submitCounter } from './load.ts';
 import { startSystem } from './system.ts';
-
-const nothing = { seenBytes: 0, storedBytes: 0, droppedBytes: 0, tail: Buffer.alloc(0) };
-const end: JobEnd = {
-  outcome: { kind: 'exited', code: 0 },
-  outOfMemory: false,
-  stopped: false,
-  ranMs: 0,
-  stdout: nothing,
-  stderr: nothing,
-  result: null,
-};
-
-/** Every job has ended well as soon as it is asked for. */
-const connectToNothing: ConnectGuest = async () => ({
-  async *run() {
-    yield { kind: 'running', attached: false };
-    yield { kind: 'ended', end };
-  },
-  stop: async () => undefined,
-  status: async () => ({ kind: 'ended', outcome: end.outcome }),
-  complete: async () => 'over',
-  collect: async () => ({ collected: [], refused: [] }),
-  place: async ({ folder }) => `/root/${folder}`,
-  [Symbol.asyncDispose]: async () => undefined,
-});
 
 test('a thousand tasks at once: each has one end, never more VMs than there may be, and memory stays flat', async () => {
   await using system = await startSystem({ max: 4, connect: connectToNothing });

@@ -2,7 +2,9 @@
 import { type Bus, createBus } from '@vm-task/shared/bus/bus';
 import { type Connection, openConnection } from '@vm-task/shared/bus/connection';
 import { makeStreams } from '@vm-task/shared/bus/provision';
+import type { BrokerUser } from '@vm-task/shared/credentials';
 import { type Logger, silentLogger } from '@vm-task/shared/log';
+import { permissionsOf } from '@vm-task/shared/permissions';
 import { type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts';
 
 export interface Broker extends AsyncDisposable {
@@ -18,15 +20,31 @@ export interface BusConnection extends AsyncDisposable {
   readonly bus: Bus;
 }
 
-/** A running broker whose streams are made. `log` is the bus's. */
-export async function startBroker(options: NatsServerOptions & { log?: Logger } = {}): Promise<Broker> {
+export interface BrokerOptions extends NatsServerOptions {
+  /** The bus's. */
+  readonly log?: Logger;
+  /** A user of that name and password, who may do what that service may, beside the test, which may do everything. */
+  readonly rightsOf?: BrokerUser;
+}
+
+/** A running broker whose streams are made. */
+export async function startBroker({ rightsOf, ...options }: BrokerOptions = {}): Promise<Broker> {
   await using started = new AsyncDisposableStack();
-  const server = started.use(await startNatsServer(options));
+  const config = [options.config ?? '', ...(rightsOf === undefined ? [] : [usersOf(rightsOf)])].join('\n');
+  const server = started.use(await startNatsServer({ ...options, config }));
   const connect: Broker['connect'] = (as = {}) => openBus(server, as);
   const { connection, bus } = started.use(await connect(options.log === undefined ? {} : { log: options.log }));
   await makeStreams(connection);
   const all = started.move();
   return { server, connection, bus, connect, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+function usersOf(user: BrokerUser): string {
+  const users = [
+    { user: 'test', password: 'test' },
+    { user, password: user, permissions: permissionsOf(user) },
+  ];
+  return `authorization: ${JSON.stringify({ users })}`;
 }
 
 async function openBus(server: NatsServer, as: { user?: string; pass?: string; log?: Logger }): Promise<BusConnection> {

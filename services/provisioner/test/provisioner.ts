@@ -1,18 +1,70 @@
-/** A provisioner in this process, on a real broker and a fake hypervisor, and what its tests ask the stream. */
+/** Provisioners in this process, on a real broker and a hypervisor without machines, and what tests do with them. */
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import type { CloneClass } from '@vm-task/hypervisor/vm-class';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { parseConfig } from '@vm-task/shared/config';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { silentLogger } from '@vm-task/shared/log';
 import { eventPatterns } from '@vm-task/shared/subjects';
+import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
-import { type FakeHypervisor, fakeImage } from '@vm-task/testing/fake-hypervisor';
+import { createFakeHypervisor, type FakeHypervisor, fakeImage } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { startProvisioner } from '../src/start.ts';
 
 export const never = new AbortController().signal;
+
+export interface Rig extends AsyncDisposable {
+  readonly broker: Broker;
+  readonly bus: Bus;
+  readonly hypervisor: FakeHypervisor;
+  /** One more provisioner; it is given up at the end of the test, if it was not drained before. */
+  provision(options?: ProvisionerOptions): Provisioner;
+  /** A task that somebody has submitted. */
+  create(changes?: Partial<EventData<'task.created'>>): Promise<{ task: TaskId; seq: number; time: Date }>;
+  store(draft: Draft, fence?: number): Promise<Stored>;
+  /** The head of the task's spine, once it is of that type. */
+  headOf<T extends Stored['type']>(task: TaskId, type: T): Promise<Stored<T>>;
+  /** The last event of that type on each of its subjects. */
+  eventsOf<T extends Stored['type']>(type: T): Promise<Stored<T>[]>;
+  /** A VM that some provisioner made and left warm. */
+  leaveWarm(changes?: Partial<CloneClass>): Promise<VmId>;
+  /** A VM that some provisioner claimed, and told nobody of. */
+  leaveClaimed(task: TaskId, attempt?: number): Promise<VmId>;
+  /** Every VM of the hypervisor, with how far it is. */
+  states(): Promise<(readonly [VmId, string])[]>;
+}
+
+export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
+  await using started = new AsyncDisposableStack();
+  const broker = started.use(await startBroker(options));
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const all = started.move();
+  return {
+    broker,
+    bus,
+    hypervisor,
+    provision: (options = {}) => all.use(provision(options.bus ?? bus, options.hypervisor ?? hypervisor, options)),
+    async create(changes) {
+      const task = sample.sampleTask();
+      const { seq, time } = await store(bus, sample.created(task, changes));
+      return { task, seq, time };
+    },
+    store: (draft, fence) => store(bus, draft, fence),
+    headOf: (task, type) => headOf(bus, task, type),
+    eventsOf: (type) => eventsOf(bus, type),
+    leaveWarm: (changes) => leaveWarm(hypervisor, changes),
+    async leaveClaimed(task, attempt = 1) {
+      const vm = await leaveWarm(hypervisor);
+      await hypervisor.claim(vm, { task, attempt, deadline: inAnHour() });
+      return vm;
+    },
+    states: () => statesOf(hypervisor),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
 
 export const vmClass: CloneClass = {
   driver: 'qemu',
@@ -37,11 +89,20 @@ export interface Provisioner extends AsyncDisposable {
   drain(): Promise<void>;
 }
 
+export interface ProvisionerOptions {
+  readonly max?: number;
+  readonly warm?: number;
+  readonly host?: string;
+  /** Instead of those of the rig. */
+  readonly bus?: Bus;
+  readonly hypervisor?: FakeHypervisor;
+}
+
 /** A provisioner on `host`, with a pool of `max` VMs, `warm` of them kept ready. */
 export function provision(
   bus: Bus,
   hypervisor: FakeHypervisor,
-  { max = 4, warm = 0, host = 'host-1' } = {},
+  { max = 4, warm = 0, host = 'host-1' }: ProvisionerOptions = {},
 ): Provisioner {
   const config = parseConfig(`pools: { default: { max: ${max}, warm: ${warm} } }`, 'test');
   const [stop, abort] = [new AbortController(), new AbortController()];
@@ -93,4 +154,25 @@ export async function eventsOf<T extends Stored['type']>(bus: Bus, type: T): Pro
 
 export async function statesOf(hypervisor: FakeHypervisor): Promise<(readonly [VmId, string])[]> {
   return (await hypervisor.list()).map((state) => [state.record.vm, state.phase] as const);
+}
+
+/** The same bus for a second worker: a durable of its own hands it every message too, as a redelivery does. */
+export function redelivering(bus: Bus): Bus {
+  return {
+    ...bus,
+    workEvents: (row, handle, options) =>
+      bus.workEvents({ ...row, consumer: `again-${row.consumer}` }, handle, options),
+    workMessages: (row, handle, options) =>
+      bus.workMessages({ ...row, consumer: `again-${row.consumer}` }, handle, options),
+  };
+}
+
+/** Returns when the VMs of all hypervisors are those, and no others. */
+export async function onlyLeft(named: readonly VmId[], ...hypervisors: readonly FakeHypervisor[]): Promise<void> {
+  const isSo = async () => {
+    const states = (await Promise.all(hypervisors.map(statesOf))).flat();
+    const left = new Set(states.map(([vm]) => vm));
+    return JSON.stringify([...left].sort()) === JSON.stringify([...named].sort());
+  };
+  await eventually(isSo, { what: 'the VMs are those that the stream names' });
 }

@@ -1,6 +1,5 @@
 import type { Bus } from '@vm-task/shared/bus/bus';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
-import { permissionsOf } from '@vm-task/shared/permissions';
 import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor } from '@vm-task/testing/fake-hypervisor';
@@ -59,12 +58,8 @@ async function forgetOthers(bus: Bus): Promise<void> {
 }
 
 test("a pipeline and its tasks are kept until it has ended and its retention is over, by the reaper's own rights", async () => {
-  const users = [
-    { user: 'test', password: 'test' },
-    { user: 'reaper', password: 'own', permissions: permissionsOf('reaper') },
-  ];
-  await using broker = await startBroker({ config: `authorization: ${JSON.stringify({ users })}` });
-  await using own = await broker.connect({ user: 'reaper', pass: 'own' });
+  await using broker = await startBroker({ rightsOf: 'reaper' });
+  await using own = await broker.connect({ user: 'reaper', pass: 'reaper' });
   const { bus } = broker;
   const pipeline = sample.samplePipeline();
   const { seq } = await store(bus, sample.pipelineCreated(pipeline));

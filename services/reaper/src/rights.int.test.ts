@@ -1,4 +1,3 @@
-import { permissionsOf } from '@vm-task/shared/permissions';
 import { retryDueSubject } from '@vm-task/shared/subjects';
 import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
@@ -8,12 +7,8 @@ import { expect, test } from 'vitest';
 import { endOf, goneOf, reap, store, storeReady } from '../test/reaper.ts';
 
 test('the rights of its own user are enough for all that the reaper does', async () => {
-  const users = [
-    { user: 'test', password: 'test' },
-    { user: 'reaper', password: 'own', permissions: permissionsOf('reaper') },
-  ];
-  await using broker = await startBroker({ config: `authorization: ${JSON.stringify({ users })}` });
-  await using own = await broker.connect({ user: 'reaper', pass: 'own' });
+  await using broker = await startBroker({ rightsOf: 'reaper' });
+  await using own = await broker.connect({ user: 'reaper', pass: 'reaper' });
   const { bus } = broker;
   const hypervisor = createFakeHypervisor();
   hypervisor.addStray({ kind: 'process', pid: 4242, startTicks: 1, vm: sample.sampleVm() });

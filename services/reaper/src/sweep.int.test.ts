@@ -4,26 +4,23 @@ import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { silentLogger } from '@vm-task/shared/log';
 import type { RetryPhase } from '@vm-task/shared/retry-policy';
 import { eventPatterns } from '@vm-task/shared/subjects';
-import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
-import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import type { FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { creatingVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
-import { claimFor, endOf, goneOf, never, reap, store, storeReady } from '../test/reaper.ts';
+import { never, startRig } from '../test/reaper.ts';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
 
 const onceOnly = { ...sample.sampleSpec, retry: { ...sample.sampleSpec.retry, maxAttempts: 1 } };
 
 test('the VM of a task that is over is removed when no provisioner does it', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
-  const task = sample.sampleTask();
-  const { vm, seq } = await storeReady(bus, hypervisor, task);
-  await store(bus, sample.completed(task, { vm }), seq);
-  await using _reaper = reap(bus, hypervisor);
-  await goneOf(bus, hypervisor, vm);
+  await using rig = await startRig();
+  const { bus, hypervisor } = rig;
+  const { task, vm, seq } = await rig.createReady();
+  await rig.store(sample.completed(task, { vm }), seq);
+  rig.reap();
+  await rig.goneOf(vm);
   expect(await audit(hypervisor, taskLog(bus, 'host-1'))).toEqual({
     vms: 0,
     leaked: [],
@@ -34,18 +31,17 @@ test('the VM of a task that is over is removed when no provisioner does it', asy
 });
 
 test('a VM that this host has never heard of: audit says so while its task is live, and when that is over', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
+  await using rig = await startRig();
+  const { bus, hypervisor } = rig;
   const [task, elsewhere] = [sample.sampleTask(), sample.sampleTask()];
   const vm = sample.sampleVm();
-  const { seq } = await store(bus, sample.created(task));
-  const ready = await store(bus, sample.vmReady(task, { vm }), seq);
-  const other = await store(bus, sample.created(elsewhere));
-  await store(bus, sample.vmReady(elsewhere, { host: 'host-2' }), other.seq);
+  const { seq } = await rig.store(sample.created(task));
+  const ready = await rig.store(sample.vmReady(task, { vm }), seq);
+  const other = await rig.store(sample.created(elsewhere));
+  await rig.store(sample.vmReady(elsewhere, { host: 'host-2' }), other.seq);
   const look = () => audit(hypervisor, taskLog(bus, 'host-1'));
   expect((await look()).missing).toMatchObject([{ id: vm, task, why: expect.stringContaining('at work in it') }]);
-  await store(bus, sample.completed(task, { vm }), ready.seq);
+  await rig.store(sample.completed(task, { vm }), ready.seq);
   expect(await look()).toMatchObject({
     missing: [],
     untold: [{ id: vm, task, why: expect.stringContaining('never says that it is gone') }],
@@ -55,40 +51,35 @@ test('a VM that this host has never heard of: audit says so while its task is li
 });
 
 test('a VM that is claimed for a task nobody knows is removed, one of a task that waits is not', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
+  await using rig = await startRig();
+  const { hypervisor } = rig;
   const waiting = sample.sampleTask();
-  await store(bus, sample.created(waiting));
-  const kept = await claimFor(hypervisor, waiting);
-  const orphan = await claimFor(hypervisor, sample.sampleTask());
-  await using _reaper = reap(bus, hypervisor);
-  await goneOf(bus, hypervisor, orphan);
+  await rig.store(sample.created(waiting));
+  const kept = await rig.claimFor(waiting);
+  const orphan = await rig.claimFor(sample.sampleTask());
+  rig.reap();
+  await rig.goneOf(orphan);
   expect(await hypervisor.isAlive(kept)).toBe(true);
 });
 
 test('a second VM for one attempt is removed, the one that the stream names stays', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
-  const task = sample.sampleTask();
-  const second = await claimFor(hypervisor, task);
-  const { vm } = await storeReady(bus, hypervisor, task);
-  await using _reaper = reap(bus, hypervisor);
-  await goneOf(bus, hypervisor, second);
+  await using rig = await startRig();
+  const { hypervisor } = rig;
+  const { task, vm } = await rig.createReady();
+  const second = await rig.claimFor(task);
+  rig.reap();
+  await rig.goneOf(second);
   expect(await hypervisor.isAlive(vm)).toBe(true);
 });
 
 test('a task whose VM died unnoticed before anything was started is tried again', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
-  const task = sample.sampleTask();
-  const { vm } = await storeReady(bus, hypervisor, task);
+  await using rig = await startRig();
+  const { hypervisor } = rig;
+  const { task, vm } = await rig.createReady();
   hypervisor.crash(vm);
-  await using _reaper = reap(bus, hypervisor);
-  await goneOf(bus, hypervisor, vm);
-  expect(await bus.head({ pool: 'default', task })).toMatchObject({
+  rig.reap();
+  await rig.goneOf(vm);
+  expect(await rig.head(task)).toMatchObject({
     type: 'task.retrying',
     data: { attempt: 1, next: 2, vm, phase: 'vm', error: { code: 'vm-lost' } },
   });
@@ -100,99 +91,88 @@ test.each<[string, boolean, RetryPhase[], object]>([
   ['its setup may have begun', false, ['setup'], { type: 'task.retrying', data: { phase: 'setup' } }],
   ['its setup may have begun', false, ['vm', 'run'], { type: 'task.completed', data: { outcome: 'failed' } }],
 ])('a lost VM where %s (set up: %s) counts so, with retries on %j', async (_what, isSetUp, on, head) => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
-  const task = sample.sampleTask();
+  await using rig = await startRig();
+  const { hypervisor } = rig;
   const setup = [{ kind: 'run' as const, script: 'true' }];
   const spec = { ...sample.sampleSpec, setup, retry: { ...sample.sampleSpec.retry, on } };
-  const { vm, seq } = await storeReady(bus, hypervisor, task, sample.created(task, { spec }));
-  if (isSetUp) await store(bus, sample.setupDone(task), seq);
+  const { task, vm, seq } = await rig.createReady({ spec });
+  if (isSetUp) await rig.store(sample.setupDone(task), seq);
   hypervisor.crash(vm);
-  await using _reaper = reap(bus, hypervisor);
-  await goneOf(bus, hypervisor, vm);
-  expect(await bus.head({ pool: 'default', task })).toMatchObject(head);
+  rig.reap();
+  await rig.goneOf(vm);
+  expect(await rig.head(task)).toMatchObject(head);
 });
 
 test('the VM that is made for the next attempt is left alone while the task still waits', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
+  await using rig = await startRig();
+  const { hypervisor } = rig;
   const [task, sweptTask] = [sample.sampleTask(), sample.sampleTask()];
-  const { seq } = await store(bus, sample.created(task));
-  await store(bus, sample.retrying(task), seq);
-  const [last, next] = [await claimFor(hypervisor, task), await claimFor(hypervisor, task, undefined, 2)];
-  const orphan = await claimFor(hypervisor, sweptTask);
-  await using _reaper = reap(bus, hypervisor);
-  await goneOf(bus, hypervisor, last);
-  await goneOf(bus, hypervisor, orphan);
+  const { seq } = await rig.store(sample.created(task));
+  await rig.store(sample.retrying(task), seq);
+  const [last, next] = [await rig.claimFor(task), await rig.claimFor(task, { attempt: 2 })];
+  const orphan = await rig.claimFor(sweptTask);
+  rig.reap();
+  await rig.goneOf(last);
+  await rig.goneOf(orphan);
   expect(await hypervisor.isAlive(next)).toBe(true);
 });
 
 test('a task whose VM died unnoticed has failed', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
-  const task = sample.sampleTask();
-  const { vm, seq } = await storeReady(bus, hypervisor, task);
-  await store(bus, sample.setupDone(task), seq);
+  await using rig = await startRig();
+  const { hypervisor } = rig;
+  const { task, vm, seq } = await rig.createReady();
+  await rig.store(sample.setupDone(task), seq);
   hypervisor.crash(vm);
-  await using _reaper = reap(bus, hypervisor);
-  expect((await endOf(bus, task)).data).toMatchObject({ outcome: 'failed', vm, error: { code: 'vm-lost' } });
-  await goneOf(bus, hypervisor, vm);
+  rig.reap();
+  expect((await rig.endOf(task)).data).toMatchObject({ outcome: 'failed', vm, error: { code: 'vm-lost' } });
+  await rig.goneOf(vm);
 });
 
 test('a task whose VM this host has never heard of has failed', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
+  await using rig = await startRig();
   const [here, elsewhere] = [sample.sampleTask(), sample.sampleTask()];
   for (const [task, host] of [
     [here, 'host-1'],
     [elsewhere, 'host-2'],
   ] as const) {
-    const { seq } = await store(bus, sample.created(task, { spec: onceOnly }));
-    await store(bus, sample.vmReady(task, { host }), seq);
+    const { seq } = await rig.store(sample.created(task, { spec: onceOnly }));
+    await rig.store(sample.vmReady(task, { host }), seq);
   }
-  await using _reaper = reap(bus, hypervisor);
-  expect((await endOf(bus, here)).data.error?.code).toBe('vm-lost');
-  expect((await bus.head({ pool: 'default', task: elsewhere }))?.type).toBe('vm.ready');
+  rig.reap();
+  expect((await rig.endOf(here)).data.error?.code).toBe('vm-lost');
+  expect((await rig.head(elsewhere))?.type).toBe('vm.ready');
 });
 
 test('a removal that a crash cut short is finished', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
-  const task = sample.sampleTask();
-  const { vm, seq } = await storeReady(bus, hypervisor, task);
-  await store(bus, sample.completed(task, { vm }), seq);
+  await using rig = await startRig();
+  const { hypervisor } = rig;
+  const { task, vm, seq } = await rig.createReady();
+  await rig.store(sample.completed(task, { vm }), seq);
   await hypervisor.end(vm, 'its task succeeded');
-  await using _reaper = reap(bus, hypervisor);
-  await goneOf(bus, hypervisor, vm);
+  rig.reap();
+  await rig.goneOf(vm);
 });
 
 test('a VM whose maker has died is removed', async () => {
-  await using broker = await startBroker();
-  const fake = createFakeHypervisor();
+  await using rig = await startRig();
   const halfMade = creatingVm({ creator: { pid: process.pid, startTicks: 1 } });
   const left = new Map<string, VmState>([[halfMade.record.vm, halfMade]]);
   const hypervisor: FakeHypervisor = {
-    ...fake,
+    ...rig.hypervisor,
     list: async () => [...left.values()],
     find: async (vm) => left.get(vm) ?? null,
     destroy: async (vm) => void left.delete(vm),
   };
-  await using _reaper = reap(broker.bus, hypervisor);
+  rig.reap({ hypervisor });
   await eventually(() => left.size === 0, { what: 'it is gone' });
 });
 
 test('what carries our mark and is in no ledger goes after the grace, and people are told', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
+  await using rig = await startRig();
+  const { bus, hypervisor } = rig;
   const stray: Stray = { kind: 'process', pid: 4242, startTicks: 1, vm: sample.sampleVm() };
   hypervisor.addStray(stray);
-  await using _reaper = reap(bus, hypervisor);
+  rig.reap();
   await eventually(async () => (await hypervisor.strays()).length === 0, { what: 'it is gone' });
   const { streams } = bus.connection.jsm;
   await eventually(() => streams.getMessage('EVENTS', { last_by_subj: eventPatterns['alert.raised'] }), {
@@ -201,21 +181,21 @@ test('what carries our mark and is in no ledger goes after the grace, and people
 });
 
 test('what is within the grace is left alone', async () => {
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const hypervisor = createFakeHypervisor();
+  await using rig = await startRig();
+  const { hypervisor } = rig;
   hypervisor.addStray({ kind: 'process', pid: 4242, startTicks: 1, vm: sample.sampleVm() });
-  const orphan = await claimFor(hypervisor, sample.sampleTask());
-  await using _reaper = reap(bus, hypervisor, { orphanGrace: '1h' });
+  const orphan = await rig.claimFor(sample.sampleTask());
+  rig.reap({ orphanGrace: '1h' });
   // Swept more than once by the time that the orphan, which needs two sweeps, has gone.
-  await goneOf(bus, hypervisor, orphan);
+  await rig.goneOf(orphan);
   expect(await hypervisor.strays()).toHaveLength(1);
 });
 
 test('a VM past its own deadline is ended without the broker, and told of when there is one', async () => {
-  const hypervisor = createFakeHypervisor();
+  await using rig = await startRig();
+  const { hypervisor } = rig;
   const task = sample.sampleTask();
-  const vm = await claimFor(hypervisor, task, 300);
+  const vm = await rig.claimFor(task, { lifeMs: 300 });
   const stop = new AbortController();
   const options = { hypervisor, sweepMs: 60_000, log: silentLogger, stop: stop.signal };
   const enforcing = enforceLedgerDeadlines(options);
@@ -229,11 +209,9 @@ test('a VM past its own deadline is ended without the broker, and told of when t
   expect(ended).toMatchObject({ claim: { task }, ended: { reason: 'its deadline has passed' } });
   stop.abort();
   await enforcing;
-  await using broker = await startBroker();
-  const { bus } = broker;
-  const { seq } = await store(bus, sample.created(task, { spec: onceOnly }));
-  await store(bus, sample.vmReady(task, { vm }), seq);
-  await using _reaper = reap(bus, hypervisor);
-  expect((await endOf(bus, task)).data).toMatchObject({ outcome: 'failed', vm, error: { code: 'vm-lost' } });
-  await goneOf(bus, hypervisor, vm);
+  const { seq } = await rig.store(sample.created(task, { spec: onceOnly }));
+  await rig.store(sample.vmReady(task, { vm }), seq);
+  rig.reap();
+  expect((await rig.endOf(task)).data).toMatchObject({ outcome: 'failed', vm, error: { code: 'vm-lost' } });
+  await rig.goneOf(vm);
 });

@@ -1,15 +1,16 @@
-/** A reaper in this process, on a real broker and a fake hypervisor, with times that tests can wait for. */
+/** Reapers in this process, on a real broker and a hypervisor without machines, with times that tests can wait for. */
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { parseConfig } from '@vm-task/shared/config';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { silentLogger } from '@vm-task/shared/log';
 import { vmGoneSubject } from '@vm-task/shared/subjects';
+import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
-import type { FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { startReaper } from '../src/start.ts';
 
@@ -26,6 +27,60 @@ export interface ReaperTimes {
   readonly sweep?: string;
   readonly orphanGrace?: string;
   readonly retention?: string;
+}
+
+export interface ReaperOptions extends ReaperTimes {
+  /** Instead of those of the rig. */
+  readonly bus?: Bus;
+  readonly hypervisor?: Hypervisor;
+}
+
+export interface Rig extends AsyncDisposable {
+  readonly broker: Broker;
+  readonly bus: Bus;
+  readonly hypervisor: FakeHypervisor;
+  /** One more reaper on `host-1`; given up at the end of the test. */
+  reap(options?: ReaperOptions): AsyncDisposable;
+  store(draft: Draft, fence?: number): Promise<Stored>;
+  /** A task that somebody has submitted. */
+  create(changes?: Partial<EventData<'task.created'>>): Promise<{ task: TaskId; seq: number; time: Date }>;
+  /** The same, and it has a VM of this host. `seq` is that of its `vm.ready`. */
+  createReady(changes?: Partial<EventData<'task.created'>>): Promise<{ task: TaskId; vm: VmId; seq: number }>;
+  /** A VM of this host that was claimed for the task, whatever the log says; past its own deadline in `lifeMs`. */
+  claimFor(task: TaskId, claim?: { readonly lifeMs?: number; readonly attempt?: number }): Promise<VmId>;
+  head(task: TaskId): Promise<Stored | null>;
+  endOf(task: TaskId): Promise<Stored<'task.completed'>>;
+  /** The VM is said to be gone, and nothing of it is left in the ledger. */
+  goneOf(vm: VmId): Promise<void>;
+}
+
+export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
+  await using started = new AsyncDisposableStack();
+  const broker = started.use(await startBroker(options));
+  const { bus } = broker;
+  const hypervisor = createFakeHypervisor();
+  const all = started.move();
+  return {
+    broker,
+    bus,
+    hypervisor,
+    reap: (own = {}) => all.use(reap(own.bus ?? bus, own.hypervisor ?? hypervisor, own)),
+    store: (draft, fence) => store(bus, draft, fence),
+    async create(changes) {
+      const task = sample.sampleTask();
+      const { seq, time } = await store(bus, sample.created(task, changes));
+      return { task, seq, time };
+    },
+    async createReady(changes) {
+      const task = sample.sampleTask();
+      return { task, ...(await storeReady(bus, hypervisor, task, sample.created(task, changes))) };
+    },
+    claimFor: (task, { lifeMs, attempt } = {}) => claimFor(hypervisor, task, lifeMs, attempt),
+    head: (task) => bus.head({ pool: 'default', task }),
+    endOf: (task) => endOf(bus, task),
+    goneOf: (vm) => goneOf(bus, hypervisor, vm),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
 }
 
 /** A reaper on `host-1` that sweeps all the time, if nothing else is said. */

@@ -6,8 +6,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Bus } from '@vm-task/shared/bus/bus';
+import { readPipeline } from '@vm-task/shared/bus/read-pipeline';
 import { readVmsNotGone } from '@vm-task/shared/bus/vms-not-gone';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
+import type { Keep } from '@vm-task/shared/kept-vm';
+import { isKept } from '@vm-task/shared/pipelines/kept-vms';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import type { Hypervisor, Missing, Stray } from './hypervisor.ts';
 import { remainingMs } from './ledger/deadline.ts';
@@ -34,7 +37,8 @@ export interface NamedVm {
 }
 
 export interface TaskLog {
-  standingOf(spine: SpineKey, attempt: number, vm: VmId): Promise<TaskStanding>;
+  /** `keep`: the VM may wait for a later stage, and is that one's then. */
+  standingOf(spine: SpineKey, attempt: number, vm: VmId, keep?: Keep): Promise<TaskStanding>;
   /** VMs of this host that the log says were there, and not that they are gone. */
   vmsNotGone(): Promise<readonly NamedVm[]>;
   /** By the clock that set the times of events. */
@@ -95,19 +99,30 @@ const secondLookMs = 1_000;
 /** Where attempts stand, by the spine's head: one is over when its task is, or when another one follows. */
 export function taskLog(bus: Pick<Bus, 'head' | 'now' | 'connection'>, host: string): TaskLog {
   return {
-    async standingOf(spine, attempt, vm) {
-      const head = await bus.head(spine);
-      if (head === null) return { kind: 'unknown' };
-      if (head.type === 'task.completed' || attemptAt(head) > attempt) return { kind: 'over', at: head.time };
-      const named = head.type === 'vm.ready' || head.type === 'task.resumed' ? head.data.vm : vm;
-      return named === vm ? { kind: 'live' } : { kind: 'elsewhere', vm: named, at: head.time };
-    },
+    standingOf: (spine, attempt, vm, keep) => standingOf(bus, spine, { attempt, vm, keep }),
     async vmsNotGone() {
       const ready = await readVmsNotGone(bus.connection);
       return ready.filter(({ data }) => data.host === host).map(({ data }) => data);
     },
     now: () => bus.now(),
   };
+}
+
+async function standingOf(
+  bus: Pick<Bus, 'head' | 'connection'>,
+  spine: SpineKey,
+  { attempt, vm, keep }: { readonly attempt: number; readonly vm: VmId; readonly keep: Keep | undefined },
+): Promise<TaskStanding> {
+  const head = await bus.head(spine);
+  if (head === null) return { kind: 'unknown' };
+  if (await isKept(keep, head, (pipeline) => readPipeline(bus.connection, pipeline))) return { kind: 'live' };
+  if (head.type === 'task.completed' || attemptAt(head) > attempt) {
+    // A pipeline that no longer wants the VM has said so in some event of its own.
+    const pipeline = keep === undefined ? null : await bus.head(keep);
+    return { kind: 'over', at: pipeline !== null && pipeline.time > head.time ? pipeline.time : head.time };
+  }
+  const named = head.type === 'vm.ready' || head.type === 'task.resumed' ? head.data.vm : vm;
+  return named === vm ? { kind: 'live' } : { kind: 'elsewhere', vm: named, at: head.time };
 }
 
 /** Reports only what two looks in a row have shown. Thrown: when the host or the log cannot be read. */
@@ -149,7 +164,7 @@ async function lookAt(hypervisor: Hypervisor, log: TaskLog, state: VmState): Pro
     isOverdue: remainingMs(deadlineOf(state)) < -removalMs,
     isRemovalLate: state.phase === 'ending' && remainingMs(state.ended.since) < -removalMs,
     isCreatorAlive: isRunning(creator),
-    standing: claim === null ? null : await log.standingOf({ pool, task: claim.task }, claim.attempt, vm),
+    standing: claim === null ? null : await log.standingOf({ pool, task: claim.task }, claim.attempt, vm, claim.keep),
   };
 }
 

@@ -12,12 +12,19 @@
  */
 import type { Environment, SystemConfig } from '@vm-task/shared/config';
 import type { Home } from '@vm-task/shared/home';
-import type { VmId } from '@vm-task/shared/ids';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { findMissing } from './host/find-missing.ts';
 import type { Capacity, CreateOutcome, Hypervisor, MachineState, Missing, Report, Stray } from './hypervisor.ts';
 import type { Deadline } from './ledger/deadline.ts';
 import { forgetVm } from './ledger/forget-vm.ts';
-import { readState, readStates, readUnreadable, type UnreadableVm, writeClaim } from './ledger/ledger.ts';
+import {
+  readState,
+  readStates,
+  readUnreadable,
+  type UnreadableVm,
+  writeClaim,
+  writeNextClaim,
+} from './ledger/ledger.ts';
 import type { Claim, VmState } from './ledger/vm-record.ts';
 import { QemuDriver } from './qemu/qemu-driver.ts';
 import { findStrays, removeStray } from './qemu/strays.ts';
@@ -65,6 +72,10 @@ class LedgerHypervisor implements Hypervisor {
 
   async claim(vm: VmId, claim: Claim): Promise<boolean> {
     return await writeClaim(this.#home, vm, claim);
+  }
+
+  async claimNext(vm: VmId, after: TaskId, claim: Claim): Promise<boolean> {
+    return await writeNextClaim(this.#home, vm, after, claim);
   }
 
   async end(vm: VmId, reason: string): Promise<void> {

@@ -3,7 +3,7 @@
  * the intent is on disk before the first resource, a VM is handed out only after it proved its own identity,
  * and `destroy` returns only when it has *seen* that nothing is left.
  */
-import type { VmId } from '@vm-task/shared/ids';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import type { Deadline } from './ledger/deadline.ts';
 import type { UnreadableVm } from './ledger/ledger.ts';
@@ -51,6 +51,9 @@ export interface Hypervisor {
 
   /** Takes a ready VM for one attempt. False when somebody else has it, or it is going. */
   claim(vm: VmId, claim: Claim): Promise<boolean>;
+
+  /** Takes a VM that the task `after` has left, kept for another. False when somebody else has it, or it is going. */
+  claimNext(vm: VmId, after: TaskId, claim: Claim): Promise<boolean>;
 
   /**
    * Returns once everything of the VM but its folder and its slots is verified absent; the folder keeps the record, the

@@ -38,8 +38,8 @@ export interface VmFolder {
   readonly record: string;
   /** Written once the VM has proved its own identity: address and host key. */
   readonly ready: string;
-  /** Linked in by whoever takes the VM for a task; a second link is refused by the filesystem. */
-  readonly claim: string;
+  /** Linked in by whoever takes the VM for a task, from 1 on; a second link is refused by the filesystem. */
+  readonly claim: (number: number) => string;
   /** Why the VM was ended, written before its removal starts. */
   readonly ended: string;
   /** What could not be removed, and when that is tried again; written when a removal came to nothing. */
@@ -85,7 +85,7 @@ function vmFolderAt(root: string): VmFolder {
     root,
     record: join(root, 'vm.json'),
     ready: join(root, 'ready.json'),
-    claim: join(root, 'claim.json'),
+    claim: (number: number) => join(root, number === 1 ? 'claim.json' : `claim-${number}.json`),
     ended: join(root, 'ended.json'),
     quarantine: join(root, 'quarantine.json'),
     sshKey: join(root, 'ssh_key'),

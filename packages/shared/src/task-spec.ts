@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { SystemConfig } from './config.ts';
 import { VmTaskError } from './errors.ts';
 import { jsonObjectSchema, jsonProblem } from './json.ts';
+import { keepSchema, leftVmSchema } from './kept-vm.ts';
 import { type Machine, machineFor } from './machine-for.ts';
 import { needsSchema } from './needs.ts';
 import { retryPolicyOf, retryPolicySchema } from './retry-policy.ts';
@@ -34,6 +35,8 @@ export const taskSpecSchema = z.strictObject({
   inputs: jsonObjectSchema,
   /** Of a pipeline's task: what the stages that it needs left behind. */
   needs: needsSchema.optional(),
+  keep: keepSchema.optional(),
+  leftVm: leftVmSchema.optional(),
   env: z.record(z.string(), z.string()),
   /** Environment name → name of the secret; values never travel. */
   secrets: z.record(z.string(), z.string()),

@@ -8,7 +8,7 @@ import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
 import type { Claim, CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { newVmId, type VmId } from '@vm-task/shared/ids';
+import { newVmId, type TaskId, type VmId } from '@vm-task/shared/ids';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import type { Faults } from './faults.ts';
 import type { Host, HostProcess } from './host.ts';
@@ -90,6 +90,7 @@ export class Ledger {
       prepare: (_class, _report, signal) => this.#prepare(step, signal),
       create: (vmClass, capacity, deadline, signal) => this.#create(step, vmClass, capacity, deadline, signal),
       claim: (vm, claim) => step(`vm.claim ${vm}`, () => this.#claim(vm, claim)),
+      claimNext: (vm, after, claim) => step(`vm.claim ${vm}`, () => this.#claimNext(vm, after, claim)),
       end: (vm, reason) => this.#end(step, vm, reason),
       destroy: async (vm, reason) => {
         if (!this.#vms.has(vm)) return;
@@ -208,6 +209,13 @@ export class Ledger {
       return false;
     }
     this.#vms.set(vm, { ...state, phase: 'claimed', claim });
+    return true;
+  }
+
+  #claimNext(vm: VmId, after: TaskId, claim: Claim): boolean {
+    const state = this.#vms.get(vm);
+    if (state?.phase !== 'claimed' || state.claim.task !== after || state.claim.keep === undefined) return false;
+    this.#vms.set(vm, { ...state, claim });
     return true;
   }
 

@@ -7,7 +7,7 @@ import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import type { Claim, CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { newVmId, type VmId } from '@vm-task/shared/ids';
+import { newVmId, type TaskId, type VmId } from '@vm-task/shared/ids';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 
 export type Operation = 'prepare' | 'create' | 'claim' | 'end' | 'destroy';
@@ -82,12 +82,13 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
       if (ofPool.length >= capacity.poolMax) return { kind: 'full', limit: 'pool', max: capacity.poolMax };
       return { kind: 'ready', vm: create(vmClass, deadline) };
     },
-    async claim(vm, claim: Claim) {
+    async claim(vm, claim) {
       await before('claim');
-      const state = vms.get(vm);
-      if (state?.phase !== 'ready') return false;
-      vms.set(vm, { ...state, phase: 'claimed', claim });
-      return true;
+      return claimIn(vms, vm, claim, (state) => state.phase === 'ready');
+    },
+    async claimNext(vm, after, claim) {
+      await before('claim');
+      return claimIn(vms, vm, claim, (state) => isLeftBy(state, after));
     },
     async end(vm, reason) {
       await before('end');
@@ -106,6 +107,17 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
     strays: async () => [...strays],
     removeStray: async (stray) => void strays.delete(stray),
   };
+}
+
+function isLeftBy(state: VmState, task: TaskId): boolean {
+  return state.phase === 'claimed' && state.claim.task === task && state.claim.keep !== undefined;
+}
+
+function claimIn(vms: Map<VmId, VmState>, vm: VmId, claim: Claim, isFree: (state: VmState) => boolean): boolean {
+  const state = vms.get(vm);
+  if (state === undefined || !('ready' in state) || !isFree(state)) return false;
+  vms.set(vm, { ...state, phase: 'claimed', claim });
+  return true;
 }
 
 function offerOf(pool: string, { image, size, egress }: Wish): Offer {

@@ -136,6 +136,12 @@ function sampleStage(name: string, needs: string[]): PipelineSpec['stages'][numb
   return { name, kind: 'task', needs, onFailure: false, if: null, forEach: null, task, description: '', deadlineMs: 1 };
 }
 
+/** The same, the second in the VM of the first. */
+export const sharedVmSpec: PipelineSpec = {
+  ...samplePipelineSpec,
+  stages: [sampleStage('first', []), { ...sampleStage('second', ['first']), vm: { of: 'first' } }],
+};
+
 export function samplePipeline(): PipelineId {
   return newPipelineId(Date.now());
 }

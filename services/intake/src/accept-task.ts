@@ -52,7 +52,9 @@ export async function acceptAgain(
   key: string | null,
   signal: AbortSignal,
 ): Promise<Accepted> {
-  const { task, pool, spec } = earlier.data;
+  const { task, pool, spec: earlierSpec } = earlier.data;
+  // No stage comes after it this time.
+  const { keep: _, ...spec } = earlierSpec;
   if (!Object.hasOwn(deps.config.pools, pool)) {
     throw new VmTaskError('pool-not-found', `there is no pool "${pool}" any more; submit the task to another one`);
   }

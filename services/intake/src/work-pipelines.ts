@@ -7,16 +7,17 @@
  * | `on-pipeline-created.ts`, `on-task-completed.ts` | news → one decision |
  * | `on-pipeline-advanced.ts` | a decision → its tasks |
  * | `on-pipeline-cancelling.ts` | every task of it is asked to end |
- * | `pipelines/decide.ts`, `start-stage.ts`, `outputs.ts` | what follows from a state, with its expressions evaluated |
+ * | `pipelines/decide.ts`, `start-stage.ts`, `outputs.ts`, `left-vm.ts` | what follows from a state, with its expressions evaluated |
  * | `pipelines/advance.ts`, `pipeline-reader.ts` | the state from the stream, the decision into it |
  */
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { findCreated } from '@vm-task/shared/bus/find-task';
+import { readMachine } from '@vm-task/shared/bus/read-machine';
 import { readDecisions, readOutput, readPipeline } from '@vm-task/shared/bus/read-pipeline';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
-import { taskOfCompleted } from '@vm-task/shared/subjects';
+import { type SpineKey, taskOfCompleted } from '@vm-task/shared/subjects';
 import type { Admission } from './admission.ts';
 import { onPipelineAdvanced } from './on-pipeline-advanced.ts';
 import { onPipelineCancel } from './on-pipeline-cancel.ts';
@@ -53,6 +54,7 @@ export async function workPipelines({ bus, config, admission, isPlain, stop, abo
     admission,
     readPipeline: pipelineReader(bus),
     readOutput: (run: Parameters<typeof readOutput>[1]) => readOutput(connection, run),
+    readMachine: (run: SpineKey) => readMachine(connection, run),
     readDecisions: (pipeline: PipelineId) => readDecisions(connection, pipeline),
     findCreated: (task: TaskId) => findCreated(connection, task),
   };

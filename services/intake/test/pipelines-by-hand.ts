@@ -1,7 +1,8 @@
 /** Pipelines in memory: decisions as intake makes them, ends as a test wants them, and what must always hold. */
+import type { TaskMachine } from '@vm-task/shared/bus/read-machine';
 import { parseConfig } from '@vm-task/shared/config';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
-import { newPipelineId, type TaskId } from '@vm-task/shared/ids';
+import { newPipelineId, type TaskId, type VmId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
 import type { TaskOutput } from '@vm-task/shared/needs';
 import type { EndedRun, StartedRun } from '@vm-task/shared/pipelines/events';
@@ -104,9 +105,20 @@ export class PipelineByHand {
     await this.#advance([{ stage, index, task, pool, outcome, error }]);
   }
 
+  /** Each task had the VM that it was given, or one of its own. */
+  readonly #machineOf = async ({ task }: { task: TaskId }): Promise<TaskMachine> => {
+    const run = this.started.find((one) => one.task === task);
+    if (run === undefined) throw new Error(`${task} was not started`);
+    const { pool, spec } = run;
+    const vm = spec.leftVm?.vm ?? (`vm-${task}` as VmId);
+    const { size, egress } = spec;
+    return { vm, host: 'host-1', pool, image: 'python@3.2.0', driver: 'qemu', size, egress };
+  };
+
   async #advance(ended: EndedRun[]): Promise<void> {
     const read = async ({ task }: { task: TaskId }) => this.#outputs.get(task) ?? { result: null, artifacts: [] };
-    const starting = { plan: (file: unknown) => planTask(file, config), outputs: new Outputs(read), atMs: 1 };
+    const plan = (file: unknown) => planTask(file, config);
+    const starting = { plan, outputs: new Outputs(read), readMachine: this.#machineOf, atMs: 1 };
     const draft = await decide(this.state, ended, starting);
     if (draft !== null) this.put(draft);
   }

@@ -64,12 +64,21 @@ function waitsFor(head: Stored, attempt: number): head is Waiting {
   return (head.type === 'task.created' || head.type === 'task.retrying') && attemptAt(head) === attempt;
 }
 
-async function tell({ bus, findCreated, provide, log, abort }: ClaimsLeft, head: Waiting): Promise<void> {
+async function tell(left: ClaimsLeft, head: Waiting): Promise<void> {
+  if (await provideAndTell(left, head))
+    left.log.info({ task: head.data.task }, 'told of a VM whose provisioner had died');
+}
+
+/** What its message would have led to, and its append; false when there is nothing to append. */
+export async function provideAndTell(
+  { bus, findCreated, provide, abort }: ClaimsLeft,
+  head: Waiting,
+): Promise<boolean> {
   const created = head.type === 'task.created' ? head : await findCreated(head.data);
-  if (created === null) return;
+  if (created === null) return false;
   const outcome = await provide({ created, number: attemptAt(head), fence: head.seq });
-  if (outcome.kind !== 'done' || outcome.event === null) return;
+  if (outcome.kind !== 'done' || outcome.event === null) return false;
   const appended = await bus.append(outcome.event, head.seq, abort);
   await outcome.settle?.(appended);
-  log.info({ task: head.data.task }, 'told of a VM whose provisioner had died');
+  return true;
 }

@@ -1,12 +1,13 @@
 /** Getting a task its VM: its own, a warm one, or a new one, and claiming it. */
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { type Deadline, hostClock, isOverdue } from '@vm-task/hypervisor/ledger/deadline';
-import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
 import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { type ErrorInfo, errorInfo } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
+import type { Keep } from '@vm-task/shared/kept-vm';
 import type { Logger } from '@vm-task/shared/log';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import { type Choice, chooseVm, spareVm, unlessDead, type Wanted } from './choose-vm.ts';
@@ -28,6 +29,8 @@ export interface ObtainContext {
 export interface Order extends Wanted {
   /** The VM's, from now on. */
   readonly deadline: Deadline;
+  /** For whom it waits after the task's success. */
+  readonly keep?: Keep | undefined;
   /** Ends a creation under way. */
   readonly signal: AbortSignal;
   /** Ends the waiting for room and for preparations, too. */
@@ -100,9 +103,13 @@ async function discard({ bus, hypervisor, host }: ObtainContext, vm: VmId, reaso
   await releaseVm(hypervisor, vm, reason, tell);
 }
 
+/** What the ledger says of a VM that is the order's. */
+export function claimOf({ task, attempt, deadline, keep }: Order): Claim {
+  return { task, attempt, deadline, ...(keep === undefined ? {} : { keep }) };
+}
+
 async function claim({ hypervisor, room }: ObtainContext, order: Order, vm: ObtainedVm): Promise<Obtained | LookAgain> {
-  const { task, attempt, deadline } = order;
-  if (!(await hypervisor.claim(vm.id, { task, attempt, deadline }))) return 'again';
+  if (!(await hypervisor.claim(vm.id, claimOf(order)))) return 'again';
   room.changed();
   return { kind: 'claimed', vm };
 }

@@ -8,7 +8,8 @@ import { decideRetry } from '@vm-task/shared/decide-retry';
 import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import { unrunEnding } from '@vm-task/shared/unrun-ending';
-import { type ObtainContext, type ObtainedVm, type Order, obtainVm, whyNoVm } from './obtain-vm.ts';
+import { claimOf, type ObtainContext, type ObtainedVm, type Order, obtainVm, whyNoVm } from './obtain-vm.ts';
+import { takeLeftVm } from './take-left-vm.ts';
 import { type TaskWatch, watchTask } from './watch-task.ts';
 
 export interface Provisioning extends ObtainContext {
@@ -62,10 +63,15 @@ async function provide(
   roomMs: number,
 ): Promise<HandlerOutcome> {
   const patience = AbortSignal.any([watch.signal, context.stop]);
+  const { leftVm } = attempt.created.data.spec;
+  if (leftVm !== undefined && leftVm.host !== context.host) return retry(handOverMs, `the VM is on ${leftVm.host}`);
   const found = await findOffer(context, attempt, patience);
   if (found.kind === 'failed') return failed(context, attempt, found.error);
   const order = orderFor(attempt, found.offer, context, { signal: watch.signal, patience, roomMs });
-  const obtained = await obtainVm(context, order);
+  const obtained =
+    leftVm === undefined
+      ? await obtainVm(context, order)
+      : await takeLeftVm(context.hypervisor, leftVm, claimOf(order));
   if (obtained.kind === 'no-room') return retry(handOverMs, 'this host has no room');
   if (obtained.kind === 'too-late') return retry(reaperMs, 'its time is over, and nobody has said so yet');
   if (obtained.kind === 'failed') return failed(context, attempt, obtained.error);
@@ -73,7 +79,8 @@ async function provide(
   context.log.info({ vm: vm.id, warm: vm.warm, attempt: attempt.number }, 'the task has its VM');
   return done(ready(attempt, found.offer, vm, context.host), {
     fence: attempt.fence,
-    settle: (appended) => settle(context, vm, appended),
+    // One that an earlier stage left is told of when it goes, and that is the reaper's.
+    settle: (appended) => (leftVm === undefined ? settle(context, vm, appended) : Promise.resolve()),
   });
 }
 
@@ -119,6 +126,7 @@ function orderFor(
     attempt: number,
     vmClass,
     deadline: deadlineFrom(endsAtMs, clock.nowMs()),
+    keep: spec.keep,
     ...signals,
   };
 }

@@ -3,11 +3,13 @@ import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { findLast } from '@vm-task/shared/bus/find-task';
+import { readPipeline } from '@vm-task/shared/bus/read-pipeline';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
 import type { Logger } from '@vm-task/shared/log';
 import type { PoolConfig } from '@vm-task/shared/pool-config';
-import { tellOfAbandonedClaims } from './abandoned-claims.ts';
+import { type ClaimsLeft, tellOfAbandonedClaims } from './abandoned-claims.ts';
+import { provideKeptVms } from './kept-vms.ts';
 import { Machine } from './machine.ts';
 import { onDueRetry, type RetryProvisioning } from './on-due-retry.ts';
 import { onTaskCompleted } from './on-task-completed.ts';
@@ -52,6 +54,12 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
   const workPool = async ([pool, poolConfig]: [string, PoolConfig]) => {
     const limits = limitsOf(pool);
     const machine = new Machine({ ...options, pool });
+    const unasked: ClaimsLeft = {
+      ...shared,
+      pool,
+      findCreated,
+      provide: (attempt) => provideVm({ ...shared, limits }, attempt, { signal: abort, roomMs: 0 }),
+    };
     await Promise.all([
       machine.watch(),
       bus.workEvents(flow.provisionerOnTaskCreated, onTaskCreated({ ...shared, limits }), {
@@ -70,12 +78,8 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
         stop,
         abort,
       }),
-      tellOfAbandonedClaims({
-        ...shared,
-        pool,
-        findCreated,
-        provide: (attempt) => provideVm({ ...shared, limits }, attempt, { signal: abort, roomMs: 0 }),
-      }),
+      tellOfAbandonedClaims(unasked),
+      provideKeptVms({ ...unasked, readPipeline: (id, known) => readPipeline(bus.connection, id, known) }),
       keepWarm({ ...shared, pool, config: poolConfig, limits }),
     ]);
   };

@@ -21,6 +21,7 @@ function decide(kind: DueKind, phase: Phase, head: Stored | null, poolUse = use,
     attempt: 1,
     headSeq: 2,
     createdMs: 0,
+    keepsVm: false,
     timeouts: sample.sampleSpec.timeouts,
     phase,
   };

@@ -14,6 +14,7 @@ test('what is as it should be is kept', () => {
   expect(judge(creatingVm())).toEqual({ kind: 'keep' });
   expect(judge(warmVm())).toEqual({ kind: 'keep' });
   expect(judge(claimedVm(), { standing: 'live' })).toEqual({ kind: 'keep' });
+  expect(judge(claimedVm(), { standing: 'kept' })).toEqual({ kind: 'keep' });
 });
 
 test('a VM whose maker has died goes at once', () => {

@@ -11,6 +11,8 @@ export type Standing =
   | 'live'
   /** Live, and it has another VM. */
   | 'elsewhere'
+  /** Over, and a later stage of its pipeline is still to run in the VM. */
+  | 'kept'
   | 'over';
 
 export function standingOf(claim: Claim, vm: VmId, head: Stored | null): Standing {

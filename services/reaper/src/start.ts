@@ -4,9 +4,11 @@ import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import { findLast } from '@vm-task/shared/bus/find-task';
+import { readPipeline } from '@vm-task/shared/bus/read-pipeline';
 import { setRetryTimer, wakeRetry } from '@vm-task/shared/bus/retry-timer';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { flow } from '@vm-task/shared/flow';
+import type { PipelineId } from '@vm-task/shared/ids';
 import type { Logger } from '@vm-task/shared/log';
 import { type Chore, Chores } from './chores.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
@@ -71,6 +73,7 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
   const sweeping = {
     ...reaping,
     chores,
+    readPipeline: (pipeline: PipelineId) => readPipeline(bus.connection, pipeline),
     seen: new FirstSeen(),
     told: new Set<string>(),
     woken: new WeakSet<LiveTask>(),

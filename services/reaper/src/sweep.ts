@@ -6,8 +6,12 @@ import type { Stray } from '@vm-task/hypervisor/hypervisor';
 import type { UnreadableVm } from '@vm-task/hypervisor/ledger/ledger';
 import { isRunning } from '@vm-task/hypervisor/ledger/process-ref';
 import { isResting } from '@vm-task/hypervisor/ledger/quarantine';
-import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { claimOf } from '@vm-task/hypervisor/release-vm';
+import type { PipelineId, VmId } from '@vm-task/shared/ids';
+import { isKept } from '@vm-task/shared/pipelines/kept-vms';
+import type { PipelineState } from '@vm-task/shared/pipelines/state';
+
 import type { Chores } from './chores.ts';
 import type { FirstSeen } from './first-seen.ts';
 import { judgeVm, type Patience, type Standing, standingOf, type VmFacts } from './judge-vm.ts';
@@ -31,6 +35,7 @@ export interface Sweeping extends Reaping {
   /** Quarantines and unreadable records that people have been told of. */
   readonly told: Set<string>;
   readonly patience: Patience;
+  readonly readPipeline: (pipeline: PipelineId) => Promise<PipelineState | null>;
   /** The tasks that the log calls live. */
   readonly liveTasks: () => readonly LiveTask[];
 }
@@ -66,11 +71,11 @@ async function sweepVm(sweeping: Sweeping, state: VmState, nowMs: number): Promi
   );
 }
 
-async function factsOf({ bus, hypervisor }: Sweeping, state: VmState): Promise<VmFacts> {
+async function factsOf(sweeping: Sweeping, state: VmState): Promise<VmFacts> {
+  const { hypervisor } = sweeping;
   const { vm, pool, creator } = state.record;
   const claim = claimOf(state);
-  const standing: Standing | null =
-    claim === null ? null : standingOf(claim, vm, await bus.head({ pool, task: claim.task }));
+  const standing = claim === null ? null : await findStanding(sweeping, { pool, vm }, claim);
   return {
     state,
     standing,
@@ -78,6 +83,16 @@ async function factsOf({ bus, hypervisor }: Sweeping, state: VmState): Promise<V
     isResting: state.phase === 'ending' && isResting(state.quarantine),
     isCreatorAlive: isRunning(creator),
   };
+}
+
+async function findStanding(
+  { bus, readPipeline }: Sweeping,
+  { pool, vm }: { pool: string; vm: VmId },
+  claim: Claim,
+): Promise<Standing> {
+  const head = await bus.head({ pool, task: claim.task });
+  const standing = standingOf(claim, vm, head);
+  return standing === 'over' && (await isKept(claim.keep, head, readPipeline)) ? 'kept' : standing;
 }
 
 /** Counted at every look, told of once. */

@@ -29,6 +29,8 @@ export interface LiveTask extends KnownTask {
   /** Of the last event of its spine. */
   readonly headSeq: number;
   readonly createdMs: number;
+  /** Its VM may be another task's after it, and is forgotten with that one. */
+  readonly keepsVm: boolean;
   readonly timeouts: EventData<'task.created'>['spec']['timeouts'];
   readonly phase: Phase;
 }
@@ -69,8 +71,10 @@ function begin({ data, seq, time }: Stored<'task.created'>): LiveTask {
   const { pool, task, spec, stage } = data;
   const createdMs = time.getTime();
   const phase = { name: 'queue', sinceMs: createdMs } as const;
+  const { timeouts, keep } = spec;
   const known = { pool, task, vms: [], partOf: stage?.pipeline ?? null };
-  return { kind: 'live', ...known, attempt: 1, headSeq: seq, createdMs, timeouts: spec.timeouts, phase };
+  const more = { createdMs, keepsVm: keep !== undefined, timeouts, phase };
+  return { kind: 'live', ...known, attempt: 1, headSeq: seq, ...more };
 }
 
 function advance(
@@ -102,6 +106,8 @@ function end(view: TaskView | null, { data, time }: Stored<'task.completed'>): E
   const { pool, task, vm } = data;
   const known = { pool, task, vms: view?.vms ?? [], partOf: view?.partOf ?? null };
   const ended: EndedTask = { kind: 'ended', ...known, endedMs: time.getTime() };
+  // Who had it last is said when it is gone.
+  if (view?.kind === 'live' && view.keepsVm) return { ...ended, vms: ended.vms.filter((one) => one !== vm) };
   return vm === null ? ended : withVm(ended, vm);
 }
 

@@ -35,7 +35,7 @@ async function takenVms(home: Home, hypervisor: Pick<Hypervisor, 'list'>, nowMs:
       case 'ready':
         return [];
       case 'claimed': {
-        const claim = await stat(home.vm(vm).claim).catch(() => null);
+        const claim = await stat(home.vm(vm).claim(1)).catch(() => null);
         return [{ pool, sinceMs: claim?.mtimeMs ?? nowMs }];
       }
       case 'creating':

@@ -169,7 +169,7 @@ const troubled: Scenario = {
   async run(user, mark) {
     const task = await user.submit(makeJob({ mark }));
     const { data } = await user.waitForEvent(task, 'vm.ready');
-    const { claim } = user.system.home.vm(data.vm);
+    const claim = user.system.home.vm(data.vm).claim(1);
     const content = readFileSync(claim);
     replaceFile(claim, '{"from": "another version"}');
     await user.waitForEvent(task, 'task.completed');

@@ -1,6 +1,7 @@
 import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { homeAt } from '@vm-task/shared/home';
+import { samplePipeline } from '@vm-task/testing/sample-events';
 import { claimedVm, warmVm } from '@vm-task/testing/sample-states';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
@@ -14,6 +15,7 @@ import {
   updateRecord,
   writeClaim,
   writeEnded,
+  writeNextClaim,
   writeReady,
 } from './ledger.ts';
 
@@ -69,6 +71,43 @@ test('a VM that is going, or has gone, cannot be claimed', async () => {
   expect(await writeClaim(home, vm, claim)).toBe(false);
   await closeFolder(home, vm);
   expect(await writeClaim(home, vm, claim)).toBe(false);
+});
+
+test('a VM that its task keeps goes from one to the next, to exactly one each time', async () => {
+  await using lent = await lendLedger();
+  const { home, vm, ready } = lent;
+  const keep = { pipeline: samplePipeline(), stage: 'build' };
+  const [first, second, third] = [claimedVm({ keep }).claim, claimedVm({ keep }).claim, claimedVm().claim];
+  await writeReady(home, vm, ready);
+  expect(await writeNextClaim(home, vm, first.task, second)).toBe(false);
+  await writeClaim(home, vm, first);
+  const tries = Array.from({ length: 20 }, () => writeNextClaim(home, vm, first.task, second));
+  expect((await Promise.all(tries)).filter(Boolean)).toHaveLength(1);
+  expect(await readState(home, vm)).toMatchObject({ phase: 'claimed', claim: second });
+  // Who comes late, and who was never meant.
+  expect(await writeNextClaim(home, vm, first.task, third)).toBe(false);
+  expect(await writeNextClaim(home, vm, second.task, third)).toBe(true);
+  expect(await writeNextClaim(home, vm, third.task, first)).toBe(false);
+  expect(await readdir(home.vm(vm).root)).toEqual([
+    'claim-2.json',
+    'claim-3.json',
+    'claim.json',
+    'ready.json',
+    'vm.json',
+  ]);
+  await writeEnded(home, vm, 'its task is over');
+  expect(await readState(home, vm)).toMatchObject({ phase: 'ending', claim: third });
+});
+
+test('a kept VM that is going goes to nobody', async () => {
+  await using lent = await lendLedger();
+  const { home, vm, ready } = lent;
+  const first = claimedVm({ keep: { pipeline: samplePipeline(), stage: 'build' } }).claim;
+  await writeReady(home, vm, ready);
+  await writeClaim(home, vm, first);
+  await writeEnded(home, vm, 'its deadline has passed');
+  expect(await writeNextClaim(home, vm, first.task, claim)).toBe(false);
+  expect(await readState(home, vm)).toMatchObject({ phase: 'ending', claim: first });
 });
 
 test('the first reason for an end stays', async () => {

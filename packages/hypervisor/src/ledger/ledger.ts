@@ -2,19 +2,19 @@
  * The ledger: one folder per VM, whose files *are* the VM's state (I5). It says what may exist on the host; what does
  * exist is for the driver to find out (I6). A folder appears and disappears by rename, so it is never seen half made.
  */
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { isVmId, type VmId } from '@vm-task/shared/ids';
+import { isVmId, type TaskId, type VmId } from '@vm-task/shared/ids';
 import { emptyIfMissing, nullIfMissing } from '../host/missing.ts';
 import { fileLeft, removeTree } from '../host/remove-tree.ts';
+import { linkClaim, readClaims } from './claims.ts';
 import { hostClock, thisMoment } from './deadline.ts';
 import { type JsonFile, readJson, syncFolder, writeJson, writeJsonForThisBoot, writeJsonOnce } from './json-file.ts';
 import { type Leftover, type Quarantine, quarantineSchema } from './quarantine.ts';
 import {
   type Claim,
-  claimSchema,
   type Ended,
   endedSchema,
   type ProcessRef,
@@ -49,14 +49,16 @@ export async function writeReady(home: Home, vm: VmId, ready: Ready): Promise<vo
 
 /** True for exactly one of all who try; false, too, when the VM is not ready, or going. */
 export async function writeClaim(home: Home, vm: VmId, claim: Claim): Promise<boolean> {
-  const { claim: path, ended } = home.vm(vm);
   if ((await readState(home, vm))?.phase !== 'ready') return false;
-  const claimed = await writeJsonOnce(path, claim).catch(nullIfMissing);
-  if (claimed !== true) return false;
-  if ((await stat(ended).catch(nullIfMissing)) === null) return true;
-  // Somebody began to end it in between: then it never was anybody's.
-  await rm(path, { force: true });
-  return false;
+  return await linkClaim(home, vm, 1, claim);
+}
+
+/** As `writeClaim`, for a VM that the task `after` keeps for another; false, too, when another one has followed it. */
+export async function writeNextClaim(home: Home, vm: VmId, after: TaskId, claim: Claim): Promise<boolean> {
+  if ((await readState(home, vm))?.phase !== 'claimed') return false;
+  const claims = await readClaims(home, vm);
+  if (claims?.last.task !== after || claims.last.keep === undefined) return false;
+  return await linkClaim(home, vm, claims.count + 1, claim);
 }
 
 /** The first reason stays. */
@@ -85,11 +87,11 @@ export async function readState(home: Home, vm: VmId): Promise<VmState | null> {
   // In the reverse of the order in which they are written, so that what is written meanwhile cannot mislead.
   const quarantine = await readJson(folder.quarantine, quarantineSchema);
   const ended = await readJson(folder.ended, endedSchema);
-  const claim = await readJson(folder.claim, claimSchema);
+  const claims = await readClaims(home, vm);
   const ready = await readJson(folder.ready, readySchema);
   const files = {
     ready: valueIn(ready),
-    claim: valueIn(claim),
+    claim: claims?.last ?? null,
     ended: valueIn(ended),
     quarantine: valueIn(quarantine),
   };

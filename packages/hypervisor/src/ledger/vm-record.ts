@@ -4,6 +4,7 @@
  * guessed at.
  */
 import { parseName, parseTaskId, parseVmId } from '@vm-task/shared/ids';
+import { keepSchema } from '@vm-task/shared/kept-vm';
 import { sizeSchema } from '@vm-task/shared/sizes';
 import { vmAccessSchema } from '@vm-task/shared/vm-access';
 import { z } from 'zod';
@@ -76,11 +77,13 @@ export const readySchema = z.strictObject({
 
 export type Ready = z.infer<typeof readySchema>;
 
-/** `claim.json`: whose the VM is, and until when. */
+/** `claim.json`, `claim-2.json` …: whose the VM is, and until when. */
 export const claimSchema = z.strictObject({
   task: taskIdSchema,
   attempt: z.int().min(1),
   deadline: deadlineSchema,
+  /** After its success the VM is its pipeline's, until that deadline. */
+  keep: keepSchema.optional(),
 });
 
 export type Claim = z.infer<typeof claimSchema>;
@@ -93,7 +96,7 @@ export type Ended = z.infer<typeof endedSchema>;
 /** One VM as its folder shows it. Each phase has what it needs; none has what may be missing. */
 export type VmState =
   | { readonly phase: 'creating'; readonly record: VmRecord }
-  /** Warm: whoever links its claim first has it. */
+  /** Warm: whoever links its claim first has it. Claimed: `claim` is the last one. */
   | { readonly phase: 'ready'; readonly record: VmRecord; readonly ready: Ready }
   | { readonly phase: 'claimed'; readonly record: VmRecord; readonly ready: Ready; readonly claim: Claim }
   /**

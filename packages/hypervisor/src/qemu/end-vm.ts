@@ -10,6 +10,7 @@ import { endProcess } from '../host/end-process.ts';
 import { markedProcesses } from '../host/marked-process.ts';
 import { emptyIfMissing } from '../host/missing.ts';
 import { removeTree } from '../host/remove-tree.ts';
+import { isClaimFile } from '../ledger/claims.ts';
 import { forgetVm } from '../ledger/forget-vm.ts';
 import { readState, recordedProcess, writeEnded } from '../ledger/ledger.ts';
 import { type Leftover, quarantined } from '../ledger/quarantine.ts';
@@ -49,10 +50,11 @@ export async function endProcesses(home: Home, vm: VmId): Promise<Leftover[]> {
   return (await Promise.all(processes.map(endProcess))).flat();
 }
 
-/** What tells of the VM stays: record, claim, reason, what was left before, and what its console and QEMU said last. */
+/** What tells of the VM stays: record, claims, reason, what was left before, and what its console and QEMU said last. */
 async function removeFiles(home: Home, vm: VmId): Promise<Leftover[]> {
-  const { root, record, ready, claim, ended, quarantine, consoleLog, qemuLog } = home.vm(vm);
-  const kept = [record, ready, claim, ended, quarantine, consoleLog, qemuLog].map((path) => basename(path));
-  const names = (await readdir(root).catch(emptyIfMissing)).filter((name) => !kept.includes(name));
+  const { root, record, ready, ended, quarantine, consoleLog, qemuLog } = home.vm(vm);
+  const kept = [record, ready, ended, quarantine, consoleLog, qemuLog].map((path) => basename(path));
+  const stays = (name: string) => kept.includes(name) || isClaimFile(name);
+  const names = (await readdir(root).catch(emptyIfMissing)).filter((name) => !stays(name));
   return (await Promise.all(names.map((name) => removeTree(join(root, name))))).flat();
 }

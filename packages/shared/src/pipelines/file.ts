@@ -20,6 +20,8 @@ export const maxItems = 256;
 export const stageKinds = ['task', 'external', 'approval'] as const;
 export const failurePolicies = ['stop', 'continue'] as const;
 
+const vmOfSchema = z.strictObject({ of: nameSchema });
+
 /** What a stage has besides the keys of its task. */
 const stageKeys = {
   kind: z.enum(stageKinds).optional(),
@@ -27,6 +29,8 @@ const stageKeys = {
   if: z.string().optional(),
   forEach: z.union([z.string(), z.array(jsonSchema).max(maxItems)]).optional(),
   onFailure: z.boolean().optional(),
+  /** The VM of an earlier stage, as that one left it. */
+  vm: vmOfSchema.optional(),
   /** Of `external` and `approval`: what is to be done, or decided. */
   description: z.string().max(4_000).optional(),
   deadline: durationSchema.optional(),
@@ -36,7 +40,9 @@ const isStageKey = (key: string): key is keyof typeof stageKeys => Object.hasOwn
 /** The task's own keys are looked at by `spec.ts`, which knows where expressions stand. */
 const taskKeys = Object.fromEntries(Object.keys(taskFileSchema.shape).map((key) => [key, jsonSchema.optional()]));
 
-const stageFileSchema = z.strictObject({ ...taskKeys, ...stageKeys });
+/** A text is the task's own key: a named VM. */
+const vmSchema = z.union([z.string(), vmOfSchema]).optional();
+const stageFileSchema = z.strictObject({ ...taskKeys, ...stageKeys, vm: vmSchema });
 
 export const pipelineFileSchema = z.strictObject({
   name: nameSchema.optional(),
@@ -65,8 +71,9 @@ export interface StageFile {
 /** A stage's own keys and those of its task, apart. */
 export function splitStage(stage: PipelineFile['stages'][string]): StageFile {
   const entries = Object.entries(stage).filter(([, value]) => value !== undefined);
+  const isOwn = (key: string, value: unknown) => isStageKey(key) && (key !== 'vm' || typeof value === 'object');
   return {
-    own: Object.fromEntries(entries.filter(([key]) => isStageKey(key))),
-    task: Object.fromEntries(entries.filter(([key]) => !isStageKey(key))) as StageFile['task'],
+    own: Object.fromEntries(entries.filter(([key, value]) => isOwn(key, value))),
+    task: Object.fromEntries(entries.filter(([key, value]) => !isOwn(key, value))) as StageFile['task'],
   };
 }

@@ -20,6 +20,7 @@ import {
 } from './file.ts';
 import { orderStages } from './order.ts';
 import { parameterSchema, resolveParameters } from './parameters.ts';
+import { resolveSharing } from './shared-vm.ts';
 import { type Checked, checkTemplate, type Problem, typeOf } from './template.ts';
 
 export const stageSpecSchema = z.strictObject({
@@ -35,6 +36,8 @@ export const stageSpecSchema = z.strictObject({
   task: jsonObjectSchema,
   description: z.string(),
   deadlineMs: z.int(),
+  /** It runs in the VM that was this stage's. */
+  vm: z.strictObject({ of: z.string() }).optional(),
 });
 export type StageSpec = z.infer<typeof stageSpecSchema>;
 
@@ -95,25 +98,30 @@ function specFrom(file: PipelineFile): PipelineSpec {
   const problems = stages.flatMap(({ name, own, task }) => ownProblems(name, own, task));
   if (problems.length > 0) throw new VmTaskError('invalid-pipeline', problems.join('; '));
   const usual = stages.filter(({ own }) => own.onFailure !== true).map(({ name }) => name);
+  const ordered = resolveSharing(orderStages(stages.map((stage) => stageFrom(stage, usual))));
+  if ('problems' in ordered) throw new VmTaskError('invalid-pipeline', ordered.problems.join('; '));
   return {
     name: file.name ?? 'pipeline',
     description: file.description ?? '',
     failure: file.failure ?? 'stop',
     parameters: file.parameters ?? {},
-    stages: orderStages(
-      stages.map(({ name, own, task }) => ({
-        name,
-        kind: own.kind ?? 'task',
-        // Without a word about it, a stage for failures is for any of them.
-        needs: own.needs === undefined && own.onFailure === true ? usual : [...new Set(own.needs ?? [])],
-        onFailure: own.onFailure ?? false,
-        if: own.if ?? null,
-        forEach: own.forEach ?? null,
-        task,
-        description: own.description ?? '',
-        deadlineMs: own.deadline ?? defaultDeadlineMs,
-      })),
-    ),
+    stages: [...ordered],
+  };
+}
+
+function stageFrom({ name, own, task }: StageFile & { name: string }, usual: string[]): StageSpec {
+  return {
+    name,
+    kind: own.kind ?? 'task',
+    // Without a word about it, a stage for failures is for any of them.
+    needs: own.needs === undefined && own.onFailure === true ? usual : [...new Set(own.needs ?? [])],
+    onFailure: own.onFailure ?? false,
+    if: own.if ?? null,
+    forEach: own.forEach ?? null,
+    task,
+    description: own.description ?? '',
+    deadlineMs: own.deadline ?? defaultDeadlineMs,
+    ...(own.vm === undefined ? {} : { vm: own.vm }),
   };
 }
 
@@ -126,7 +134,8 @@ function ownProblems(name: string, own: StageFile['own'], task: StageFile['task'
       .filter((key) => Object.hasOwn(own, key))
       .map((key) => `stages.${name}.${key}: goes with kind external or approval; a task has timeouts`);
   }
-  return Object.keys(task)
+  const keys = own.vm === undefined ? Object.keys(task) : [...Object.keys(task), 'vm'];
+  return keys
     .filter((key) => !manualKeys.includes(key))
     .map((key) => `stages.${name}.${key}: goes with a task; a stage of kind ${own.kind} runs nothing`);
 }

@@ -8,12 +8,14 @@ import { planTask } from '@vm-task/shared/task-spec';
 import { decide } from './decide.ts';
 import { Outputs, type ReadOutput } from './outputs.ts';
 import type { ReadPipeline } from './pipeline-reader.ts';
+import type { Starting } from './start-stage.ts';
 
 export interface Advancing {
   readonly bus: Pick<Bus, 'append'>;
   readonly config: SystemConfig;
   readonly readPipeline: ReadPipeline;
   readonly readOutput: ReadOutput;
+  readonly readMachine: Starting['readMachine'];
 }
 
 /** What is new to a state: nothing for one that knows it already. */
@@ -24,14 +26,14 @@ export type News = (state: PipelineState) => readonly EndedRun[] | 'known';
  * overtaken, an end must be decided on again and not be lost.
  */
 export async function advancePipeline(
-  { bus, config, readPipeline, readOutput }: Advancing,
+  { bus, config, readPipeline, readOutput, readMachine }: Advancing,
   pipeline: PipelineId,
   atMs: number,
   news: News,
   signal: AbortSignal,
 ): Promise<void> {
   const outputs = new Outputs(readOutput);
-  const starting = { plan: (file: unknown) => planTask(file, config), outputs, atMs };
+  const starting = { plan: (file: unknown) => planTask(file, config), outputs, readMachine, atMs };
   for (;;) {
     const state = await readPipeline(pipeline);
     const ended = state === null ? 'known' : news(state);

@@ -2,23 +2,39 @@
 import type { EventData } from '@vm-task/shared/events';
 import type { EndedRun } from '@vm-task/shared/pipelines/events';
 import { standingsOf } from '@vm-task/shared/pipelines/next-steps';
+import { sharersOf } from '@vm-task/shared/pipelines/shared-vm';
+import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState, StageState } from '@vm-task/shared/pipelines/state';
 
 type Recorded = Omit<NonNullable<EventData<'pipeline.created'>['resumed']>, 'from'>;
 
 /**
  * Every run that succeeded, of stages of several items also of those that failed as a whole: only the others run again,
- * for the same items. A stage whose condition did not hold stays out. Stages for failures are asked anew.
+ * for the same items. A stage whose condition did not hold stays out. Stages for failures are asked anew. Stages in one VM
+ * count together or not at all, and then what needs them does not count, either.
  */
 export function recordedOf(state: PipelineState): Recorded {
   const standings = standingsOf(state);
   const recorded: Recorded = { expand: [], ended: [], skip: [] };
-  for (const { name, onFailure } of state.spec.stages) {
-    const stage = state.stages[name];
-    if (stage === undefined || (onFailure && standings[name] !== 'skipped')) continue;
-    recordStage(name, stage, recorded);
+  const again = new Set<string>();
+  for (const spec of state.spec.stages) {
+    const stage = state.stages[spec.name];
+    if (stage === undefined || (spec.onFailure && standings[spec.name] !== 'skipped')) continue;
+    if (hasUnfinishedVm(state, spec) || spec.needs.some((need) => again.has(need))) again.add(spec.name);
+    else recordStage(spec.name, stage, recorded);
   }
   return recorded;
+}
+
+/** One that shares its VM with a stage that has yet to run: the VM is gone, and the two need one again. */
+function hasUnfinishedVm(state: PipelineState, stage: StageSpec): boolean {
+  const sharers = sharersOf(state.spec.stages, stage);
+  return sharers.length > 1 && !sharers.every(({ name }) => isFinished(state.stages[name]));
+}
+
+function isFinished(stage: StageState | undefined): boolean {
+  if (stage?.kind === 'skipped') return stage.reason === 'condition';
+  return stage?.kind === 'begun' && stage.runs.every((run) => run.kind === 'ended' && run.outcome === 'succeeded');
 }
 
 function recordStage(name: string, stage: StageState, recorded: Recorded): void {

@@ -1,4 +1,5 @@
 /** Beginning a stage: its condition, its items, and its tasks, with every expression evaluated, once and for all. */
+import type { TaskMachine } from '@vm-task/shared/bus/read-machine';
 import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { manualPool, taskIdFromCause } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
@@ -10,13 +11,17 @@ import { unstarted } from '@vm-task/shared/pipelines/next-steps';
 import { isScript, type StageSpec, scopeOf } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 import { checkTemplate, fillTemplate, TemplateError } from '@vm-task/shared/pipelines/template';
+import type { SpineKey } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
+import { inPlace, leftFor } from './left-vm.ts';
 import type { Outputs } from './outputs.ts';
 
 export interface Starting {
   /** A task file as the task of a pool. Thrown: what `planTask` throws. */
   readonly plan: (file: unknown) => { readonly pool: string; readonly spec: TaskSpec };
   readonly outputs: Outputs;
+  /** The VM in which a task worked. Thrown: `left-vm-gone`. */
+  readonly readMachine: (run: SpineKey) => Promise<TaskMachine>;
   /** When what caused this was stored: it is part of the ids. */
   readonly atMs: number;
 }
@@ -72,7 +77,7 @@ export async function startRuns(
 async function startRun(
   state: PipelineState,
   stage: StageSpec,
-  { plan, outputs, atMs }: Starting,
+  { plan, outputs, readMachine, atMs }: Starting,
   index: number,
   item: Pick<Values, 'item' | 'index'>,
 ): Promise<StartedRun> {
@@ -82,13 +87,14 @@ async function startRun(
   const values = { params: state.parameters, needs: await outputs.values(state, reads), ...item };
   const needs = stage.needs.length === 0 ? {} : { needs: await outputs.needs(state, stage) };
   const run = 1;
-  const { pool, spec } = fillTask(stage, scope, values, plan);
+  const left = await leftFor(state, stage, readMachine);
+  const { pool, spec } = inPlace(state, stage, left, (more) => fillTask(stage, scope, values, plan, more));
   const task = taskIdFromCause(atMs, 'pipeline', state.pipeline, stage.name, String(index), String(run));
   return { stage: stage.name, index, run, task, pool, spec: { ...spec, ...needs } };
 }
 
-function fillTask(stage: StageSpec, scope: Scope, values: Values, plan: Starting['plan']) {
-  const task = fillTemplate(stage.task, scope, values, isScript) as Record<string, Json>;
+function fillTask(stage: StageSpec, scope: Scope, values: Values, plan: Starting['plan'], more: Record<string, Json>) {
+  const task = { ...(fillTemplate(stage.task, scope, values, isScript) as Record<string, Json>), ...more };
   if (stage.kind === 'task') return plan(task);
   const filled = fillTemplate({ description: stage.description }, scope, values, () => false) as { description: Json };
   const text = typeof filled.description === 'string' ? filled.description : JSON.stringify(filled.description);

@@ -57,6 +57,13 @@ test('the first ending is the one that counts, and every VM is remembered', () =
   expect(view).toEqual({ kind: 'ended', pool: 'default', task, partOf: null, vms: [vm, other], endedMs: 2_000 });
 });
 
+test('a VM that is kept is forgotten with whoever had it last', () => {
+  const spec = { ...sample.sampleSpec, keep: { pipeline: sample.samplePipeline(), stage: 'build' } };
+  const steps = [sample.created(task, { spec }), sample.vmReady(task, { vm }), sample.completed(task, { vm })];
+  expect(fold(...steps)).toMatchObject({ kind: 'ended', vms: [] });
+  expect(fold(...steps, sample.vmGone(vm, { task }))).toMatchObject({ kind: 'ended', vms: [vm] });
+});
+
 test('what is said of a task that the log has forgotten is passed over', () => {
   expect(fold(sample.vmGone(vm, { task }))).toBe(null);
   expect(fold(sample.vmReady(task))).toBe(null);

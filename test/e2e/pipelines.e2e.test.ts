@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -81,4 +82,35 @@ it('a stage waits for a decision, and a pipeline that failed goes on from there'
   ]);
   expect(resultsOf(view, 'use')).toEqual(['7\n']);
   await eventually(async () => (await system.vmTask(['audit'])).exitCode === 0, { what: 'nothing leaked' });
+});
+
+it('a stage goes on in the VM of an earlier one, with what that left there, and then the VM is gone', async () => {
+  const path = await system.taskFile({
+    stages: {
+      build: { run: 'echo 构建 > made.txt; (sleep 600 > /dev/null 2>&1 &) ; hostname' },
+      elsewhere: { needs: ['build'], run: 'test ! -e made.txt; hostname' },
+      test: { needs: ['elsewhere'], vm: { of: 'build' }, run: 'cat made.txt; pgrep -c sleep || true; hostname' },
+    },
+  });
+  const ran = await system.vmTask(['pipeline', 'run', path, '--json']);
+  expect(ran).toMatchObject({ exitCode: 0 });
+  const view = JSON.parse(ran.stdout) as Shown;
+  const [build, elsewhere, test] = view.stages.map(({ runs }) => runs[0]?.task);
+  expect(test?.vm).toBe(build?.vm);
+  expect(elsewhere?.vm).not.toBe(build?.vm);
+  // Nothing that the first one had started runs on.
+  expect(test?.result).toBe(`构建\n0\n${build?.result}`);
+  const folder = join(system.home.vms, build?.vm ?? '');
+  await eventually(async () => !existsSync(folder), { what: 'the VM is gone' });
+  const { events } = JSON.parse((await system.vmTask(['events', '--json', test?.id ?? ''])).stdout) as {
+    events: { type: string }[];
+  };
+  expect(events.map(({ type }) => type)).toEqual([
+    'task.created',
+    'vm.ready',
+    'task.setup.done',
+    'task.completed',
+    'vm.gone',
+  ]);
+  expect(await system.vmTask(['audit'])).toMatchObject({ exitCode: 0 });
 });

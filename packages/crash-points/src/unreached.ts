@@ -14,7 +14,7 @@ const exempt: Readonly<Record<string, string>> = {
   'hypervisor/qemu/accelerator:': 'asked once of a host, in a folder of the question alone',
   'hypervisor/qemu/namespace:': 'needs a host with namespaces; the e2e tests of egress have one',
   'hypervisor/ssh/': 'named machines: no scenario has one; killed with a VM in use in test/e2e/named-vms.e2e.test.ts',
-  'hypervisor/ledger/ledger:writeClaim.rm': 'a claim and an end within a millisecond: races.int.test.ts has them',
+  'hypervisor/ledger/claims:linkClaim.rm': 'a claim and an end within a millisecond: races.int.test.ts has them',
   'shared/bus/provision:makeStream': 'the supervisor makes the streams, before any service runs',
   'shared/bus/try-permissions:': 'only the doctor asks, for what is refused',
   'shared/host-id:': 'likewise the name of the host',

@@ -7,10 +7,13 @@ import type { Stored } from '@vm-task/shared/events';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { isPipelineEvent, logSubjects, ownerOfProgress, pipelineSubject } from '@vm-task/shared/subjects';
 
-/** Every event that names the task, `vm.gone` included, in order; those that cannot be read are left out. */
+/** Every event that names the task, and the end of each VM that it had, in order; those that cannot be read are left out. */
 export async function eventsOf(bus: Bus, task: TaskId, from: number): Promise<Stored[]> {
   const events = await eventsSince(bus, from - 1);
-  return events.filter(({ data }) => 'task' in data && data.task === task);
+  const named = new Set(events.filter(({ data }) => 'task' in data && data.task === task));
+  const vms = new Set([...named].flatMap(({ data }) => ('vm' in data && data.vm !== null ? [data.vm] : [])));
+  // One that two tasks had is said to be gone once, for the last of them.
+  return events.filter((event) => named.has(event) || (event.type === 'vm.gone' && vms.has(event.data.vm)));
 }
 
 /** Every event after that sequence, in order; those that cannot be read are left out. */

@@ -25,6 +25,34 @@ export const twoStages: Scenario = {
   },
 };
 
+/** A VM changes hands: whoever hands it on may die before and after it is known to be the next one's. */
+export const sharedVm: Scenario = {
+  name: 'shared VM',
+  apart: /^provisioner (hypervisor\/ledger\/json-file:writeJsonOnce|shared\/bus\/(append|work):)/,
+  async run(user, mark) {
+    const first = makeJob({ mark: `${mark}a`, lines: 2 });
+    const second = makeJob({ mark: `${mark}b`, lines: 2, more: { needs: ['first'], vm: { of: 'first' } } });
+    await user.submitPipeline({
+      file: { name: 'shared', stages: { first: first.file, second: second.file } },
+      expected: { outcome: 'succeeded', stages: { first: first.expected, second: second.expected } },
+    });
+  },
+};
+
+/** The stage for which a VM was kept does not run. */
+export const unusedVm: Scenario = {
+  name: 'unused VM',
+  async run(user, mark) {
+    const first = makeJob({ mark: `${mark}a`, lines: 2 });
+    const more = { needs: ['first'], vm: { of: 'first' }, if: `\${{ false }}` };
+    const second = makeJob({ mark: `${mark}b`, more });
+    await user.submitPipeline({
+      file: { name: 'unused', stages: { first: first.file, second: second.file } },
+      expected: { outcome: 'succeeded', stages: { first: first.expected } },
+    });
+  },
+};
+
 /** Cancelled as soon as it is decided what begins: its tasks may not be there yet. */
 export const cancelledPipeline: Scenario = {
   name: 'cancelled pipeline',

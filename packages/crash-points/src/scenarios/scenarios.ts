@@ -14,7 +14,7 @@ import { newVmId, type TaskId } from '@vm-task/shared/ids';
 import { commandSubjects, taskSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { makeJob } from './job.ts';
-import { approvedPipeline, cancelledPipeline, twoStages } from './pipelines.ts';
+import { approvedPipeline, cancelledPipeline, sharedVm, twoStages, unusedVm } from './pipelines.ts';
 import type { Scenario } from './scenario.ts';
 import type { User } from './user.ts';
 
@@ -266,6 +266,8 @@ export const scenarios: readonly Scenario[] = [
   approvedPipeline,
   cancelledPipeline,
   twoStages,
+  sharedVm,
+  unusedVm,
   lostConsumer,
   troubled,
   drained,

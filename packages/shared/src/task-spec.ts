@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { SystemConfig } from './config.ts';
 import { VmTaskError } from './errors.ts';
+import { expectedVmSchema } from './expected-vm.ts';
 import { jsonObjectSchema, jsonProblem } from './json.ts';
 import { keepSchema, leftVmSchema } from './kept-vm.ts';
 import { type Machine, machineFor } from './machine-for.ts';
@@ -37,6 +38,7 @@ export const taskSpecSchema = z.strictObject({
   needs: needsSchema.optional(),
   keep: keepSchema.optional(),
   leftVm: leftVmSchema.optional(),
+  expects: z.array(expectedVmSchema).optional(),
   env: z.record(z.string(), z.string()),
   /** Environment name → name of the secret; values never travel. */
   secrets: z.record(z.string(), z.string()),

@@ -127,6 +127,7 @@ function orderFor(
     vmClass,
     deadline: deadlineFrom(endsAtMs, clock.nowMs()),
     keep: spec.keep,
+    expects: spec.expects,
     ...signals,
   };
 }

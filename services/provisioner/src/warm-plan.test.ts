@@ -3,7 +3,7 @@ import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { sampleSpec } from '@vm-task/testing/sample-events';
 import { claimedVm, creatingVm, warmVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
-import { planWarm, type WarmFacts } from './warm-plan.ts';
+import { planWarm, type WarmFacts, type WarmStock } from './warm-plan.ts';
 
 const vmClass = {
   driver: 'qemu',
@@ -15,10 +15,14 @@ const vmClass = {
 const outdated = { image: { name: 'python', version: '3.1.0' } };
 const minuteAgo = { at: new Date(Date.now() - 60_000).toISOString() };
 
-function plan(states: readonly VmState[], more: Partial<WarmFacts> & { warm?: number; hostMax?: number } = {}) {
-  const { warm = 1, hostMax = 16, ...facts } = more;
+function plan(
+  states: readonly VmState[],
+  more: Partial<WarmFacts> & { warm?: number; also?: readonly WarmStock[]; hostMax?: number } = {},
+) {
+  const { warm = 1, hostMax = 16, also = [], ...facts } = more;
+  const stock = [...(warm === 0 ? [] : [{ vmClass, make: warm, keep: warm }]), ...also];
   return planWarm(
-    { pool: 'default', vmClass: warm === 0 ? null : vmClass, warm, limits: { poolMax: 4, hostMax } },
+    { pool: 'default', stock, limits: { poolMax: 4, hostMax } },
     {
       states,
       isAlive: () => true,
@@ -31,43 +35,63 @@ function plan(states: readonly VmState[], more: Partial<WarmFacts> & { warm?: nu
 }
 
 test('a missing warm VM is made, one that is there or coming is not', () => {
-  expect(plan([])).toEqual({ replace: [], create: true });
-  expect(plan([warmVm()])).toEqual({ replace: [], create: false });
-  expect(plan([creatingVm()])).toEqual({ replace: [], create: false });
-  expect(plan([warmVm()], { warm: 2 }).create).toBe(true);
-  expect(plan([warmVm({ pool: 'other' })]).create).toBe(true);
+  const [nothing, one] = [
+    { replace: [], lacking: [], create: null },
+    { replace: [], lacking: [vmClass], create: vmClass },
+  ];
+  expect(plan([])).toEqual(one);
+  expect(plan([warmVm()])).toEqual(nothing);
+  expect(plan([creatingVm()])).toEqual(nothing);
+  expect(plan([warmVm()], { warm: 2 })).toEqual(one);
+  expect(plan([warmVm({ pool: 'other' })])).toEqual(one);
 });
 
 test('warm VMs count in max, of the pool and of the host', () => {
   const busy = [claimedVm(), claimedVm(), claimedVm()];
-  expect(plan(busy).create).toBe(true);
-  expect(plan([...busy, claimedVm()]).create).toBe(false);
-  expect(plan(busy, { hostMax: 3 }).create).toBe(false);
+  expect(plan(busy).create).toEqual(vmClass);
+  expect(plan([...busy, claimedVm()]).create).toBe(null);
+  expect(plan(busy, { hostMax: 3 }).create).toBe(null);
 });
 
 test('tasks that wait come before a warm VM', () => {
   const busy = [claimedVm(), claimedVm(), claimedVm()];
-  expect(plan(busy, { waiting: { pool: 1, host: 1 } }).create).toBe(false);
-  expect(plan(busy, { hostMax: 4, waiting: { pool: 0, host: 1 } }).create).toBe(false);
+  expect(plan(busy, { waiting: { pool: 1, host: 1 } }).create).toBe(null);
+  expect(plan(busy, { hostMax: 4, waiting: { pool: 0, host: 1 } }).create).toBe(null);
 });
 
 test('dead, outworn and outdated warm VMs are replaced', () => {
   const old = warmVm({ deadline: deadlineFrom(60_000, 0) });
-  expect(plan([old])).toMatchObject({ replace: [{ vm: old.record.vm }], create: true });
+  expect(plan([old])).toMatchObject({ replace: [{ vm: old.record.vm }], create: vmClass });
   const dead = warmVm();
-  expect(plan([dead], { isAlive: () => false })).toMatchObject({ replace: [{ vm: dead.record.vm }], create: true });
+  expect(plan([dead], { isAlive: () => false })).toMatchObject({ replace: [{ vm: dead.record.vm }], create: vmClass });
   const past = warmVm(outdated, minuteAgo);
-  expect(plan([past])).toMatchObject({ replace: [{ vm: past.record.vm }], create: true });
+  expect(plan([past])).toMatchObject({ replace: [{ vm: past.record.vm }], create: vmClass });
 });
 
 test('a pool that keeps none warm makes none, and removes what was forgotten', () => {
   const forgotten = warmVm({}, minuteAgo);
   expect(plan([forgotten, warmVm()], { warm: 0 })).toMatchObject({
     replace: [{ vm: forgotten.record.vm }],
-    create: false,
+    create: null,
   });
 });
 
 test('a VM of another class that was just made is left to the task that it is for', () => {
   expect(plan([warmVm(outdated)]).replace).toEqual([]);
+});
+
+test('of a class that is wanted for a while one is made, and goes when nobody wants it any more', () => {
+  const internet = { ...vmClass, egress: 'internet' as const };
+  const wanted = [{ vmClass: internet, make: 1, keep: 1 }];
+  expect(plan([warmVm()], { also: wanted })).toMatchObject({ replace: [], create: internet });
+  const made = warmVm({ egress: 'internet' }, minuteAgo);
+  expect(plan([warmVm(), made], { also: wanted })).toMatchObject({ replace: [], create: null });
+  expect(plan([warmVm(), made])).toMatchObject({ replace: [{ vm: made.record.vm }], create: null });
+});
+
+test('of more than are wanted the last one goes, once it cannot be for a task any more', () => {
+  const [first, second, young] = [warmVm({}, minuteAgo), warmVm({}, minuteAgo), warmVm()];
+  expect(plan([first, second])).toMatchObject({ replace: [{ vm: second.record.vm }], create: null });
+  expect(plan([first, young]).replace).toEqual([]);
+  expect(plan([first, second], { also: [], warm: 2 }).replace).toEqual([]);
 });

@@ -6,12 +6,17 @@ import type { VmId } from '@vm-task/shared/ids';
 import { isFresh, isWarm, type ReadyState } from './choose-vm.ts';
 import type { RoomLimits } from './room.ts';
 
+/** VMs of one class that are to be ready: at least `make`, and no more than `keep` for long. */
+export interface WarmStock {
+  readonly vmClass: ExactClass;
+  readonly make: number;
+  readonly keep: number;
+}
+
 export interface WarmWish {
   readonly pool: string;
-  /** Null for a pool that keeps none. */
-  readonly vmClass: ExactClass | null;
-  /** VMs that are to be ready. */
-  readonly warm: number;
+  /** Each class once, the most wanted first. */
+  readonly stock: readonly WarmStock[];
   readonly limits: RoomLimits;
 }
 
@@ -25,40 +30,55 @@ export interface WarmFacts {
 }
 
 export interface WarmPlan {
-  /** Warm VMs that are of no use: dead, of a class that is no longer the pool's, or in their last minutes. */
+  /** Warm VMs that are of no use: dead, of a class that nobody wants, more than are wanted, or in their last minutes. */
   readonly replace: readonly { readonly vm: VmId; readonly reason: string }[];
-  readonly create: boolean;
+  /** Classes of which one is to be made, as soon as there is room. */
+  readonly lacking: readonly ExactClass[];
+  readonly create: ExactClass | null;
 }
 
 /** Another VM was made for a task that is about to claim it; left alone for so long, it was forgotten. */
 const forgottenAfterMs = 30_000;
 
 export function planWarm(wish: WarmWish, facts: WarmFacts): WarmPlan {
-  const { pool, vmClass } = wish;
-  const ofPool = facts.states.filter(({ record }) => record.pool === pool);
-  const replace = ofPool.filter(isWarm).flatMap((state) => {
-    const reason = whyReplace(state, wish, facts);
-    return reason === null ? [] : [{ vm: state.record.vm, reason }];
-  });
+  const ofPool = facts.states.filter(({ record }) => record.pool === wish.pool);
+  const warm = ofPool.filter(isWarm);
+  const useless = warm.flatMap((state) => because(state, whyUseless(state, facts)));
+  const useful = warm.filter(({ record }) => !useless.some(({ vm }) => vm === record.vm));
+  const replace = [...useless, ...useful.flatMap((state) => because(state, whyUnwanted(state, useful, wish, facts)))];
   const leaving = new Set(replace.map(({ vm }) => vm));
-  // What is being made of this class becomes warm, or is a task's, whose claim is followed by another look.
+  // What is being made of a class becomes warm, or is a task's, whose claim is followed by another look.
   const coming = ofPool.filter(
-    (state) =>
-      (state.phase === 'ready' || state.phase === 'creating') && isOf(vmClass, state) && !leaving.has(state.record.vm),
+    ({ phase, record }) => (phase === 'ready' || phase === 'creating') && !leaving.has(record.vm),
   );
+  const isLacking = ({ vmClass, make }: WarmStock) =>
+    coming.filter(({ record }) => isOfClass(record, vmClass)).length < make;
+  const lacking = wish.stock.filter(isLacking).map(({ vmClass }) => vmClass);
   const room =
     ofPool.length - leaving.size + facts.waiting.pool < wish.limits.poolMax &&
     facts.states.length - leaving.size + facts.waiting.host < wish.limits.hostMax;
-  return { replace, create: coming.length < wish.warm && room };
+  return { replace, lacking, create: room ? (lacking[0] ?? null) : null };
 }
 
-function whyReplace(state: ReadyState, { vmClass }: WarmWish, facts: WarmFacts): string | null {
+function because({ record: { vm } }: ReadyState, reason: string | null): { vm: VmId; reason: string }[] {
+  return reason === null ? [] : [{ vm, reason }];
+}
+
+function whyUseless(state: ReadyState, facts: WarmFacts): string | null {
   if (!facts.isAlive(state.record.vm)) return 'its process has ended';
-  if (!isFresh(state, facts.clock)) return 'it was warm for long enough';
-  const agedMs = facts.nowMs - Date.parse(state.ready.at);
-  return !isOf(vmClass, state) && agedMs > forgottenAfterMs ? 'it is none that the pool keeps warm' : null;
+  return isFresh(state, facts.clock) ? null : 'it was warm for long enough';
 }
 
-function isOf(vmClass: ExactClass | null, state: VmState): boolean {
-  return vmClass !== null && isOfClass(state.record, vmClass);
+/** Of more than are wanted, those go that were made last. */
+function whyUnwanted(
+  state: ReadyState,
+  useful: readonly ReadyState[],
+  { stock }: WarmWish,
+  { nowMs }: WarmFacts,
+): string | null {
+  if (nowMs - Date.parse(state.ready.at) <= forgottenAfterMs) return null;
+  const wanted = stock.find(({ vmClass }) => isOfClass(state.record, vmClass));
+  if (wanted === undefined) return 'it is none that the pool keeps warm';
+  const alike = useful.filter(({ record }) => isOfClass(record, wanted.vmClass));
+  return alike.indexOf(state) < wanted.keep ? null : 'the pool keeps enough without it';
 }

@@ -87,9 +87,13 @@ it('a stage waits for a decision, and a pipeline that failed goes on from there'
 it('a stage goes on in the VM of an earlier one, with what that left there, and then the VM is gone', async () => {
   const path = await system.taskFile({
     stages: {
-      build: { run: 'echo 构建 > made.txt; (sleep 600 > /dev/null 2>&1 &) ; hostname' },
+      build: { run: 'echo 构建 > made.txt; vm-task progress made; (sleep 600 > /dev/null 2>&1 &) ; hostname' },
       elsewhere: { needs: ['build'], run: 'test ! -e made.txt; hostname' },
-      test: { needs: ['elsewhere'], vm: { of: 'build' }, run: 'cat made.txt; pgrep -c sleep || true; hostname' },
+      test: {
+        needs: ['elsewhere'],
+        vm: { of: 'build' },
+        run: 'vm-task progress seen; cat made.txt; pgrep -c sleep || true; hostname',
+      },
     },
   });
   const ran = await system.vmTask(['pipeline', 'run', path, '--json']);

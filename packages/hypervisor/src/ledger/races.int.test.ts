@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { homeAt } from '@vm-task/shared/home';
+import { samplePipeline } from '@vm-task/testing/sample-events';
 import { claimedVm, warmVm } from '@vm-task/testing/sample-states';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
-import { openFolder, readStates, strayFolders, writeReady } from './ledger.ts';
+import { openFolder, readStates, strayFolders, writeClaim, writeReady } from './ledger.ts';
 import { takenSlots } from './slots.ts';
 
 const processes = 4;
@@ -85,6 +86,39 @@ test('of many processes that claim every VM, exactly one gets each', async () =>
     `,
   );
   expect(won.flat().sort()).toEqual(vms.map(({ record }) => record.vm).sort());
+});
+
+test('of many processes that follow one task in its VM, exactly one does each time, unless the VM is ended meanwhile', async () => {
+  await using folder = await makeTempFolder('races');
+  const home = homeAt(folder.path);
+  const vms = Array.from({ length: 20 }, () => warmVm());
+  const keep = { pipeline: samplePipeline(), stage: 'build' };
+  const [first, second, third] = [claimedVm({ keep }).claim, claimedVm({ keep }).claim, claimedVm().claim];
+  for (const { record, ready } of vms) {
+    await openFolder(home, record);
+    await writeReady(home, record.vm, ready);
+    await writeClaim(home, record.vm, first);
+  }
+  const won = (await together(
+    folder.path,
+    `
+    const [first, second, third] = ${JSON.stringify([first, second, third])};
+    const won = [];
+    for (const [index, { record: { vm } }] of (await ledger.readStates(home)).entries()) {
+      if (await ledger.writeNextClaim(home, vm, first.task, second)) won.push([vm, 2]);
+      if (index % 2 === 0) await ledger.writeEnded(home, vm, 'over');
+      if (await ledger.writeNextClaim(home, vm, second.task, third)) won.push([vm, 3]);
+    }
+    return won;
+    `,
+  )) as [string, number][][];
+  for (const [index, { record, phase, ...state }] of (await readStates(home)).entries()) {
+    const claims = won.flat().filter(([vm]) => vm === record.vm);
+    expect(new Set(claims.map(String)).size).toBe(claims.length);
+    const isEnded = index % 2 === 0;
+    expect(phase).toBe(isEnded ? 'ending' : 'claimed');
+    if (!isEnded) expect([claims.length, 'claim' in state && state.claim?.task]).toEqual([2, third.task]);
+  }
 });
 
 test('VMs that several processes remove at once are gone, and no look at the ledger meanwhile fails', async () => {

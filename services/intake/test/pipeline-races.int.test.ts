@@ -2,11 +2,13 @@
 import type { Appended } from '@vm-task/shared/bus/append';
 import type { Handling } from '@vm-task/shared/bus/bus';
 import { findCreated } from '@vm-task/shared/bus/find-task';
+import { readMachine } from '@vm-task/shared/bus/read-machine';
 import { readOutput, readPipeline } from '@vm-task/shared/bus/read-pipeline';
 import type { Stored } from '@vm-task/shared/events';
 import { newPipelineId } from '@vm-task/shared/ids';
 import { silentLogger } from '@vm-task/shared/log';
 import { planPipeline } from '@vm-task/shared/pipelines/spec';
+import type { SpineKey } from '@vm-task/shared/subjects';
 import { type Broker, type BusConnection, startBroker } from '@vm-task/testing/broker';
 import { expect, test } from 'vitest';
 import { onPipelineAdvanced } from '../src/on-pipeline-advanced.ts';
@@ -25,6 +27,7 @@ function intakeOn({ bus, connection }: BusConnection) {
     config,
     readPipeline: rememberPipelines((pipeline, known) => readPipeline(connection, pipeline, known)),
     readOutput: (needed: Parameters<typeof readOutput>[1]) => readOutput(connection, needed),
+    readMachine: (run: SpineKey) => readMachine(connection, run),
     findCreated: (task: Parameters<typeof findCreated>[1]) => findCreated(connection, task),
   };
 }

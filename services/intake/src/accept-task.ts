@@ -2,7 +2,6 @@
  * Accepting a submission by HTTP: yes is said only after the stream has acknowledged `task.created` (I1), and whoever
  * repeats a request with its key is led to the one task of that key, whatever crashed in between.
  */
-import { createHash } from 'node:crypto';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import type { IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
 import type { SystemConfig } from '@vm-task/shared/config';
@@ -11,6 +10,7 @@ import type { EventData, Stored } from '@vm-task/shared/events';
 import { newTaskId, type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
 import { planTask, type TaskSpec } from '@vm-task/shared/task-spec';
 import type { Admission } from './admission.ts';
+import { idOfKey } from './id-of-key.ts';
 
 export interface Submission {
   /** A task file, as it was parsed from JSON or YAML. */
@@ -85,11 +85,6 @@ async function accept(
 
 async function taskIdOf(deps: Acceptance, { key, body }: Pick<Submission, 'body' | 'key'>): Promise<TaskId> {
   if (key === null) return newTaskId(deps.now());
-  const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
-  const entry = await deps.claimKey(key, { id: taskIdFromCause(deps.now(), 'http', key), bodyHash });
-  if (entry.bodyHash === bodyHash) return entry.id;
-  throw new VmTaskError(
-    'idempotency-conflict',
-    `the key ${JSON.stringify(key)} stands for task ${entry.id}, which was submitted with another body; use a new key`,
-  );
+  const id = taskIdFromCause(deps.now(), 'http', key);
+  return idOfKey('task', { body, key }, id, (wanted) => deps.claimKey(key, wanted));
 }

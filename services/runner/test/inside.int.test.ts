@@ -5,18 +5,13 @@ import { newMessageId } from '@vm-task/shared/ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { sampleTask } from '@vm-task/testing/sample-events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Rig, type RunningRunner, startRig } from './rig.ts';
+import { type Rig, startRunningRig } from './rig.ts';
 
 let rig: Rig;
-let runner: RunningRunner;
 beforeAll(async () => {
-  rig = await startRig();
-  runner = await rig.startRunner();
+  rig = await startRunningRig();
 });
-afterAll(async () => {
-  await runner[Symbol.asyncDispose]();
-  await rig[Symbol.asyncDispose]();
-});
+afterAll(() => rig[Symbol.asyncDispose]());
 
 /** Standard output of a task that succeeds. */
 async function outputOf(run: string, more: object = {}): Promise<string> {

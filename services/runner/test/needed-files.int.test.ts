@@ -3,20 +3,15 @@ import { newTaskId } from '@vm-task/shared/ids';
 import type { Needs } from '@vm-task/shared/needs';
 import type { Artifact } from '@vm-task/shared/task-ending';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Rig, type RunningRunner, startRig } from './rig.ts';
+import { type Rig, startRunningRig } from './rig.ts';
 
 let rig: Rig;
-let runner: RunningRunner;
 
 beforeAll(async () => {
-  rig = await startRig();
-  runner = await rig.startRunner();
+  rig = await startRunningRig();
 });
 
-afterAll(async () => {
-  await runner.stop();
-  await rig[Symbol.asyncDispose]();
-});
+afterAll(() => rig[Symbol.asyncDispose]());
 
 /** A run of a stage that left one file of this text. */
 async function run(

@@ -3,7 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Connection } from '@vm-task/shared/bus/connection';
 import { unseal } from '@vm-task/shared/bus/envelope';
-
 import { parseConfig, type SystemConfig } from '@vm-task/shared/config';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import { type Home, homeAt } from '@vm-task/shared/home';
@@ -11,7 +10,7 @@ import { newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
 import { silentLogger } from '@vm-task/shared/log';
 import type { Needs } from '@vm-task/shared/needs';
 import { planTask, type TaskSpec } from '@vm-task/shared/task-spec';
-import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
@@ -55,11 +54,10 @@ export interface Rig extends AsyncDisposable {
 
 const config: SystemConfig = parseConfig('cancel: { grace: 2s }\nrunner: { maxTasks: 4 }', 'test');
 
-/** `natsConfig`: more lines for the server, such as users; the test itself is the user `test`. */
-export async function startRig(natsConfig = ''): Promise<Rig> {
+export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await makeTempFolder('runner'));
-  const broker = started.use(await startBroker({ config: natsConfig }));
+  const broker = started.use(await startBroker(options));
   const guest = started.use(await startSshGuest());
   const home = homeAt(folder.path);
   const all = started.move();
@@ -79,6 +77,17 @@ export async function startRig(natsConfig = ''): Promise<Rig> {
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
   return rig;
+}
+
+/** A rig with one runner, which ends with it. */
+export async function startRunningRig(): Promise<Rig> {
+  const rig = await startRig();
+  const runner = await rig.startRunner();
+  const end = async () => {
+    await runner.stop();
+    await rig[Symbol.asyncDispose]();
+  };
+  return { ...rig, [Symbol.asyncDispose]: end };
 }
 
 async function startOne(

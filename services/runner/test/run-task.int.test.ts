@@ -1,18 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Rig, type RunningRunner, startRig } from './rig.ts';
+import { type Rig, startRunningRig } from './rig.ts';
 
 let rig: Rig;
-let runner: RunningRunner;
 
 beforeAll(async () => {
-  rig = await startRig();
-  runner = await rig.startRunner();
+  rig = await startRunningRig();
 });
 
-afterAll(async () => {
-  await runner.stop();
-  await rig[Symbol.asyncDispose]();
-});
+afterAll(() => rig[Symbol.asyncDispose]());
 
 test('a script runs, and its output is the result', async () => {
   const task = await rig.submit({ run: 'echo hello' });

@@ -4,22 +4,16 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { credentialFile } from '@vm-task/shared/credentials';
-import { permissionsOf } from '@vm-task/shared/permissions';
 import { eventually } from '@vm-task/testing/conditions';
 import { dyingWithUs } from '@vm-task/testing/processes';
 import { type Rig, startRig } from './rig.ts';
 
-const users = [
-  { user: 'test', password: 'test' },
-  { user: 'runner', password: 'own', permissions: permissionsOf('runner') },
-];
-
 /** A rig whose broker knows the runner's own user, and whose home has what a runner process needs. */
 export async function startProcessRig(): Promise<Rig> {
-  const rig = await startRig(`authorization: ${JSON.stringify({ users })}`);
+  const rig = await startRig({ rightsOf: 'runner' });
   const file = credentialFile(rig.home, 'runner');
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, JSON.stringify(rig.broker.server.address('runner', 'own')), { mode: 0o600 });
+  await writeFile(file, JSON.stringify(rig.broker.server.address('runner', 'runner')), { mode: 0o600 });
   return rig;
 }
 

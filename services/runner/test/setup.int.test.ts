@@ -6,20 +6,15 @@ import { join } from 'node:path';
 import { eventually } from '@vm-task/testing/conditions';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Rig, type RunningRunner, startRig } from './rig.ts';
+import { type Rig, startRunningRig } from './rig.ts';
 
 let rig: Rig;
-let runner: RunningRunner;
 
 beforeAll(async () => {
-  rig = await startRig();
-  runner = await rig.startRunner();
+  rig = await startRunningRig();
 });
 
-afterAll(async () => {
-  await runner.stop();
-  await rig[Symbol.asyncDispose]();
-});
+afterAll(() => rig[Symbol.asyncDispose]());
 
 test('setup steps run in order before the process, and their output is one stream that names them', async () => {
   const task = await rig.submit({

@@ -4,10 +4,10 @@ import { jsonSchema } from '@vm-task/shared/json';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { z } from 'zod';
 import { type Answer, answerTask } from '../answer-task.ts';
+import { acceptedSchema, appendLimitMs } from './accepted.ts';
 import { findTask, taskParamsSchema } from './find-task.ts';
 import { ProblemError, problemSchema } from './problem.ts';
 import type { App, HttpDeps } from './server.ts';
-import { appendLimitMs } from './submit-task.ts';
 
 const completeSchema = z.strictObject({ result: jsonSchema.describe('what the stage leaves to those that need it') });
 const decisionSchema = z.strictObject({
@@ -32,7 +32,7 @@ function answerRoute<T>(
     summary: `Answer a task that waits for it: ${verb}`,
     params: taskParamsSchema,
     body,
-    response: { 200: z.object({ id: z.string() }), 400: problemSchema, 404: problemSchema, 409: problemSchema },
+    response: { 200: acceptedSchema, 400: problemSchema, 404: problemSchema, 409: problemSchema },
   };
   app.post(`/v1/tasks/:id/${verb}`, { schema }, async (request) => {
     const parsed = body.safeParse(request.body);

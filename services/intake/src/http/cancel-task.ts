@@ -1,13 +1,10 @@
 /** `DELETE /v1/tasks/:id`: asks for a task's end; 202 once that is stored, 409 with the outcome when it came too late. */
 import { VmTaskError } from '@vm-task/shared/errors';
-import { z } from 'zod';
 import { cancelTask } from '../cancel-task.ts';
+import { acceptedSchema, appendLimitMs } from './accepted.ts';
 import { findTask, taskParamsSchema } from './find-task.ts';
 import { ProblemError, problemSchema } from './problem.ts';
 import type { App, HttpDeps } from './server.ts';
-
-/** The broker's absence is waited out for so long. */
-const appendLimitMs = 20_000;
 
 export function cancelTaskRoute(app: App, { bus, projection }: HttpDeps): void {
   app.delete(
@@ -16,7 +13,7 @@ export function cancelTaskRoute(app: App, { bus, projection }: HttpDeps): void {
       schema: {
         summary: 'Cancel a task',
         params: taskParamsSchema,
-        response: { 202: z.object({ id: z.string() }), 404: problemSchema, 409: problemSchema },
+        response: { 202: acceptedSchema, 404: problemSchema, 409: problemSchema },
       },
     },
     async (request, reply) => {

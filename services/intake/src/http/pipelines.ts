@@ -10,15 +10,13 @@ import { withProgress } from '../progress-of.ts';
 import { listPipelines } from '../projection/list-pipelines.ts';
 import type { Projection } from '../projection/projection.ts';
 import { showPipeline } from '../projection/show-pipeline.ts';
+import { acceptedSchema, appendLimitMs, keyHeaderSchema, refusalSchemas } from './accepted.ts';
 import { findPipelineId, pipelineParamsSchema } from './find-pipeline.ts';
 import { livePipeline } from './live-pipeline.ts';
 import { ProblemError, problemSchema } from './problem.ts';
 import type { App, HttpDeps } from './server.ts';
 import { sendMessages, wantsEventStream } from './sse.ts';
-import { appendLimitMs, keyHeaderSchema } from './submit-task.ts';
 
-const accepted = z.object({ id: z.string() });
-const refusals = { 400: problemSchema, 404: problemSchema, 409: problemSchema, 413: problemSchema, 503: problemSchema };
 const params = pipelineParamsSchema;
 
 const querySchema = z.strictObject({
@@ -45,7 +43,7 @@ function submitRoute(app: App, deps: HttpDeps): void {
     headers: keyHeaderSchema,
     body: pipelineSubmissionSchema,
     consumes: ['application/json', 'application/yaml'],
-    response: { 202: accepted, ...refusals },
+    response: { 202: acceptedSchema, ...refusalSchemas },
   };
   app.post('/v1/pipelines', { schema }, async (request, reply) => {
     const key = request.headers['idempotency-key'] ?? null;
@@ -79,7 +77,11 @@ function showRoute(app: App, { bus, projection, stop }: HttpDeps): void {
 }
 
 function cancelRoute(app: App, deps: HttpDeps): void {
-  const schema = { summary: 'Cancel a pipeline and its tasks', params, response: { 202: accepted, ...refusals } };
+  const schema = {
+    summary: 'Cancel a pipeline and its tasks',
+    params,
+    response: { 202: acceptedSchema, ...refusalSchemas },
+  };
   app.delete('/v1/pipelines/:id', { schema }, async (request, reply) => {
     const id = await findPipelineId(deps.projection, request.params.id);
     const reasons = { by: `http ${request.id}`, reason: 'cancelled by request' };
@@ -99,7 +101,7 @@ function resumeRoute(app: App, deps: HttpDeps): void {
     summary: 'Go on with a pipeline that ended without success: a new one, which knows what succeeded in the old one',
     params,
     headers: keyHeaderSchema,
-    response: { 202: accepted, ...refusals },
+    response: { 202: acceptedSchema, ...refusalSchemas },
   };
   app.post('/v1/pipelines/:id/resume', { schema }, async (request, reply) => {
     const from = await findPipelineId(deps.projection, request.params.id);

@@ -1,11 +1,9 @@
 /** `POST /v1/tasks/:id/retry`: a new task from the recorded one; 202 once it is stored (I1). */
 import { VmTaskError } from '@vm-task/shared/errors';
-import { z } from 'zod';
 import { acceptAgain } from '../accept-task.ts';
+import { acceptedSchema, appendLimitMs, keyHeaderSchema, refusalSchemas } from './accepted.ts';
 import { findTask, taskParamsSchema } from './find-task.ts';
-import { problemSchema } from './problem.ts';
 import type { App, HttpDeps } from './server.ts';
-import { appendLimitMs, keyHeaderSchema } from './submit-task.ts';
 
 export function retryTaskRoute(app: App, deps: HttpDeps): void {
   app.post(
@@ -15,13 +13,7 @@ export function retryTaskRoute(app: App, deps: HttpDeps): void {
         summary: 'Run a task once more, as a new task that names the old one as its cause',
         params: taskParamsSchema,
         headers: keyHeaderSchema,
-        response: {
-          202: z.object({ id: z.string() }),
-          400: problemSchema,
-          404: problemSchema,
-          409: problemSchema,
-          503: problemSchema,
-        },
+        response: { 202: acceptedSchema, ...refusalSchemas },
       },
     },
     async (request, reply) => {

@@ -1,16 +1,8 @@
 /** `POST /v1/tasks`: a task file in, 202 out once the task is stored (I1). */
 import { taskFileSchema } from '@vm-task/shared/task-file';
-import { z } from 'zod';
 import { acceptTask } from '../accept-task.ts';
-import { problemSchema } from './problem.ts';
+import { acceptedSchema, appendLimitMs, keyHeaderSchema, refusalSchemas } from './accepted.ts';
 import type { App, HttpDeps } from './server.ts';
-
-/** The broker's absence is waited out for so long; then the submitter hears that nothing is known. */
-export const appendLimitMs = 20_000;
-
-export const keyHeaderSchema = z.object({
-  'idempotency-key': z.string().min(1).max(255).optional().describe('the same key within a day is the same task'),
-});
 
 export function submitTaskRoute(app: App, deps: HttpDeps): void {
   app.post(
@@ -21,13 +13,7 @@ export function submitTaskRoute(app: App, deps: HttpDeps): void {
         headers: keyHeaderSchema,
         body: taskFileSchema,
         consumes: ['application/json', 'application/yaml'],
-        response: {
-          202: z.object({ id: z.string() }),
-          400: problemSchema,
-          409: problemSchema,
-          413: problemSchema,
-          503: problemSchema,
-        },
+        response: { 202: acceptedSchema, ...refusalSchemas },
       },
     },
     async (request, reply) => {

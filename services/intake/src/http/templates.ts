@@ -15,9 +15,9 @@ import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { z } from 'zod';
 import { acceptTask } from '../accept-task.ts';
 import { acceptPipeline } from '../pipelines/accept-pipeline.ts';
+import { appendLimitMs, keyHeaderSchema, refusalSchemas } from './accepted.ts';
 import { problemSchema } from './problem.ts';
 import type { App, HttpDeps } from './server.ts';
-import { appendLimitMs, keyHeaderSchema } from './submit-task.ts';
 
 const summarySchema = z.object({
   name: z.string(),
@@ -31,7 +31,6 @@ const viewSchema = summarySchema.extend({ file: z.custom<TemplateFile>().describ
 const paramsSchema = z.object({ name: z.string().describe('a name, or name@version') });
 const runSchema = z.strictObject({ parameters: jsonObjectSchema.default({}) });
 const runSchemaView = z.object({ id: z.string(), kind: z.enum(templateKinds) });
-const refusals = { 400: problemSchema, 404: problemSchema, 409: problemSchema, 413: problemSchema, 503: problemSchema };
 
 export function templateRoutes(app: App, deps: HttpDeps): void {
   installRoute(app, deps);
@@ -83,7 +82,7 @@ function runRoute(app: App, deps: HttpDeps): void {
     params: paramsSchema,
     headers: keyHeaderSchema,
     body: runSchema,
-    response: { 202: runSchemaView, ...refusals },
+    response: { 202: runSchemaView, ...refusalSchemas },
   };
   app.post('/v1/templates/:name/run', { schema }, async (request, reply) => {
     const parsed = runSchema.safeParse(request.body ?? {});

@@ -1,5 +1,4 @@
 /** Accepting a pipeline by HTTP, as `accept-task.ts` does with tasks: a yes only after the stream's acknowledgement (I1). */
-import { createHash } from 'node:crypto';
 import type { IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
@@ -7,6 +6,7 @@ import { newPipelineId, type PipelineId, pipelineIdFromCause } from '@vm-task/sh
 import { planPipeline } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 import type { Acceptance } from '../accept-task.ts';
+import { idOfKey } from '../id-of-key.ts';
 import type { ReadPipeline } from './pipeline-reader.ts';
 import { recordedOf } from './recorded.ts';
 
@@ -82,12 +82,6 @@ async function accept(
 
 async function idOf(deps: PipelineAcceptance, { key, body }: Keyed): Promise<PipelineId> {
   if (key === null) return newPipelineId(deps.now());
-  const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
   const id = pipelineIdFromCause(deps.now(), 'http', key);
-  const entry = await deps.claimPipelineKey(`pipeline ${key}`, { id, bodyHash });
-  if (entry.bodyHash === bodyHash) return entry.id;
-  throw new VmTaskError(
-    'idempotency-conflict',
-    `the key ${JSON.stringify(key)} stands for pipeline ${entry.id}, which was submitted with another body; use a new key`,
-  );
+  return idOfKey('pipeline', { body, key }, id, (wanted) => deps.claimPipelineKey(`pipeline ${key}`, wanted));
 }

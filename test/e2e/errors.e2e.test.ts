@@ -2,13 +2,12 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lendSystem, type TestSystem } from './system.ts';
+import { lendRunningSystem, type TestSystem } from './system.ts';
 
 let system: TestSystem;
 
 beforeAll(async () => {
-  system = await lendSystem({ pools: { default: { max: 1, warm: 0 } } });
-  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+  system = await lendRunningSystem({ pools: { default: { max: 1, warm: 0 } } });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());

@@ -1,13 +1,12 @@
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lendSystem, type TestSystem } from './system.ts';
+import { lendRunningSystem, type TestSystem } from './system.ts';
 import type { Shown } from './views.ts';
 
 let system: TestSystem;
 
 beforeAll(async () => {
-  system = await lendSystem();
-  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+  system = await lendRunningSystem();
 });
 
 afterAll(() => system[Symbol.asyncDispose]());

@@ -2,16 +2,16 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lendSystem, type TestSystem } from './system.ts';
-import type { Audit, Events, Shown, Status } from './views.ts';
+import { lendRunningSystem, type TestSystem } from './system.ts';
+import { expectNoLeak, qemuOf, submit, untilOver, untilPrinted } from './tasks.ts';
+import type { Events, Shown, Status } from './views.ts';
 
 let system: TestSystem;
 
 beforeAll(async () => {
   // The second size is never warm.
   const sizes = [256, 512].map((memoryMiB) => ({ cpus: 1, memoryMiB, diskMiB: 4096 }));
-  system = await lendSystem({ pools: { default: { sizes, max: 4, warm: 1 } } });
-  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+  system = await lendRunningSystem({ pools: { default: { sizes, max: 4, warm: 1 } } });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());
@@ -21,48 +21,25 @@ async function submitCounter(): Promise<string> {
   return (await system.vmTask(['submit', '--', 'sh', '-c', script])).stdout.trim();
 }
 
-const untilCounting = (id: string) =>
-  eventually(
-    async () => {
-      const { stdout } = await system.vmTask(['logs', id]);
-      return stdout.includes('3\n') ? system.json<Shown>(['show', id]) : null;
-    },
-    { what: 'the task counts', limitMs: 300_000 },
-  );
+const untilCounting = (id: string) => untilPrinted(system, id, '3\n');
 
 /** Runs a counter in a VM and kills something while it counts. */
 async function killWhileCounting(victim: (task: Shown) => Promise<number>): Promise<Shown> {
   const id = await submitCounter();
   process.kill(await victim(await untilCounting(id)), 'SIGKILL');
-  return untilOver(id);
-}
-
-function untilOver(id: string): Promise<Shown> {
-  return eventually(
-    async () => {
-      const shown = await system.json<Shown>(['show', id]);
-      return shown.status === 'completed' ? shown : null;
-    },
-    { what: 'the task is over', limitMs: 180_000 },
-  );
+  return untilOver(system, id);
 }
 
 async function expectOneEndAndNoLeak({ id }: Shown): Promise<void> {
   const { events } = await system.json<Events>(['events', id]);
   expect(events.filter(({ type }) => type === 'task.completed')).toHaveLength(1);
-  await eventually(
-    async () => {
-      const { leaked, missing } = await system.json<Audit>(['audit']);
-      return leaked.length + missing.length === 0;
-    },
-    { what: 'the audit is clean', limitMs: 90_000 },
-  );
+  await expectNoLeak(system);
 }
 
 const counted = `${Array.from({ length: 30 }, (_, n) => n).join('\n')}\n`;
 
 async function expectUndisturbed(id: string): Promise<void> {
-  const ended = await untilOver(id);
+  const ended = await untilOver(system, id);
   expect(ended).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
   expect((await system.vmTask(['logs', id])).stdout).toBe(counted);
   await expectOneEndAndNoLeak(ended);
@@ -90,10 +67,7 @@ async function pidOf(name: string): Promise<number> {
 
 describe('kill -9 in the middle of a task', () => {
   it('of QEMU: the task fails and says that its VM is lost', async () => {
-    const ended = await killWhileCounting(async ({ vm }) => {
-      const record = await readFile(join(system.home.vms, vm ?? '', 'vm.json'), 'utf8');
-      return JSON.parse(record).process.pid;
-    });
+    const ended = await killWhileCounting((task) => qemuOf(system, task));
     expect(ended).toMatchObject({ outcome: 'failed', exitCode: null, error: { code: 'vm-lost' } });
     await expectOneEndAndNoLeak(ended);
   });
@@ -132,11 +106,10 @@ describe('kill -9 of the provisioner while it makes a VM for a task', () => {
   ])('%s: the task gets a VM all the same, and the other one goes', async (_when, phase) => {
     const before = await readdir(system.home.vms);
     // Another size than that of the warm VM.
-    const file = await system.taskFile({ run: 'echo done', resources: { memoryMiB: 300 } });
-    const id = (await system.vmTask(['submit', file])).stdout.trim();
+    const id = await submit(system, { run: 'echo done', resources: { memoryMiB: 300 } });
     await untilVmIs(phase, before);
     process.kill(await pidOf('provisioner'), 'SIGKILL');
-    const ended = await untilOver(id);
+    const ended = await untilOver(system, id);
     expect(ended).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
     await expectOneEndAndNoLeak(ended);
   });

@@ -1,6 +1,6 @@
 /** Tasks that take more than they may, and processes that do not end when they are asked to. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lendSystem, type TestSystem } from './system.ts';
+import { lendRunningSystem, type TestSystem } from './system.ts';
 import type { Events, Shown } from './views.ts';
 
 const sizes = [
@@ -11,8 +11,7 @@ const sizes = [
 let system: TestSystem;
 
 beforeAll(async () => {
-  system = await lendSystem({ pools: { default: { sizes, max: 2, warm: 1 } }, cancel: { grace: '2s' } });
-  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+  system = await lendRunningSystem({ pools: { default: { sizes, max: 2, warm: 1 } }, cancel: { grace: '2s' } });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());

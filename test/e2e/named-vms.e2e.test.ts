@@ -1,32 +1,28 @@
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lendMachines, type Machines } from './machines.ts';
-import { lendSystem, type TestSystem } from './system.ts';
+import { lendRunningSystem, type TestSystem } from './system.ts';
+import { submit, untilOver, untilPrinted } from './tasks.ts';
 import type { Audit, Events, Shown, Status } from './views.ts';
 
 /** Room for a process of 1 GiB; what a task may use of it. */
 const size = { cpus: 1, memoryMiB: 1536, diskMiB: 2048 };
 const share = { cpus: 1, memoryMiB: 1300, diskMiB: 2048 };
 
+/** The system ends before the machines that it knows. */
+const lent = new AsyncDisposableStack();
 let machines: Machines;
 let system: TestSystem;
 
 beforeAll(async () => {
-  machines = await lendMachines(['kali'], size, share);
+  machines = lent.use(await lendMachines(['kali'], size, share));
   // Whoever runs sshd there gave it little.
   await machines.ssh('kali', 'systemctl set-property --runtime ssh.service MemoryMax=256M');
   const imposter = { ...machines.pools['kali'], hostKey: `ssh-ed25519 ${'A'.repeat(68)}` };
-  system = await lendSystem({ pools: { default: { warm: 0 }, ...machines.pools, imposter } });
-  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+  system = lent.use(await lendRunningSystem({ pools: { default: { warm: 0 }, ...machines.pools, imposter } }));
 });
 
-afterAll(async () => {
-  try {
-    await system?.[Symbol.asyncDispose]();
-  } finally {
-    await machines?.[Symbol.asyncDispose]();
-  }
-});
+afterAll(() => lent.disposeAsync());
 
 /** Nothing of any task: lock, folder, unit, processes. */
 async function expectNothingLeft(id: string): Promise<void> {
@@ -65,22 +61,11 @@ sed s/^0:://p -n /proc/self/cgroup > "$VM_TASK_RESULT"; touch left; pwd`,
 
 it('a task survives the deaths of those who look after it, and its machine is free afterwards', async () => {
   const script = 'i=0; sleep 313 & while [ $i -lt 20 ]; do echo $i; i=$((i + 1)); sleep 0.3; done';
-  const file = await system.taskFile({ vm: 'kali', run: script });
-  const id = (await system.vmTask(['submit', file])).stdout.trim();
-  await eventually(async () => (await system.vmTask(['logs', id])).stdout.includes('3\n'), {
-    what: 'the task counts',
-    limitMs: 120_000,
-  });
+  const id = await submit(system, { vm: 'kali', run: script });
+  await untilPrinted(system, id, '3\n');
   const { services } = await system.json<Status>(['status']);
   for (const { name, pid } of services) if (name !== 'intake') process.kill(pid, 'SIGKILL');
-  const shown = await eventually(
-    async () => {
-      const now = await system.json<Shown>(['show', id]);
-      return now.status === 'completed' ? now : null;
-    },
-    { what: 'the task is over', limitMs: 180_000 },
-  );
-  expect(shown).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
+  expect(await untilOver(system, id)).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
   expect((await system.vmTask(['logs', id])).stdout).toBe(`${Array.from({ length: 20 }, (_, n) => n).join('\n')}\n`);
   await expectNothingLeft(id);
 });

@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { lendSystem, type TestSystem } from './system.ts';
+import { lendRunningSystem, type TestSystem } from './system.ts';
 import type { Audit, Events, Shown } from './views.ts';
 
 let system: TestSystem;
 
 beforeAll(async () => {
-  system = await lendSystem();
-  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+  system = await lendRunningSystem();
 });
 
 afterAll(() => system[Symbol.asyncDispose]());

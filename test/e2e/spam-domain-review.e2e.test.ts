@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lendMachines, type Machines } from './machines.ts';
-import { lendSystem, repositoryRoot, type TestSystem } from './system.ts';
+import { lendRunningSystem, repositoryRoot, type TestSystem } from './system.ts';
 import type { Audit, Status } from './views.ts';
 
 const example = join(repositoryRoot, 'examples/spam-domain-review.yaml');
@@ -40,11 +40,15 @@ interface Shown {
   }[];
 }
 
+/** The system ends before the machines that it knows. */
+const lent = new AsyncDisposableStack();
 let machines: Machines;
 let system: TestSystem;
 
 beforeAll(async () => {
-  machines = await lendMachines(['finder', 'database', 'reviewer'], { cpus: 1, memoryMiB: 384, diskMiB: 2048 });
+  machines = lent.use(
+    await lendMachines(['finder', 'database', 'reviewer'], { cpus: 1, memoryMiB: 384, diskMiB: 2048 }),
+  );
   for (const { machine, program, work } of hops) {
     const text = `#!/bin/sh
 echo begun >> /root/${program}.ran
@@ -54,17 +58,10 @@ ${work} > "$VM_TASK_RESULT"
     const path = `/usr/local/bin/${program}`;
     await machines.ssh(machine, `cat > ${path} <<'END'\n${text}END\nchmod +x ${path}`);
   }
-  system = await lendSystem({ pools: { default: { warm: 0 }, ...machines.pools } });
-  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+  system = lent.use(await lendRunningSystem({ pools: { default: { warm: 0 }, ...machines.pools } }));
 });
 
-afterAll(async () => {
-  try {
-    await system?.[Symbol.asyncDispose]();
-  } finally {
-    await machines?.[Symbol.asyncDispose]();
-  }
-});
+afterAll(() => lent.disposeAsync());
 
 const timesRun = async (machine: string, program: string) =>
   Number(await machines.ssh(machine, `cat /root/${program}.ran 2>/dev/null | wc -l`));

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lendSystem, type TestSystem } from './system.ts';
+import { lendRunningSystem, type TestSystem } from './system.ts';
 import type { Audit, Events, Shown, Status } from './views.ts';
 
 const poolMax = 4;
@@ -10,8 +10,7 @@ const poolMax = 4;
 let system: TestSystem;
 
 beforeAll(async () => {
-  system = await lendSystem({ pools: { default: { max: poolMax, warm: 1 } } });
-  expect(await system.vmTask(['up', '--detach'])).toMatchObject({ exitCode: 0 });
+  system = await lendRunningSystem({ pools: { default: { max: poolMax, warm: 1 } } });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());

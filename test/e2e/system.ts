@@ -82,6 +82,15 @@ export async function lendSystem(config: object = {}, within: readonly string[] 
   };
 }
 
+/** The same, and it is up. */
+export async function lendRunningSystem(config: object = {}): Promise<TestSystem> {
+  const system = await lendSystem(config);
+  const { exitCode, stderr } = await system.vmTask(['up', '--detach']);
+  if (exitCode === 0) return system;
+  await system[Symbol.asyncDispose]();
+  throw new Error(`it is not up: ${stderr}`);
+}
+
 function parseJson(text: string): object | null {
   try {
     return JSON.parse(text) as object;

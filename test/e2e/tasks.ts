@@ -1,0 +1,51 @@
+/** Tasks of a lent system: submitted, waited for, and what must be left of them, which is nothing. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventually } from '@vm-task/testing/conditions';
+import type { TestSystem } from './system.ts';
+import type { Audit, Shown } from './views.ts';
+
+/** Returns the id. */
+export async function submit(system: TestSystem, task: object): Promise<string> {
+  return (await system.vmTask(['submit', await system.taskFile(task)])).stdout.trim();
+}
+
+/** The task, once it is so. On a busy machine a VM takes its minutes. */
+export function shownOnce(
+  system: TestSystem,
+  id: string,
+  what: string,
+  is: (shown: Shown) => boolean | Promise<boolean>,
+): Promise<Shown> {
+  return eventually(
+    async () => {
+      const shown = await system.json<Shown>(['show', id]);
+      return (await is(shown)) && shown;
+    },
+    { what, limitMs: 300_000 },
+  );
+}
+
+export function untilOver(system: TestSystem, id: string): Promise<Shown> {
+  return shownOnce(system, id, 'the task is over', ({ status }) => status === 'completed');
+}
+
+/** The task has printed that. */
+export function untilPrinted(system: TestSystem, id: string, text: string): Promise<Shown> {
+  const hasPrinted = async () => (await system.vmTask(['logs', id])).stdout.includes(text);
+  return shownOnce(system, id, `the task has printed ${JSON.stringify(text)}`, hasPrinted);
+}
+
+/** The process that is the task's VM. */
+export async function qemuOf({ home }: TestSystem, { vm }: Shown): Promise<number> {
+  const record = await readFile(join(home.vms, vm ?? '', 'vm.json'), 'utf8');
+  return JSON.parse(record).process.pid;
+}
+
+export async function expectNoLeak(system: TestSystem): Promise<void> {
+  const isClean = async () => {
+    const { leaked, missing } = await system.json<Audit>(['audit']);
+    return leaked.length + missing.length === 0;
+  };
+  await eventually(isClean, { what: 'the audit is clean', limitMs: 90_000 });
+}

@@ -52,7 +52,7 @@ export interface Report {
 }
 
 /** Which of two services is faster differs from run to run. */
-const mostTries = 2;
+const mostTries = 6;
 
 /** Thrown: the reason of `stop`. */
 export async function runCrashPoints(options: RunOptions): Promise<Report> {

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCreated } from '@vm-task/shared/bus/find-task';
-import { readPipeline } from '@vm-task/shared/bus/read-pipeline';
+import { readDecisions, readPipeline } from '@vm-task/shared/bus/read-pipeline';
 import { services } from '@vm-task/shared/flow';
 import { readHostId } from '@vm-task/shared/host-id';
 import { newVmId, type TaskId } from '@vm-task/shared/ids';
@@ -241,11 +241,19 @@ const forgotten: Scenario = {
     });
     const task = await user.submit(makeJob({ mark: `${mark}t`, lines: 2 }));
     await user.waitForEnds();
+    // A pipeline's task is free when the pipeline is forgotten, and goes at a later sweep.
+    const decisions = await readDecisions(connection, pipeline);
+    const tasks = [task, ...decisions.flatMap(({ data }) => data.start.map((start) => start.task))];
     user.accepted.length = 0;
     user.pipelines.length = 0;
-    const isForgotten = async () =>
-      (await readPipeline(connection, pipeline)) === null && (await findCreated(connection, task)) === null;
-    await eventually(isForgotten, { what: 'a task and a pipeline that ended are forgotten', limitMs: 120_000 });
+    const isForgotten = async () => {
+      const left = await Promise.all([
+        readPipeline(connection, pipeline),
+        ...tasks.map((id) => findCreated(connection, id)),
+      ]);
+      return left.every((found) => found === null);
+    };
+    await eventually(isForgotten, { what: 'a pipeline and tasks that ended are forgotten', limitMs: 120_000 });
   },
 };
 

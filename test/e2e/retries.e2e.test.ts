@@ -16,14 +16,15 @@ afterAll(() => system[Symbol.asyncDispose]());
 it('a VM that is killed in a setup step is replaced by a fresh one, in which the task succeeds', async () => {
   // The marker is on the disk of the VM alone: a second attempt that found it would not have a fresh one.
   const id = await submit(system, {
-    setup: [{ run: 'echo begun; test ! -e /root/marker; touch /root/marker; sleep 4; echo ready' }],
+    setup: [{ run: 'echo begun; test ! -e /root/marker; touch /root/marker; sleep 8; echo ready' }],
     run: 'echo "in the next VM"',
     retry: { maxAttempts: 2, backoff: '1s', on: ['vm', 'setup'] },
   });
+  const first = await shownOnce(system, id, 'its VM is known', ({ vm }) => vm !== null);
+  const qemu = await qemuOf(system, first);
   const begun = async () => (await system.vmTask(['logs', id])).stderr.includes('begun');
   await eventually(begun, { what: 'the step runs', limitMs: 300_000 });
-  const first = await shownOnce(system, id, 'its VM is known', ({ vm }) => vm !== null);
-  process.kill(await qemuOf(system, first), 'SIGKILL');
+  process.kill(qemu, 'SIGKILL');
   const ended = await untilOver(system, id);
   expect(ended).toMatchObject({
     outcome: 'succeeded',

@@ -74,7 +74,7 @@ export const vmClass: CloneClass = {
   egress: 'none',
 };
 
-export const inAnHour = () => deadlineFrom(Date.now() + 3_600_000, Date.now());
+const inAnHour = () => deadlineFrom(Date.now() + 3_600_000, Date.now());
 
 /** A VM that some provisioner made and left warm. */
 export async function leaveWarm(hypervisor: FakeHypervisor, changes: Partial<CloneClass> = {}): Promise<VmId> {
@@ -99,7 +99,7 @@ export interface ProvisionerOptions {
 }
 
 /** A provisioner on `host`, with a pool of `max` VMs, `warm` of them kept ready. */
-export function provision(
+function provision(
   bus: Bus,
   hypervisor: FakeHypervisor,
   { max = 4, warm = 0, host = 'host-1' }: ProvisionerOptions = {},
@@ -123,14 +123,14 @@ export function provision(
   };
 }
 
-export async function store(bus: Bus, draft: Draft, fence = 0): Promise<Stored> {
+async function store(bus: Bus, draft: Draft, fence = 0): Promise<Stored> {
   const appended = await bus.append(draft, fence, never);
   if (appended.kind === 'stored') return appended.event;
   throw new Error('overtaken');
 }
 
 /** The head of the task's spine, once it is of that type. */
-export async function headOf<T extends Stored['type']>(bus: Bus, task: TaskId, type: T): Promise<Stored<T>> {
+async function headOf<T extends Stored['type']>(bus: Bus, task: TaskId, type: T): Promise<Stored<T>> {
   const head = await eventually(
     async () => {
       const found = await bus.head({ pool: 'default', task });
@@ -142,7 +142,7 @@ export async function headOf<T extends Stored['type']>(bus: Bus, task: TaskId, t
 }
 
 /** The last event of that type on each of its subjects. */
-export async function eventsOf<T extends Stored['type']>(bus: Bus, type: T): Promise<Stored<T>[]> {
+async function eventsOf<T extends Stored['type']>(bus: Bus, type: T): Promise<Stored<T>[]> {
   const { streams } = bus.connection.jsm;
   const { state } = await streams.info('EVENTS', { subjects_filter: eventPatterns[type] });
   const lasts = Object.keys(state.subjects ?? {}).map(async (subject) => {
@@ -152,7 +152,7 @@ export async function eventsOf<T extends Stored['type']>(bus: Bus, type: T): Pro
   return (await Promise.all(lasts)) as Stored<T>[];
 }
 
-export async function statesOf(hypervisor: FakeHypervisor): Promise<(readonly [VmId, string])[]> {
+async function statesOf(hypervisor: FakeHypervisor): Promise<(readonly [VmId, string])[]> {
   return (await hypervisor.list()).map((state) => [state.record.vm, state.phase] as const);
 }
 

@@ -104,7 +104,7 @@ export function reap(
 }
 
 /** A VM that works for the task, past its own deadline in `lifeMs`. */
-export async function claimFor(
+async function claimFor(
   hypervisor: FakeHypervisor,
   task: TaskId,
   lifeMs = 3_600_000,
@@ -137,7 +137,7 @@ export async function storeReady(
   return { vm, seq: ready.seq };
 }
 
-export async function endOf(bus: Bus, task: TaskId): Promise<Stored<'task.completed'>> {
+async function endOf(bus: Bus, task: TaskId): Promise<Stored<'task.completed'>> {
   return eventually(
     async () => {
       const head = await bus.head({ pool: 'default', task });

@@ -104,12 +104,7 @@ export function reap(
 }
 
 /** A VM that works for the task, past its own deadline in `lifeMs`. */
-async function claimFor(
-  hypervisor: FakeHypervisor,
-  task: TaskId,
-  lifeMs = 3_600_000,
-  attempt = 1,
-): Promise<VmId> {
+async function claimFor(hypervisor: FakeHypervisor, task: TaskId, lifeMs = 3_600_000, attempt = 1): Promise<VmId> {
   const capacity = { poolMax: 4, hostMax: 16 };
   const deadline = deadlineFrom(lifeMs, 0);
   const outcome = await hypervisor.create(vmClass, capacity, deadline, never);

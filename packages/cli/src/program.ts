@@ -51,7 +51,9 @@ export function createProgram(): Program {
   sendCommand(defineIn(root));
   inboxCommands(defineIn(root.command('inbox').description('messages: list, read, archive').exitOverride()));
   pipelineCommands(
-    defineIn(root.command('pipeline').description('pipelines: run, show, list, cancel, resume').exitOverride()),
+    defineIn(
+      root.command('pipeline').description('pipelines: run, show, list, templates, cancel, resume').exitOverride(),
+    ),
   );
   templateCommands(
     defineIn(root.command('template').description('templates: install, list, show, run').exitOverride()),

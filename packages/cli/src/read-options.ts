@@ -18,8 +18,8 @@ export function queryFrom(options: Record<string, unknown>): Record<string, stri
 }
 
 export function settingsFrom(options: Record<string, unknown>): RunTemplateOptions {
-  return { settings: options['set'] as string[], key: options['key'] as string | undefined };
+  return { settings: (options['set'] ?? []) as string[], key: options['key'] as string | undefined };
 }
 
 /** For an option that may be given more than once. */
-export const collect = (value: string, values: readonly string[]): string[] => [...values, value];
+export const collect = (value: string, values: readonly string[] = []): string[] => [...values, value];

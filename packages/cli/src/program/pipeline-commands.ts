@@ -13,13 +13,14 @@ export function pipelineCommands(define: Define): void {
     'run <file>',
     'run a pipeline file, or a template, and follow it to its end',
     (context, [file = ''], options) => {
-      if (isTemplateRef(file)) return runTemplate(homeOf(context), file, settingsFrom(options));
-      const submission = readPipelineFile(file, options['set'] as string[]);
-      const key = options['key'] as string | undefined;
+      const given = settingsFrom(options);
+      if (isTemplateRef(file)) return runTemplate(homeOf(context), file, given);
+      const { settings, key } = given;
+      const submission = readPipelineFile(file, settings);
       return runPipeline({ ...homeOf(context), submit: (client) => client.submitPipeline(submission, key) });
     },
   )
-    .option('--set <name=value>', 'a parameter; JSON where it is no string', collect, [])
+    .option('--set <name=value>', 'a parameter; JSON where it is no string', collect)
     .option('--key <text>', 'idempotency key: the same key is the same pipeline, for a day');
   define('show <id>', 'every stage: its state, VM, duration and result', (context, [id = '']) =>
     showPipeline(homeOf(context), id),
@@ -27,7 +28,7 @@ export function pipelineCommands(define: Define): void {
   define('list', 'pipelines, the newest first', (context, _args, options) =>
     listPipelines(homeOf(context), queryFrom(options)),
   )
-    .addOption(new Option('--status <status>', 'only pipelines of this status'))
+    .addOption(new Option('--status <status>', 'only pipelines of this status: running, cancelling, completed'))
     .option('--after <cursor>', 'the page behind this one')
     .option('--limit <n>', 'pipelines on a page');
   define('templates', 'templates that are pipelines', (context) => listTemplates(homeOf(context), 'pipeline'));

@@ -26,7 +26,12 @@ export function taskCommands(define: Define): void {
   ).option('--key <text>', 'idempotency key: the same key is the same task, for a day');
   define('show <id>', 'what became of a task', (context, [id = '']) => show(homeOf(context), id));
   define('list', 'tasks, the newest first', (context, _args, options) => list(homeOf(context), queryFrom(options)))
-    .addOption(new Option('--status <status>', 'only tasks of this status'))
+    .addOption(
+      new Option(
+        '--status <status>',
+        'only tasks of this status: queued, starting, setup, running, retrying, cancelling, completed',
+      ),
+    )
     .option('--pool <name>', 'only tasks of this pool')
     .option('--after <cursor>', 'the page behind this one')
     .option('--limit <n>', 'tasks on a page');
@@ -42,6 +47,7 @@ export function taskCommands(define: Define): void {
 
 function takesTask(command: Command): Command {
   return command
+    .usage('[options] FILE | -- COMMAND ARGUMENT…')
     .option('--image <name>', 'image, as name or name@version')
     .option('--pool <name>', 'pool')
     .addOption(new Option('--egress <mode>', "the VM's way out").choices(['none', 'internet']));

@@ -14,6 +14,6 @@ export function templateCommands(define: Define): void {
   define('run <name>', 'run one of them and follow it to its end', (context, [name = ''], options) =>
     runTemplate(homeOf(context), name, settingsFrom(options)),
   )
-    .option('--set <name=value>', 'a parameter; JSON where it is no string', collect, [])
+    .option('--set <name=value>', 'a parameter; JSON where it is no string', collect)
     .option('--key <text>', 'idempotency key: the same key is the same run, for a day');
 }

@@ -105,11 +105,12 @@ describe('kill -9 of the provisioner while it makes a VM for a task', () => {
     ['after it was made, about when vm.ready is told', made],
   ])('%s: the task gets a VM all the same, and the other one goes', async (_when, phase) => {
     const before = await readdir(system.home.vms);
+    const provisioner = await pidOf('provisioner');
     // Another size than that of the warm VM.
-    const id = await submit(system, { run: 'echo done', resources: { memoryMiB: 300 } });
+    const submitting = submit(system, { run: 'echo done', resources: { memoryMiB: 300 } });
     await untilVmIs(phase, before);
-    process.kill(await pidOf('provisioner'), 'SIGKILL');
-    const ended = await untilOver(system, id);
+    process.kill(provisioner, 'SIGKILL');
+    const ended = await untilOver(system, await submitting);
     expect(ended).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
     await expectOneEndAndNoLeak(ended);
   });

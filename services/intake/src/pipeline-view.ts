@@ -4,7 +4,7 @@ import { stageKinds } from '@vm-task/shared/pipelines/file';
 import { progressViewSchema } from '@vm-task/shared/progress';
 import { errorInfoSchema } from '@vm-task/shared/task-ending';
 import { z } from 'zod';
-import { taskSummarySchema } from './task-view.ts';
+import { openQuestionSchema, taskSummarySchema } from './task-view.ts';
 
 export const pipelineStatuses = ['running', 'cancelling', 'completed'] as const;
 export type PipelineStatus = (typeof pipelineStatuses)[number];
@@ -32,6 +32,7 @@ const runSchema = z.object({
   item: jsonSchema.describe('null for a stage without items'),
   /** The task's own view; null for one that could not be started, or is no longer kept. */
   task: taskSummarySchema.nullable(),
+  question: openQuestionSchema,
   durationMs: z.number().nullable().describe('from the task being created to its end'),
   progress: progressViewSchema.nullable().describe('what its process says while it runs'),
   recorded: z.boolean().describe('it ran in the pipeline that this one resumes'),

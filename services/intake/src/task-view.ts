@@ -63,7 +63,17 @@ const attemptSchema = z.object({
   error: errorInfoSchema.nullable(),
 });
 
-export const taskViewSchema = taskSummarySchema.extend({ attempts: z.array(attemptSchema), timings: timingsSchema });
+/** Of a stage that waits for somebody. */
+export const questionViewSchema = z.object({ text: z.string(), until: time });
+export const openQuestionSchema = questionViewSchema
+  .nullable()
+  .describe('what somebody is asked, and until when; null for what runs or has been answered');
+
+export const taskViewSchema = taskSummarySchema.extend({
+  question: openQuestionSchema,
+  attempts: z.array(attemptSchema),
+  timings: timingsSchema,
+});
 
 /** What is shown of one task: beside what has happened, what its process says while it runs. */
 export const shownTaskSchema = taskViewSchema.extend({ progress: progressViewSchema.nullable() });
@@ -76,6 +86,7 @@ export const eventViewSchema = z.object({
   data: z.record(z.string(), z.unknown()),
 });
 
+export type QuestionView = z.infer<typeof questionViewSchema>;
 export type TaskSummary = z.infer<typeof taskSummarySchema>;
 export type TaskView = z.infer<typeof taskViewSchema>;
 export type AttemptView = z.infer<typeof attemptSchema>;

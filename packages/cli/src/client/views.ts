@@ -21,7 +21,14 @@ export interface TaskSummary {
   readonly completedAt: string | null;
 }
 
+/** What somebody is asked, while nobody has answered. */
+export interface Question {
+  readonly text: string;
+  readonly until: string;
+}
+
 export interface TaskView extends TaskSummary {
+  readonly question: Question | null;
   readonly attempts: readonly {
     readonly number: number;
     readonly vm: string | null;
@@ -109,6 +116,7 @@ export interface RunView {
   readonly index: number;
   readonly item: Json;
   readonly task: TaskSummary | null;
+  readonly question: Question | null;
   readonly durationMs: number | null;
   readonly progress: ProgressView | null;
   readonly recorded: boolean;

@@ -29,7 +29,12 @@ function linesOf(stage: StageView): string[] {
   if (stage.standing === 'skipped') return [`${stage.name}: skipped: ${stage.reason}`];
   const refused =
     stage.runs.length === 0 && stage.error !== null ? [`${stage.name}: failed: ${stage.error.message}`] : [];
-  return [...refused, ...stage.runs.flatMap((run) => lineOf(stage, run) ?? [])];
+  return [...refused, ...stage.runs.flatMap((run) => [...questionLines(stage, run), lineOf(stage, run) ?? []].flat())];
+}
+
+/** Whoever is to decide has to know about what. */
+function questionLines(stage: StageView, run: RunView): string[] {
+  return run.question === null || run.question.text === '' ? [] : [`${runName(stage, run)}: ${run.question.text}`];
 }
 
 function lineOf(stage: StageView, run: RunView): string | null {
@@ -37,16 +42,17 @@ function lineOf(stage: StageView, run: RunView): string | null {
   const { task } = run;
   if (task === null) return run.error === null ? null : `${name}: failed: ${run.error.message}`;
   if (run.recorded) return `${name}: done before`;
-  if (task.status !== 'completed') return startLine(stage, name, task);
+  if (task.status !== 'completed') return startLine(stage, name, run);
   const how = `${name}: ${task.outcome} in ${humanDuration(run.durationMs)}${task.vm === null ? '' : ` (${task.vm})`}`;
   if (task.outcome !== 'succeeded') return `${how}: ${run.error?.message ?? ''}`;
   return task.result === null ? how : `${how}: ${resultText(task.result, 100)}`;
 }
 
-function startLine({ kind }: StageView, name: string, { id, vm }: NonNullable<RunView['task']>): string | null {
-  if (kind === 'approval') return `${name}: waits for ./vm-task approve ${id}, or reject`;
-  if (kind === 'external') return `${name}: waits for ./vm-task complete ${id} --result …`;
-  return vm === null ? null : `${name}: runs in ${vm}`;
+function startLine({ kind }: StageView, name: string, { task, question }: RunView): string | null {
+  const until = question === null ? '' : `, until ${question.until}`;
+  if (kind === 'approval') return `${name}: waits for ./vm-task approve ${task?.id}, or reject${until}`;
+  if (kind === 'external') return `${name}: waits for ./vm-task complete ${task?.id} --result …${until}`;
+  return task === null || task.vm === null ? null : `${name}: runs in ${task.vm}`;
 }
 
 function noteOf({ name, runs }: StageView): string {

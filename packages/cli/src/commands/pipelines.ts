@@ -56,7 +56,8 @@ function rowsOf(stage: StageView): Cell[][] {
   ]);
 }
 
-function resultOf({ task, error, progress }: RunView): string {
+function resultOf({ task, question, error, progress }: RunView): string {
+  if (question !== null) return resultText(question.text, 70);
   if (progress !== null) return progressText(progress);
   if (error !== null) return resultText(error.message, 70);
   return task === null || task.result === null ? '' : resultText(task.result, 70);

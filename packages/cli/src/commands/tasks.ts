@@ -1,7 +1,7 @@
 /** Commands about tasks that answer at once: submit, show, list, events, cancel, retry; and logs, which may follow. */
 import type { Home } from '@vm-task/shared/home';
 import { createClient } from '../client/client.ts';
-import type { TaskSummary, TaskView } from '../client/views.ts';
+import type { Question, TaskSummary, TaskView } from '../client/views.ts';
 import { shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
@@ -47,9 +47,17 @@ function fieldsOf(view: TaskView): (readonly [string, string | number | null])[]
     ['image', view.image],
     ['vm', view.vm],
     ...(view.progress === null ? [] : [['progress', progressText(view.progress)] as const]),
+    ...(view.question === null ? [] : questionFields(view.question)),
     ['created', view.createdAt],
     ['completed', view.completedAt],
     ['timings', timings.join(', ')],
+  ];
+}
+
+function questionFields({ text, until }: Question): [string, string][] {
+  return [
+    ['question', text],
+    ['answer until', until],
   ];
 }
 
@@ -111,8 +119,9 @@ export async function pools({ home, json }: Common): Promise<void> {
   const known = answer.pools.map((pool) => ({ ...pool, note: poolNote(home, pool.name) }));
   if (json) return printJson({ pools: known });
   const rows = known.map((pool) => {
-    const tasks = Object.entries(pool.tasks).map(([status, count]) => `${count} ${status}`);
-    return [pool.name, pool.driver, pool.image, pool.max, pool.warm, tasks.join(', '), pool.note];
+    const counts = Object.entries(pool.tasks).filter(([, count]) => count > 0);
+    const tasks = counts.map(([status, count]) => `${count} ${status}`);
+    return [pool.name, pool.driver, pool.image, pool.max, pool.warm, tasks.join(', ') || null, pool.note];
   });
   print(table(['pool', 'driver', 'image', 'max', 'warm', 'tasks', 'note'], rows));
 }

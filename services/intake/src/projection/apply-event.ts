@@ -5,8 +5,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import { isPipelineEvent } from '@vm-task/shared/subjects';
+import type { QuestionView } from '../task-view.ts';
 import { applyPipelineEvent } from './pipeline-row.ts';
 import { statement } from './statement.ts';
+import { isoTime } from './task-row.ts';
 
 type Of<T extends Stored['type']> = Stored<T>;
 
@@ -62,10 +64,11 @@ function taskOf(event: Stored): string | null {
 
 function created(db: DatabaseSync, { seq, time, data }: Of<'task.created'>): void {
   const { task, pool, spec, stage } = data;
+  const { main, timeouts } = spec;
   statement(
     db,
-    `INSERT OR IGNORE INTO tasks (id, created_seq, pool, status, image, has_setup, labels, created_at, pipeline)
-     VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)`,
+    `INSERT OR IGNORE INTO tasks (id, created_seq, pool, status, image, has_setup, labels, created_at, pipeline, question)
+     VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
   ).run(
     task,
     seq,
@@ -75,7 +78,12 @@ function created(db: DatabaseSync, { seq, time, data }: Of<'task.created'>): voi
     JSON.stringify(spec.labels),
     time.getTime(),
     stage?.pipeline ?? null,
+    main.kind === 'answer' ? JSON.stringify(questionOf(main.text, time.getTime() + timeouts.totalMs)) : null,
   );
+}
+
+function questionOf(text: string, untilMs: number): QuestionView {
+  return { text, until: isoTime(untilMs) };
 }
 
 function vmReady(db: DatabaseSync, { time, data }: Of<'vm.ready'>): void {

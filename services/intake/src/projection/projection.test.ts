@@ -1,5 +1,6 @@
 import type { Stored } from '@vm-task/shared/events';
 import { newPipelineId, newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
+import { questionSpec } from '@vm-task/shared/manual-task';
 import { retrying } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';
@@ -49,6 +50,7 @@ test('each event moves the status on, and the first terminal event stays (I2)', 
     pool: 'default',
     image: 'python@1.0.0',
     vm,
+    question: null,
     createdAt: '2026-01-01T00:00:01.000Z',
     completedAt: '2026-01-01T00:00:05.000Z',
     attempts: [
@@ -224,4 +226,18 @@ test('a task is plain when it is here and no part of a pipeline', () => {
     events.put('task.created', { ...created(part), stage }),
   ]);
   expect([plain, part, unknown].map((task) => isPlainTask(projection.db, task))).toEqual([true, false, false]);
+});
+
+test('a task that waits for an answer shows what is asked, and until when, for as long as nobody has answered', () => {
+  const events = memoryEvents();
+  const task = newTaskId(start);
+  const asked = { text: '删除这些域名？', deadlineMs: 60_000, inputs: {}, labels: {}, alertAfterMs: undefined };
+  const spec = questionSpec({ from: 'approval', ...asked });
+  events.put('task.created', { ...created(task), pool: 'manual', spec });
+  using projection = project(events.stored);
+  const question = () => readTask(projection.db, task)?.question;
+  expect(question()).toEqual({ text: '删除这些域名？', until: '2026-01-01T00:01:01.000Z' });
+  const event = events.put('task.completed', completed(task, null));
+  projection.advance([{ seq: event.seq, event }]);
+  expect(question()).toBeNull();
 });

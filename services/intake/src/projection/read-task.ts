@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { AttemptView, TaskView } from '../task-view.ts';
 import { statement } from './statement.ts';
-import { errorOf, isoTime, summaryColumns, summaryOf, type TaskRow } from './task-row.ts';
+import { errorOf, isoTime, openQuestionOf, summaryColumns, summaryOf, type TaskRow } from './task-row.ts';
 import { timingsOf } from './timings.ts';
 
 interface AttemptRow {
@@ -32,7 +32,7 @@ export function readTask(db: DatabaseSync, id: string): TaskView | null {
       setupDoneAt: setup_done_at,
     })),
   });
-  return { ...summaryOf(row), attempts: attempts.map(attemptOf), timings };
+  return { ...summaryOf(row), question: openQuestionOf(row), attempts: attempts.map(attemptOf), timings };
 }
 
 function attemptOf(row: AttemptRow): AttemptView {

@@ -1,7 +1,7 @@
 /** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` again. */
 
 /** Raised with every change of the tables or of what is written into them; another version is rebuilt from the stream. */
-export const schemaVersion = 4;
+export const schemaVersion = 5;
 
 /** Times are milliseconds since 1970, of the broker's clock. */
 export const tables = `
@@ -28,7 +28,8 @@ export const tables = `
     error TEXT,
     artifacts TEXT NOT NULL DEFAULT '[]',
     result TEXT NOT NULL DEFAULT 'null',
-    pipeline TEXT
+    pipeline TEXT,
+    question TEXT
   ) STRICT;
   CREATE INDEX tasks_by_state ON tasks (status, pool, outcome, created_at);
   CREATE INDEX tasks_by_end ON tasks (completed_at) WHERE completed_at IS NOT NULL;

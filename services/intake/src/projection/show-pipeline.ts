@@ -6,7 +6,7 @@ import type { PipelineState, Run } from '@vm-task/shared/pipelines/state';
 import type { PipelineView, RunView, StageView } from '../pipeline-view.ts';
 import { findPipeline, pipelineSummaryOf, stateOf } from './pipeline-row.ts';
 import { statement } from './statement.ts';
-import { summaryColumns, summaryOf, type TaskRow } from './task-row.ts';
+import { openQuestionOf, summaryColumns, summaryOf, type TaskRow } from './task-row.ts';
 
 /** Null when there is no such pipeline. */
 export function showPipeline(db: DatabaseSync, id: string): PipelineView | null {
@@ -39,7 +39,15 @@ function stageView(db: DatabaseSync, state: PipelineState, { name, kind, needs, 
 
 function runView(db: DatabaseSync, state: PipelineState, run: Run): Omit<RunView, 'item'> {
   const error = run.kind === 'live' ? null : run.error;
-  const none = { index: run.index, task: null, durationMs: null, progress: null, recorded: false, error };
+  const none = {
+    index: run.index,
+    task: null,
+    question: null,
+    durationMs: null,
+    progress: null,
+    recorded: false,
+    error,
+  };
   if (run.kind === 'refused') return none;
   const sql = `SELECT ${summaryColumns}, pipeline FROM tasks WHERE id = ?`;
   const row = statement(db, sql).get(run.task) as (TaskRow & { readonly pipeline: string | null }) | undefined;
@@ -47,6 +55,7 @@ function runView(db: DatabaseSync, state: PipelineState, run: Run): Omit<RunView
   return {
     ...none,
     task: summaryOf(row),
+    question: openQuestionOf(row),
     durationMs: row.completed_at === null ? null : row.completed_at - row.created_at,
     recorded: row.pipeline !== state.pipeline,
   };

@@ -2,11 +2,11 @@
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { Outcome } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
-import type { TaskStatus, TaskSummary } from '../task-view.ts';
+import type { QuestionView, TaskStatus, TaskSummary } from '../task-view.ts';
 
 /** Everything but the artifacts and labels, which only their own questions need. */
 export const summaryColumns =
-  'id, created_seq, pool, status, outcome, image, vm, created_at, completed_at, exit_code, process_ms, error, result';
+  'id, created_seq, pool, status, outcome, image, vm, created_at, completed_at, exit_code, process_ms, error, result, question';
 
 export interface TaskRow {
   readonly id: string;
@@ -22,6 +22,7 @@ export interface TaskRow {
   readonly process_ms: number | null;
   readonly error: string | null;
   readonly result: string;
+  readonly question: string | null;
 }
 
 export function summaryOf(row: TaskRow): TaskSummary {
@@ -38,6 +39,11 @@ export function summaryOf(row: TaskRow): TaskSummary {
     createdAt: isoTime(row.created_at),
     completedAt: row.completed_at === null ? null : isoTime(row.completed_at),
   };
+}
+
+/** What somebody is asked, while nobody has answered. */
+export function openQuestionOf({ status, question }: TaskRow): QuestionView | null {
+  return question === null || status === 'completed' ? null : (JSON.parse(question) as QuestionView);
 }
 
 export function errorOf(text: string | null): ErrorInfo | null {

@@ -43,7 +43,7 @@ export const eventSchemas = {
     /** The part of a pipeline that it is. */
     stage: stageRefSchema.optional(),
   }),
-  /** A clean VM is this attempt's. */
+  /** A clean VM is this attempt's, or the one that an earlier stage has left for it. */
   'vm.ready': z.strictObject({
     v: v1,
     task,

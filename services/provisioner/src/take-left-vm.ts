@@ -12,7 +12,8 @@ export async function takeLeftVm(hypervisor: Ledger, left: LeftVm, claim: Claim)
   if (isOverdue(claim.deadline)) return { kind: 'too-late' };
   await hypervisor.claimNext(left.vm, left.task, claim);
   const state = await hypervisor.find(left.vm);
-  if (state === null) return gone(left, 'nothing of it is left');
+  if (state === null)
+    return gone(left, 'nothing of it is left; it waits no longer than the timeouts.total of that stage');
   if (state.phase === 'ending') return gone(left, state.ended.reason);
   if (state.phase !== 'claimed' || !isSame(state.claim, claim)) return gone(left, 'it is not kept for this stage');
   if (!(await hypervisor.isAlive(left.vm))) return gone(left, 'its process has ended');

@@ -44,7 +44,8 @@ function lineOf(stage: StageView, run: RunView): string | null {
   if (run.recorded) return `${name}: done before`;
   if (task.status !== 'completed') return startLine(stage, name, run);
   const how = `${name}: ${task.outcome} in ${humanDuration(run.durationMs)}${task.vm === null ? '' : ` (${task.vm})`}`;
-  if (task.outcome !== 'succeeded') return `${how}: ${run.error?.message ?? ''}`;
+  // Why is known a moment later than that.
+  if (task.outcome !== 'succeeded') return run.error === null ? null : `${how}: ${run.error.message}`;
   return task.result === null ? how : `${how}: ${resultText(task.result, 100)}`;
 }
 

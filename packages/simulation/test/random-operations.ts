@@ -101,7 +101,12 @@ export class Operations {
   }
 
   #look(): Operation {
-    const query = this.#random.chance(0.5) ? { last_by_subj: this.#pattern() } : { seq: this.#random.whole(1, 20) };
+    const seq = this.#random.whole(1, 20);
+    const query = this.#random.pick([
+      { last_by_subj: this.#pattern() },
+      { seq },
+      { seq, next_by_subj: this.#pattern() },
+    ]);
     return {
       what: `get ${JSON.stringify(query)}`,
       answer: async ({ connection: { jsm } }) => {

@@ -6,7 +6,7 @@ import { streams } from '@vm-task/shared/streams';
 import type { Broker, Following, Settling } from './broker.ts';
 import type { Delivered, Pull } from './durable.ts';
 import { Incoming } from './incoming.ts';
-import type { Publication, StoredMessage } from './stream.ts';
+import type { Publication, StoredMessage, Stream } from './stream.ts';
 
 /** The way between one client and the broker. */
 export interface Network {
@@ -36,6 +36,12 @@ interface PublishOptions {
   readonly schedule?: { readonly specification: Date; readonly target: string };
   readonly expect?: { readonly lastSubjectSequence?: number; readonly lastSubjectSequenceSubject?: string };
 }
+
+type MessageQuery =
+  | { readonly last_by_subj: string }
+  | { readonly seq: number }
+  /** The first one from a sequence on. */
+  | { readonly seq: number; readonly next_by_subj: string };
 
 /** The client misses two heartbeats before it acts; one is expected each half of a pull's time. */
 const heartbeatsPerPull = 2;
@@ -94,10 +100,9 @@ function management(broker: Broker, network: Network) {
           },
           ts: new Date(broker.nowMs).toISOString(),
         })),
-      getMessage: (name: string, query: { readonly last_by_subj: string } | { readonly seq: number }) =>
+      getMessage: (name: string, query: MessageQuery) =>
         network.request(`get ${name}`, () => {
-          const stream = broker.stream(name);
-          const found = 'seq' in query ? stream.at(query.seq) : stream.lastOf(query.last_by_subj);
+          const found = messageAt(broker.stream(name), query);
           return found === null ? null : storedOf(found);
         }),
       purge: (name: string, { filter }: { filter: string }) =>
@@ -109,6 +114,11 @@ function management(broker: Broker, network: Network) {
         network.request('consumer info', () => ({ config: broker.durable(stream, name).config })),
     },
   };
+}
+
+function messageAt(stream: Stream, query: MessageQuery): StoredMessage | null {
+  if ('last_by_subj' in query) return stream.lastOf(query.last_by_subj);
+  return 'next_by_subj' in query ? stream.nextFrom(query.seq, [query.next_by_subj]) : stream.at(query.seq);
 }
 
 function storedOf({ seq, subject, headers, data, timeMs }: StoredMessage) {
@@ -174,6 +184,7 @@ function messageOf(
     time: new Date(timeMs),
     info: { deliveryCount: deliveries, pending },
     working: () => once({ kind: 'working' }),
+    ack: () => once({ kind: 'ack' }),
     nak: (afterMs = 0) => once({ kind: 'nak', afterMs }),
     term: () => once({ kind: 'term' }),
     async ackAck() {

@@ -105,7 +105,7 @@ async function startServices({ broker, hypervisor, home, config, connect }: Part
   const shared = { bus, config, hypervisor, host: 'host-1', log: silentLogger, stop: stop.signal, abort: abort.signal };
   const running = Promise.all([
     startProvisioner({ ...shared, tellProgress: () => undefined }),
-    workPipelines({ ...shared, admission: { refusal: async () => null }, isPlain: () => false }),
+    workPipelines({ ...shared, admission: { refusal: async () => null }, isPlain: () => false, slots: 8 }),
     startReaper(shared),
     startRunner({ ...shared, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),
   ]);

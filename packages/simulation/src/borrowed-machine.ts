@@ -93,6 +93,16 @@ function abortAfter(delayMs: number): AbortSignal {
   return controller.signal;
 }
 
+/** As Node's own, which keeps each that somebody listens to until it is aborted: for ever, where everybody has died. */
+function abortWithAny(signals: readonly AbortSignal[]): AbortSignal {
+  const controller = new AbortController();
+  const abortWith = ({ reason }: AbortSignal) => controller.abort(reason);
+  const aborted = signals.find((signal) => signal.aborted);
+  if (aborted !== undefined) abortWith(aborted);
+  else for (const signal of signals) signal.addEventListener('abort', () => abortWith(signal), { once: true });
+  return controller.signal;
+}
+
 /** Once for each process that simulates, before the services' code is loaded or after. */
 export function borrowMachine(): void {
   const require = createRequire(import.meta.url);
@@ -103,7 +113,7 @@ export function borrowMachine(): void {
     clearInterval: stopTimer,
     Date: simulatedDate(Date),
   });
-  Object.assign(AbortSignal, { timeout: abortAfter });
+  Object.assign(AbortSignal, { timeout: abortAfter, any: abortWithAny });
   Object.assign(require('node:timers/promises') as object, { setTimeout: pause });
   borrowRandomness(require('node:crypto') as object);
   borrowProc(require('node:fs') as typeof import('node:fs'));

@@ -1,5 +1,5 @@
 /** What must not be left when the faults have stopped and time has passed. */
-import type { TaskId } from '@vm-task/shared/ids';
+import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import type { Broker } from './broker/broker.ts';
 import type { Guests } from './guest.ts';
 import { epochMs } from './host.ts';
@@ -11,7 +11,7 @@ export interface EndState {
   readonly broker: Broker;
   readonly ledgers: readonly Ledger[];
   readonly properties: Properties;
-  readonly people: { readonly accepted: ReadonlySet<TaskId> };
+  readonly people: { readonly accepted: ReadonlySet<TaskId | PipelineId> };
   readonly warm: number;
   /** On each host. */
   readonly provisioners: number;
@@ -62,8 +62,8 @@ export function unfinished(end: EndState): readonly Violation[] {
 }
 
 function lookAtTasks({ properties, people }: EndState, missing: Missing): void {
-  const known = new Set(properties.tasks.map(({ created }) => created.data.task));
-  for (const task of people.accepted) if (!known.has(task)) missing('I1', `${task} was accepted and never created`);
+  for (const id of people.accepted) if (!properties.has(id)) missing('I1', `${id} was accepted and never created`);
+  for (const { promise, what } of properties.pipelines.unfinished()) missing(promise, what);
   for (const { created, completed, vms } of properties.tasks) {
     const { task } = created.data;
     if (completed === null) missing('I2', `${task} has no terminal event`);

@@ -1,8 +1,9 @@
-/** What people do: submit tasks by HTTP or as commands, and cancel some of them, whenever chance says so. */
+/** What people do: submit tasks and pipelines by HTTP or as commands, and cancel some, whenever chance says so. */
 import { programText } from './guest.ts';
 import type { Random } from './random.ts';
 
-export interface PlannedTask {
+export interface Planned {
+  readonly what: 'task' | 'pipeline';
   readonly atMs: number;
   readonly how: 'http' | 'command';
   readonly file: object;
@@ -13,14 +14,50 @@ export interface PlannedTask {
 const seconds = 1_000;
 
 /** Everything of one seed, decided before it begins. */
-export function planLoad(random: Random, untilMs: number): readonly PlannedTask[] {
+export function planTasks(random: Random, untilMs: number): readonly Planned[] {
   return Array.from({ length: random.whole(2, 9) }, () => ({
+    what: 'task',
     atMs: random.between(2 * seconds, untilMs),
     how: random.chance(0.5) ? 'http' : 'command',
     file: taskFile(random),
     cancelAfterMs: random.chance(0.3) ? random.between(0, 20 * seconds) : null,
   }));
 }
+
+/** In so many seeds there are any. */
+const withPipelines = 0.25;
+
+export function planPipelines(random: Random, untilMs: number): readonly Planned[] {
+  if (!random.chance(withPipelines)) return [];
+  return Array.from({ length: random.whole(1, 2) }, () => ({
+    what: 'pipeline',
+    atMs: random.between(2 * seconds, untilMs / 2),
+    how: random.chance(0.5) ? 'http' : 'command',
+    file: { pipeline: pipelineFile(random), parameters: { items: [3, 1, 2].slice(0, random.whole(1, 3)) } },
+    cancelAfterMs: random.chance(0.3) ? random.between(0, 30 * seconds) : null,
+  }));
+}
+
+/** A small graph of each kind that there is: a chain, a fan out and in, a stage that fails and what is for that. */
+function pipelineFile(random: Random): object {
+  const stage = (more: object = {}) => ({ ...taskFile(random), ...more });
+  const chain = { first: stage(), second: stage({ needs: ['first'] }) };
+  const fan = {
+    first: stage(),
+    each: stage({ needs: ['first'], forEach: expression('params.items'), inputs: { item: expression('item') } }),
+    last: stage({ needs: ['each'] }),
+  };
+  const fails = {
+    first: stage({ command: programText({ bytes: 10, ms: whole(random, 5 * seconds), exitCode: 1 }).split(' ') }),
+    other: stage(),
+    never: stage({ needs: ['first'] }),
+    rescue: stage({ needs: ['first'], onFailure: true }),
+  };
+  const failure = random.chance(0.5) ? 'stop' : 'continue';
+  return { failure, parameters: { items: { type: 'list' } }, stages: random.pick([chain, fan, fails]) };
+}
+
+const expression = (text: string) => `\${{ ${text} }}`;
 
 function taskFile(random: Random): object {
   const exitCode = random.chance(0.8) ? 0 : random.whole(1, 3);

@@ -9,9 +9,9 @@
  * | `broker/` | nats-server and its client, as far as the bus uses them; proved against a real one |
  * | `network.ts` | the way there: lost, late, cut |
  * | `host.ts`, `ledger.ts`, `guest.ts` | processes, VMs and jobs, without machines |
- * | `services.ts` | the services, started again whenever they have died |
+ * | `services.ts`, `intake.ts` | the services, started again whenever they have died |
  * | `faults.ts`, `disturbances.ts`, `load.ts`, `people.ts` | what goes wrong, and what is asked for |
- * | `properties.ts`, `stored-output.ts`, `deadlines-kept.ts`, `end-state.ts` | I1-I10 and I13: after every step, and at the end |
+ * | `properties.ts`, `stored-output.ts`, `deadlines-kept.ts`, `pipelines-kept.ts`, `end-state.ts` | I1-I10 and I13: after every step, and at the end |
  * | `sometimes.ts`, `not-stored.ts` | what must have happened, or nothing was proved |
  * | `worker.ts`, `simulate.ts` | many seeds, on every processor |
  */

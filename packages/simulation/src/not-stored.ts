@@ -24,6 +24,8 @@ export function noteNotStored(
 
 function whatWasRefused(subject: string): Sometimes {
   if (subject.startsWith('log.')) return 'output of a stale writer was refused';
+  if (subject.startsWith('pipeline.')) return 'a decision about a pipeline was refused';
+  if (subject.startsWith('task.created.')) return 'a creation was refused';
   if (subject.startsWith('task.completed.')) return 'an ending was refused';
   return subject.startsWith('vm.ready.') ? 'vm.ready was refused' : 'another append was refused';
 }

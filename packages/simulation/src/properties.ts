@@ -6,12 +6,13 @@ import { attemptAt } from '@vm-task/shared/attempt-at';
 import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
 import { readRetryDue } from '@vm-task/shared/bus/retry-timer';
 import type { EventType, Stored } from '@vm-task/shared/events';
-import type { TaskId, VmId } from '@vm-task/shared/ids';
+import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
 import { isPipelineEvent, type TaskEventType } from '@vm-task/shared/subjects';
 import type { StoredMessage } from './broker/stream.ts';
 import type { Guests } from './guest.ts';
 import type { Ledger } from './ledger.ts';
 import type { Observations } from './observations.ts';
+import { PipelinesKept } from './pipelines-kept.ts';
 import { isSometimes } from './sometimes.ts';
 import { StoredOutput } from './stored-output.ts';
 
@@ -48,12 +49,14 @@ export class Properties {
   readonly #hostOf = new Map<VmId, string>();
   readonly #gone = new Set<VmId>();
   readonly #output: StoredOutput;
+  readonly pipelines: PipelinesKept;
   /** The waits that somebody has asked the broker to end, or has ended, by the sequence of their event. */
   readonly #timed = new Set<number>();
 
   constructor(observations: Observations) {
     this.#observations = observations;
     this.#output = new StoredOutput(observations);
+    this.pipelines = new PipelinesKept(observations);
   }
 
   get tasks(): readonly SeenTask[] {
@@ -65,8 +68,19 @@ export class Properties {
   }
 
   /** I1: a yes that was said must have been true when it was. */
-  accepted(task: TaskId, how: string): void {
-    if (!this.#tasks.has(task)) this.#observations.broken('I1', `${how} accepted ${task}, which is not stored`);
+  accepted(id: TaskId | PipelineId): void {
+    if (!this.has(id)) this.#observations.broken('I1', `${id} is said to be accepted, and is not stored`);
+  }
+
+  /** Created, as a task or as a pipeline. */
+  has(id: TaskId | PipelineId): boolean {
+    return this.#tasks.has(id) || this.pipelines.has(id);
+  }
+
+  /** True for what is known to be no part of a pipeline. */
+  isPlain(task: TaskId): boolean {
+    const found = this.#tasks.get(task);
+    return found !== undefined && found.created.data.stage === undefined;
   }
 
   onStored(stream: string, message: StoredMessage, guests: Guests): void {
@@ -75,8 +89,8 @@ export class Properties {
     if (stream === 'TIMERS') this.#onTimer(message);
     if (stream !== 'EVENTS') return;
     const event = unseal(rawOf(message));
-    if (isPipelineEvent(event)) return;
-    if (event.type === 'vm.gone') this.#onGone(event);
+    if (isPipelineEvent(event)) this.pipelines.onEvent(event);
+    else if (event.type === 'vm.gone') this.#onGone(event);
     else if (event.type === 'task.setup.done') this.#onSetUp(event);
     else if (event.type !== 'alert.raised') this.#onSpine(event, guests);
   }
@@ -92,6 +106,7 @@ export class Properties {
     const found = this.#tasks.get(task);
     if (event.type === 'task.created') {
       if (found !== undefined) this.#observations.broken('I2', `${task} was created twice`);
+      this.pipelines.onTaskCreated(event);
       this.#tasks.set(task, { created: event, spine: [event], vms: [], ready: null, setUp: null, completed: null });
       return;
     }
@@ -163,6 +178,7 @@ export class Properties {
 
   /** I6: it releases the VM that the attempt had. */
   #onRetrying({ data }: Stored<'task.retrying'>, task: SeenTask): void {
+    this.pipelines.onTaskRetrying(data.task);
     this.#observations.sometimes('a failed attempt was followed by another');
     if (data.error.code === 'vm-lost') {
       this.#observations.sometimes('an attempt whose VM was lost was followed by another');
@@ -187,6 +203,7 @@ export class Properties {
 
   #onCompleted(event: Stored<'task.completed'>, task: SeenTask, guests: Guests): void {
     task.completed = event;
+    this.pipelines.onTaskCompleted(event);
     this.#noteEnding(event, task);
     const { outcome, vm, attempt } = event.data;
     const named = task.ready?.data.vm ?? null;
@@ -231,6 +248,9 @@ export class Properties {
   /** I4: what follows from a message is stored before it is acknowledged. */
   onAck(durable: string, message: StoredMessage): void {
     const [about, what, , task = ''] = message.subject.split('.');
+    if (durable.startsWith('intake-') && this.pipelines.isAckedEarly(message.subject, message.seq, this.#isEnding)) {
+      this.#ackedEarly(durable, message);
+    }
     const found = this.#tasks.get(task);
     if (found === undefined) return;
     const head = found.spine.at(-1);
@@ -244,6 +264,11 @@ export class Properties {
     };
     if (isEarly[`${about}.${what}`]?.() === true) this.#ackedEarly(durable, message);
   }
+
+  readonly #isEnding = (task: TaskId) => {
+    const type = this.#tasks.get(task)?.spine.at(-1)?.type;
+    return type === 'task.cancelling' || type === 'task.completed';
+  };
 
   #ackedEarly(durable: string, { subject, seq }: StoredMessage): void {
     this.#observations.broken('I4', `${durable} acknowledged ${seq} (${subject}) before anything followed from it`);
@@ -264,7 +289,7 @@ export class Properties {
   }
 }
 
-/** True when the attempt that began with that event is over. */
+/** True when the attempt that began so is over. */
 function hasEnded({ spine }: SeenTask, ready: number): boolean {
   return spine.some(({ seq, type }) => seq > ready && (type === 'task.retrying' || type === 'task.completed'));
 }

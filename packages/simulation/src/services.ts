@@ -1,26 +1,18 @@
 /** The real services, each in a simulated process of its own, and started again whenever it has died. */
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import { type Accepted, acceptTask, type Submission } from '@vm-task/intake/accept-task';
-import { type Admission, createAdmission } from '@vm-task/intake/admission';
-import { cancelTask } from '@vm-task/intake/cancel-task';
-import { onTaskCancel } from '@vm-task/intake/on-task-cancel';
-import { onTaskSubmit } from '@vm-task/intake/on-task-submit';
 import { startProvisioner } from '@vm-task/provisioner/start';
 import { enforceLedgerDeadlines } from '@vm-task/reaper/ledger-deadlines';
 import { startReaper } from '@vm-task/reaper/start';
 import { startRunner } from '@vm-task/runner/start';
 import { type Bus, createBus } from '@vm-task/shared/bus/bus';
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { findCreated } from '@vm-task/shared/bus/find-task';
 import type { SystemConfig } from '@vm-task/shared/config';
-import { flow } from '@vm-task/shared/flow';
 import { homeAt } from '@vm-task/shared/home';
 import type { TaskId } from '@vm-task/shared/ids';
 import { silentLogger } from '@vm-task/shared/log';
-import type { SpineKey } from '@vm-task/shared/subjects';
 import { connectTo } from './broker/connection.ts';
 import type { Guests } from './guest.ts';
 import type { HostProcess } from './host.ts';
+import { Intake } from './intake.ts';
 import type { Ledger } from './ledger.ts';
 import { type BrokerHost, Link, type NetworkParts } from './network.ts';
 import { runAs } from './virtual-time.ts';
@@ -31,6 +23,9 @@ export interface ServiceParts extends NetworkParts {
   readonly brokerHost: BrokerHost;
   readonly guests: Guests;
   readonly config: SystemConfig;
+  /** False where nobody submits any: then what works on them would only ask for messages that are not there. */
+  readonly hasPipelines: boolean;
+  readonly isPlain: (task: TaskId) => boolean;
 }
 
 /** What one process has. */
@@ -38,7 +33,6 @@ interface Running {
   readonly process: HostProcess;
   readonly bus: Bus;
   readonly hypervisor: Hypervisor;
-  readonly admission: Admission;
   readonly stop: AbortSignal;
   readonly abort: AbortSignal;
 }
@@ -47,9 +41,6 @@ const home = homeAt('/simulated');
 /** As the service's own. */
 const drainGraceMs = 20_000;
 const restartMs = [200, 8_000] as const;
-const appendLimitMs = 30_000;
-/** As many as can be in hand: more would only ask for messages that are not there. */
-const commandSlots = 2;
 
 const log = silentLogger;
 
@@ -61,6 +52,7 @@ export class Service {
   readonly #index: number;
   #downUntilMs = 0;
   #running: Running | null = null;
+  #intake: Intake | null = null;
   #drain = () => {};
 
   constructor(name: ServiceName, index: number, ledger: Ledger, parts: ServiceParts) {
@@ -86,7 +78,6 @@ export class Service {
       process,
       bus: createBus(connection, `vm-task/${host.name}/${this.name}`, log),
       hypervisor: this.ledger.usedBy(process),
-      admission: admissionTo(connection),
       stop: stop.signal,
       abort: abort.signal,
     };
@@ -123,36 +114,18 @@ export class Service {
     this.process?.kill();
   }
 
-  /** By HTTP; never answered when the process dies meanwhile. */
-  accept(submission: Submission): Promise<Accepted> {
-    return this.#ask(({ bus, admission }) => {
-      const deps = {
-        config: this.#parts.config,
-        bus,
-        admission,
-        claimKey: async () => Promise.reject(new Error('no task of the simulation has a key')),
-        findCreated: (task: TaskId) => findCreated(bus.connection, task),
-        now: Date.now,
-      };
-      return acceptTask(deps, submission, AbortSignal.timeout(appendLimitMs));
-    });
-  }
-
-  cancel(spine: SpineKey): Promise<unknown> {
-    const request = { by: 'simulation', reason: 'by chance' };
-    return this.#ask(({ bus }) => cancelTask(bus, spine, request, AbortSignal.timeout(appendLimitMs)));
-  }
-
-  #ask<T>(question: (running: Running) => Promise<T>): Promise<T> {
-    const running = this.#running;
-    if (running === null) return Promise.reject(new Error(`${this.name} does not run`));
-    return runAs(running.process, () => question(running));
+  /** Asked by HTTP; never answered when the process dies meanwhile. */
+  askIntake<T>(question: (intake: Intake) => Promise<T>): Promise<T> {
+    const [running, intake] = [this.#running, this.#intake];
+    if (running === null || intake === null) return Promise.reject(new Error(`${this.name} does not run`));
+    return runAs(running.process, () => question(intake));
   }
 
   #work(running: Running): Promise<unknown> {
     switch (this.name) {
       case 'intake':
-        return intake(running, this.#parts.config);
+        this.#intake = new Intake(running.bus, this.#parts);
+        return this.#intake.work(running);
       case 'provisioner':
         return startProvisioner({ ...running, ...this.#common(), tellProgress: () => undefined });
       case 'runner':
@@ -188,23 +161,4 @@ export class Service {
       enforceLedgerDeadlines({ hypervisor, sweepMs, log, stop }),
     ]);
   }
-}
-
-/** By what the stream has; the disk never runs out. */
-function admissionTo({ jsm }: Connection): Admission {
-  const measure = async () => {
-    const { state, config } = await jsm.streams.info('EVENTS');
-    return { eventsBytes: state.bytes, eventsMaxBytes: config.max_bytes, diskFreeBytes: Number.POSITIVE_INFINITY };
-  };
-  return createAdmission(measure, () => performance.now());
-}
-
-function intake({ bus, admission, stop, abort }: Running, config: SystemConfig): Promise<unknown> {
-  const slots = { slots: commandSlots, stop, abort };
-  const find = (task: TaskId) => findCreated(bus.connection, task);
-  const deps = { bus, config, admission, findCreated: find };
-  return Promise.all([
-    bus.workMessages(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), slots),
-    bus.workMessages(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), slots),
-  ]);
 }

@@ -1,5 +1,6 @@
 /** Everything of one seed, put together: the broker, one host or two, their services, and who watches over them. */
 import { parseConfig, type SystemConfig } from '@vm-task/shared/config';
+import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { streams } from '@vm-task/shared/streams';
 import { Broker, type BrokerWatch } from './broker/broker.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
@@ -32,27 +33,33 @@ export interface World {
   readonly onStep: () => void;
 }
 
+interface Beginning {
+  readonly seed: number;
+  readonly random: Random;
+  readonly time: VirtualTime;
+  readonly observations: Observations;
+  readonly hosts: readonly [Host, Host];
+  readonly hasPipelines: boolean;
+}
+
 /** With its services running. */
-export function makeWorld(
-  seed: number,
-  random: Random,
-  time: VirtualTime,
-  observations: Observations,
-  [first, second]: readonly [Host, Host],
-): World {
+export function makeWorld({ seed, random, time, observations, hosts: all, hasPipelines }: Beginning): World {
   const config = configOf(random);
   const faults = new Faults(Random.of(seed, 'faults'), time, observations);
-  const hosts = random.chance(0.2) ? [first, second] : [first];
+  const hosts = random.chance(0.2) ? all : [all[0]];
   if (hosts.length > 1) observations.sometimes('two hosts at once');
   const ledgers = hosts.map((host) => new Ledger({ host, faults, observations }));
   const guests = new Guests({ time, faults, observations, ledgers });
   const properties = new Properties(observations);
   const broker = makeBroker(random, time, observations, properties, guests);
   const brokerHost = new BrokerHost(broker);
-  const parts: ServiceParts = { time, faults, observations, brokerHost, guests, config };
+  const isPlain = (task: TaskId) => properties.isPlain(task);
+  const common = { time, faults, observations, brokerHost };
+  const parts: ServiceParts = { ...common, guests, config, hasPipelines, isPlain };
   const provisioners = random.chance(0.7) ? 1 : 2;
   const services = startServices({ random, provisioners, ledgers, parts });
-  const people = new People({ ...parts, broker, services, properties });
+  const onAccepted = (id: TaskId | PipelineId) => properties.accepted(id);
+  const people = new People({ ...common, broker, services, onAccepted });
   const limits = { poolMax: config.pools['default']?.max ?? 0, hostMax: config.host.maxVms };
   const events = broker.stream('EVENTS');
   const deadlines = new DeadlinesKept({

@@ -41,6 +41,7 @@ import { pipelineReader, workPipelines } from './work-pipelines.ts';
 /** Submissions at once: each waits for one fsync of the broker. */
 const submitSlots = 16;
 const cancelSlots = 4;
+const pipelineSlots = 8;
 /** Retention is counted in days. */
 const retentionSweepMs = 60_000;
 
@@ -70,7 +71,7 @@ async function run(context: ServiceContext): Promise<void> {
       slots: cancelSlots,
       ...drain,
     }),
-    workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), ...drain }),
+    workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), slots: pipelineSlots, ...drain }),
     workAlerts({ ...deps, home: environment.home, ...drain }),
     keepRetention(projection, config.reaper.retention, stop),
     finishHttp(app, stop),

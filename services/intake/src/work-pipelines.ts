@@ -33,12 +33,11 @@ export interface PipelineWork {
   readonly admission: Pick<Admission, 'refusal'>;
   /** True when the task is known to be no part of a pipeline, as nearly all are: its end is not even read. */
   readonly isPlain: (task: TaskId) => boolean;
+  /** Of each kind of message. Decisions about one pipeline get in each other's way; of different ones, each waits for the broker. */
+  readonly slots: number;
   readonly stop: AbortSignal;
   readonly abort: AbortSignal;
 }
-
-/** Decisions about one pipeline get in each other's way; of different ones, each waits for the broker. */
-const slots = 8;
 
 /** The states of pipelines, remembered for whoever asks here. */
 export function pipelineReader({ connection }: Pick<Bus, 'connection'>): ReadPipeline {
@@ -46,7 +45,15 @@ export function pipelineReader({ connection }: Pick<Bus, 'connection'>): ReadPip
 }
 
 /** Works until `stop`; resolves when nothing is in hand any more. */
-export async function workPipelines({ bus, config, admission, isPlain, stop, abort }: PipelineWork): Promise<void> {
+export async function workPipelines({
+  bus,
+  config,
+  admission,
+  isPlain,
+  slots,
+  stop,
+  abort,
+}: PipelineWork): Promise<void> {
   const { connection } = bus;
   const deps = {
     bus,

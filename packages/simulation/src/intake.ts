@@ -1,0 +1,96 @@
+/** Intake in one simulated process: its work, and what people ask it by HTTP. */
+import { acceptTask } from '@vm-task/intake/accept-task';
+import { type Admission, createAdmission } from '@vm-task/intake/admission';
+import { cancelTask } from '@vm-task/intake/cancel-task';
+import { onTaskCancel } from '@vm-task/intake/on-task-cancel';
+import { onTaskSubmit } from '@vm-task/intake/on-task-submit';
+import { acceptPipeline } from '@vm-task/intake/pipelines/accept-pipeline';
+import { cancelPipeline } from '@vm-task/intake/pipelines/cancel-pipeline';
+import { pipelineReader, workPipelines } from '@vm-task/intake/work-pipelines';
+import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Connection } from '@vm-task/shared/bus/connection';
+import { findCreated } from '@vm-task/shared/bus/find-task';
+import type { SystemConfig } from '@vm-task/shared/config';
+import { flow } from '@vm-task/shared/flow';
+import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+
+type ReadPipeline = ReturnType<typeof pipelineReader>;
+
+interface IntakeParts {
+  readonly config: SystemConfig;
+  readonly hasPipelines: boolean;
+  readonly isPlain: (task: TaskId) => boolean;
+}
+
+interface Drain {
+  readonly stop: AbortSignal;
+  readonly abort: AbortSignal;
+}
+
+const pool = 'default';
+const appendLimitMs = 30_000;
+/** As many as can be in hand: more would only ask for messages that are not there. */
+const slots = 2;
+const byChance = { by: 'simulation', reason: 'by chance' };
+
+export class Intake {
+  readonly #bus: Bus;
+  readonly #parts: IntakeParts;
+  readonly #admission: Admission;
+  readonly #readPipeline: ReadPipeline;
+
+  constructor(bus: Bus, parts: IntakeParts) {
+    this.#bus = bus;
+    this.#parts = parts;
+    this.#admission = admissionTo(bus.connection);
+    this.#readPipeline = pipelineReader(bus);
+  }
+
+  async work(drain: Drain): Promise<void> {
+    const [bus, { config, hasPipelines, isPlain }] = [this.#bus, this.#parts];
+    const find = (task: TaskId) => findCreated(bus.connection, task);
+    const deps = { bus, config, admission: this.#admission, findCreated: find };
+    const commands = { slots, stop: drain.stop, abort: drain.abort };
+    const tasks = [
+      bus.workMessages(flow.intakeOnTaskSubmit, (one) => onTaskSubmit(deps, one), commands),
+      bus.workMessages(flow.intakeOnTaskCancel, (one) => onTaskCancel(deps, one), commands),
+    ];
+    await Promise.all([...tasks, ...(hasPipelines ? [workPipelines({ ...deps, ...commands, isPlain })] : [])]);
+  }
+
+  async acceptTask(file: object, requestId: string): Promise<TaskId> {
+    const claimKey = () => Promise.reject(new Error('no task of the simulation has a key'));
+    const find = (task: TaskId) => findCreated(this.#bus.connection, task);
+    const deps = { ...this.#acceptance(), findCreated: find, claimKey };
+    return (await acceptTask(deps, { body: file, key: null, requestId }, limit())).id;
+  }
+
+  async cancelTask(task: TaskId): Promise<void> {
+    await cancelTask(this.#bus, { pool, task }, byChance, limit());
+  }
+
+  async acceptPipeline(submission: object, requestId: string): Promise<PipelineId> {
+    const claimPipelineKey = () => Promise.reject(new Error('no pipeline of the simulation has a key'));
+    const deps = { ...this.#acceptance(), readPipeline: this.#readPipeline, claimPipelineKey };
+    return (await acceptPipeline(deps, { body: submission, key: null, requestId }, limit())).id;
+  }
+
+  async cancelPipeline(pipeline: PipelineId): Promise<void> {
+    await cancelPipeline({ bus: this.#bus, readPipeline: this.#readPipeline }, pipeline, byChance, limit());
+  }
+
+  #acceptance() {
+    return { config: this.#parts.config, bus: this.#bus, admission: this.#admission, now: Date.now };
+  }
+}
+
+const limit = () => AbortSignal.timeout(appendLimitMs);
+
+/** By what the stream has; the disk never runs out. */
+function admissionTo({ jsm }: Connection): Admission {
+  const measure = async () => {
+    const { state, config } = await jsm.streams.info('EVENTS');
+    return { eventsBytes: state.bytes, eventsMaxBytes: config.max_bytes, diskFreeBytes: Number.POSITIVE_INFINITY };
+  };
+  return createAdmission(measure, () => performance.now());
+}

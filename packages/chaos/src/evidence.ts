@@ -1,11 +1,13 @@
 /** All that is known when a run is over: what was asked, what was done, what the streams and the consoles have. */
 import type { Deed } from './disturber.ts';
-import type { Submission } from './submitter.ts';
+import type { PipelineSubmission, Submission } from './submitter.ts';
 import type { Start } from './watch-consoles.ts';
 import type { StreamContents } from './watch-streams.ts';
 
 export interface Evidence {
+  /** Of tasks, those of stages among them. */
   readonly submissions: readonly Submission[];
+  readonly pipelines: readonly PipelineSubmission[];
   readonly deeds: readonly Deed[];
   readonly streams: StreamContents;
   readonly starts: readonly Start[];
@@ -19,6 +21,7 @@ export const promises = [
   'one terminal event',
   'nothing after the end',
   'the right outcome',
+  'stages in their order',
   'one start per attempt and step',
   'output without gap or repeat',
   'every VM is said to be gone, once',

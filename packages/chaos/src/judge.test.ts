@@ -61,10 +61,12 @@ function brokenIn(changes: Changes): string[] {
   );
   const evidence = {
     submissions: [{ task, ids: new Set(ids), commandSeq: null, cancel: 'not asked' }],
+    pipelines: [],
     deeds: killed.map((one) => ({ at: new Date(), target: 'qemu', act: 'kill', lastsMs: 0, pid: 1, vm: one })),
     streams: {
       events: stored,
       commands: new Map(commands),
+      pipelineCommands: new Set(),
       output: new Map([
         [`${id}/1/stdout`, chunks],
         [`${id}/1/stderr`, [{ offset: 0, bytes: output.stderr.bytes }]],

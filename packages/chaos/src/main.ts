@@ -7,7 +7,7 @@
  * |---|---|
  * | `run-chaos.ts` | one run: load and storm, calm, report |
  * | `own-system.ts` | `./vm-task up` on a home of its own |
- * | `planned-task.ts`, `expected-output.ts` | the load: tasks whose every byte is known before |
+ * | `planned-task.ts`, `planned-pipeline.ts`, `expected-output.ts` | the load: tasks whose every byte is known before, some of them stages |
  * | `submitter.ts` | requests and commands, and the record of what was accepted |
  * | `disturbance.ts`, `disturber.ts`, `pick-weighted.ts` | the storm: as the seed has it, and as it is done |
  * | `watch-streams.ts`, `watch-consoles.ts` | what the broker has, and what the machines have said |

@@ -1,7 +1,9 @@
+import { pipelineSubmissionSchema } from '@vm-task/shared/pipelines/file';
 import { taskFileSchema } from '@vm-task/shared/task-file';
 import { Random } from '@vm-task/simulation/random';
 import { describe, expect, it } from 'vitest';
 import { planDisturbance } from './disturbance.ts';
+import { planPipeline } from './planned-pipeline.ts';
 import { planTask } from './planned-task.ts';
 
 const tasksOf = (seed: number) => {
@@ -31,6 +33,15 @@ describe('what a seed stands for', () => {
     expect(new Set(tasks.map(({ kind }) => kind)).size).toBe(10);
     expect(new Set(tasks.map(({ via }) => via))).toEqual(new Set(['http', 'http twice', 'command']));
     expect(tasks.some(({ cancel }) => cancel?.via === 'http')).toBe(true);
+  });
+
+  it('has pipelines that the system takes, by every way, some of them cancelled', () => {
+    const random = Random.of(1, 'load');
+    const pipelines = Array.from({ length: 60 }, (_, index) => planPipeline(random, 2 * index + 1));
+    for (const { submission } of pipelines)
+      expect(pipelineSubmissionSchema.safeParse(submission).error).toBeUndefined();
+    expect(new Set(pipelines.map(({ via }) => via))).toEqual(new Set(['http', 'command']));
+    expect(pipelines.some(({ cancelAfterMs }) => cancelAfterMs !== null)).toBe(true);
   });
 
   it('has every kind of disturbance', () => {

@@ -11,7 +11,7 @@ export interface PlannedTask {
   readonly kind: string;
   /** The task file. */
   readonly file: object;
-  readonly via: 'http' | 'http twice' | 'command';
+  readonly via: 'http' | 'http twice' | 'command' | 'stage';
   /** After its acceptance; null: it is left alone. */
   readonly cancel: { readonly afterMs: number; readonly via: 'http' | 'command' } | null;
   /** How it ends when nobody cancels it and its VM lives. */

@@ -3,6 +3,7 @@ import type { Deed } from './disturber.ts';
 import { type Broken, type Evidence, promises } from './evidence.ts';
 import { judgeOutcomes } from './judge-outcomes.ts';
 import { judgeOutput } from './judge-output.ts';
+import { judgePipelines, type PipelineJudgement } from './judge-pipelines.ts';
 import { judgeStarts } from './judge-starts.ts';
 import { judgeTasks } from './judge-tasks.ts';
 import { longestSilenceMs, type Recovery, recoveriesOfMachines } from './recovery.ts';
@@ -15,6 +16,7 @@ export interface Report {
   readonly accepted: number;
   readonly terminal: number;
   readonly outcomes: Readonly<Record<string, number>>;
+  readonly pipelines: Omit<PipelineJudgement, 'broken'>;
   readonly attempts: number;
   readonly resumed: number;
   readonly disturbances: Readonly<Record<string, number>>;
@@ -47,13 +49,15 @@ export function reportOf(evidence: Evidence, course: Course): Report {
   const completed = events.filter((event) => event.type === 'task.completed');
   const output = judgeOutput(evidence);
   const starts = judgeStarts(evidence);
+  const { broken: ofPipelines, ...pipelines } = judgePipelines(evidence);
   const leaked = course.leaks.map(({ kind, what }): Broken => ({ promise: 'nothing leaks', what: `${kind} ${what}` }));
   return {
     seed: course.seed,
     minutes: course.minutes,
-    submitted: evidence.submissions.length,
+    submitted: evidence.submissions.filter(({ task }) => task.via !== 'stage').length,
     accepted: evidence.submissions.filter(wasAccepted).length,
     terminal: completed.length,
+    pipelines,
     outcomes: countBy(completed.map(({ data }) => data.outcome)),
     attempts: events.filter(({ type }) => type === 'vm.ready').length,
     resumed: events.filter(({ type }) => type === 'task.resumed').length,
@@ -67,6 +71,7 @@ export function reportOf(evidence: Evidence, course: Course): Report {
     broken: [
       ...judgeTasks(evidence),
       ...judgeOutcomes(evidence),
+      ...ofPipelines,
       ...starts.broken,
       ...output.broken,
       ...leaked,
@@ -77,7 +82,7 @@ export function reportOf(evidence: Evidence, course: Course): Report {
 }
 
 export function reportLines(report: Report): string[] {
-  const { starts, output, recovery, broken } = report;
+  const { starts, output, pipelines, recovery, broken } = report;
   const counts = (of: Readonly<Record<string, number>>) =>
     Object.entries(of)
       .map(([name, count]) => `${count} ${name}`)
@@ -86,6 +91,7 @@ export function reportLines(report: Report): string[] {
   return [
     `seed ${report.seed}, ${report.minutes} minutes`,
     `submitted ${report.submitted}, accepted ${report.accepted}, terminal ${report.terminal}: ${counts(report.outcomes)}`,
+    `pipelines: accepted ${pipelines.accepted}, ended ${pipelines.ended}, without exactly one end ${pipelines.withoutOneEnd}, stages that ran twice ${pipelines.stagesTwice}`,
     `attempts ${report.attempts}, resumed ${report.resumed}`,
     `disturbances: ${counts(report.disturbances)}`,
     `processes started ${starts.processes}, at most ${starts.mostPerStep} per step of an attempt`,

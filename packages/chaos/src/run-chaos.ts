@@ -2,12 +2,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Connection, openConnection } from '@vm-task/shared/bus/connection';
 import { type BrokerUser, readBrokerAddress } from '@vm-task/shared/credentials';
+import type { Stored } from '@vm-task/shared/events';
 import { Random } from '@vm-task/simulation/random';
 import { planDisturbance } from './disturbance.ts';
 import { type Deed, Disturber } from './disturber.ts';
 import type { Broken } from './evidence.ts';
 import { type Leak, scanDown, scanIdle } from './host-scan.ts';
 import { makeOwnSystem, type OwnSystem } from './own-system.ts';
+import { planPipeline } from './planned-pipeline.ts';
 import { planTask } from './planned-task.ts';
 import { type Recovery, timeRecovery } from './recovery.ts';
 import { type Report, reportOf } from './report.ts';
@@ -36,6 +38,8 @@ const config = {
 const mostInHand = 6;
 const longestPauseMs = 2_500;
 const throttleMs = 200;
+/** Of what is asked for. */
+const pipelineShare = 0.15;
 
 /** Of the calm: every task of the last moment has its retries, and whatever was stopped its time-outs. */
 const quietLimitMs = 600_000;
@@ -78,6 +82,7 @@ async function runOn(system: OwnSystem, options: ChaosOptions): Promise<(left: r
     client: system.client,
     commands,
     idOf: (task) => streams.ids.get(task) ?? null,
+    pipelineIdOf: (name) => streams.pipelineIds.get(name) ?? null,
     signal: asking,
   });
   const deeds: Deed[] = [];
@@ -110,20 +115,31 @@ async function runOn(system: OwnSystem, options: ChaosOptions): Promise<(left: r
   calm.abort();
   const recoveries = (await Promise.all(recovering)).filter((recovery) => recovery !== null);
   const { starts, watched } = await consoles.read();
-  const { submissions } = submitter;
-  const { events, commands: stored, output } = streams;
-  const evidence = { submissions, deeds, streams: { events, commands: stored, output }, starts, watched };
+  const { submissions, pipelines } = submitter;
+  const evidence = { submissions, pipelines, deeds, streams, starts, watched };
   return (left) => reportOf(evidence, { seed, minutes, recoveries, quietAfterMs, leaks: [...leaks, ...left], broken });
 }
 
 async function load(submitter: Submitter, streams: StreamWatch, seed: number, storm: AbortSignal): Promise<void> {
   const random = Random.of(seed, 'load');
-  for (let number = 1; !storm.aborted; number++) {
-    const task = planTask(random, number);
+  for (let number = 1; !storm.aborted; ) {
+    const isPipeline = random.chance(pipelineShare);
+    const begin = isPipeline ? pipelineOf(submitter, random, number) : taskOf(submitter, random, number);
+    number += isPipeline ? 2 : 1;
     await pause(random.whole(0, longestPauseMs), storm);
     while (!storm.aborted && streams.inHand + submitter.asking >= mostInHand) await pause(throttleMs, storm);
-    if (!storm.aborted) submitter.begin(task);
+    if (!storm.aborted) begin();
   }
+}
+
+function taskOf(submitter: Submitter, random: Random, number: number): () => void {
+  const task = planTask(random, number);
+  return () => submitter.begin(task);
+}
+
+function pipelineOf(submitter: Submitter, random: Random, number: number): () => void {
+  const pipeline = planPipeline(random, number);
+  return () => submitter.beginPipeline(pipeline);
 }
 
 async function disturb(disturber: Disturber, seed: number, storm: AbortSignal): Promise<void> {
@@ -145,11 +161,17 @@ async function becomesQuiet(submitter: Submitter, streams: StreamWatch, signal: 
   while (performance.now() < end) {
     signal.throwIfAborted();
     // A command that is stored is a task, however long intake takes.
-    const isMade = [...streams.commands.values()].every((task) => streams.ids.has(task));
+    const causes = new Set(streams.events.map(causeOf));
+    const isMade = [...streams.commands.keys(), ...streams.pipelineCommands].every((seq) => causes.has(String(seq)));
     if (isAnswered && isMade && streams.inHand === 0) return true;
     await delay(throttleMs);
   }
   return false;
+}
+
+/** The command that a task or a pipeline comes from, or null. */
+function causeOf({ data }: Stored): string | null {
+  return 'cause' in data && data.cause.kind === 'command' ? data.cause.id : null;
 }
 
 /** What is still there when nothing more goes away: by the system's own audit, and by our own look. */

@@ -7,6 +7,7 @@ import type { Client } from '@vm-task/cli/client';
 import type { Connection } from '@vm-task/shared/bus/connection';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { commandSubjects } from '@vm-task/shared/subjects';
+import { type PlannedPipeline, pipelineName } from './planned-pipeline.ts';
 import type { PlannedTask } from './planned-task.ts';
 
 export interface Submission {
@@ -17,6 +18,16 @@ export interface Submission {
   commandSeq: number | null;
   /** From the first request on, the task may be cancelled. */
   cancel: 'not asked' | 'asked' | 'accepted';
+}
+
+export interface PipelineSubmission {
+  readonly pipeline: PlannedPipeline;
+  /** Every id that a request was answered with. */
+  readonly ids: Set<string>;
+  /** The command's sequence, once the stream has acknowledged it. */
+  commandSeq: number | null;
+  /** From the first request on, it may be cancelled. */
+  isCancelAsked: boolean;
 }
 
 export function wasAccepted({ ids, commandSeq }: Submission): boolean {
@@ -30,6 +41,8 @@ export interface SubmitterOptions {
   readonly commands: Connection;
   /** The id of a planned task, once the stream has it. */
   readonly idOf: (task: number) => string | null;
+  /** The same of a pipeline, by its name. */
+  readonly pipelineIdOf: (name: string) => string | null;
   /** Aborted: nothing is asked for any more. */
   readonly signal: AbortSignal;
 }
@@ -38,6 +51,7 @@ const pauseMs = 300;
 
 export class Submitter {
   readonly submissions: Submission[] = [];
+  readonly pipelines: PipelineSubmission[] = [];
   readonly #options: SubmitterOptions;
   readonly #errands = new Set<Promise<void>>();
   #asking = 0;
@@ -53,9 +67,22 @@ export class Submitter {
 
   /** Returns at once; the requests are made, and a cancel comes, in their own time. */
   begin(task: PlannedTask): void {
-    const submission: Submission = { task, ids: new Set(), commandSeq: null, cancel: 'not asked' };
+    const submission = newSubmission(task);
     this.submissions.push(submission);
-    const errand = this.#see(submission).finally(() => this.#errands.delete(errand));
+    this.#run(this.#see(submission));
+  }
+
+  /** The same for a pipeline; its stages are tasks that nobody submits. */
+  beginPipeline(pipeline: PlannedPipeline): void {
+    const submission: PipelineSubmission = { pipeline, ids: new Set(), commandSeq: null, isCancelAsked: false };
+    const stages = pipeline.stages.map(newSubmission);
+    this.pipelines.push(submission);
+    this.submissions.push(...stages);
+    this.#run(this.#seePipeline(submission, stages));
+  }
+
+  #run(work: Promise<void>): void {
+    const errand = work.finally(() => this.#errands.delete(errand));
     this.#errands.add(errand);
   }
 
@@ -82,12 +109,28 @@ export class Submitter {
     if (id !== null) ids.add(id);
   }
 
+  async #seePipeline(submission: PipelineSubmission, stages: readonly Submission[]): Promise<void> {
+    const { client, commands, seed } = this.#options;
+    const { number, via, submission: body, cancelAfterMs } = submission.pipeline;
+    this.#asking += 1;
+    if (via === 'http') {
+      const id = await this.#untilAnswered(() => client.submitPipeline(body, `chaos-${seed}-${number}`));
+      if (id !== null) submission.ids.add(id);
+    } else submission.commandSeq = await publishOnce(commands, commandSubjects.submitPipeline, body);
+    this.#asking -= 1;
+    if (cancelAfterMs === null) return;
+    await this.#pause(cancelAfterMs);
+    const id = this.#options.pipelineIdOf(pipelineName(number));
+    if (id === null) return;
+    submission.isCancelAsked = true;
+    for (const stage of stages) stage.cancel = 'asked';
+    await this.#untilAnswered(() => client.cancelPipeline(id));
+  }
+
   /** Once only: without an answer nobody knows whether it is stored, and a second one would be a second task. */
   async #publish(submission: Submission): Promise<void> {
-    const { commands } = this.#options;
-    const text = JSON.stringify(submission.task.file);
-    const acknowledged = await commands.js.publish(commandSubjects.submit, text, { retries: 1 }).catch(() => null);
-    submission.commandSeq = acknowledged?.seq ?? null;
+    const { task } = submission;
+    submission.commandSeq = await publishOnce(this.#options.commands, commandSubjects.submit, task.file);
   }
 
   async #cancel(submission: Submission, via: 'http' | 'command'): Promise<void> {
@@ -135,11 +178,28 @@ export class Submitter {
   }
 }
 
+function newSubmission(task: PlannedTask): Submission {
+  return { task, ids: new Set(), commandSeq: null, cancel: 'not asked' };
+}
+
+/** Its sequence, or null when nobody knows whether it is stored. */
+async function publishOnce({ js }: Connection, subject: string, body: object): Promise<number | null> {
+  const acknowledged = await js.publish(subject, JSON.stringify(body), { retries: 1 }).catch(() => null);
+  return acknowledged?.seq ?? null;
+}
+
 /** A cancel that came too late. Thrown: what is wrong with the request itself, because this load has no such request. */
 function isNo(error: unknown): boolean {
   if (!(error instanceof VmTaskError)) return false;
-  if (error.code === 'task-already-over') return true;
-  const wrong = ['invalid-task', 'invalid-request', 'idempotency-conflict', 'unauthorized', 'not-found'];
+  if (error.code === 'task-already-over' || error.code === 'pipeline-already-over') return true;
+  const wrong = [
+    'invalid-task',
+    'invalid-pipeline',
+    'invalid-request',
+    'idempotency-conflict',
+    'unauthorized',
+    'not-found',
+  ];
   if (wrong.includes(error.code)) throw error;
   return false;
 }

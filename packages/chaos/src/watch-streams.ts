@@ -13,6 +13,8 @@ export interface OutputChunk {
 
 export interface StreamContents {
   readonly events: readonly Stored[];
+  /** Sequences of stored `pipeline.submit`. */
+  readonly pipelineCommands: ReadonlySet<number>;
   /** Sequence of every stored `task.submit` → the planned task that it asks for. */
   readonly commands: ReadonlyMap<number, number>;
   /** `<task>/<attempt>/<stream>` → its chunks, in the order of the stream. */
@@ -24,9 +26,12 @@ export const outputKey = (task: string, attempt: number, stream: LogStream): str
 export class StreamWatch implements StreamContents, AsyncDisposable {
   readonly events: Stored[] = [];
   readonly commands = new Map<number, number>();
+  readonly pipelineCommands = new Set<number>();
   readonly output = new Map<string, OutputChunk[]>();
   /** Planned task → the task that the stream has for it. */
   readonly ids = new Map<number, string>();
+  /** Name of a pipeline → the one that the stream has for it. */
+  readonly pipelineIds = new Map<string, string>();
   readonly #connection: Connection;
   readonly #read = { EVENTS: 0, COMMANDS: 0, LOGS: 0 };
   readonly #live = new Set<string>();
@@ -42,7 +47,7 @@ export class StreamWatch implements StreamContents, AsyncDisposable {
     ]);
   }
 
-  /** Tasks that are created and not over. */
+  /** Tasks and pipelines that are created and not over. */
   get inHand(): number {
     return this.#live.size;
   }
@@ -79,9 +84,15 @@ export class StreamWatch implements StreamContents, AsyncDisposable {
       this.#live.add(event.data.task);
     }
     if (event.type === 'task.completed') this.#live.delete(event.data.task);
+    if (event.type === 'pipeline.created') {
+      this.pipelineIds.set(event.data.spec.name, event.data.pipeline);
+      this.#live.add(event.data.pipeline);
+    }
+    if (event.type === 'pipeline.completed') this.#live.delete(event.data.pipeline);
   }
 
   #takeCommand({ seq, subject, data }: RawMessage): void {
+    if (subject === commandSubjects.submitPipeline) this.pipelineCommands.add(seq);
     if (subject !== commandSubjects.submit) return;
     const { env } = JSON.parse(Buffer.from(data).toString()) as { env: Record<string, string> };
     this.commands.set(seq, Number(env['CHAOS_TASK']));

@@ -15,6 +15,8 @@ export interface Wanted {
 /** In fewer seeds what is rare may be missing by chance: the rarest happens about once in a hundred. */
 const sometimesFromSeeds = 1_500;
 const tellEverySeeds = 1_000;
+/** What nobody can reach any more of a seed, Node keeps in part: with its process it goes. */
+const seedsPerProcess = 500;
 /** More would say nothing new. */
 const mostFailures = 20;
 
@@ -55,17 +57,27 @@ export async function simulate(wanted: Wanted, say: (line: string) => void): Pro
   return failures.length === 0 && missing.length === 0;
 }
 
-/** Returns when the worker has ended; it is ended when `take` wants no more. Thrown when it ends before its time. */
+/** Returns when all of it is done, or when `take` wants no more. Thrown when a worker ends before its time. */
 async function runShare(share: Share, take: (told: Told) => boolean): Promise<void> {
+  const stride = share.step * seedsPerProcess;
+  let isWanted = true;
+  for (let from = share.from; isWanted && from <= share.to; from += stride) {
+    isWanted = await runWorker({ ...share, from, to: Math.min(share.to, from + stride - 1) }, take);
+  }
+}
+
+/** False when `take` wants no more: the worker is ended then. */
+async function runWorker(share: Share, take: (told: Told) => boolean): Promise<boolean> {
   const worker: ChildProcess = fork(fileURLToPath(new URL('worker.ts', import.meta.url)));
-  let isEnough = false;
+  let isWanted = true;
   worker.on('message', (told: Told) => {
-    if (isEnough || take(told)) return;
-    isEnough = true;
+    if (!isWanted || take(told)) return;
+    isWanted = false;
     worker.kill();
   });
   const ended = once(worker, 'exit');
   worker.send(share);
   const [code] = await ended;
-  if (code !== 0 && !isEnough) throw new Error(`the worker of seeds from ${share.from} ended with ${code}`);
+  if (code !== 0 && isWanted) throw new Error(`the worker of seeds from ${share.from} ended with ${code}`);
+  return isWanted;
 }

@@ -39,7 +39,7 @@ const mostInHand = 6;
 const longestPauseMs = 2_500;
 const throttleMs = 200;
 /** Of what is asked for. */
-const pipelineShare = 0.15;
+const pipelineShare = 0.25;
 
 /** Of the calm: every task of the last moment has its retries, and whatever was stopped its time-outs. */
 const quietLimitMs = 600_000;

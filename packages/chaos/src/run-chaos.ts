@@ -213,8 +213,10 @@ function tellProgress({ tell }: ChaosOptions, startedAt: number, line: () => str
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-function progressLine({ submissions }: Submitter, { inHand, ids }: StreamWatch, deeds: readonly Deed[]): string {
-  return `${submissions.length} submitted, ${ids.size} made, ${ids.size - inHand} over, ${deeds.length} disturbances`;
+function progressLine(submitter: Submitter, streams: StreamWatch, deeds: readonly Deed[]): string {
+  const asked = submitter.submissions.length + submitter.pipelines.length;
+  const made = streams.ids.size + streams.pipelineIds.size;
+  return `${asked} tasks and pipelines, ${made} made, ${made - streams.inHand} over, ${deeds.length} disturbances`;
 }
 
 function deedLine({ target, act, lastsMs, pid, vm }: Deed): string {

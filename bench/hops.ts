@@ -21,7 +21,7 @@ const options = readArguments('Measures the four hops of a task through the serv
   tasks: { default: 20, about: 'tasks of each side in a round' },
   'load-rounds': { default: 3, about: 'rounds at load' },
   'load-tasks': { default: 1_000, about: 'tasks of each side in a round at load' },
-  'warm-up': { default: 3_000, about: 'tasks of each side before anything is measured' },
+  'warm-up': { default: 10_000, about: 'tasks of each side before anything is measured' },
   'at-once': { default: 128, about: 'tasks in hand at load' },
 });
 
@@ -33,12 +33,12 @@ interface Figures {
 await using broker: Broker = await startBroker({ config: brokerConfig });
 await using floor: Floor = await startFloor(broker.connection);
 await using services = await startServices(broker.server, options['at-once']);
-await using ends = followEnds(broker.bus);
+await using ends = followEnds(broker);
 
 const runBare: RunTask = () => floor.run();
 const runTask: RunTask = async () => ends.of(await services.submit());
 
-// Connections and files get warm, and above all the code: V8 takes a few thousand tasks to compile what is used most.
+// Connections and files get warm, and above all the code: V8 takes thousands of tasks to compile what is used most.
 await atLoad(runBare, options['warm-up'], options['at-once']);
 await atLoad(runTask, options['warm-up'], options['at-once']);
 await ends.settled();

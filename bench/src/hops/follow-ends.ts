@@ -1,6 +1,6 @@
 /** Who waits for a task's end, and for the time when nothing is left to do for any task. */
-import type { Bus } from '@vm-task/shared/bus/bus';
 import { eventPatterns } from '@vm-task/shared/subjects';
+import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 
 export interface Ends extends AsyncDisposable {
@@ -10,31 +10,31 @@ export interface Ends extends AsyncDisposable {
   settled(): Promise<void>;
 }
 
-export function followEnds(bus: Bus): Ends {
+/** Only the ends are followed: what the client has to read takes its time from the services. */
+export function followEnds({ bus, connection: { jsm } }: Broker): Ends {
   const ended = new Set<string>();
   const waiting = new Map<string, () => void>();
   const stop = new AbortController();
-  let gone = 0;
   const following = (async () => {
-    const filters = [eventPatterns['task.completed'], eventPatterns['vm.gone']];
+    const filters = [eventPatterns['task.completed']];
     for await (const { message } of bus.follow({ filters, from: 1, signal: stop.signal })) {
-      if (message.subject.startsWith('vm.gone.')) {
-        gone++;
-        continue;
-      }
       const task = message.subject.slice(message.subject.lastIndexOf('.') + 1);
       ended.add(task);
       waiting.get(task)?.();
       waiting.delete(task);
     }
   })();
+  const gone = async () => {
+    const { state } = await jsm.streams.info('EVENTS', { subjects_filter: eventPatterns['vm.gone'] });
+    return Object.keys(state.subjects ?? {}).length;
+  };
   return {
     of(task) {
       if (ended.has(task)) return Promise.resolve();
       return new Promise((resolve) => waiting.set(task, resolve));
     },
     async settled() {
-      await eventually(() => gone === ended.size, { what: 'every VM is gone', limitMs: 60_000 });
+      await eventually(async () => (await gone()) === ended.size, { what: 'every VM is gone', limitMs: 60_000 });
     },
     async [Symbol.asyncDispose]() {
       stop.abort();

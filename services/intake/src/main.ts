@@ -41,7 +41,7 @@ import { pipelineReader, workPipelines } from './work-pipelines.ts';
 /** Submissions at once: each waits for one fsync of the broker. */
 const submitSlots = 16;
 const cancelSlots = 4;
-const pipelineSlots = 8;
+const pipelineSlots = 64;
 /** Retention is counted in days. */
 const retentionSweepMs = 60_000;
 

@@ -1,7 +1,7 @@
 /**
  * What the services ask the machine for, answered by the simulation instead: timers, clocks, random numbers, their
- * process id, and `/proc`. The services' code stays as it is; for that the modules of Node itself are altered, in this
- * process and for as long as it lives.
+ * process id, `/proc`, and how long the host has been up. The services' code stays as it is; for that the modules of
+ * Node itself are altered, in this process and for as long as it lives.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 
@@ -11,6 +11,8 @@ export interface Machine {
   wallMs(): number;
   /** Milliseconds since the process began. */
   monotonicMs(): number;
+  /** Milliseconds since the host began. */
+  uptimeMs(): number;
   randomBytes(count: number): Buffer;
   readonly pid: number;
   /** The content of a file below /proc. Thrown: ENOENT. */
@@ -117,6 +119,7 @@ export function borrowMachine(): void {
   Object.assign(require('node:timers/promises') as object, { setTimeout: pause });
   borrowRandomness(require('node:crypto') as object);
   borrowProc(require('node:fs') as typeof import('node:fs'));
+  borrowUptime(require('node:os') as typeof import('node:os'));
   syncBuiltinESMExports();
   Object.defineProperty(performance, 'now', { value: () => current().monotonicMs() });
   Object.defineProperty(process, 'pid', { get: () => current().pid });
@@ -147,4 +150,9 @@ function borrowProc(fs: typeof import('node:fs')): void {
       ? machine.readProc(path)
       : (readFileSync as (...args: unknown[]) => unknown)(path, ...rest);
   Object.assign(fs, { readFileSync: read });
+}
+
+function borrowUptime(os: typeof import('node:os')): void {
+  const { uptime } = os;
+  Object.assign(os, { uptime: () => (machine === null ? uptime() : machine.uptimeMs() / 1_000) });
 }

@@ -95,7 +95,6 @@ export class Host {
 
   /** Thrown: ENOENT. */
   readProc(path: string): string {
-    if (path === '/proc/uptime') return `${(this.uptimeMs / 1_000).toFixed(3)} 0.00\n`;
     const process = this.#processes.get(Number(/^\/proc\/(\d+)\/stat$/.exec(path)?.[1]));
     if (process?.isAlive !== true) throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' });
     return `${process.pid} (${process.name}) S ${'0 '.repeat(18)}${process.startTicks}`;

@@ -69,6 +69,7 @@ function machineOf(time: VirtualTime, anyHost: Host, ids: Random): Machine {
     get pid() {
       return self()?.pid ?? 1;
     },
+    uptimeMs: () => host().uptimeMs,
     readProc: (path) => host().readProc(path),
   };
 }

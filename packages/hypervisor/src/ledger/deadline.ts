@@ -4,6 +4,7 @@
  * no VM early and keeps none alive. After a reboot nothing of a VM is left, so another boot id is overdue.
  */
 import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { z } from 'zod';
 
 export const deadlineSchema = z.strictObject({
@@ -24,8 +25,7 @@ export interface HostClock {
 const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
 export function hostClock(): HostClock {
-  const [uptimeSeconds] = readFileSync('/proc/uptime', 'utf8').split(' ');
-  return { bootId, uptimeMs: Math.round(Number(uptimeSeconds) * 1000) };
+  return { bootId, uptimeMs: Math.round(uptime() * 1000) };
 }
 
 /** The deadline `at`, in terms of this host; `brokerNowMs` is the broker's time at this moment. */

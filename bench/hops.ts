@@ -19,7 +19,7 @@ import { ms, printTable, printTargets, type Target, writeResults } from './src/r
 const options = readArguments('Measures the four hops of a task through the services, against a bare chain.', {
   rounds: { default: 10, about: 'rounds of tasks one at a time' },
   tasks: { default: 20, about: 'tasks of each side in a round' },
-  'load-rounds': { default: 3, about: 'rounds at load' },
+  'load-rounds': { default: 9, about: 'rounds at load' },
   'load-tasks': { default: 1_000, about: 'tasks of each side in a round at load' },
   'warm-up': { default: 10_000, about: 'tasks of each side before anything is measured' },
   'at-once': { default: 128, about: 'tasks in hand at load' },

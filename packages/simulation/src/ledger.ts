@@ -198,7 +198,7 @@ export class Ledger {
     if (state?.phase !== 'creating' || this.machine(vm) === null) {
       throw new VmTaskError('vm-not-started', `${vm} has gone before it was ready`);
     }
-    const ready = { access, at: new Date().toISOString(), timings: { runningMs: 1, identifiedMs: 2 } };
+    const ready = { access, since: thisMoment(), timings: { runningMs: 1, identifiedMs: 2 } };
     this.#vms.set(vm, { phase: 'ready', record: state.record, ready });
   }
 

@@ -33,8 +33,17 @@ export const fakeImage = {
 
 const anyAccess: VmAccess = { host: '127.0.0.1', port: 22, user: 'root', hostKey: 'ssh-ed25519 AAAA' };
 
-/** `access`: how every one of its VMs is said to be reached. */
-export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess } = {}): FakeHypervisor {
+export interface FakeHypervisorOptions {
+  /** How every one of its VMs is said to be reached. */
+  readonly access?: VmAccess;
+  /** Asked for each moment that it notes. */
+  readonly now?: () => Deadline;
+}
+
+export function createFakeHypervisor({
+  access = anyAccess,
+  now = thisMoment,
+}: FakeHypervisorOptions = {}): FakeHypervisor {
   const vms = new Map<VmId, VmState>();
   const dead = new Set<VmId>();
   const strays = new Set<Stray>();
@@ -45,7 +54,7 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
   const create = (vmClass: VmClass, deadline: Deadline): ReadyVm => {
     const id = newVmId(Date.now());
     const record = recordOf(id, vmClass as CloneClass, deadline, made.length);
-    const ready = { access, at: new Date().toISOString(), timings: { runningMs: 1, identifiedMs: 2 } };
+    const ready = { access, since: now(), timings: { runningMs: 1, identifiedMs: 2 } };
     vms.set(id, { phase: 'ready', record, ready });
     made.push(id);
     return { id, vmClass, access };
@@ -54,7 +63,7 @@ export function createFakeHypervisor({ access = anyAccess }: { access?: VmAccess
     const state = vms.get(vm);
     if (state === undefined || state.phase === 'ending') return;
     const claim = state.phase === 'claimed' ? state.claim : null;
-    const ended = { reason, since: thisMoment() };
+    const ended = { reason, since: now() };
     vms.set(vm, { phase: 'ending', record: state.record, ended, claim, quarantine: null });
     dead.add(vm);
   };

@@ -1,5 +1,5 @@
 /** VMs as a ledger shows them, for tests that decide on some; each may be altered where it matters. */
-import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
+import { deadlineFrom, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
 import type { Claim, CloneRecord, Ready, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { sampleSpec, sampleTask, sampleVm } from './sample-events.ts';
@@ -34,7 +34,7 @@ function record(changes: Partial<CloneRecord>): CloneRecord {
 function ready(changes: Partial<Ready> = {}): Ready {
   return {
     access: { host: '127.0.0.1', port: 2222, user: 'root', hostKey: 'ssh-ed25519 AAAA' },
-    at: new Date().toISOString(),
+    since: thisMoment(),
     timings: { runningMs: 75, identifiedMs: 900 },
     ...changes,
   };

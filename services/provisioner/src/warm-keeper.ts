@@ -70,7 +70,6 @@ async function topUp(keeping: WarmKeeping, expected: ExpectedVms): Promise<boole
       isAlive: (vm) => alive.get(vm) === true,
       waiting: { pool: room.waitingIn(pool), host: room.waitingIn('any') },
       clock: hostClock(),
-      nowMs: Date.now(),
     },
   );
   const met = stock.filter(({ vmClass }) => !plan.lacking.includes(vmClass));

@@ -13,7 +13,8 @@ const vmClass = {
   egress: 'none',
 } as const;
 const outdated = { image: { name: 'python', version: '3.1.0' } };
-const minuteAgo = { at: new Date(Date.now() - 60_000).toISOString() };
+const clock = hostClock();
+const minuteAgo = { since: { at: new Date().toISOString(), ...clock, uptimeMs: clock.uptimeMs - 60_000 } };
 
 function plan(
   states: readonly VmState[],
@@ -28,7 +29,6 @@ function plan(
       isAlive: () => true,
       waiting: { pool: 0, host: 0 },
       clock: hostClock(),
-      nowMs: Date.now(),
       ...facts,
     },
   );
@@ -94,4 +94,9 @@ test('of more than are wanted the last one goes, once it cannot be for a task an
   expect(plan([first, second])).toMatchObject({ replace: [{ vm: second.record.vm }], create: null });
   expect(plan([first, young]).replace).toEqual([]);
   expect(plan([first, second], { also: [], warm: 2 }).replace).toEqual([]);
+});
+
+test('a wall clock that was ahead when a VM became ready keeps it no longer', () => {
+  const ahead = warmVm({}, { since: { ...minuteAgo.since, at: new Date(Date.now() + 3_600_000).toISOString() } });
+  expect(plan([ahead], { warm: 0 })).toMatchObject({ replace: [{ vm: ahead.record.vm }] });
 });

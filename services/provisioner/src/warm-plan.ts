@@ -1,5 +1,5 @@
 /** What a pool needs so that the next task finds a warm VM: decided from the ledger alone. */
-import type { HostClock } from '@vm-task/hypervisor/ledger/deadline';
+import { type HostClock, remainingMs } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { type ExactClass, isOfClass } from '@vm-task/hypervisor/vm-class';
 import type { VmId } from '@vm-task/shared/ids';
@@ -26,7 +26,6 @@ export interface WarmFacts {
   /** Tasks in hand without a VM: of this pool, and of the host. Room is theirs first. */
   readonly waiting: { readonly pool: number; readonly host: number };
   readonly clock: HostClock;
-  readonly nowMs: number;
 }
 
 export interface WarmPlan {
@@ -74,9 +73,9 @@ function whyUnwanted(
   state: ReadyState,
   useful: readonly ReadyState[],
   { stock }: WarmWish,
-  { nowMs }: WarmFacts,
+  { clock }: WarmFacts,
 ): string | null {
-  if (nowMs - Date.parse(state.ready.at) <= forgottenAfterMs) return null;
+  if (remainingMs(state.ready.since, clock) >= -forgottenAfterMs) return null;
   const wanted = stock.find(({ vmClass }) => isOfClass(state.record, vmClass));
   if (wanted === undefined) return 'it is none that the pool keeps warm';
   const alike = useful.filter(({ record }) => isOfClass(record, wanted.vmClass));

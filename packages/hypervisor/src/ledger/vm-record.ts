@@ -68,10 +68,10 @@ export const vmRecordSchema = z.discriminatedUnion('driver', [cloneRecordSchema,
 
 export type VmRecord = z.infer<typeof vmRecordSchema>;
 
-/** `ready.json`: the VM has proved its own identity (I12). */
+/** `ready.json`: the VM has proved its own identity (I12), and since when. */
 export const readySchema = z.strictObject({
   access: vmAccessSchema,
-  at: z.iso.datetime(),
+  since: deadlineSchema,
   /** From the start of the creation: until the guest ran on, and until its identity was proved. */
   timings: z.strictObject({ runningMs: z.number(), identifiedMs: z.number() }),
 });

@@ -6,7 +6,7 @@ import { newVmId, type VmId } from '@vm-task/shared/ids';
 import { freePort } from '../host/free-port.ts';
 import type { Capacity, CreateOutcome, ReadyVm } from '../hypervisor.ts';
 import type { ImageVersion } from '../images/image.ts';
-import type { Deadline } from '../ledger/deadline.ts';
+import { type Deadline, thisMoment } from '../ledger/deadline.ts';
 import { openFolder, readState, writeReady } from '../ledger/ledger.ts';
 import { thisProcess } from '../ledger/process-ref.ts';
 import { type Slots, takeSlots } from '../ledger/slots.ts';
@@ -91,7 +91,7 @@ async function bringUp(plan: CreatePlan, intent: CloneRecord, signal: AbortSigna
   );
   await writeFile(home.vm(vm).sshKey, identity.loginKey.privateKey, { mode: 0o600 });
   const timings = { runningMs, identifiedMs: Math.round(performance.now() - askedAt) };
-  const ready: Ready = { access: proven.access, at: new Date().toISOString(), timings };
+  const ready: Ready = { access: proven.access, since: thisMoment(), timings };
   await writeReady(home, vm, ready);
   if ((await readState(home, vm))?.phase !== 'ready') {
     throw new VmTaskError('vm-not-started', `${vm} was ended while it was made`);

@@ -12,7 +12,7 @@ import { isVmId, newVmId, type VmId } from '@vm-task/shared/ids';
 import type { NamedPoolConfig } from '@vm-task/shared/pool-config';
 import { nullIfMissing } from '../host/missing.ts';
 import type { Capacity, CreateOutcome, Driver, MachineState, Report } from '../hypervisor.ts';
-import { type Deadline, remainingMs } from '../ledger/deadline.ts';
+import { type Deadline, remainingMs, thisMoment } from '../ledger/deadline.ts';
 import { forgetVm } from '../ledger/forget-vm.ts';
 import { openFolder, readState, writeEnded, writeReady } from '../ledger/ledger.ts';
 import { thisProcess } from '../ledger/process-ref.ts';
@@ -154,7 +154,7 @@ export class SshDriver implements Driver<NamedClass> {
   async #ready({ vm, access }: NamedRecord, askedAt: number): Promise<Ready['access']> {
     const runningMs = Math.round(performance.now() - askedAt);
     const timings = { runningMs, identifiedMs: runningMs };
-    await writeReady(this.#home, vm, { access, at: new Date().toISOString(), timings });
+    await writeReady(this.#home, vm, { access, since: thisMoment(), timings });
     if ((await readState(this.#home, vm))?.phase === 'ready') return access;
     throw new VmTaskError('vm-not-started', `${vm} was ended while it was made`);
   }

@@ -5,6 +5,7 @@ export const allSometimes = [
   'crash after an effect',
   'a request was lost',
   'an answer was lost',
+  'a replica lagged',
   'a request was slow',
   'a connection broke under a delivery',
   'the broker was away',

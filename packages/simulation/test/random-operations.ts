@@ -21,7 +21,12 @@ const longWaitMs = gridMs + 100;
 const nanosPerMs = 1_000_000;
 
 export function streamOf(seed: number): StreamDefinition {
-  return { name: `PROOF-${seed}`, subjects: [`proof-${seed}.*.*`], duplicate_window: windowMs * nanosPerMs };
+  return {
+    name: `PROOF-${seed}`,
+    subjects: [`proof-${seed}.*.*`],
+    duplicate_window: windowMs * nanosPerMs,
+    allow_direct: true,
+  };
 }
 
 export function consumerOf(seed: number) {
@@ -107,10 +112,13 @@ export class Operations {
       { seq },
       { seq, next_by_subj: this.#pattern() },
     ]);
+    const isDirect = 'last_by_subj' in query && this.#random.chance(0.5);
     return {
-      what: `get ${JSON.stringify(query)}`,
+      what: `get ${JSON.stringify(query)}${isDirect ? ' directly' : ''}`,
       answer: async ({ connection: { jsm } }) => {
-        const found = await jsm.streams.getMessage(this.#stream, query);
+        const found = isDirect
+          ? await jsm.direct.getMessage(this.#stream, query)
+          : await jsm.streams.getMessage(this.#stream, query);
         return found === null ? null : [found.seq, found.subject, found.header.get('Nats-Msg-Id'), text(found.data)];
       },
     };

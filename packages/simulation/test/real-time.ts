@@ -11,6 +11,7 @@ const network: Network = {
   deliver: (_order, arrive) => queueMicrotask(arrive),
   onReconnect: () => () => undefined,
   isConnected: true,
+  lag: () => 0,
 };
 
 const clock = {

@@ -1,6 +1,6 @@
 /** One attempt from its fence to its terminal event: setup, main process, artifacts, result. */
 import type { Job, JobEnd } from '@vm-task/guest/job';
-import { findLast } from '@vm-task/shared/bus/find-task';
+import { findLast, readCreated } from '@vm-task/shared/bus/find-task';
 import { beginLog, type LogWriter, openLogWriter } from '@vm-task/shared/bus/output-log';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import type { Logger } from '@vm-task/shared/log';
@@ -85,7 +85,7 @@ class Run {
   }
 
   async #created(): Promise<Stored<'task.created'>> {
-    const created = await findLast(this.#parts.bus.connection, 'task.created', this.#attempt.ready);
+    const created = await readCreated(this.#parts.bus.connection, this.#attempt.ready);
     if (created === null) throw new Error(`task ${this.#attempt.ready.task} has no task.created`);
     return created;
   }

@@ -21,19 +21,25 @@ export type Appended =
 /** Between two looks at an undecided append, while the broker is away. */
 const undecidedPauseMs = 250;
 
-/** Where a task or pipeline stands: the last event of its spine, or null. When that is still `known`, it is not read once more. */
-export async function readHead(
-  { jsm }: Connection,
-  spine: SpineKey | PipelineKey,
-  known?: Stored,
-): Promise<Stored | null> {
-  return readLast(jsm, spineSubject(spine), known);
+/** Where a task or pipeline stands: the last event of its spine, or null. */
+export async function readHead({ jsm }: Connection, spine: SpineKey | PipelineKey): Promise<Stored | null> {
+  return readLast(jsm, spineSubject(spine));
 }
 
-async function readLast(jsm: Connection['jsm'], subject: string, known?: Stored): Promise<Stored | null> {
+/**
+ * Where the spine of an event that is at hand stands: that event, or what came after it. Any replica may answer, and one
+ * that lags shows less than is at hand. Whoever goes on from an old head is refused by the broker.
+ */
+export async function readHeadSince(connection: Connection, event: Stored): Promise<Stored | null> {
+  const spine = spineOf(event);
+  const message = await connection.jsm.direct.getMessage('EVENTS', { last_by_subj: spineSubject(spine) });
+  if (message === null) return readHead(connection, spine);
+  return message.seq <= event.seq ? event : unseal(rawOf(message));
+}
+
+async function readLast(jsm: Connection['jsm'], subject: string): Promise<Stored | null> {
   const message = await jsm.streams.getMessage('EVENTS', { last_by_subj: subject });
-  if (message === null) return null;
-  return message.seq === known?.seq ? known : unseal(rawOf(message));
+  return message === null ? null : unseal(rawOf(message));
 }
 
 /**

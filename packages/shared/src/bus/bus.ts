@@ -20,7 +20,7 @@ import type { Draft, Stored } from '../events.ts';
 import { consumerFor, type FlowRow } from '../flow.ts';
 import type { PipelineKey, SpineKey } from '../subjects.ts';
 import { type AnnounceOptions, announce } from './announce.ts';
-import { type Appended, append, readHead, spineOf } from './append.ts';
+import { type Appended, append, readHead, readHeadSince } from './append.ts';
 import type { Connection } from './connection.ts';
 import { bury, raiseRetryAlert } from './dead-letter.ts';
 import { type RawMessage, rawOf, unseal } from './envelope.ts';
@@ -143,7 +143,7 @@ async function onlyIfHead(
   log: Logger,
   handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
 ): Promise<HandlerOutcome> {
-  const head = await readHead(bus.connection, spineOf(event), event);
+  const head = await readHeadSince(bus.connection, event);
   if (head?.seq !== event.seq && !resumable(event, head)) {
     log.debug({ head: head?.type ?? null }, 'nothing to do: it has moved on');
     return done();

@@ -1,4 +1,4 @@
-/** Finding single events of a task in the stream, through its leader. */
+/** Finding single events of a task in the stream: through its leader, but for what cannot change. */
 import type { Stored } from '../events.ts';
 import type { TaskId } from '../ids.ts';
 import { type SpineKey, type TaskEventType, taskSubject } from '../subjects.ts';
@@ -11,6 +11,19 @@ export async function findCreated({ jsm }: Connection, task: TaskId): Promise<St
   if (message === null) return null;
   const event = unseal(rawOf(message));
   return event.type === 'task.created' ? event : null;
+}
+
+/**
+ * How a task began that something later of is at hand, or null when it is no longer there. Any replica may answer,
+ * because it never changes; the leader is asked where that one lags. Thrown: `unreadable-event`.
+ */
+export async function readCreated(
+  { jsm }: Connection,
+  { pool, task }: SpineKey,
+): Promise<Stored<'task.created'> | null> {
+  const query = { last_by_subj: taskSubject('task.created', pool, task) };
+  const found = (await jsm.direct.getMessage('EVENTS', query)) ?? (await jsm.streams.getMessage('EVENTS', query));
+  return found === null ? null : (unseal(rawOf(found)) as Stored<'task.created'>);
 }
 
 /** The last event of one type that a task has, or null. Thrown: `unreadable-event`. */

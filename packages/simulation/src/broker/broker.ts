@@ -52,6 +52,7 @@ export class Broker {
   readonly #streams = new Map<string, Stream>();
   readonly #durables = new Map<string, Durable>();
   readonly #followers = new Set<Followed>();
+  readonly isOfThree: boolean;
   readonly schedules: Schedules;
   readonly createdMs: number;
 
@@ -63,6 +64,7 @@ export class Broker {
   ) {
     this.#clock = clock;
     this.#watch = watch;
+    this.isOfThree = isOfThree;
     this.createdMs = clock.nowMs();
     this.schedules = new Schedules(clock, (publication) => this.publish(publication));
     for (const definition of definitions) {

@@ -22,6 +22,8 @@ export interface Network {
   onReconnect(listener: () => void): () => void;
   /** False from the moment on that the client has noticed. */
   readonly isConnected: boolean;
+  /** How many of a stream's newest messages the replica lacks that answers now; 0 for one broker alone. */
+  lag(): number;
 }
 
 /** Without filters: everything. */
@@ -107,6 +109,14 @@ function management(broker: Broker, network: Network) {
         }),
       purge: (name: string, { filter }: { filter: string }) =>
         network.request(`purge ${name}`, () => broker.stream(name).purge(filter)),
+    },
+    direct: {
+      getMessage: (name: string, query: { readonly last_by_subj: string }) =>
+        network.request(`get ${name} directly`, () => {
+          const stream = broker.stream(name);
+          const found = stream.lastUpTo(stream.lastSeq - network.lag(), query.last_by_subj);
+          return found === null ? null : storedOf(found);
+        }),
     },
     consumers: {
       add: makeConsumer,

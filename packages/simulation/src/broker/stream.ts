@@ -121,6 +121,12 @@ export class Stream {
     return this.#messages.findLast(({ subject }) => subjectMatches(pattern, subject)) ?? null;
   }
 
+  /** The same, of those up to a sequence. */
+  lastUpTo(last: number, pattern: string): StoredMessage | null {
+    if (last === this.lastSeq) return this.lastOf(pattern);
+    return this.#messages.findLast(({ seq, subject }) => seq <= last && subjectMatches(pattern, subject)) ?? null;
+  }
+
   at(seq: number): StoredMessage | null {
     const message = this.#messages[this.#indexFrom(seq)];
     return message?.seq === seq ? message : null;

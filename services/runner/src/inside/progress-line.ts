@@ -45,7 +45,7 @@ export class ProgressLine implements AsyncDisposable {
 
   /** Returns when the last one is stored. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#over.abort();
+    this.#over.abort('over');
     await this.#storing;
   }
 }

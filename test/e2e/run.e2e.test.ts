@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { VmId } from '@vm-task/shared/ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { lendRunningSystem, type TestSystem } from './system.ts';
+import { submit, untilOver, untilPrinted } from './tasks.ts';
 import type { Audit, Events, Shown } from './views.ts';
 
 let system: TestSystem;
@@ -72,6 +74,18 @@ describe('vm-task run', () => {
     });
     const { events } = await system.json<Events>(['events', shown.id]);
     expect(events.filter(({ type }) => type === 'task.completed')).toHaveLength(1);
+  });
+
+  it('lets people log in to the VM of a task that runs, and to no other', async () => {
+    const id = await submit(system, { run: 'echo begun; sleep 300' });
+    const { vm } = await untilPrinted(system, id, 'begun');
+    const login = await system.vmTask(['ssh', id, '--', 'hostname; exit 5']);
+    expect(login).toEqual({ exitCode: 5, stdout: `${vm}\n`, stderr: '' });
+    expect(await system.json(['ssh', id])).toMatchObject({ vm, user: 'root', key: system.home.vm(vm as VmId).sshKey });
+    await system.vmTask(['cancel', id]);
+    await untilOver(system, id);
+    const late = await system.vmTask(['ssh', id]);
+    expect(late).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('has ended, and its VM is gone') });
   });
 
   it('carries a mebibyte of awkward text through script, argument, stdin and input unchanged', async () => {

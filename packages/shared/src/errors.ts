@@ -80,6 +80,7 @@ export const errorCodes = {
   'vm-not-gone': { status: 500, permanent: false, title: 'Something of a machine could not be removed' },
   'vm-not-started': { status: 503, permanent: false, title: 'No machine could be made for the task' },
   'vm-lost': { status: 502, permanent: false, title: 'The machine ended, or could not be reached any more' },
+  'no-vm-yet': { status: 409, permanent: false, title: 'The task has no machine at this moment' },
   'left-vm-gone': { status: 410, permanent: true, title: 'The machine that an earlier stage left is not there' },
   'secret-unusable': { status: 400, permanent: true, title: 'A secret of the task is missing or not kept safely' },
   'runtime-not-found': { status: 400, permanent: true, title: 'The image declares no runtime of that name' },

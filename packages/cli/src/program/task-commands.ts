@@ -1,6 +1,7 @@
 /** Tasks: run, submit, looked at, stopped. */
 import { type Command, Option } from 'commander';
 import { run } from '../commands/run.ts';
+import { ssh } from '../commands/ssh.ts';
 import { cancel, events, list, logs, retry, show, submit } from '../commands/tasks.ts';
 import { queryFrom, taskFrom } from '../read-options.ts';
 import { type Define, homeOf } from './define.ts';
@@ -43,6 +44,9 @@ export function taskCommands(define: Define): void {
   define('retry <id>', 'run a task once more, as a new task, and print its id', (context, [id = '']) =>
     retry(homeOf(context), id),
   );
+  define('ssh <id> [words...]', 'log in to the VM of a task that has one', (context, [id = '', ...command]) =>
+    ssh(homeOf(context), id, command),
+  ).usage('[options] ID [-- COMMAND…]');
 }
 
 function takesTask(command: Command): Command {

@@ -1,4 +1,5 @@
 import type { Bus } from '@vm-task/shared/bus/bus';
+import { taskSubject } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import { eventually } from '@vm-task/testing/conditions';
 import * as sample from '@vm-task/testing/sample-events';
@@ -43,12 +44,14 @@ test('a task that is resumed just as it is being ended ends all the same, withou
   const { bus } = rig;
   const { task, vm } = await rig.createReady(within({ setupMs: 300 }));
   const told = Promise.withResolvers<void>();
-  let resumed = 0;
+  const resumed = taskSubject('task.resumed', 'default', task);
+  let isResumed = false;
   const overtaken: Bus = {
     ...bus,
     async append(draft, fence, signal) {
-      if (draft.type === 'task.completed' && resumed === 0) {
-        resumed = (await rig.store(sample.resumed(task, vm), fence)).seq;
+      if (draft.type === 'task.completed' && !isResumed) {
+        isResumed = true;
+        await rig.store(sample.resumed(task, vm), fence);
         await told.promise;
       }
       return bus.append(draft, fence, signal);
@@ -56,8 +59,8 @@ test('a task that is resumed just as it is being ended ends all the same, withou
     async *follow(options) {
       for await (const followed of bus.follow(options)) {
         yield followed;
-        // Whoever asks for the next one has taken this one.
-        if (followed.message.seq === resumed) told.resolve();
+        // Whoever asks for the next one has taken this one, which may be before its writer hears that it is stored.
+        if (followed.message.subject === resumed) told.resolve();
       }
     },
   };

@@ -94,11 +94,17 @@ test('a schedule becomes the message that a real nats-server makes of it, and on
   expect(got).toEqual(expected);
 });
 
+/**
+ * When the replaced schedule would have come due. Once in hundreds of runs the server did not fire the one in its place in
+ * time: it is given the occasion to look again.
+ */
+const replacedDueMs = 15_000;
+
 /** What is left of two schedules on one subject, the second of which comes due long before the first. */
 async function whatFires({ js, jsm }: Connection): Promise<unknown> {
   const beginMs = Date.now();
   for (const [data, inMs] of [
-    ['first', 60_000],
+    ['first', replacedDueMs],
     ['second', 700],
   ] as const) {
     const carried = headers();
@@ -107,7 +113,8 @@ async function whatFires({ js, jsm }: Connection): Promise<unknown> {
     await js.publish('proof-timer.x', data, { headers: carried, schedule });
   }
   const lastOn = (subject: string) => jsm.streams.getMessage(schedules.name, { last_by_subj: subject });
-  const due = await eventually(() => lastOn('proof-due.x'), { what: 'the schedule has fired' });
+  const patience = { what: 'the schedule has fired', limitMs: replacedDueMs + 45_000 };
+  const due = await eventually(() => lastOn('proof-due.x'), patience);
   const timer = await eventually(async () => (await lastOn('proof-timer.x')) === null, { what: 'it is gone' });
   const kept = [...due.header].map(([key, values]) => [key, ...values]).sort();
   const isInTime = due.time.getTime() >= beginMs + 700;

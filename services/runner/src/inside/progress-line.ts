@@ -45,6 +45,7 @@ export class ProgressLine implements AsyncDisposable {
 
   /** Returns when the last one is stored. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // Without a reason, Node would make an error with a stack for it, for every task.
     this.#over.abort('over');
     await this.#storing;
   }

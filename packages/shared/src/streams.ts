@@ -37,6 +37,8 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     deny_delete: true,
     /** For reads that need not be of the leader: they cost a fraction. */
     allow_direct: true,
+    /** For messages that are stored together when many come at once. */
+    allow_atomic: true,
     /** The broker's default, two minutes; the expectations carry the guarantee, this only makes a resend cheap. */
     duplicate_window: 120 * 1_000_000_000,
   },

@@ -66,10 +66,11 @@ export async function obtainVm(context: ObtainContext, order: Order): Promise<Ob
   const roomUntil = performance.now() + order.roomMs;
   for (;;) {
     order.patience.throwIfAborted();
-    if (isOverdue(order.deadline)) return { kind: 'too-late' };
+    const now = hostClock();
+    if (isOverdue(order.deadline, now)) return { kind: 'too-late' };
     const seen = context.room.changes;
     const states = await context.hypervisor.list();
-    const chosen = chooseVm(states, order, hostClock());
+    const chosen = chooseVm(states, order, now);
     const choice = await unlessDead(chosen, (vm) => context.hypervisor.isAlive(vm));
     const obtained = await carryOut(context, order, choice, states, seen);
     if (obtained === 'full' && performance.now() > roomUntil) return { kind: 'no-room' };

@@ -12,22 +12,22 @@ const attemptOf = (of = task, number = 1) =>
     { fence: 5, resumed: false },
     new AbortController().signal,
   );
-const event = (type: 'task.cancelling' | 'task.completed', seq: number, attempt = 1) =>
-  ({ type, seq, data: { task, attempt } }) as unknown as Stored;
+const cancelling = (seq: number, attempt = 1) =>
+  ({ type: 'task.cancelling', seq, data: { task, attempt } }) as unknown as Stored<'task.cancelling'>;
 
 test('a cancelling reaches the attempt of its task, and its sequence is the fence', () => {
   const inHand = new AttemptsInHand();
   const [mine, another] = [attemptOf(), attemptOf(other)];
   inHand.add(mine);
   inHand.add(another);
-  inHand.onTaskCancelling(event('task.cancelling', 9));
+  inHand.onTaskCancelling(cancelling(9));
   expect([mine.cancelling.aborted, mine.fence, mine.signal.aborted]).toEqual([true, 9, false]);
   expect([another.cancelling.aborted, another.fence]).toEqual([false, 5]);
 });
 
 test('a cancelling that came before the attempt was taken in hand reaches it all the same', () => {
   const inHand = new AttemptsInHand();
-  inHand.onTaskCancelling(event('task.cancelling', 9));
+  inHand.onTaskCancelling(cancelling(9));
   const attempt = attemptOf();
   inHand.add(attempt);
   expect(attempt.fence).toBe(9);
@@ -35,8 +35,8 @@ test('a cancelling that came before the attempt was taken in hand reaches it all
 
 test('nothing is remembered of a task that is over', () => {
   const inHand = new AttemptsInHand();
-  inHand.onTaskCancelling(event('task.cancelling', 9));
-  inHand.onTaskCancelling(event('task.completed', 10));
+  inHand.onTaskCancelling(cancelling(9));
+  inHand.onTaskCompleted(task);
   const attempt = attemptOf();
   inHand.add(attempt);
   expect(attempt.cancelling.aborted).toBe(false);
@@ -46,7 +46,7 @@ test('the end of the task ends the work on it', () => {
   const inHand = new AttemptsInHand();
   const attempt = attemptOf();
   inHand.add(attempt);
-  inHand.onTaskCancelling(event('task.completed', 9));
+  inHand.onTaskCompleted(task);
   expect(attempt.signal.aborted).toBe(true);
 });
 
@@ -56,7 +56,7 @@ test('what is no longer in hand, or another attempt, or older than the fence is 
   inHand.add(gone)[Symbol.dispose]();
   const second = attemptOf(task, 2);
   inHand.add(second);
-  inHand.onTaskCancelling(event('task.cancelling', 9));
-  inHand.onTaskCancelling(event('task.cancelling', 4, 2));
+  inHand.onTaskCancelling(cancelling(9));
+  inHand.onTaskCancelling(cancelling(4, 2));
   expect([gone.fence, second.fence]).toEqual([5, 5]);
 });

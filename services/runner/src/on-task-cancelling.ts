@@ -1,10 +1,11 @@
 /** Handles task.cancelling. Emits: nothing. One follower for all attempts in hand: who cancels, and who was completed. */
 import type { Bus } from '@vm-task/shared/bus/bus';
-import { unseal } from '@vm-task/shared/bus/envelope';
+import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
 import type { Stored } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Logger } from '@vm-task/shared/log';
+import { taskOfCompleted } from '@vm-task/shared/subjects';
 import type { Attempt } from './attempt.ts';
 
 /** The attempts that this runner works on. A task may be there twice for a moment: a stale one, and its successor. */
@@ -21,16 +22,18 @@ export class AttemptsInHand {
     return { [Symbol.dispose]: () => void this.#attempts.delete(attempt) };
   }
 
-  onTaskCancelling(event: Stored): void {
-    if (event.type !== 'task.cancelling' && event.type !== 'task.completed') return;
-    const { task } = event.data;
-    if (event.type === 'task.cancelling') this.#cancelling.set(task, event);
-    else this.#cancelling.delete(task);
-    for (const attempt of this.#attempts) {
-      if (attempt.ready.task !== task) continue;
-      if (event.type === 'task.cancelling') attempt.cancel(event);
-      else attempt.end();
-    }
+  onTaskCancelling(event: Stored<'task.cancelling'>): void {
+    this.#cancelling.set(event.data.task, event);
+    for (const attempt of this.#of(event.data.task)) attempt.cancel(event);
+  }
+
+  onTaskCompleted(task: TaskId): void {
+    this.#cancelling.delete(task);
+    for (const attempt of this.#of(task)) attempt.end();
+  }
+
+  #of(task: TaskId): Attempt[] {
+    return [...this.#attempts].filter((attempt) => attempt.ready.task === task);
   }
 }
 
@@ -43,9 +46,17 @@ export async function followCancelling(
   const { filters } = flow.runnerOnTaskCancelling;
   for await (const { message } of bus.follow({ filters, from, signal })) {
     try {
-      inHand.onTaskCancelling(unseal(message));
+      take(inHand, message);
     } catch (error) {
       log.warn({ err: error, seq: message.seq }, 'an event of a task cannot be read');
     }
   }
+}
+
+function take(inHand: AttemptsInHand, message: RawMessage): void {
+  // Every task has an end, and whose it is the subject says: it is not read.
+  const ended = taskOfCompleted(message.subject);
+  const event = ended === null ? unseal(message) : null;
+  if (ended !== null) inHand.onTaskCompleted(ended);
+  else if (event?.type === 'task.cancelling') inHand.onTaskCancelling(event);
 }

@@ -6,6 +6,7 @@ import { eventSubject } from '../subjects.ts';
 import { throwIfHopeless, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { eventId, seal } from './envelope.ts';
+import { groupCommit } from './group-commit.ts';
 
 export interface AnnounceOptions {
   /** Nothing has ever been stored on its subject, or this is not either. */
@@ -19,25 +20,31 @@ const pauseMs = 500;
  * Returns once the stream has it. A `vm.gone` is stored once for ever, as is an alert that says `once`; another alert
  * once within the broker's window for duplicates. Thrown: what waiting cannot heal, or the abort's reason.
  */
-export async function announce(
-  { js }: Connection,
-  source: string,
+export type Announce = (
   draft: Draft<'vm.gone' | 'alert.raised'>,
   signal: AbortSignal,
-  { once = draft.type === 'vm.gone' }: AnnounceOptions = {},
-): Promise<void> {
-  const id = eventId(draft, null);
-  const expectation = once ? { expect: { lastSubjectSequence: 0 } } : {};
-  for (;;) {
-    const { payload, headers } = seal(draft, id, source, new Date());
-    try {
-      await orAborted(js.publish(eventSubject(draft), payload, { headers, msgID: id, ...expectation }), signal);
-      return;
-    } catch (error) {
-      if (wasRefused(error)) return;
-      signal.throwIfAborted();
-      throwIfHopeless(error);
-      await orAborted(delay(pauseMs), signal);
+  options?: AnnounceOptions,
+) => Promise<void>;
+
+export function announcer({ js }: Pick<Connection, 'js'>, source: string): Announce {
+  const commit = groupCommit(js);
+  return async (draft, signal, { once = draft.type === 'vm.gone' } = {}) => {
+    const msgID = eventId(draft, null);
+    const subject = eventSubject(draft);
+    for (;;) {
+      const { payload, headers } = seal(draft, msgID, source, new Date());
+      try {
+        const storing = once
+          ? commit({ subject, payload, headers, msgID })
+          : js.publish(subject, payload, { headers, msgID });
+        await orAborted(storing, signal);
+        return;
+      } catch (error) {
+        if (wasRefused(error)) return;
+        signal.throwIfAborted();
+        throwIfHopeless(error);
+        await orAborted(delay(pauseMs), signal);
+      }
     }
-  }
+  };
 }

@@ -8,6 +8,7 @@
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
  * | `append.ts` | fenced appends: stored or overtaken (I2, I3, I10) |
  * | `announce.ts` | what is on no spine: VMs that are gone, alerts |
+ * | `group-commit.ts` | many announcements at once, stored together |
  * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
  * | `dead-letter.ts`, `dead-letters.ts`, `replay.ts` | what no handler could take: stored, looked at, handled again |
  * | `retry-timer.ts` | the wait before another attempt |
@@ -19,7 +20,7 @@ import { VmTaskError } from '../errors.ts';
 import type { Draft, Stored } from '../events.ts';
 import { consumerFor, type FlowRow } from '../flow.ts';
 import type { PipelineKey, SpineKey } from '../subjects.ts';
-import { type AnnounceOptions, announce } from './announce.ts';
+import { type Announce, announcer } from './announce.ts';
 import { type Appended, append, readHead, readHeadSince } from './append.ts';
 import type { Connection } from './connection.ts';
 import { bury, raiseRetryAlert } from './dead-letter.ts';
@@ -60,7 +61,7 @@ export interface Bus {
   /** Appends on the event's spine when its last sequence is `fence`; 0 begins the spine. */
   append(draft: Draft, fence: number, signal: AbortSignal): Promise<Appended>;
   /** Publishes what is on no spine; waits until it is stored. `vm.gone` is stored once per VM, an alert `once` where asked for. */
-  announce(draft: Draft<'vm.gone' | 'alert.raised'>, signal: AbortSignal, options?: AnnounceOptions): Promise<void>;
+  readonly announce: Announce;
   /** The last event of a task's or a pipeline's spine, read through the stream's leader. */
   head(spine: SpineKey | PipelineKey): Promise<Stored | null>;
   /** One event by its sequence, or null. */
@@ -94,7 +95,7 @@ export function createBus(connection: Connection, source: string, log: Logger): 
       if (appended.kind === 'overtaken') tellOfRefusal(log, draft, fence, appended.head);
       return appended;
     },
-    announce: (draft, signal, options) => announce(connection, source, draft, signal, options),
+    announce: announcer(connection, source),
     head: (spine) => readHead(connection, spine),
     async eventAt(seq) {
       const message = await connection.jsm.streams.getMessage('EVENTS', { seq });

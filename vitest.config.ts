@@ -48,7 +48,8 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           testTimeout: 10 * minutes,
           hookTimeout: 20 * minutes,
-          fileParallelism: false,
+          // Every file has homes of its own; a VM that boots or works has one processor.
+          maxWorkers: 2,
         },
       },
     ],

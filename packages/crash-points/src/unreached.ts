@@ -16,6 +16,8 @@ const exempt: Readonly<Record<string, string>> = {
   'hypervisor/ssh/': 'named machines: no scenario has one; killed with a VM in use in test/e2e/named-vms.e2e.test.ts',
   'hypervisor/ledger/claims:linkClaim.rm': 'a claim and an end within a millisecond: races.int.test.ts has them',
   'shared/bus/provision:makeStream': 'the supervisor makes the streams, before any service runs',
+  'shared/bus/group-commit:commitTogether.':
+    'twenty VMs that go at once: group-commit.int.test.ts kills the server under many',
   'shared/bus/try-permissions:': 'only the doctor asks, for what is refused',
   'shared/host-id:': 'likewise the name of the host',
   'shared/bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',

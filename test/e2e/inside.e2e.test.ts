@@ -11,8 +11,6 @@ beforeAll(async () => {
 
 afterAll(() => system[Symbol.asyncDispose]());
 
-type Running = Shown & { readonly progress: { readonly text: string } | null };
-
 describe('a task in a VM without any network', () => {
   it('says how far it is, asks for a task of its own, and sets its result once, as any user of the VM', async () => {
     const file = await system.taskFile({
@@ -29,8 +27,8 @@ vm-task complete --result again || echo "refused: $?"`,
     const running = system.start(['run', file]);
     const task = await eventually(
       async () => {
-        const { tasks } = await system.json<{ tasks: Shown[] }>(['list']);
-        const shown = await system.json<Running>(['show', tasks.at(-1)?.id ?? '']);
+        const { tasks } = await system.client.list({});
+        const shown = await system.client.show(tasks.at(-1)?.id ?? '');
         return shown.progress === null ? null : shown;
       },
       { what: 'its progress is shown', limitMs: 120_000 },

@@ -16,9 +16,10 @@ beforeAll(async () => {
 
 afterAll(() => system[Symbol.asyncDispose]());
 
+const counter = 'i=0; while [ $i -lt 30 ]; do echo $i; i=$((i + 1)); sleep 0.2; done';
+
 async function submitCounter(): Promise<string> {
-  const script = 'i=0; while [ $i -lt 30 ]; do echo $i; i=$((i + 1)); sleep 0.2; done';
-  return (await system.vmTask(['submit', '--', 'sh', '-c', script])).stdout.trim();
+  return (await system.vmTask(['submit', '--', 'sh', '-c', counter])).stdout.trim();
 }
 
 const untilCounting = (id: string) => untilPrinted(system, id, '3\n');
@@ -70,6 +71,14 @@ describe('kill -9 in the middle of a task', () => {
     const ended = await killWhileCounting((task) => qemuOf(system, task));
     expect(ended).toMatchObject({ outcome: 'failed', exitCode: null, error: { code: 'vm-lost' } });
     await expectOneEndAndNoLeak(ended);
+  });
+
+  it('of intake: whoever follows the task does not notice', async () => {
+    const running = system.start(['run', '--', 'sh', '-c', counter]);
+    await running.printed('3\n');
+    process.kill(await pidOf('intake'), 'SIGKILL');
+    expect(await running.finished).toMatchObject({ exitCode: 0, stdout: counted });
+    await expectNoLeak(system);
   });
 
   it('of the runner: another one goes on, and the output has no gap', async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lendMachines, type Machines } from './machines.ts';
 import { lendRunningSystem, type TestSystem } from './system.ts';
 import { submit, untilOver, untilPrinted } from './tasks.ts';
-import type { Audit, Events, Shown, Status } from './views.ts';
+import type { Audit, Shown, Status } from './views.ts';
 
 /** Room for a process of 1 GiB; what a task may use of it. */
 const size = { cpus: 1, memoryMiB: 1536, diskMiB: 2048 };
@@ -28,7 +28,7 @@ afterAll(() => lent.disposeAsync());
 async function expectNothingLeft(id: string): Promise<void> {
   await eventually(
     async () => {
-      const { events } = await system.json<Events>(['events', id]);
+      const { events } = await system.client.events(id);
       return events.some(({ type }) => type === 'vm.gone');
     },
     { what: 'its use is said to be gone', limitMs: 120_000 },

@@ -2,7 +2,7 @@ import { openConnection } from '@vm-task/shared/bus/connection';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lendRunningSystem, type TestSystem } from './system.ts';
-import { expectNoLeak, qemuOf, shownOnce, submit, untilOver } from './tasks.ts';
+import { expectNoLeak, outputOf, qemuOf, shownOnce, submit, untilOver } from './tasks.ts';
 import type { Events, Status } from './views.ts';
 
 let system: TestSystem;
@@ -25,7 +25,7 @@ it('a VM that is killed in a setup step is replaced by a fresh one, in which the
   });
   const first = await shownOnce(system, id, 'its VM is known', ({ vm }) => vm !== null);
   const qemu = await qemuOf(system, first);
-  const begun = async () => (await system.vmTask(['logs', id])).stderr.includes('begun');
+  const begun = async () => (await outputOf(system, id, 'setup')).includes('begun');
   await eventually(begun, { what: 'the step runs', limitMs: 300_000 });
   process.kill(qemu, 'SIGKILL');
   const ended = await untilOver(system, id);
@@ -43,8 +43,8 @@ it('a VM that is killed in a setup step is replaced by a fresh one, in which the
   const spine = events.map(({ type }) => type).filter((type) => type !== 'vm.gone');
   expect(spine).toEqual(['task.created', 'vm.ready', 'task.retrying', 'vm.ready', 'task.setup.done', 'task.completed']);
   const areGone = async () => {
-    const gone = (await system.json<Events>(['events', id])).events.filter(({ type }) => type === 'vm.gone');
-    return gone.length === 2;
+    const { events } = await system.client.events(id);
+    return events.filter(({ type }) => type === 'vm.gone').length === 2;
   };
   await eventually(areGone, { what: 'both VMs are gone', limitMs: 90_000 });
   await expectNoLeak(system);

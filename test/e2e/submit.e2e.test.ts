@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lendRunningSystem, type TestSystem } from './system.ts';
-import type { Audit, Events, Shown, Status } from './views.ts';
+import type { Audit, Events, Status } from './views.ts';
 
 const poolMax = 4;
 
@@ -33,9 +33,7 @@ async function publishBare(subject: string, payload: string): Promise<void> {
   await once(socket, 'close');
 }
 
-async function tasks(): Promise<readonly Shown[]> {
-  return (await system.json<{ tasks: Shown[] }>(['list', '--limit', '100'])).tasks;
-}
+const tasks = async () => (await system.client.list({ limit: '100' })).tasks;
 
 const allCompleted = (wanted: number) =>
   eventually(

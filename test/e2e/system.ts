@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Client, createClient } from '@vm-task/cli/client';
 import { readEnvironment } from '@vm-task/shared/config';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { stringify } from 'yaml';
@@ -30,6 +31,8 @@ export interface RunningCommand {
 
 export interface TestSystem extends AsyncDisposable {
   readonly home: Home;
+  /** For waiting: the same questions as the commands ask, without a process for each look. */
+  readonly client: Client;
   /** `./vm-task ARGS`, to its end. */
   vmTask(args: readonly string[], input?: string): Promise<Finished>;
   start(args: readonly string[], input?: string): RunningCommand;
@@ -56,6 +59,7 @@ export async function lendSystem(config: object = {}, within: readonly string[] 
   let files = 0;
   return {
     home,
+    client: createClient(home),
     start,
     vmTask,
     async json<T>(args: readonly string[]): Promise<T> {

@@ -1,6 +1,7 @@
 /** Tasks of a lent system: submitted, waited for, and what must be left of them, which is nothing. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LogStream } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import type { TestSystem } from './system.ts';
 import type { Audit, Shown } from './views.ts';
@@ -19,7 +20,7 @@ export function shownOnce(
 ): Promise<Shown> {
   return eventually(
     async () => {
-      const shown = await system.json<Shown>(['show', id]);
+      const shown = await system.client.show(id);
       return (await is(shown)) && shown;
     },
     { what, limitMs: 300_000 },
@@ -32,8 +33,18 @@ export function untilOver(system: TestSystem, id: string): Promise<Shown> {
 
 /** The task has printed that. */
 export function untilPrinted(system: TestSystem, id: string, text: string): Promise<Shown> {
-  const hasPrinted = async () => (await system.vmTask(['logs', id])).stdout.includes(text);
+  const hasPrinted = async () => (await outputOf(system, id, 'stdout')).includes(text);
   return shownOnce(system, id, `the task has printed ${JSON.stringify(text)}`, hasPrinted);
+}
+
+/** What the task has written to the stream by now. */
+export async function outputOf({ client }: TestSystem, id: string, wanted: LogStream): Promise<string> {
+  const { signal } = new AbortController();
+  const chunks: Buffer[] = [];
+  for await (const { stream, data } of client.followLogs(id, { follow: false, signal })) {
+    if (stream === wanted) chunks.push(Buffer.from(data, 'base64'));
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** The process that is the task's VM. */

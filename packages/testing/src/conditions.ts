@@ -10,7 +10,10 @@ export interface Condition {
 }
 
 const defaultLimitMs = 20_000;
-/** Between two looks: short at first, so that what is quick is seen at once. */
+/**
+ * Between two looks: short at first, so that what is quick is seen at once; and no shorter than the look took, so that
+ * looking leaves the machine to what is waited for.
+ */
 const firstPauseMs = 1;
 const longestPauseMs = 50;
 
@@ -26,12 +29,14 @@ export async function eventually<T>(
 ): Promise<Exclude<T, Falsy>> {
   const end = performance.now() + limitMs;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+    const began = performance.now();
     const look = await lookOnce(probe);
     if (look.value) return look.value as Exclude<T, Falsy>;
-    if (performance.now() > end) {
+    const now = performance.now();
+    if (now > end) {
       throw new Error(`not within ${limitMs} ms: ${what}; the last look showed ${look.shown}`, { cause: look.error });
     }
-    await delay(pauseMs);
+    await delay(Math.max(pauseMs, now - began));
   }
 }
 

@@ -74,7 +74,7 @@ async function run(context: ServiceContext): Promise<void> {
     workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), slots: pipelineSlots, ...drain }),
     workAlerts({ ...deps, home: environment.home, ...drain }),
     keepRetention(projection, config.reaper.retention, stop),
-    finishHttp(app, stop),
+    finishHttp(app, stop, abort),
   ]);
 }
 

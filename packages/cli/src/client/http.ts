@@ -1,12 +1,19 @@
 /** Asking intake: the home's address and token, errors as ours, live answers as iterators. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ErrorCode, errorCodes, VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-parser/stream';
 import { readHttpToken } from '../system/http-token.ts';
+import { readState } from '../system/state.ts';
+
+/** An intake that is started again is back in a second or two, on a busy machine in ten. */
+const patienceMs = 20_000;
+const pauseMs = 100;
 
 export interface Http {
+  /** What may be asked twice (all but `POST`) is asked again while the system that is up starts its intake again. */
   request(method: string, path: string, options?: RequestOptions): Promise<Response>;
   json<T>(method: string, path: string, options?: RequestOptions): Promise<T>;
   /** Server-sent events, each once, whatever breaks on the way. */
@@ -38,7 +45,7 @@ export function httpUrl(home: Home): string {
 }
 
 export function createHttp(home: Home): Http {
-  const request = async (method: string, path: string, options: RequestOptions = {}): Promise<Response> => {
+  const askOnce = async (method: string, path: string, options: RequestOptions): Promise<Response> => {
     const headers = { authorization: `Bearer ${readHttpToken(home)}`, ...options.headers };
     const body = options.body === undefined ? null : JSON.stringify(options.body);
     const response = await fetch(new URL(path, httpUrl(home)), {
@@ -55,12 +62,29 @@ export function createHttp(home: Home): Http {
     if (!response.ok) throw await problemOf(response);
     return response;
   };
+  const request = async (method: string, path: string, options: RequestOptions = {}): Promise<Response> => {
+    const end = performance.now() + (method === 'POST' ? 0 : patienceMs);
+    for (;;) {
+      try {
+        return await askOnce(method, path, options);
+      } catch (error) {
+        if (!isComingBack(home, error) || performance.now() > end) throw error;
+      }
+      await delay(pauseMs, undefined, { signal: options.signal });
+    }
+  };
   const json = async <T>(method: string, path: string, options?: RequestOptions): Promise<T> =>
     (await (await request(method, path, options)).json()) as T;
   const stream = async function* (path: string, signal: AbortSignal): AsyncGenerator<EventSourceMessage> {
     yield* resumingStream((headers) => request('GET', path, { headers, signal }), signal);
   };
   return { request, json, stream };
+}
+
+/** Nobody answers, and there is a supervisor that mends it. */
+function isComingBack(home: Home, error: unknown): boolean {
+  const phase = readState(home)?.phase ?? 'stopping';
+  return error instanceof VmTaskError && error.code === 'not-up' && phase !== 'stopping';
 }
 
 /** Server-sent events until the `end` event; a connection that breaks before is taken up behind the last one seen. */
@@ -105,6 +129,10 @@ interface Problem {
 
 async function problemOf(response: Response): Promise<VmTaskError> {
   const problem = (await response.json().catch(() => ({}))) as Problem;
+  // The server itself says so while it closes.
+  if (response.status === 503 && problem.code === undefined) {
+    return new VmTaskError('not-up', 'intake is stopping; see ./vm-task status');
+  }
   const code = problem.code !== undefined && problem.code in errorCodes ? (problem.code as ErrorCode) : 'internal';
   return new VmTaskError(code, problem.detail ?? problem.title ?? `HTTP ${response.status}`);
 }

@@ -38,10 +38,10 @@ export function announce(home: Home, url: string): Disposable {
   };
 }
 
-/** At `stop`, takes no more requests and answers those in hand. */
-export async function finishHttp(app: App, stop: AbortSignal): Promise<void> {
+/** At `stop`, takes no more requests and answers those in hand, until `abort`. */
+export async function finishHttp(app: App, stop: AbortSignal, abort: AbortSignal): Promise<void> {
   if (!stop.aborted) await once(stop, 'abort');
-  await app.close();
+  await Promise.race([app.close(), once(abort, 'abort')]);
 }
 
 /** Whatever is still open is broken off: for the end, and for failures. */

@@ -1,5 +1,7 @@
 /** The bare server, and what its routes are given. */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { Bus } from '@vm-task/shared/bus/bus';
 import type { SystemConfig } from '@vm-task/shared/config';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -7,7 +9,7 @@ import type { Logger } from '@vm-task/shared/log';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { parseYaml } from '@vm-task/shared/yaml-text';
-import { type FastifySchemaCompiler, fastify } from 'fastify';
+import { type FastifyInstance, type FastifySchemaCompiler, fastify } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import type { Acceptance } from '../accept-task.ts';
@@ -28,7 +30,8 @@ export type App = ReturnType<typeof createServer>;
 
 /** Bodies are JSON or YAML; what a schema refuses is answered with the sentences that task files get. */
 export function createServer() {
-  const app = fastify({ bodyLimit: taskMaxBytes, genReqId: () => randomUUID(), forceCloseConnections: 'idle' });
+  const app = fastify({ bodyLimit: taskMaxBytes, genReqId: () => randomUUID(), forceCloseConnections: true });
+  answerBeforeClosing(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
   // A web page may post plain text anywhere without asking first.
@@ -37,6 +40,18 @@ export function createServer() {
     parseYaml(body, 'the body', 'invalid-task'),
   );
   return app.withTypeProvider<ZodTypeProvider>();
+}
+
+/** A connection alone is nobody's request: it may be kept for later, or have said nothing yet, and is simply closed. */
+function answerBeforeClosing(app: FastifyInstance): void {
+  const inHand = new Set<ServerResponse>();
+  app.addHook('onRequest', async (_request, { raw }) => {
+    inHand.add(raw);
+    raw.once('close', () => inHand.delete(raw));
+  });
+  app.addHook('preClose', async () => {
+    await Promise.all(Array.from(inHand, (response) => once(response, 'close')));
+  });
 }
 
 /** Gives `invalid-request`; a body is left to its route, which has more to say about it than its schema. */

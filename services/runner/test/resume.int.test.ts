@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLogWriter } from '@vm-task/shared/bus/output-log';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -150,9 +151,11 @@ test('a stale runner is refused whatever it writes, and leaves the task to its s
     },
   }));
   using _thaw = { [Symbol.dispose]: frozen.resolve };
-  // On a busy machine it is seen late that the first lines are there, and it must not have ended by then.
-  const task = await rig.submit(counter(4 * lines));
-  await outputReaches(task, 100);
+  // On a busy machine it is seen late that the first lines are there: it does not end before.
+  const gate = join(rig.guest.home, 'gate');
+  const { run, env } = counter(2 * lines);
+  const task = await rig.submit({ run: `until [ -e ${gate} ]; do echo waiting; sleep 0.1; done; ${run}`, env });
+  await outputReaches(task, 10);
   stopped = true;
   // What its replacement does: it takes the attempt over, and writes on.
   const { task: id, pool, ready } = task;
@@ -167,6 +170,7 @@ test('a stale runner is refused whatever it writes, and leaves the task to its s
   // What the stale runner had read before may come in between.
   await eventually(takeOver, { what: 'the successor writes' });
   const { stdout } = await rig.output(task);
+  await writeFile(gate, '');
   await eventually(() => rig.guest.jobProcesses().length === 0, { what: 'the process has ended' });
   frozen.resolve();
   // It is free again, so it has left the task; and nothing of what it wrote since is there.

@@ -1,10 +1,10 @@
-/** `up`, `down` and `status`: the whole system of one home on this machine. */
+/** `up --detach`, `down` and `status`: the whole system of one home on this machine. */
 import type { Environment, SystemConfig } from '@vm-task/shared/config';
 import { readBrokerAddress } from '@vm-task/shared/credentials';
 import type { Home } from '@vm-task/shared/home';
 import { findHttpUrl } from '../client/http.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { note, print, printJson } from '../screen/print.ts';
+import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
 import { ensureUp } from '../system/detach.ts';
@@ -12,41 +12,16 @@ import { stopProcess } from '../system/processes.ts';
 import { type QuarantinedVm, quarantinedVms, unreadableVms } from '../system/quarantined.ts';
 import { readState, type SystemState } from '../system/state.ts';
 import { destroyVms, stopProcesses } from '../system/stop.ts';
-import { runSystem } from '../system/supervisor.ts';
 import { poolNote } from './phase-note.ts';
 
 /** The supervisor itself drains services (25 s), destroys VMs and stops the broker (10 s). */
 const downGraceMs = 90_000;
 const leftoverGraceMs = 25_000;
 
-interface SystemOptions {
+export interface SystemOptions {
   readonly environment: Environment;
   readonly config: SystemConfig;
   readonly json: boolean;
-}
-
-/** Runs the system in the foreground until Ctrl-C or SIGTERM. */
-export async function up({ environment, config }: SystemOptions): Promise<void> {
-  const stop = new AbortController();
-  const onSignal = () => {
-    if (stop.signal.aborted) return;
-    note('stopping: tasks in hand have a moment to finish');
-    stop.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  let told = '';
-  await runSystem({
-    environment,
-    config,
-    stop: stop.signal,
-    onChange(state) {
-      const summary = summaryOf(environment.home, state);
-      if (summary !== told) note(summary);
-      told = summary;
-    },
-  });
-  note('stopped; nothing is left running');
 }
 
 /** One line for whoever watches `up`. */

@@ -1,23 +1,29 @@
-/** The system on this machine, and its pools. */
-import { audit } from '../commands/audit.ts';
-import { doctor } from '../commands/doctor.ts';
-import { down, status, up, upDetached } from '../commands/system.ts';
+/**
+ * The system on this machine, and its pools. What a command of these needs is loaded when it is given: the commands about
+ * tasks need neither the hypervisor nor NATS, and start in half the time.
+ */
 import { pools } from '../commands/tasks.ts';
 import { configured, type Define, homeOf } from './define.ts';
 
 export function systemCommands(define: Define): void {
-  define('up', 'run the whole system on this machine, in the foreground', (context, _args, options) =>
-    options['detach'] === true ? upDetached(configured(context)) : up(configured(context)),
-  ).option('-d, --detach', 'return when it is ready, and leave it running');
-  define('down', 'stop the system; nothing of it is left running', (context) => down(configured(context)));
-  define('status', 'what is running, and where', async (context) => status(configured(context)));
-  define('audit', 'compare host, ledger and log; exit code 1 if anything leaked', (context) =>
-    audit(configured(context)),
+  define('up', 'run the whole system on this machine, in the foreground', async (context, _args, options) => {
+    if (options['detach'] === true) return (await import('../commands/system.ts')).upDetached(configured(context));
+    return (await import('../commands/up.ts')).up(configured(context));
+  }).option('-d, --detach', 'return when it is ready, and leave it running');
+  define('down', 'stop the system; nothing of it is left running', async (context) =>
+    (await import('../commands/system.ts')).down(configured(context)),
+  );
+  define('status', 'what is running, and where', async (context) =>
+    (await import('../commands/system.ts')).status(configured(context)),
+  );
+  define('audit', 'compare host, ledger and log; exit code 1 if anything leaked', async (context) =>
+    (await import('../commands/audit.ts')).audit(configured(context)),
   );
   define(
     'doctor',
     'look for what is amiss, and say what sets it right; exit code 1 if a check fails',
-    (context, _args, options) => doctor({ ...context, prove: options['prove'] === true }),
+    async (context, _args, options) =>
+      (await import('../commands/doctor.ts')).doctor({ ...context, prove: options['prove'] === true }),
   ).option('--prove', 'run a task through the real system, too, and audit what it left');
 }
 

@@ -1,0 +1,28 @@
+/** `up`: the whole system of one home on this machine, in the foreground. */
+import { note } from '../screen/print.ts';
+import { runSystem } from '../system/supervisor.ts';
+import { type SystemOptions, summaryOf } from './system.ts';
+
+/** Runs the system in the foreground until Ctrl-C or SIGTERM. */
+export async function up({ environment, config }: SystemOptions): Promise<void> {
+  const stop = new AbortController();
+  const onSignal = () => {
+    if (stop.signal.aborted) return;
+    note('stopping: tasks in hand have a moment to finish');
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  let told = '';
+  await runSystem({
+    environment,
+    config,
+    stop: stop.signal,
+    onChange(state) {
+      const summary = summaryOf(environment.home, state);
+      if (summary !== told) note(summary);
+      told = summary;
+    },
+  });
+  note('stopped; nothing is left running');
+}

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { newTaskId } from '@vm-task/shared/ids';
+import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { startBrokerWithRights } from './broker-with-rights.ts';
 import { makeHome, startIntake } from './intake-process.ts';
@@ -20,6 +21,7 @@ test('neither who says nothing, nor who keeps a connection, nor who follows a ta
   await using intake = await startIntake(folder.home);
   const task = newTaskId(Date.now());
   await broker.bus.append({ type: 'task.created', data: created(task) }, 0, new AbortController().signal);
+  await eventually(async () => (await intake.ask('GET', `/v1/tasks/${task}`)).ok, { what: 'the task is shown' });
   const [silent, kept] = [await openConnection(intake.url), await openConnection(intake.url)];
   kept.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
   await once(kept, 'data');

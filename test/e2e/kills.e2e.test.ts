@@ -11,7 +11,8 @@ let system: TestSystem;
 beforeAll(async () => {
   // The second size is never warm.
   const sizes = [256, 512].map((memoryMiB) => ({ cpus: 1, memoryMiB, diskMiB: 4096 }));
-  system = await lendRunningSystem({ pools: { default: { sizes, max: 4, warm: 1 } } });
+  const pools = { default: { sizes, max: 4, warm: 1 } };
+  system = await lendRunningSystem({ pools, reaper: { orphanGrace: '10s' } });
 });
 
 afterAll(() => system[Symbol.asyncDispose]());

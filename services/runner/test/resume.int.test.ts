@@ -17,9 +17,16 @@ beforeAll(async () => {
 afterAll(() => rig[Symbol.asyncDispose]());
 
 const lines = 200;
-/** Counts on both streams, a hundred lines a second or less, and tells how often it was started. */
+/**
+ * Counts on both streams, a hundred lines a second or less, and tells how often it was started. Before the last line it
+ * waits for the gate: on a busy machine it is seen late how far it is.
+ */
 const counting = (upTo: number) => `echo started >> "$STARTS"
-i=0; while [ $i -lt ${upTo} ]; do i=$((i + 1)); echo "line $i"; echo "error $i" >&2; sleep 0.01; done; exit 9`;
+i=0; while [ $i -lt ${upTo} ]; do
+  i=$((i + 1))
+  [ $i -lt ${upTo} ] || until [ -e "$GATE" ]; do sleep 0.05; done
+  echo "line $i"; echo "error $i" >&2; sleep 0.01
+done; exit 9`;
 const expected = (word: string) => Array.from({ length: lines }, (_, i) => `${word} ${i + 1}\n`).join('');
 
 let starts = 0;
@@ -27,7 +34,8 @@ beforeEach(() => {
   starts++;
 });
 const startsFile = () => `starts-${starts}`;
-const counter = (upTo = lines) => ({ run: counting(upTo), env: { STARTS: startsFile() } });
+const open = '/';
+const counter = (upTo = lines, gate = open) => ({ run: counting(upTo), env: { STARTS: startsFile(), GATE: gate } });
 
 async function expectUndisturbed(task: Task): Promise<void> {
   expect(await rig.completed(task)).toMatchObject({ outcome: 'failed', exitCode: 9 });
@@ -41,14 +49,19 @@ const outputReaches = (task: Task, bytes: number) =>
   eventually(async () => (await rig.output(task)).stdout.length >= bytes, { what: `${bytes} bytes of output` });
 
 test('a runner that is replaced three times leaves no trace in what its process wrote', async () => {
-  const task = await rig.submit(counter());
+  const gate = join(rig.guest.home, 'after-three');
+  const task = await rig.submit(counter(lines, gate));
   for (const bytes of [100, 600, 1_200]) {
     await using _ = await rig.startRunner();
     await outputReaches(task, bytes);
   }
   await using _ = await rig.startRunner();
+  const typesOf = async () => (await rig.events(task)).map(({ type }) => type);
+  const resumed = async () => (await typesOf()).filter((type) => type === 'task.resumed').length;
+  await eventually(async () => (await resumed()) === 3, { what: 'it was taken over three times' });
+  await writeFile(gate, '');
   await expectUndisturbed(task);
-  const types = (await rig.events(task)).map(({ type }) => type);
+  const types = await typesOf();
   expect(types.filter((type) => type === 'task.resumed')).toHaveLength(3);
   expect(types.filter((type) => type === 'task.setup.done')).toHaveLength(1);
 });
@@ -151,11 +164,9 @@ test('a stale runner is refused whatever it writes, and leaves the task to its s
     },
   }));
   using _thaw = { [Symbol.dispose]: frozen.resolve };
-  // On a busy machine it is seen late that the first lines are there: it does not end before.
-  const gate = join(rig.guest.home, 'gate');
-  const { run, env } = counter(2 * lines);
-  const task = await rig.submit({ run: `until [ -e ${gate} ]; do echo waiting; sleep 0.1; done; ${run}`, env });
-  await outputReaches(task, 10);
+  const gate = join(rig.guest.home, 'after-takeover');
+  const task = await rig.submit(counter(2 * lines, gate));
+  await outputReaches(task, 100);
   stopped = true;
   // What its replacement does: it takes the attempt over, and writes on.
   const { task: id, pool, ready } = task;

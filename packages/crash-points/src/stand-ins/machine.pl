@@ -5,6 +5,9 @@ use strict;
 use IO::Select;
 use IO::Socket::INET;
 
+# Who goes away in the middle of being written to ends its own connection and nothing else.
+$SIG{PIPE} = 'IGNORE';
+
 my ($port) = map { /hostfwd=tcp:127\.0\.0\.1:(\d+)-/ ? $1 : () } @ARGV;
 open my $state, '<', 'state' or die "no state: $!";
 my ($target) = <$state> =~ /(\d+)/;

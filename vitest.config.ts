@@ -50,8 +50,8 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           testTimeout: 10 * minutes,
           hookTimeout: 20 * minutes,
-          // Every file has homes of its own; a VM that boots or works has one processor.
-          maxWorkers: 2,
+          // Every file has homes of its own; a VM that boots or works has one processor, and a third file often waits.
+          maxWorkers: 3,
         },
       },
     ],

@@ -16,7 +16,7 @@ afterAll(() => system[Symbol.asyncDispose]());
 it('a VM that is killed in a setup step is replaced by a fresh one, in which the task succeeds', async () => {
   // The marker is on the disk of the VM alone: a second attempt that found it would not have a fresh one. The first one
   // has that long to be seen and killed, however slow this machine is; the second one hardly waits.
-  const until = Math.ceil(Date.now() / 1_000) + 45;
+  const until = Math.ceil(Date.now() / 1_000) + 30;
   const wait = `while [ "$(date +%s)" -lt ${until} ]; do sleep 0.2; done`;
   const id = await submit(system, {
     setup: [{ run: `echo begun; test ! -e /root/marker; touch /root/marker; ${wait}; echo ready` }],

@@ -1,7 +1,7 @@
 /** The order in which test files begin. */
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** These take a minute or more: one that begins last keeps everybody waiting. */
+/** These take most of a minute, or more: one that begins last keeps everybody waiting. */
 const longest = [
   'packages/crash-points/src/crash-points.int.test.ts',
   'test/flows/broker-away.int.test.ts',

@@ -56,7 +56,8 @@ const isThere = (path: string) =>
 /** Waits for a VM that was not there before to come so far, which may last milliseconds. */
 async function untilVmIs(phase: (folder: string) => Promise<boolean>, before: readonly string[]): Promise<void> {
   for (const end = performance.now() + 120_000; performance.now() < end; ) {
-    const fresh = (await readdir(system.home.vms)).filter((vm) => !before.includes(vm));
+    // Under another name a folder is a draft, and not yet an intent.
+    const fresh = (await readdir(system.home.vms)).filter((vm) => vm.startsWith('vm-') && !before.includes(vm));
     for (const vm of fresh) if (await phase(join(system.home.vms, vm))) return;
   }
   throw new Error('no VM came so far');

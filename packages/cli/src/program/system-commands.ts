@@ -1,6 +1,6 @@
 /**
  * The system on this machine, and its pools. What a command of these needs is loaded when it is given: the commands about
- * tasks need neither the hypervisor nor NATS, and start in half the time.
+ * tasks need neither the hypervisor nor NATS, and start sooner without them.
  */
 import { pools } from '../commands/tasks.ts';
 import { configured, type Define, homeOf } from './define.ts';

@@ -6,12 +6,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { openConnection } from '@vm-task/bus/connection';
+import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { lendMachines } from '@vm-task/e2e/machines';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
-import { openConnection } from '@vm-task/shared/bus/connection';
-import { parseConfig, readEnvironment } from '@vm-task/shared/config';
-import { readBrokerAddress } from '@vm-task/shared/credentials';
+import { parseConfig } from '@vm-task/service/config';
+import { readEnvironment } from '@vm-task/shared/environment';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import { lendMachines } from '../test/e2e/machines.ts';
 import { readArguments } from './src/arguments.ts';
 import { summarize } from './src/percentiles.ts';
 import { chainOf, fanOf, type Ran, runPipeline, type Stages } from './src/pipeline/hops.ts';

@@ -8,9 +8,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { hostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import { hostFacts } from '@vm-task/hypervisor/qemu/host-facts';
-import { parseConfig, readEnvironment } from '@vm-task/shared/config';
+import { parseConfig } from '@vm-task/service/config';
+import { readEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { readArguments } from './src/arguments.ts';
 import { summarize } from './src/percentiles.ts';

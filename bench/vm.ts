@@ -9,13 +9,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { hostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 import { ensureImage } from '@vm-task/hypervisor/images/ensure-image';
 import { parseImageRef } from '@vm-task/hypervisor/images/image-ref';
 import { recipesFolder } from '@vm-task/hypervisor/images/recipes-folder';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import { hostFacts } from '@vm-task/hypervisor/qemu/host-facts';
 import { ensureSnapshot } from '@vm-task/hypervisor/snapshots/ensure-snapshot';
-import { parseConfig, readEnvironment } from '@vm-task/shared/config';
+import { parseConfig } from '@vm-task/service/config';
+import { readEnvironment } from '@vm-task/shared/environment';
 import { homeAt } from '@vm-task/shared/home';
 import { readArguments } from './src/arguments.ts';
 import { median, summarize } from './src/percentiles.ts';

@@ -6,8 +6,8 @@ const longest = [
   'packages/crash-points/src/crash-points.int.test.ts',
   'test/flows/broker-away.int.test.ts',
   'services/runner/test/killed.int.test.ts',
-  'packages/shared/src/bus/work.int.test.ts',
-  'packages/shared/src/bus/follow.int.test.ts',
+  'packages/bus/src/work.int.test.ts',
+  'packages/bus/src/follow.int.test.ts',
   'test/e2e/kills.e2e.test.ts',
 ];
 

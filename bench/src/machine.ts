@@ -1,7 +1,7 @@
 /** Where a benchmark ran: without it no figure means anything. */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
-import { serverProgram } from '@vm-task/shared/streams';
+import { serverProgram } from '@vm-task/bus/streams';
 
 export interface Machine {
   readonly cores: number;

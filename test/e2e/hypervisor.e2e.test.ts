@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
 import type { ReadyVm } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import { parseConfig } from '@vm-task/shared/config';
+import { parseConfig } from '@vm-task/service/config';
 import { newTaskId } from '@vm-task/shared/ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { beforeAll, expect, test } from 'vitest';
@@ -141,7 +141,8 @@ test('a VM outlives the process that made it, and any other can use and remove i
   await using vms = await lendVms();
   const script = `
     import { createHypervisor } from ${JSON.stringify(import.meta.resolve('@vm-task/hypervisor/driver'))};
-    import { parseConfig, readEnvironment } from ${JSON.stringify(import.meta.resolve('@vm-task/shared/config'))};
+    import { parseConfig } from ${JSON.stringify(import.meta.resolve('@vm-task/service/config'))};
+    import { readEnvironment } from ${JSON.stringify(import.meta.resolve('@vm-task/shared/environment'))};
     import { deadlineFrom } from ${JSON.stringify(import.meta.resolve('@vm-task/hypervisor/ledger/deadline'))};
     const environment = readEnvironment(process.argv[1]);
     const hypervisor = createHypervisor({ environment, config: parseConfig('', 'the defaults') });

@@ -1,4 +1,4 @@
-import { openConnection } from '@vm-task/shared/bus/connection';
+import { openConnection } from '@vm-task/bus/connection';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lendRunningSystem, type TestSystem } from './system.ts';

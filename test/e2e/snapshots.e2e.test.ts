@@ -5,7 +5,8 @@ import { chmod, link, mkdir, readdir, readFile, truncate } from 'node:fs/promise
 import { join } from 'node:path';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import { type Environment, parseConfig } from '@vm-task/shared/config';
+import { parseConfig } from '@vm-task/service/config';
+import type { Environment } from '@vm-task/shared/environment';
 import { cacheAt } from '@vm-task/shared/home';
 import { eventually } from '@vm-task/testing/conditions';
 import { beforeAll, expect, test } from 'vitest';
@@ -66,7 +67,8 @@ test('a process that is killed while it freezes leaves no machine, and the next 
   const environment = await withOwnCache(vms);
   const script = `
     import { createHypervisor } from ${JSON.stringify(import.meta.resolve('@vm-task/hypervisor/driver'))};
-    import { parseConfig, readEnvironment } from ${JSON.stringify(import.meta.resolve('@vm-task/shared/config'))};
+    import { parseConfig } from ${JSON.stringify(import.meta.resolve('@vm-task/service/config'))};
+    import { readEnvironment } from ${JSON.stringify(import.meta.resolve('@vm-task/shared/environment'))};
     const hypervisor = createHypervisor({ environment: readEnvironment(), config: parseConfig('', 'the defaults') });
     await hypervisor.prepare(${JSON.stringify(smallClass)}, () => {}, new AbortController().signal);
   `;

@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Client, createClient } from '@vm-task/cli/client';
-import { readEnvironment } from '@vm-task/shared/config';
+import { type Client, createClient } from '@vm-task/client/client';
+import { readEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { stringify } from 'yaml';
 

@@ -7,7 +7,8 @@ import { createHypervisor } from '@vm-task/hypervisor/driver';
 import type { CreateOutcome, Hypervisor, ReadyVm } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import type { CloneClass, VmClass } from '@vm-task/hypervisor/vm-class';
-import { type Environment, parseConfig, readEnvironment } from '@vm-task/shared/config';
+import { parseConfig } from '@vm-task/service/config';
+import { type Environment, readEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
 
 export const smallClass: CloneClass = {

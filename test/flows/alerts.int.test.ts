@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { listMessages } from '@vm-task/bus/inbox';
 import { workAlerts } from '@vm-task/intake/work-alerts';
-import { listMessages } from '@vm-task/shared/bus/inbox';
-import { parseConfig } from '@vm-task/shared/config';
+import { parseConfig } from '@vm-task/service/config';
 import { homeAt } from '@vm-task/shared/home';
 import { eventually } from '@vm-task/testing/conditions';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { standingsOf } from '@vm-task/shared/pipelines/next-steps';
+import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { beginPipeline, everything, expectSound, overOf, resultOf } from './pipelines.ts';

@@ -1,9 +1,9 @@
 /** Pipelines in the system of `system.ts`: begun, waited for, and looked at as a whole. */
-import { readOutput, readPipeline } from '@vm-task/shared/bus/read-pipeline';
-import { parseConfig } from '@vm-task/shared/config';
+import { readOutput, readPipeline } from '@vm-task/bus/read-pipeline';
+import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
+import { parseConfig } from '@vm-task/service/config';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import { newPipelineId, type PipelineId } from '@vm-task/shared/ids';
-import { planPipeline } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect } from 'vitest';

@@ -4,7 +4,7 @@
  * for; all in one process, on one connection, with the client's own `consume`.
  */
 import { AckPolicy, type ConsumerMessages, type JsMsg, StorageType } from '@nats-io/jetstream';
-import type { Connection } from '@vm-task/shared/bus/connection';
+import type { Connection } from '@vm-task/bus/connection';
 
 const steps = ['created', 'ready', 'set-up', 'completed'] as const;
 

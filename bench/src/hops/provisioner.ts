@@ -1,7 +1,7 @@
 /** The provisioner as it is, over a hypervisor whose VMs are entries in memory. */
 import { thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import { startProvisioner } from '@vm-task/provisioner/start';
-import { runService } from '@vm-task/shared/service';
+import { runService } from '@vm-task/service/service';
 import { createFakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 
 const begun = thisMoment();

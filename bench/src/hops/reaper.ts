@@ -1,6 +1,6 @@
 /** The reaper as it is, on a host where there is nothing to sweep. */
 import { startReaper } from '@vm-task/reaper/start';
-import { runService } from '@vm-task/shared/service';
+import { runService } from '@vm-task/service/service';
 import { createFakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 
 await runService({

@@ -1,7 +1,7 @@
 /** The runner as it is, for machines that are not there. */
 import { connectToNothing } from '@vm-task/runner/guest-of-nothing';
 import { startRunner } from '@vm-task/runner/start';
-import { runService } from '@vm-task/shared/service';
+import { runService } from '@vm-task/service/service';
 
 await runService({
   name: 'runner',

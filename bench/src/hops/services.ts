@@ -9,11 +9,11 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { serviceArguments } from '@vm-task/cli/service-command';
-import { brokerUsers, credentialFile } from '@vm-task/shared/credentials';
+import { brokerUsers, credentialFile } from '@vm-task/bus/credentials';
+import { permissionsOf } from '@vm-task/bus/permissions';
+import { serviceArguments } from '@vm-task/embedded/service-command';
 import { type ServiceName, services } from '@vm-task/shared/flow';
 import { type Home, homeAt } from '@vm-task/shared/home';
-import { permissionsOf } from '@vm-task/shared/permissions';
 import type { NatsServer } from '@vm-task/testing/nats-server';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 

@@ -1,9 +1,10 @@
 /** VMs with a deadline, as the reaper learns of it: from the VM's own folder, or from its task's events. */
+
+import { openBrokerClock } from '@vm-task/bus/broker-clock';
+import type { Bus } from '@vm-task/bus/bus';
+import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
-import type { Bus } from '@vm-task/shared/bus/bus';
 import type { Draft, Stored } from '@vm-task/shared/events';
-import { readHostId } from '@vm-task/shared/host-id';
 import type { LedgerVm, LedgerVms } from '@vm-task/testing/ledger-vms';
 import { created, sampleSpec, sampleTask, vmReady } from '@vm-task/testing/sample-events';
 

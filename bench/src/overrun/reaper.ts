@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { credentialFile } from '@vm-task/shared/credentials';
+import { credentialFile } from '@vm-task/bus/credentials';
 import type { Home } from '@vm-task/shared/home';
 import type { NatsServer } from '@vm-task/testing/nats-server';
 

@@ -1,6 +1,7 @@
 /** Pipelines of stages that do nothing, run to their end, and how long each stage waited for what it waited for. */
-import type { Client } from '@vm-task/cli/client';
-import type { Connection } from '@vm-task/shared/bus/connection';
+
+import type { Connection } from '@vm-task/bus/connection';
+import type { Client } from '@vm-task/client/client';
 import type { TaskId } from '@vm-task/shared/ids';
 import { logSubject } from '@vm-task/shared/subjects';
 

@@ -3,7 +3,7 @@ import { type Dirent, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { processesOf } from '@vm-task/chaos/own-processes';
 import { makeOwnSystem, type OwnSystem } from '@vm-task/chaos/own-system';
-import type { Client } from '@vm-task/cli/client';
+import type { Client } from '@vm-task/client/client';
 import { eventually } from '@vm-task/testing/conditions';
 import type { Target } from '../report.ts';
 import { type DiskUse, diskUseOf } from './disk.ts';

@@ -1,7 +1,7 @@
 /** What the processes that stay have at one moment, and the most that they had over a while. */
 import { readFileSync } from 'node:fs';
 import { openFilesOf } from '@vm-task/chaos/own-processes';
-import { readState } from '@vm-task/cli/state';
+import { readState } from '@vm-task/embedded/state';
 import type { Home } from '@vm-task/shared/home';
 
 export interface Resident {

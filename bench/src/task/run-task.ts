@@ -1,5 +1,5 @@
 /** One trivial task from its submission to its end, and how long each phase took by its events' times. */
-import type { Client } from '@vm-task/cli/client';
+import type { Client } from '@vm-task/client/client';
 
 /** Milliseconds; the times are the broker's, and the broker's clock is this host's. */
 export interface TaskTimes {

@@ -1,6 +1,6 @@
 /** The whole system as a user has it, `./vm-task up` on a home of its own, with a pool that is kept warm and a cold one. */
 import { makeOwnSystem } from '@vm-task/chaos/own-system';
-import type { Client } from '@vm-task/cli/client';
+import type { Client } from '@vm-task/client/client';
 import type { Home } from '@vm-task/shared/home';
 
 export interface System extends AsyncDisposable {

@@ -6,9 +6,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Client, createClient } from '@vm-task/cli/client';
-import { cliMain, repositoryRoot } from '@vm-task/cli/repository';
-import { childEnvironment, readEnvironment } from '@vm-task/shared/config';
+import { type Client, createClient } from '@vm-task/client/client';
+import { cliMain, repositoryRoot } from '@vm-task/embedded/repository';
+import { childEnvironment, readEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
 
 export interface Finished {

@@ -1,7 +1,7 @@
 /** How long it takes until what was disturbed works again. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { readState } from '@vm-task/cli/state';
-import type { Connection } from '@vm-task/shared/bus/connection';
+import type { Connection } from '@vm-task/bus/connection';
+import { readState } from '@vm-task/embedded/state';
 import type { Stored } from '@vm-task/shared/events';
 import type { Home } from '@vm-task/shared/home';
 import type { Deed } from './disturber.ts';

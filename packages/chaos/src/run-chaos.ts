@@ -1,7 +1,7 @@
 /** One run: the system up, load and storm by the seed, calm, and what all of it has shown. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Connection, openConnection } from '@vm-task/shared/bus/connection';
-import { type BrokerUser, readBrokerAddress } from '@vm-task/shared/credentials';
+import { type Connection, openConnection } from '@vm-task/bus/connection';
+import { type BrokerUser, readBrokerAddress } from '@vm-task/bus/credentials';
 import type { Stored } from '@vm-task/shared/events';
 import { Random } from '@vm-task/simulation/random';
 import { planDisturbance } from './disturbance.ts';

@@ -3,8 +3,8 @@
  * a command as any NATS client does. What was said yes to is written down here, and nowhere else.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from '@vm-task/cli/client';
-import type { Connection } from '@vm-task/shared/bus/connection';
+import type { Connection } from '@vm-task/bus/connection';
+import type { Client } from '@vm-task/client/client';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { commandSubjects } from '@vm-task/shared/subjects';
 import { type PlannedPipeline, pipelineName } from './planned-pipeline.ts';

@@ -1,7 +1,7 @@
 /** Everything that the streams hold, read by a connection of our own from the first message on. */
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
-import { follow } from '@vm-task/shared/bus/follow';
+import type { Connection } from '@vm-task/bus/connection';
+import { type RawMessage, unseal } from '@vm-task/bus/envelope';
+import { follow } from '@vm-task/bus/follow';
 import type { Stored } from '@vm-task/shared/events';
 import { commandSubjects, everything, type LogStream } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';

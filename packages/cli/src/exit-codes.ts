@@ -3,7 +3,7 @@
  * far, as `timeout(1)` and `docker run` do.
  */
 import { constants } from 'node:os';
-import type { TaskSummary } from './client/views.ts';
+import type { TaskSummary } from '@vm-task/client/views';
 
 export const exitCodes = {
   /** A command failed; for `audit`: something leaked; for `doctor`: a check fails. */

@@ -1,5 +1,5 @@
 /** Every command and its options: `program/` has them by subject. An id may be any unambiguous prefix of a task's id. */
-import { readEnvironment } from '@vm-task/shared/config';
+import { readEnvironment } from '@vm-task/shared/environment';
 import { Command } from 'commander';
 import { deadLetterCommands } from './program/dead-letter-commands.ts';
 import type { Define } from './program/define.ts';

@@ -1,7 +1,7 @@
 /** What the user wants run: a file, or a command after `--`. */
 import { readFileSync } from 'node:fs';
+import { parseTaskFile } from '@vm-task/pipelines/planning/plan-task';
 import { type ErrorCode, VmTaskError } from '@vm-task/shared/errors';
-import { parseTaskFile } from '@vm-task/shared/task-spec';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 
 export interface TaskOptions {

@@ -10,11 +10,15 @@
  * - `qemu/`: clones: command line, monitor, KVM or not, from a class to a VM with an identity (I12), and away again
  * - `ssh/`: named VMs: one use after the other of a machine that is somebody's own
  */
-import type { Environment, SystemConfig } from '@vm-task/shared/config';
+import type { Environment } from '@vm-task/shared/environment';
 import type { Home } from '@vm-task/shared/home';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
+import { QemuDriver } from './drivers/qemu/qemu-driver.ts';
+import { findStrays, removeStray } from './drivers/qemu/strays.ts';
+import { SshDriver } from './drivers/ssh/ssh-driver.ts';
 import { findMissing } from './host/find-missing.ts';
 import type { Capacity, CreateOutcome, Hypervisor, MachineState, Missing, Report, Stray } from './hypervisor.ts';
+import type { HypervisorConfig } from './hypervisor-config.ts';
 import type { Deadline } from './ledger/deadline.ts';
 import { forgetVm } from './ledger/forget-vm.ts';
 import {
@@ -26,14 +30,11 @@ import {
   writeNextClaim,
 } from './ledger/ledger.ts';
 import type { Claim, VmState } from './ledger/vm-record.ts';
-import { QemuDriver } from './qemu/qemu-driver.ts';
-import { findStrays, removeStray } from './qemu/strays.ts';
-import { SshDriver } from './ssh/ssh-driver.ts';
 import type { Offer, VmClass, Wish } from './vm-class.ts';
 
 export interface DriverOptions {
   readonly environment: Environment;
-  readonly config: SystemConfig;
+  readonly config: HypervisorConfig;
 }
 
 /** The VMs of one home on this host. Nothing is looked at, made or started until it is asked for something. */
@@ -44,7 +45,7 @@ export function createHypervisor(options: DriverOptions): Hypervisor {
 /** Whatever makes them, VMs are kept in one ledger. */
 class LedgerHypervisor implements Hypervisor {
   readonly #home: Home;
-  readonly #config: SystemConfig;
+  readonly #config: HypervisorConfig;
   readonly #qemu: QemuDriver;
   readonly #ssh: SshDriver;
 

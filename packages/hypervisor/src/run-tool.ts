@@ -1,7 +1,7 @@
 import { type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { childEnvironment } from '@vm-task/shared/config';
+import { childEnvironment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
 
 /** The programs that this package runs to their end, and the Debian package that brings each. */

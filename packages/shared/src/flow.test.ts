@@ -3,6 +3,7 @@
  * documentation say the same, in both directions.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { streams } from '@vm-task/bus/streams';
 import { tableIn } from '@vm-task/testing/markdown';
 import {
   alertRaised,
@@ -26,7 +27,6 @@ import { describe, expect, test } from 'vitest';
 import { type Draft, type EventType, eventSchemas } from './events.ts';
 import { consumerFor, type FlowRow, flow, ownInitiative, services } from './flow.ts';
 import type { PipelineId } from './ids.ts';
-import { streams } from './streams.ts';
 import { commandSubjects, eventPatterns, eventSubject, everything, spineSubject, subjectMatches } from './subjects.ts';
 
 const repository = new URL('../../../', import.meta.url);

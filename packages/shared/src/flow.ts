@@ -5,7 +5,7 @@
  */
 
 import type { EventType } from './events.ts';
-import type { StreamName } from './streams.ts';
+import type { StreamName } from './stream-name.ts';
 import { commandSubjects, eventPatterns, everything, pipelineSubject, taskSubject } from './subjects.ts';
 
 export const services = ['intake', 'provisioner', 'runner', 'reaper'] as const;

@@ -1,4 +1,8 @@
 /** Intake in one simulated process: its work, and what people ask it by HTTP. */
+
+import type { Bus } from '@vm-task/bus/bus';
+import type { Connection } from '@vm-task/bus/connection';
+import { findCreated } from '@vm-task/bus/find-task';
 import { acceptTask } from '@vm-task/intake/accept-task';
 import { type Admission, createAdmission } from '@vm-task/intake/admission';
 import { cancelTask } from '@vm-task/intake/cancel-task';
@@ -7,10 +11,7 @@ import { onTaskSubmit } from '@vm-task/intake/on-task-submit';
 import { acceptPipeline } from '@vm-task/intake/pipelines/accept-pipeline';
 import { cancelPipeline } from '@vm-task/intake/pipelines/cancel-pipeline';
 import { pipelineReader, workPipelines } from '@vm-task/intake/work-pipelines';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { findCreated } from '@vm-task/shared/bus/find-task';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { SystemConfig } from '@vm-task/service/config';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 

@@ -3,7 +3,7 @@
  * that arrive after their sender gave up, messages lost or late, connections cut, a broker that is away for a while.
  */
 import { TimeoutError } from '@nats-io/transport-node';
-import { requestTimeoutMs } from '@vm-task/shared/bus/connection';
+import { requestTimeoutMs } from '@vm-task/bus/connection';
 import type { Broker } from './broker/broker.ts';
 import type { Network } from './broker/connection.ts';
 import type { Faults } from './faults.ts';

@@ -2,9 +2,10 @@
  * The promises, checked after every step against the whole truth that no service has: what the broker stored, what
  * the ledger and the host have, what ran in the guests. Named as in ARCHITECTURE.md.
  */
+
+import { type RawMessage, unseal } from '@vm-task/bus/envelope';
+import { readRetryDue } from '@vm-task/bus/retry-timer';
 import { attemptAt } from '@vm-task/shared/attempt-at';
-import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
-import { readRetryDue } from '@vm-task/shared/bus/retry-timer';
 import type { EventType, Stored } from '@vm-task/shared/events';
 import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
 import { isPipelineEvent, type TaskEventType } from '@vm-task/shared/subjects';

@@ -1,14 +1,15 @@
 /** The real services, each in a simulated process of its own, and started again whenever it has died. */
+
+import { type Bus, createBus } from '@vm-task/bus/bus';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { startProvisioner } from '@vm-task/provisioner/start';
 import { enforceLedgerDeadlines } from '@vm-task/reaper/ledger-deadlines';
 import { startReaper } from '@vm-task/reaper/start';
 import { startRunner } from '@vm-task/runner/start';
-import { type Bus, createBus } from '@vm-task/shared/bus/bus';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { SystemConfig } from '@vm-task/service/config';
+import { silentLogger } from '@vm-task/service/log';
 import { homeAt } from '@vm-task/shared/home';
 import type { TaskId } from '@vm-task/shared/ids';
-import { silentLogger } from '@vm-task/shared/log';
 import { connectTo } from './broker/connection.ts';
 import type { Guests } from './guest.ts';
 import type { HostProcess } from './host.ts';

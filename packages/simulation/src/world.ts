@@ -1,7 +1,8 @@
 /** Everything of one seed, put together: the broker, one host or two, their services, and who watches over them. */
-import { parseConfig, type SystemConfig } from '@vm-task/shared/config';
+
+import { streams } from '@vm-task/bus/streams';
+import { parseConfig, type SystemConfig } from '@vm-task/service/config';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
-import { streams } from '@vm-task/shared/streams';
 import { Broker, type BrokerWatch } from './broker/broker.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
 import { Faults } from './faults.ts';

@@ -1,6 +1,6 @@
 /** Random operations of one seed on one stream, as the bus does them, and what a broker answered to each. */
 import { AckPolicy, DeliverPolicy, JetStreamApiError, type JsMsg } from '@nats-io/jetstream';
-import type { Connection } from '@vm-task/shared/bus/connection';
+import type { Connection } from '@vm-task/bus/connection';
 import type { StreamDefinition } from '../src/broker/stream.ts';
 import { Random } from '../src/random.ts';
 

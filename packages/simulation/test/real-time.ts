@@ -1,5 +1,5 @@
 /** A simulated broker in real time, with a network that does nothing but carry. */
-import type { Connection } from '@vm-task/shared/bus/connection';
+import type { Connection } from '@vm-task/bus/connection';
 import { Broker } from '../src/broker/broker.ts';
 import { connectTo, type Network } from '../src/broker/connection.ts';
 import type { StreamDefinition } from '../src/broker/stream.ts';

@@ -1,10 +1,10 @@
 /** A broker as the system has it: a server of one's own, every stream made, a connection and a bus on it. */
-import { type Bus, createBus } from '@vm-task/shared/bus/bus';
-import { type Connection, openConnection } from '@vm-task/shared/bus/connection';
-import { makeStreams } from '@vm-task/shared/bus/provision';
-import type { BrokerUser } from '@vm-task/shared/credentials';
-import { type Logger, silentLogger } from '@vm-task/shared/log';
-import { permissionsOf } from '@vm-task/shared/permissions';
+import { type Bus, createBus } from '@vm-task/bus/bus';
+import { type Connection, openConnection } from '@vm-task/bus/connection';
+import type { BrokerUser } from '@vm-task/bus/credentials';
+import { permissionsOf } from '@vm-task/bus/permissions';
+import { makeStreams } from '@vm-task/bus/provision';
+import { type Logger, silentLogger } from '@vm-task/service/log';
 import { type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts';
 
 export interface Broker extends AsyncDisposable {

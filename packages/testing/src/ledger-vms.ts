@@ -14,7 +14,8 @@ import { openFolder, writeClaim, writeReady } from '@vm-task/hypervisor/ledger/l
 import { startTicksOf } from '@vm-task/hypervisor/ledger/process-ref';
 import { takeSlots } from '@vm-task/hypervisor/ledger/slots';
 import type { CloneRecord } from '@vm-task/hypervisor/ledger/vm-record';
-import { parseConfig, readEnvironment } from '@vm-task/shared/config';
+import { parseConfig } from '@vm-task/service/config';
+import { readEnvironment } from '@vm-task/shared/environment';
 import type { Home } from '@vm-task/shared/home';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { claimedVm, warmVm } from './sample-states.ts';

@@ -1,8 +1,8 @@
 /** A worker on a durable of `COMMANDS` that gives a message back soon after its worker fell silent. */
 import { AckPolicy, type ConsumerConfig } from '@nats-io/jetstream';
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { type Delivery, type Verdict, type WorkerHooks, work } from '@vm-task/shared/bus/work';
-import { silentLogger } from '@vm-task/shared/log';
+import type { Connection } from '@vm-task/bus/connection';
+import { type Delivery, type Verdict, type WorkerHooks, work } from '@vm-task/bus/work';
+import { silentLogger } from '@vm-task/service/log';
 import type { Broker } from './broker.ts';
 
 const worker = { stream: 'COMMANDS', name: 'testing', filters: ['task.submit'] };

@@ -1,4 +1,4 @@
-import type { IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
+import type { IdempotencyEntry } from '@vm-task/bus/idempotency';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
 import { config } from '../test/task-events.ts';

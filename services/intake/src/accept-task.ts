@@ -2,13 +2,14 @@
  * Accepting a submission by HTTP: yes is said only after the stream has acknowledged `task.created` (I1), and whoever
  * repeats a request with its key is led to the one task of that key, whatever crashed in between.
  */
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { Bus } from '@vm-task/bus/bus';
+import type { IdempotencyEntry } from '@vm-task/bus/idempotency';
+import { planTask } from '@vm-task/pipelines/planning/plan-task';
+import type { SystemConfig } from '@vm-task/service/config';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import { newTaskId, type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
-import { planTask, type TaskSpec } from '@vm-task/shared/task-spec';
+import type { TaskSpec } from '@vm-task/shared/task-spec';
 import type { Admission } from './admission.ts';
 import { idOfKey } from './id-of-key.ts';
 

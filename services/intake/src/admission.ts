@@ -1,8 +1,8 @@
 /** Room for new tasks: the last fifth of `EVENTS` and of a small disk is head-room for those that run (I13). */
 import { statfs } from 'node:fs/promises';
-import type { Connection } from '@vm-task/shared/bus/connection';
+import type { Connection } from '@vm-task/bus/connection';
+import { eventsFullFrom, leastDiskBytes } from '@vm-task/bus/streams';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { eventsFullFrom, leastDiskBytes } from '@vm-task/shared/streams';
 
 export interface Room {
   readonly eventsBytes: number;

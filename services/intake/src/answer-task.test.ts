@@ -1,5 +1,5 @@
+import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
 import { manualPool, newTaskId } from '@vm-task/shared/ids';
-import { questionSpec } from '@vm-task/shared/manual-task';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
 import { type Answer, answerTask } from './answer-task.ts';

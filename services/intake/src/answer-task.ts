@@ -2,7 +2,7 @@
  * Answering a task of the pool `manual`: its one end, appended here because nothing runs. Whoever answers second, or too
  * late, is told so: the first answer stands (I2).
  */
-import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Bus } from '@vm-task/bus/bus';
 import { formatDuration } from '@vm-task/shared/durations';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';

@@ -1,6 +1,7 @@
 /** Asking for a task's end: one `task.cancelling` at the head of its spine, read again for as long as others are faster. */
+
+import type { Bus } from '@vm-task/bus/bus';
 import { attemptAt } from '@vm-task/shared/attempt-at';
-import type { Bus } from '@vm-task/shared/bus/bus';
 import type { Draft, Outcome, Stored } from '@vm-task/shared/events';
 import type { SpineKey } from '@vm-task/shared/subjects';
 

@@ -1,6 +1,6 @@
 /** Which id a submission has: one of its own, or the one that its key stands for. */
 import { createHash } from 'node:crypto';
-import type { IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
+import type { IdempotencyEntry } from '@vm-task/bus/idempotency';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 

@@ -17,12 +17,12 @@
  * what is shown) and I13 (new tasks are refused while there is still room for running ones).
  */
 import { setInterval } from 'node:timers/promises';
-import { findCreated } from '@vm-task/shared/bus/find-task';
-import { claimKey, type IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
-import { lastEventSeq } from '@vm-task/shared/bus/last-event';
+import { findCreated } from '@vm-task/bus/find-task';
+import { claimKey, type IdempotencyEntry } from '@vm-task/bus/idempotency';
+import { lastEventSeq } from '@vm-task/bus/last-event';
+import { runService, type ServiceContext } from '@vm-task/service/service';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
-import { runService, type ServiceContext } from '@vm-task/shared/service';
 import { createAdmission, measureRoom } from './admission.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';

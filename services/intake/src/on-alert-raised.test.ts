@@ -1,9 +1,9 @@
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { parseConfig } from '@vm-task/shared/config';
+import type { Handling } from '@vm-task/bus/bus';
+import { parseConfig } from '@vm-task/service/config';
+import { silentLogger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Stored } from '@vm-task/shared/events';
 import type { Sending } from '@vm-task/shared/inbox';
-import { silentLogger } from '@vm-task/shared/log';
 import { alertRaised } from '@vm-task/testing/sample-events';
 import { signingKey } from '@vm-task/testing/webhook-receiver';
 import { Webhook as Signer } from 'standardwebhooks';

@@ -1,7 +1,7 @@
 /** Handles alert.raised. Emits: nothing. Each alert goes to the inboxes of those who want them, and to every webhook. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome, reject, retry } from '@vm-task/shared/bus/outcome';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
+import type { SystemConfig } from '@vm-task/service/config';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import { type MessageId, messageIdFromCause } from '@vm-task/shared/ids';

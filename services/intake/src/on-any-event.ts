@@ -1,10 +1,10 @@
 /** Handles any event. Emits: nothing. Follows the stream into the projection, in batches while it catches up. */
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
+import type { Bus } from '@vm-task/bus/bus';
+import { type RawMessage, unseal } from '@vm-task/bus/envelope';
+import type { Logger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Stored } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
-import type { Logger } from '@vm-task/shared/log';
 import { openBatch } from './projection/batch.ts';
 import type { Projection } from './projection/projection.ts';
 

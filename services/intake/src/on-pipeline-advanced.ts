@@ -1,6 +1,6 @@
 /** Handles pipeline.advanced. Emits: task.created. One for each stage that it starts, whatever came after. */
-import type { Bus, Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Bus, Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Stored } from '@vm-task/shared/events';
 import { createTasks } from './pipelines/create-tasks.ts';
 

@@ -1,7 +1,7 @@
 /** Handles pipeline.cancel. Emits: pipeline.cancelling. A pipeline that has ended meanwhile is left alone. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { parseJson, type RawMessage } from '@vm-task/shared/bus/envelope';
-import { done, type HandlerOutcome, reject } from '@vm-task/shared/bus/outcome';
+import type { Handling } from '@vm-task/bus/bus';
+import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
+import { done, type HandlerOutcome, reject } from '@vm-task/bus/outcome';
 import { pipelineCancelSchema } from '@vm-task/shared/commands';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { type CancellingPipeline, cancelPipeline } from './pipelines/cancel-pipeline.ts';

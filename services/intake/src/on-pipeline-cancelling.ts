@@ -1,9 +1,9 @@
 /** Handles pipeline.cancelling. Emits: task.created | task.cancelling | pipeline.completed. Every task of it is asked to end. */
-import type { Bus, Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Bus, Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
+import { liveRuns } from '@vm-task/pipelines/decisions/next-steps';
 import type { Stored } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
-import { liveRuns } from '@vm-task/shared/pipelines/next-steps';
 import { cancelTask } from './cancel-task.ts';
 import { type Advancing, advancePipeline } from './pipelines/advance.ts';
 import { createTasks } from './pipelines/create-tasks.ts';

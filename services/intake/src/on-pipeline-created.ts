@@ -1,6 +1,6 @@
 /** Handles pipeline.created. Emits: pipeline.advanced | pipeline.completed. The stages that need no other begin. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Stored } from '@vm-task/shared/events';
 import { type Advancing, advancePipeline } from './pipelines/advance.ts';
 

@@ -1,11 +1,11 @@
 /** Handles pipeline.submit. Emits: pipeline.created. The id follows from the command, so a redelivery makes no second one. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { parseJson, type RawMessage } from '@vm-task/shared/bus/envelope';
-import { done, type HandlerOutcome, reject, retry } from '@vm-task/shared/bus/outcome';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { Handling } from '@vm-task/bus/bus';
+import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
+import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
+import { type PlannedPipeline, planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
+import type { SystemConfig } from '@vm-task/service/config';
 import { errorCodes, VmTaskError } from '@vm-task/shared/errors';
 import { pipelineIdFromCause } from '@vm-task/shared/ids';
-import { type PlannedPipeline, planPipeline } from '@vm-task/shared/pipelines/spec';
 import type { Admission } from './admission.ts';
 import { roomPauseMs } from './on-task-submit.ts';
 import type { ReadPipeline } from './pipelines/pipeline-reader.ts';

@@ -1,7 +1,7 @@
 /** Handles task.cancel. Emits: task.cancelling. A task that has ended meanwhile is left alone. */
-import type { Bus, Handling } from '@vm-task/shared/bus/bus';
-import { parseJson, type RawMessage } from '@vm-task/shared/bus/envelope';
-import { done, type HandlerOutcome, reject } from '@vm-task/shared/bus/outcome';
+import type { Bus, Handling } from '@vm-task/bus/bus';
+import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
+import { done, type HandlerOutcome, reject } from '@vm-task/bus/outcome';
 import { taskCancelSchema } from '@vm-task/shared/commands';
 import type { Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';

@@ -1,6 +1,6 @@
 /** Handles task.completed. Emits: pipeline.advanced | pipeline.completed. What follows from the end of a pipeline's task. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';

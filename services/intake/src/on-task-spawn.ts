@@ -1,7 +1,7 @@
 /** Handles task.spawn. Emits: task.created. A task that a task asked for; its id came with the question. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { parseJson, type RawMessage } from '@vm-task/shared/bus/envelope';
-import { done, type HandlerOutcome, reject, retry } from '@vm-task/shared/bus/outcome';
+import type { Handling } from '@vm-task/bus/bus';
+import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
+import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
 import { taskSpawnSchema } from '@vm-task/shared/commands';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { planOrReason, roomPauseMs, type SubmitDeps } from './on-task-submit.ts';

@@ -1,7 +1,7 @@
-import type { Handling } from '@vm-task/shared/bus/bus';
-import type { RawMessage } from '@vm-task/shared/bus/envelope';
+import type { Handling } from '@vm-task/bus/bus';
+import type { RawMessage } from '@vm-task/bus/envelope';
+import { silentLogger } from '@vm-task/service/log';
 import type { Draft } from '@vm-task/shared/events';
-import { silentLogger } from '@vm-task/shared/log';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
 import { config } from '../test/task-events.ts';

@@ -1,12 +1,12 @@
 /** Handles task.submit. Emits: task.created. The task's id follows from the command, so a redelivery makes no second one. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { parseJson, type RawMessage } from '@vm-task/shared/bus/envelope';
-import { done, type HandlerOutcome, reject, retry } from '@vm-task/shared/bus/outcome';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { Handling } from '@vm-task/bus/bus';
+import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
+import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
+import { planTask } from '@vm-task/pipelines/planning/plan-task';
+import type { SystemConfig } from '@vm-task/service/config';
 import { errorCodes, VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import { type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
-import { planTask } from '@vm-task/shared/task-spec';
 import type { Admission } from './admission.ts';
 
 export interface SubmitDeps {

@@ -1,6 +1,6 @@
 /** What running tasks say of how far they are: no event tells it, so it is read from their logs when somebody looks. */
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { readProgress } from '@vm-task/shared/bus/task-progress';
+import type { Connection } from '@vm-task/bus/connection';
+import { readProgress } from '@vm-task/bus/task-progress';
 import { parseTaskId } from '@vm-task/shared/ids';
 import type { ProgressView } from '@vm-task/shared/progress';
 import type { PipelineView, RunView } from './pipeline-view.ts';

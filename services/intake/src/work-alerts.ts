@@ -1,8 +1,8 @@
 /** Alerts at work: `on-alert-raised.ts` with the effects that it has, on the broker and at the webhooks. */
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { sendMessage } from '@vm-task/shared/bus/inbox';
-import { unlessProcessed } from '@vm-task/shared/bus/processed';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { Bus } from '@vm-task/bus/bus';
+import { sendMessage } from '@vm-task/bus/inbox';
+import { unlessProcessed } from '@vm-task/bus/processed';
+import type { SystemConfig } from '@vm-task/service/config';
 import { flow } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { openWebhooks } from './alerts/open-webhooks.ts';

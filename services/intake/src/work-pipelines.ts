@@ -10,11 +10,11 @@
  * | `pipelines/decide.ts`, `start-stage.ts`, `outputs.ts`, `left-vm.ts` | what follows from a state, with its expressions evaluated |
  * | `pipelines/advance.ts`, `pipeline-reader.ts` | the state from the stream, the decision into it |
  */
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { findCreated } from '@vm-task/shared/bus/find-task';
-import { readMachine } from '@vm-task/shared/bus/read-machine';
-import { readDecisions, readOutput, readPipeline } from '@vm-task/shared/bus/read-pipeline';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { Bus } from '@vm-task/bus/bus';
+import { findCreated } from '@vm-task/bus/find-task';
+import { readMachine } from '@vm-task/bus/read-machine';
+import { readDecisions, readOutput, readPipeline } from '@vm-task/bus/read-pipeline';
+import type { SystemConfig } from '@vm-task/service/config';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { type SpineKey, taskOfCompleted } from '@vm-task/shared/subjects';

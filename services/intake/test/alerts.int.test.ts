@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { listLetters } from '@vm-task/shared/bus/dead-letters';
-import { listMessages } from '@vm-task/shared/bus/inbox';
+import { listLetters } from '@vm-task/bus/dead-letters';
+import { listMessages } from '@vm-task/bus/inbox';
 import type { Home } from '@vm-task/shared/home';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';

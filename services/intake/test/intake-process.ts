@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { credentialFile } from '@vm-task/shared/credentials';
+import { credentialFile } from '@vm-task/bus/credentials';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import type { Broker } from '@vm-task/testing/broker';
 import { dyingWithUs } from '@vm-task/testing/processes';

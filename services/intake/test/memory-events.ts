@@ -1,7 +1,7 @@
 /** `EVENTS` in memory, with the broker's one rule: an event is stored when its spine is where its writer thought. */
-import type { Appended } from '@vm-task/shared/bus/append';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { eventId } from '@vm-task/shared/bus/envelope';
+import type { Appended } from '@vm-task/bus/append';
+import type { Bus } from '@vm-task/bus/bus';
+import { eventId } from '@vm-task/bus/envelope';
 import type { Draft, EventData, EventType, Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { eventSubject, type SpineKey, spineSubject, subjectMatches } from '@vm-task/shared/subjects';

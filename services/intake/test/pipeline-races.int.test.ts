@@ -1,13 +1,13 @@
 /** Two intakes that were given the same news about one pipeline: whoever is late decides again, or has nothing to do. */
-import type { Appended } from '@vm-task/shared/bus/append';
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { findCreated } from '@vm-task/shared/bus/find-task';
-import { readMachine } from '@vm-task/shared/bus/read-machine';
-import { readOutput, readPipeline } from '@vm-task/shared/bus/read-pipeline';
+import type { Appended } from '@vm-task/bus/append';
+import type { Handling } from '@vm-task/bus/bus';
+import { findCreated } from '@vm-task/bus/find-task';
+import { readMachine } from '@vm-task/bus/read-machine';
+import { readOutput, readPipeline } from '@vm-task/bus/read-pipeline';
+import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
+import { silentLogger } from '@vm-task/service/log';
 import type { Stored } from '@vm-task/shared/events';
 import { newPipelineId } from '@vm-task/shared/ids';
-import { silentLogger } from '@vm-task/shared/log';
-import { planPipeline } from '@vm-task/shared/pipelines/spec';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import { type Broker, type BusConnection, startBroker } from '@vm-task/testing/broker';
 import { expect, test } from 'vitest';

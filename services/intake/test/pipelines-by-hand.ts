@@ -1,15 +1,15 @@
 /** Pipelines in memory: decisions as intake makes them, ends as a test wants them, and what must always hold. */
-import type { TaskMachine } from '@vm-task/shared/bus/read-machine';
-import { parseConfig } from '@vm-task/shared/config';
+import type { TaskMachine } from '@vm-task/bus/read-machine';
+import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
+import { planTask } from '@vm-task/pipelines/planning/plan-task';
+import { parseConfig } from '@vm-task/service/config';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import { newPipelineId, type TaskId, type VmId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
 import type { TaskOutput } from '@vm-task/shared/needs';
 import type { EndedRun, StartedRun } from '@vm-task/shared/pipelines/events';
-import { planPipeline } from '@vm-task/shared/pipelines/spec';
 import { foldPipeline, liveRun, type PipelineState } from '@vm-task/shared/pipelines/state';
 import { eventSubject, type PipelineEventType } from '@vm-task/shared/subjects';
-import { planTask } from '@vm-task/shared/task-spec';
 import { decide } from '../src/pipelines/decide.ts';
 import { Outputs } from '../src/pipelines/outputs.ts';
 

@@ -1,8 +1,8 @@
 /** What processes say of how far they are, and the tasks that tasks ask for: as people see them. */
 
-import { findCreated } from '@vm-task/shared/bus/find-task';
-import { spawnTask } from '@vm-task/shared/bus/spawn-task';
-import { storeProgress } from '@vm-task/shared/bus/task-progress';
+import { findCreated } from '@vm-task/bus/find-task';
+import { spawnTask } from '@vm-task/bus/spawn-task';
+import { storeProgress } from '@vm-task/bus/task-progress';
 import type { Draft } from '@vm-task/shared/events';
 import { newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
 import type { Broker } from '@vm-task/testing/broker';

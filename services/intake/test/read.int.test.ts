@@ -3,8 +3,8 @@ import { createReadStream, existsSync, readFileSync, rmSync, statSync, writeFile
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { storeArtifact } from '@vm-task/shared/bus/artifacts';
-import { openLogWriter } from '@vm-task/shared/bus/output-log';
+import { storeArtifact } from '@vm-task/bus/artifacts';
+import { openLogWriter } from '@vm-task/bus/output-log';
 import type { Draft } from '@vm-task/shared/events';
 import { newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
 import type { Broker } from '@vm-task/testing/broker';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findCreated } from '@vm-task/shared/bus/find-task';
-import { claimKey } from '@vm-task/shared/bus/idempotency';
+import { findCreated } from '@vm-task/bus/find-task';
+import { claimKey } from '@vm-task/bus/idempotency';
 import { newTaskId, parseTaskId } from '@vm-task/shared/ids';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';

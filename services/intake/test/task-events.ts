@@ -1,8 +1,9 @@
 /** What happens to a task, as the other services say it. */
-import { parseConfig } from '@vm-task/shared/config';
+
+import { planTask } from '@vm-task/pipelines/planning/plan-task';
+import { parseConfig } from '@vm-task/service/config';
 import type { EventData } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
-import { planTask } from '@vm-task/shared/task-spec';
 
 export const config = parseConfig('', 'the test');
 

@@ -3,13 +3,13 @@
  * but the claims take the room without which nobody pulls those messages, so in a full pool they would wait for ever.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Bus } from '@vm-task/bus/bus';
+import type { HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import type { Logger } from '@vm-task/service/log';
 import { attemptAt } from '@vm-task/shared/attempt-at';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { HandlerOutcome } from '@vm-task/shared/bus/outcome';
 import type { Stored } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
-import type { Logger } from '@vm-task/shared/log';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import type { PlannedAttempt } from './provide-vm.ts';
 

@@ -4,8 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import { runThatWants } from '@vm-task/pipelines/decisions/kept-vms';
 import type { PipelineId } from '@vm-task/shared/ids';
-import { runThatWants } from '@vm-task/shared/pipelines/kept-vms';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 import { type ClaimsLeft, provideAndTell } from './abandoned-claims.ts';
 

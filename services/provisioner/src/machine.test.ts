@@ -1,5 +1,5 @@
 import type { MachineState } from '@vm-task/hypervisor/hypervisor';
-import { silentLogger } from '@vm-task/shared/log';
+import { silentLogger } from '@vm-task/service/log';
 import { expect, test } from 'vitest';
 import { Machine } from './machine.ts';
 

@@ -1,8 +1,8 @@
 /** Named VMs, as far as tasks go: none is taken while its machine is away, and people are told why they wait. */
 import { once } from 'node:events';
+import type { Bus } from '@vm-task/bus/bus';
 import type { Hypervisor, MachineState } from '@vm-task/hypervisor/hypervisor';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { Logger } from '@vm-task/shared/log';
+import type { Logger } from '@vm-task/service/log';
 import type { TellProgress } from './preparations.ts';
 
 export interface MachineWatching {

@@ -18,7 +18,7 @@
  * I5 and I12 are the hypervisor's. Whatever this process leaves behind when it dies is the next one's, or the reaper's.
  */
 import { createHypervisor } from '@vm-task/hypervisor/driver';
-import { runService } from '@vm-task/shared/service';
+import { runService } from '@vm-task/service/service';
 import { progressFiles } from './progress-file.ts';
 import { startProvisioner } from './start.ts';
 

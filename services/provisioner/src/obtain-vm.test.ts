@@ -1,5 +1,5 @@
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import { silentLogger } from '@vm-task/shared/log';
+import { silentLogger } from '@vm-task/service/log';
 import { createFakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import { sampleTask } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';

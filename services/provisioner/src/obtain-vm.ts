@@ -1,15 +1,16 @@
 /** Getting a task its VM: its own, a warm one, or a new one, and claiming it. */
+
+import type { BrokerClock } from '@vm-task/bus/broker-clock';
+import type { Bus } from '@vm-task/bus/bus';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { type Deadline, hostClock, isOverdue } from '@vm-task/hypervisor/ledger/deadline';
 import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
-import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
-import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Logger } from '@vm-task/service/log';
 import { type ErrorInfo, errorInfo } from '@vm-task/shared/errors';
 import type { ExpectedVm } from '@vm-task/shared/expected-vm';
 import type { VmId } from '@vm-task/shared/ids';
 import type { Keep } from '@vm-task/shared/kept-vm';
-import type { Logger } from '@vm-task/shared/log';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import { type Choice, chooseVm, spareVm, unlessDead, type Wanted } from './choose-vm.ts';
 import type { Preparations } from './preparations.ts';

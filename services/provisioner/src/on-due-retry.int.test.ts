@@ -1,4 +1,4 @@
-import { wakeRetry } from '@vm-task/shared/bus/retry-timer';
+import { wakeRetry } from '@vm-task/bus/retry-timer';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { RetryPolicy } from '@vm-task/shared/retry-policy';

@@ -1,8 +1,8 @@
 /** Handles due.retry. Emits: vm.ready | task.retrying | task.completed. The next attempt gets a VM of its own, or the reason why there is none. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import type { RawMessage } from '@vm-task/shared/bus/envelope';
-import { done, type HandlerOutcome, reject } from '@vm-task/shared/bus/outcome';
-import { readRetryDue } from '@vm-task/shared/bus/retry-timer';
+import type { Handling } from '@vm-task/bus/bus';
+import type { RawMessage } from '@vm-task/bus/envelope';
+import { done, type HandlerOutcome, reject } from '@vm-task/bus/outcome';
+import { readRetryDue } from '@vm-task/bus/retry-timer';
 import type { Stored } from '@vm-task/shared/events';
 import { type SpineKey, spineOfRetryDue } from '@vm-task/shared/subjects';
 import { type Provisioning, provideVm } from './provide-vm.ts';

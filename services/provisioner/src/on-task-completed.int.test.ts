@@ -1,4 +1,4 @@
-import { unseal } from '@vm-task/shared/bus/envelope';
+import { unseal } from '@vm-task/bus/envelope';
 import { eventPatterns } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';

@@ -1,7 +1,8 @@
 /** Handles task.completed. Emits: vm.gone. The VM that the event names is removed, if it is one of this host's and nobody is to have it next. */
+
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Claim } from '@vm-task/hypervisor/ledger/vm-record';
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import { type Releasing, releaseNamed } from './release-named.ts';
 

@@ -1,6 +1,6 @@
 /** Handles task.created. Emits: vm.ready | task.retrying | task.completed. The first attempt gets its VM, or the reason why there is none. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Stored } from '@vm-task/shared/events';
 import { type Provisioning, provideVm } from './provide-vm.ts';
 

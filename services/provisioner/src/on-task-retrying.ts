@@ -1,6 +1,6 @@
 /** Handles task.retrying. Emits: vm.gone. The VM of the attempt that has failed is removed, if it is one of this host's. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Stored } from '@vm-task/shared/events';
 import { type Releasing, releaseNamed } from './release-named.ts';
 

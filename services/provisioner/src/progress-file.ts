@@ -1,8 +1,8 @@
 /** What a pool is preparing, for the people who wait: a small file in the home's `run`, there only meanwhile. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Logger } from '@vm-task/service/log';
 import type { Home } from '@vm-task/shared/home';
-import type { Logger } from '@vm-task/shared/log';
 import type { TellProgress } from './preparations.ts';
 
 /** `preparing-<pool>.json`: `{note, fraction?}`. Whole whenever it is there; each new note is logged once. */

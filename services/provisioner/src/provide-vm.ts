@@ -1,9 +1,10 @@
 /** Getting an attempt its VM, whichever message asks for it: `vm.ready`, or what follows when there is none. */
+
+import type { Appended } from '@vm-task/bus/append';
+import type { Bus } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome, retry } from '@vm-task/bus/outcome';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import type { Offer } from '@vm-task/hypervisor/vm-class';
-import type { Appended } from '@vm-task/shared/bus/append';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome, retry } from '@vm-task/shared/bus/outcome';
 import { decideRetry } from '@vm-task/shared/decide-retry';
 import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';

@@ -1,9 +1,10 @@
 /** Releasing the VM that an event names. */
+
+import type { Bus } from '@vm-task/bus/bus';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { type Gone, isQuarantined, releaseVm } from '@vm-task/hypervisor/release-vm';
-import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Logger } from '@vm-task/service/log';
 import type { VmId } from '@vm-task/shared/ids';
-import type { Logger } from '@vm-task/shared/log';
 import type { Room } from './room.ts';
 
 export interface Releasing {

@@ -1,6 +1,6 @@
+import type { BrokerClock } from '@vm-task/bus/broker-clock';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
 import { newTaskId, type VmId } from '@vm-task/shared/ids';
 
 /** Longer than any removal takes; past it the reaper removes the VM. */

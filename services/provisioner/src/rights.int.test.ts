@@ -1,4 +1,4 @@
-import { wakeRetry } from '@vm-task/shared/bus/retry-timer';
+import { wakeRetry } from '@vm-task/bus/retry-timer';
 import { eventually } from '@vm-task/testing/conditions';
 import * as sample from '@vm-task/testing/sample-events';
 import { test } from 'vitest';

@@ -1,13 +1,14 @@
 /** The provisioner at work, over whatever bus and hypervisor it is given. */
+
+import { openBrokerClock } from '@vm-task/bus/broker-clock';
+import type { Bus } from '@vm-task/bus/bus';
+import { findLast } from '@vm-task/bus/find-task';
+import { readPipeline } from '@vm-task/bus/read-pipeline';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { findLast } from '@vm-task/shared/bus/find-task';
-import { readPipeline } from '@vm-task/shared/bus/read-pipeline';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
+import type { SystemConfig } from '@vm-task/service/config';
+import type { Logger } from '@vm-task/service/log';
 import { flow } from '@vm-task/shared/flow';
-import type { Logger } from '@vm-task/shared/log';
-import type { PoolConfig } from '@vm-task/shared/pool-config';
 import { type ClaimsLeft, tellOfAbandonedClaims } from './abandoned-claims.ts';
 import { provideKeptVms } from './kept-vms.ts';
 import { Machine } from './machine.ts';

@@ -1,9 +1,9 @@
 /** Keeps a pool's warm VMs ready, for as long as the provisioner runs; they stay when it ends, for the next one. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BrokerClock } from '@vm-task/bus/broker-clock';
+import type { Bus } from '@vm-task/bus/bus';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
-import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
-import type { Bus } from '@vm-task/shared/bus/bus';
 import { errorInfo } from '@vm-task/shared/errors';
 import { ExpectedVms } from './expected-vms.ts';
 import { retireVm } from './retire-vm.ts';

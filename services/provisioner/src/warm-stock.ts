@@ -1,9 +1,10 @@
 /** What a pool is to have ready: what its configuration says, and what pipelines will want there soon. */
+
+import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
 import type { ExactClass } from '@vm-task/hypervisor/vm-class';
 import { isSameClass } from '@vm-task/hypervisor/vm-class';
+import type { Logger } from '@vm-task/service/log';
 import { errorInfo } from '@vm-task/shared/errors';
-import type { Logger } from '@vm-task/shared/log';
-import type { PoolConfig } from '@vm-task/shared/pool-config';
 import type { Expectation, ExpectedVms } from './expected-vms.ts';
 import type { Preparations } from './preparations.ts';
 import type { WarmStock } from './warm-plan.ts';

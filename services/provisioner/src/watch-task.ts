@@ -1,4 +1,4 @@
-import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Bus } from '@vm-task/bus/bus';
 import type { SpineKey } from '@vm-task/shared/subjects';
 
 export interface TaskWatch extends Disposable {

@@ -1,11 +1,12 @@
 /** Provisioners in this process, on a real broker and a hypervisor without machines, and what tests do with them. */
+
+import type { Bus } from '@vm-task/bus/bus';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import type { CloneClass } from '@vm-task/hypervisor/vm-class';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { parseConfig } from '@vm-task/shared/config';
+import { parseConfig } from '@vm-task/service/config';
+import { silentLogger } from '@vm-task/service/log';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
-import { silentLogger } from '@vm-task/shared/log';
 import { eventPatterns } from '@vm-task/shared/subjects';
 import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';

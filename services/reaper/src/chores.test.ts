@@ -1,10 +1,10 @@
+import { silentLogger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { silentLogger } from '@vm-task/shared/log';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Chores } from './chores.ts';
 
 const unanswered = new Error('no answer');
-vi.mock(import('@vm-task/shared/bus/answers'), () => ({ isUnanswered: (error) => error === unanswered }));
+vi.mock(import('@vm-task/bus/answers'), () => ({ isUnanswered: (error) => error === unanswered }));
 
 const chore = { id: 'vm-1', what: 'removing a VM' };
 

@@ -4,10 +4,10 @@
  * what needs it waits for it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { isUnanswered } from '@vm-task/bus/answers';
 import { pauseAfter } from '@vm-task/hypervisor/ledger/quarantine';
-import { isUnanswered } from '@vm-task/shared/bus/answers';
+import type { Logger } from '@vm-task/service/log';
 import { errorInfo } from '@vm-task/shared/errors';
-import type { Logger } from '@vm-task/shared/log';
 import pLimit from 'p-limit';
 
 export interface ChoresOptions {

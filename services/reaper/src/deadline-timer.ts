@@ -1,4 +1,4 @@
-import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
+import type { BrokerClock } from '@vm-task/bus/broker-clock';
 
 /** What comes due, the earliest first. */
 export interface Dues<T> {

@@ -1,4 +1,4 @@
-import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Bus } from '@vm-task/bus/bus';
 import { taskSubject } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import { eventually } from '@vm-task/testing/conditions';

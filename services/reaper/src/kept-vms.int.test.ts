@@ -1,4 +1,3 @@
-import { audit, taskLog } from '@vm-task/hypervisor/audit';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
 import { eventually } from '@vm-task/testing/conditions';
@@ -6,6 +5,7 @@ import type { FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { never, type Rig, startRig } from '../test/reaper.ts';
+import { audit, taskLog } from './audit.ts';
 
 /** Longer than the reaper leaves a VM whose task is over: so many sweeps. */
 const sweeps = 20;

@@ -8,8 +8,8 @@ import { type HostClock, hostClock, isOverdue, remainingMs } from '@vm-task/hype
 import { isResting } from '@vm-task/hypervisor/ledger/quarantine';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { claimOf, deadlineOf } from '@vm-task/hypervisor/release-vm';
+import type { Logger } from '@vm-task/service/log';
 import type { VmId } from '@vm-task/shared/ids';
-import type { Logger } from '@vm-task/shared/log';
 import { Chores } from './chores.ts';
 import { recordOverrun } from './measurements.ts';
 

@@ -1,5 +1,5 @@
 /** What the reaper measures of itself. */
-import { countGauge, secondsHistogram } from '@vm-task/shared/metrics';
+import { countGauge, secondsHistogram } from '@vm-task/service/metrics';
 
 /** From what a timer is late by to what a reaper misses that was away for an hour. */
 const lateSeconds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 60, 600, 3_600];

@@ -1,9 +1,9 @@
 /** Handles any event. Emits: nothing. The log is folded into deadlines, from its beginning and then as it grows. */
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { unseal } from '@vm-task/shared/bus/envelope';
+import type { Bus } from '@vm-task/bus/bus';
+import { unseal } from '@vm-task/bus/envelope';
+import type { Logger } from '@vm-task/service/log';
 import type { Stored } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
-import type { Logger } from '@vm-task/shared/log';
 
 export interface Following {
   readonly bus: Pick<Bus, 'follow'>;

@@ -1,6 +1,6 @@
 /** Handles task.cancelling. Emits: task.completed. A task without a VM is over at once; else its runner answers, and its deadline is the backstop. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Stored } from '@vm-task/shared/events';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import { unrunEnding } from '@vm-task/shared/unrun-ending';

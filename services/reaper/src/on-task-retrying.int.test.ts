@@ -1,6 +1,6 @@
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { type RawMessage, rawOf } from '@vm-task/shared/bus/envelope';
-import { readRetryDue } from '@vm-task/shared/bus/retry-timer';
+import type { Bus } from '@vm-task/bus/bus';
+import { type RawMessage, rawOf } from '@vm-task/bus/envelope';
+import { readRetryDue } from '@vm-task/bus/retry-timer';
 import { flow } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
 import { retryDueSubject, retryTimerSubject } from '@vm-task/shared/subjects';

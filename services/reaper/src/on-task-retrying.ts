@@ -1,6 +1,6 @@
 /** Handles task.retrying. Emits: nothing. The broker is given the timer that ends the wait; the sweep is behind it. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome } from '@vm-task/shared/bus/outcome';
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Stored } from '@vm-task/shared/events';
 
 /** Returns when the broker has the timer; to be repeated as often as need be. */

@@ -1,5 +1,5 @@
-import { parseConfig } from '@vm-task/shared/config';
-import { silentLogger } from '@vm-task/shared/log';
+import { parseConfig } from '@vm-task/service/config';
+import { silentLogger } from '@vm-task/service/log';
 import { startBroker } from '@vm-task/testing/broker';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';

@@ -1,14 +1,15 @@
 /** What the reaper does to tasks and VMs, whoever decided it: each is right to do again. */
+
+import type { BrokerClock } from '@vm-task/bus/broker-clock';
+import type { Bus } from '@vm-task/bus/bus';
 import type { Hypervisor, Stray } from '@vm-task/hypervisor/hypervisor';
 import { describeLeft, type Quarantine } from '@vm-task/hypervisor/ledger/quarantine';
 import { type Gone, isQuarantined, releaseVm } from '@vm-task/hypervisor/release-vm';
-import type { BrokerClock } from '@vm-task/shared/bus/broker-clock';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { SystemConfig } from '@vm-task/service/config';
+import type { Logger } from '@vm-task/service/log';
 import { decideRetry } from '@vm-task/shared/decide-retry';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
-import type { Logger } from '@vm-task/shared/log';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import { unrunEnding } from '@vm-task/shared/unrun-ending';
 import type { Overdue } from './deadlines.ts';

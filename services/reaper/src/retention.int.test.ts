@@ -1,4 +1,4 @@
-import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Bus } from '@vm-task/bus/bus';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { eventually } from '@vm-task/testing/conditions';
 import * as sample from '@vm-task/testing/sample-events';

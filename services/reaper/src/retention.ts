@@ -2,8 +2,8 @@
  * Forgetting what ended long ago: a few at each sweep, so that it never competes with the work. A pipeline's tasks stay
  * until it is forgotten itself, and it until those that resume it are: later stages ask for the results.
  */
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { purgePipeline, purgeTask } from '@vm-task/shared/bus/purge';
+import type { Connection } from '@vm-task/bus/connection';
+import { purgePipeline, purgeTask } from '@vm-task/bus/purge';
 import type { Chores } from './chores.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { KeptPipelines } from './kept-pipelines.ts';

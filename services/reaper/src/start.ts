@@ -1,15 +1,15 @@
 /** The reaper at work, over whatever bus and hypervisor it is given. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { openBrokerClock } from '@vm-task/bus/broker-clock';
+import type { Bus } from '@vm-task/bus/bus';
+import { findLast } from '@vm-task/bus/find-task';
+import { readPipeline } from '@vm-task/bus/read-pipeline';
+import { setRetryTimer, wakeRetry } from '@vm-task/bus/retry-timer';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import { openBrokerClock } from '@vm-task/shared/bus/broker-clock';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { findLast } from '@vm-task/shared/bus/find-task';
-import { readPipeline } from '@vm-task/shared/bus/read-pipeline';
-import { setRetryTimer, wakeRetry } from '@vm-task/shared/bus/retry-timer';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { SystemConfig } from '@vm-task/service/config';
+import type { Logger } from '@vm-task/service/log';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId } from '@vm-task/shared/ids';
-import type { Logger } from '@vm-task/shared/log';
 import { type Chore, Chores } from './chores.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';

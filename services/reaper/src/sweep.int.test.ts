@@ -1,7 +1,6 @@
-import { audit, taskLog } from '@vm-task/hypervisor/audit';
 import type { Stray } from '@vm-task/hypervisor/hypervisor';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import { silentLogger } from '@vm-task/shared/log';
+import { silentLogger } from '@vm-task/service/log';
 import type { RetryPhase } from '@vm-task/shared/retry-policy';
 import { eventPatterns } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
@@ -10,6 +9,7 @@ import * as sample from '@vm-task/testing/sample-events';
 import { creatingVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
 import { never, startRig } from '../test/reaper.ts';
+import { audit, taskLog } from './audit.ts';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
 
 const onceOnly = { ...sample.sampleSpec, retry: { ...sample.sampleSpec.retry, maxAttempts: 1 } };

@@ -8,8 +8,8 @@ import { isRunning } from '@vm-task/hypervisor/ledger/process-ref';
 import { isResting } from '@vm-task/hypervisor/ledger/quarantine';
 import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { claimOf } from '@vm-task/hypervisor/release-vm';
+import { isKept } from '@vm-task/pipelines/decisions/kept-vms';
 import type { PipelineId, VmId } from '@vm-task/shared/ids';
-import { isKept } from '@vm-task/shared/pipelines/kept-vms';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 
 import type { Chores } from './chores.ts';

@@ -5,15 +5,15 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Bus } from '@vm-task/bus/bus';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
 import { readState } from '@vm-task/hypervisor/ledger/ledger';
 import { startTicksOf } from '@vm-task/hypervisor/ledger/process-ref';
 import { takenSlots } from '@vm-task/hypervisor/ledger/slots';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { childEnvironment } from '@vm-task/shared/config';
+import { silentLogger } from '@vm-task/service/log';
+import { childEnvironment } from '@vm-task/shared/environment';
 import { newVmId, type TaskId, type VmId } from '@vm-task/shared/ids';
-import { silentLogger } from '@vm-task/shared/log';
 import { eventPatterns } from '@vm-task/shared/subjects';
 import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
@@ -65,7 +65,7 @@ async function run(command: readonly string[], body: string, argv: readonly stri
   const script = `
     const { homeAt } = await import(${source('shared/src/home.ts')});
     const ledger = await import(${source('hypervisor/src/ledger/ledger.ts')});
-    const { endProcesses } = await import(${source('hypervisor/src/qemu/end-vm.ts')});
+    const { endProcesses } = await import(${source('hypervisor/src/drivers/qemu/end-vm.ts')});
     const { lendLedgerVms } = await import(${source('testing/src/ledger-vms.ts')});
     const { newTaskId } = await import(${source('shared/src/ids.ts')});
     const fs = await import('node:fs');

@@ -1,8 +1,8 @@
 /** TTLs of 0, -1, NaN, 1e12 and none: refused where they are written, and defined where they are read. */
 import { writeFileSync } from 'node:fs';
 import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
-import { parseConfig } from '@vm-task/shared/config';
-import { planTask } from '@vm-task/shared/task-spec';
+import { planTask } from '@vm-task/pipelines/planning/plan-task';
+import { parseConfig } from '@vm-task/service/config';
 import { lendLedgerVms } from '@vm-task/testing/ledger-vms';
 import { warmVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';

@@ -1,10 +1,10 @@
 /** The files that a task wants kept, from the guest into the object store. */
 
-import { artifactName, storeArtifact } from '@vm-task/shared/bus/artifacts';
-import type { Bus } from '@vm-task/shared/bus/bus';
+import { artifactName, storeArtifact } from '@vm-task/bus/artifacts';
+import type { Bus } from '@vm-task/bus/bus';
+import type { Logger } from '@vm-task/service/log';
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
-import type { Logger } from '@vm-task/shared/log';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
 import { workFolderOf } from './plan-jobs.ts';

@@ -1,6 +1,6 @@
+import { silentLogger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
-import { silentLogger } from '@vm-task/shared/log';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Contact, type ContactOptions, contactLostMs } from './contact.ts';
 import type { Guest } from './guest.ts';

@@ -1,9 +1,9 @@
 /** The one connection to an attempt's machine: made at first use, and made anew when it is lost while the VM lives. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@vm-task/service/log';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
-import type { Logger } from '@vm-task/shared/log';
 import type { ConnectGuest, Guest } from './guest.ts';
 
 /** Black holes of minutes are survived; a machine that is silent for longer is taken for lost (I9). */

@@ -1,6 +1,6 @@
 /** What is appended when an attempt has ended: the end of the task, or that another attempt follows. */
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { findLast } from '@vm-task/shared/bus/find-task';
+import type { Bus } from '@vm-task/bus/bus';
+import { findLast } from '@vm-task/bus/find-task';
 import { decideRetry } from '@vm-task/shared/decide-retry';
 import type { Draft } from '@vm-task/shared/events';
 import type { Attempt } from './attempt.ts';

@@ -1,6 +1,6 @@
 /** One job of an attempt, from its start, or from where its output was left, to its end. */
 import type { Job, JobEnd, JobEvent, Offsets } from '@vm-task/guest/job';
-import type { Logger } from '@vm-task/shared/log';
+import type { Logger } from '@vm-task/service/log';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
 import type { Guest } from './guest.ts';

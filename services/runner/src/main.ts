@@ -18,7 +18,7 @@
  * Responsible for I8 (started once, gone on behind the last stored byte), I9 (unknown is never success) and I10 (every
  * append and every log chunk carries the fence); for its part of I2, I11 and I13.
  */
-import { runService } from '@vm-task/shared/service';
+import { runService } from '@vm-task/service/service';
 import { connectBySsh } from './guest.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { startRunner } from './start.ts';

@@ -1,10 +1,10 @@
 /** Handles task.cancelling. Emits: nothing. One follower for all attempts in hand: who cancels, and who was completed. */
-import type { Bus } from '@vm-task/shared/bus/bus';
-import { type RawMessage, unseal } from '@vm-task/shared/bus/envelope';
+import type { Bus } from '@vm-task/bus/bus';
+import { type RawMessage, unseal } from '@vm-task/bus/envelope';
+import type { Logger } from '@vm-task/service/log';
 import type { Stored } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
-import type { Logger } from '@vm-task/shared/log';
 import { taskOfCompleted } from '@vm-task/shared/subjects';
 import type { Attempt } from './attempt.ts';
 

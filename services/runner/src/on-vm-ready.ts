@@ -1,6 +1,6 @@
 /** Handles vm.ready. Emits: task.resumed | task.setup.done | task.retrying | task.completed. One attempt, from wherever it stands. */
-import type { Handling } from '@vm-task/shared/bus/bus';
-import { done, type HandlerOutcome, leave, retry } from '@vm-task/shared/bus/outcome';
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome, leave, retry } from '@vm-task/bus/outcome';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import { Attempt } from './attempt.ts';

@@ -1,8 +1,8 @@
 /** The files of needed stages, from the object store into the guest: there before the first setup step begins. */
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import { openArtifact } from '@vm-task/shared/bus/artifacts';
-import type { Connection } from '@vm-task/shared/bus/connection';
+import { openArtifact } from '@vm-task/bus/artifacts';
+import type { Connection } from '@vm-task/bus/connection';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Artifact } from '@vm-task/shared/task-ending';
 import type { Attempt } from './attempt.ts';

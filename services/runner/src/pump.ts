@@ -3,7 +3,7 @@
  * A line appears at once; a flood becomes few large messages. While the broker is away `push` waits, so reading stops.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LogWriter } from '@vm-task/shared/bus/output-log';
+import type { LogWriter } from '@vm-task/bus/output-log';
 import type { Secrets } from './secrets.ts';
 
 /** Far below the broker's largest message, and few enough messages for a fast stream. */

@@ -1,6 +1,6 @@
 /** What the stages that a task needs left behind, as its processes are given it. */
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { readOutput } from '@vm-task/shared/bus/read-pipeline';
+import type { Connection } from '@vm-task/bus/connection';
+import { readOutput } from '@vm-task/bus/read-pipeline';
 import type { Json } from '@vm-task/shared/json';
 import { type NeededStage, neededValue, type TaskOutput } from '@vm-task/shared/needs';
 import type { Artifact } from '@vm-task/shared/task-ending';

@@ -1,9 +1,10 @@
 /** One attempt from its fence to its terminal event: setup, main process, artifacts, result. */
+
+import { findLast, readCreated } from '@vm-task/bus/find-task';
+import { beginLog, type LogWriter, openLogWriter } from '@vm-task/bus/output-log';
 import type { Job, JobEnd } from '@vm-task/guest/job';
-import { findLast, readCreated } from '@vm-task/shared/bus/find-task';
-import { beginLog, type LogWriter, openLogWriter } from '@vm-task/shared/bus/output-log';
+import type { Logger } from '@vm-task/service/log';
 import type { Draft, Stored } from '@vm-task/shared/events';
-import type { Logger } from '@vm-task/shared/log';
 import type { LogStream } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import type { Attempt } from './attempt.ts';

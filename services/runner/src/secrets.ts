@@ -2,9 +2,9 @@
  * A task's secrets: read from the home's files for its main process alone, and masked wherever its text goes.
  */
 import { createMasker, type Masker, maskReachBytes } from '@vm-task/guest/mask';
+import { readSecret } from '@vm-task/service/secret-file';
 import type { Home } from '@vm-task/shared/home';
 import type { Json } from '@vm-task/shared/json';
-import { readSecret } from '@vm-task/shared/secret-file';
 
 export class Secrets {
   /** Variable → value. Never logged, never in an event. */

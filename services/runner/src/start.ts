@@ -1,9 +1,9 @@
 /** The runner with everything it needs given to it: for the service, for tests, and for benchmarks without a VM. */
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { Bus } from '@vm-task/bus/bus';
+import type { SystemConfig } from '@vm-task/service/config';
+import type { Logger } from '@vm-task/service/log';
 import { flow } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
-import type { Logger } from '@vm-task/shared/log';
 import type { IsVmAlive } from './contact.ts';
 import type { ConnectGuest } from './guest.ts';
 import { AttemptsInHand, followCancelling } from './on-task-cancelling.ts';

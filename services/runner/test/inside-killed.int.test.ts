@@ -1,7 +1,7 @@
 /** A task that asks its runner while that one dies: the successor answers, and what was acknowledged holds. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listMessages } from '@vm-task/shared/bus/inbox';
+import { listMessages } from '@vm-task/bus/inbox';
 import { eventually } from '@vm-task/testing/conditions';
 import { describe, expect, test } from 'vitest';
 import type { Rig, Task } from './rig.ts';

@@ -1,4 +1,4 @@
-import { artifactName, storeArtifact } from '@vm-task/shared/bus/artifacts';
+import { artifactName, storeArtifact } from '@vm-task/bus/artifacts';
 import { newTaskId } from '@vm-task/shared/ids';
 import type { Needs } from '@vm-task/shared/needs';
 import type { Artifact } from '@vm-task/shared/task-ending';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openLogWriter } from '@vm-task/shared/bus/output-log';
+import { openLogWriter } from '@vm-task/bus/output-log';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { flow } from '@vm-task/shared/flow';
 import { eventually } from '@vm-task/testing/conditions';

@@ -1,15 +1,16 @@
 /** A runner on a real broker with a guest on loopback: what the provisioner does is done by the test. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { unseal } from '@vm-task/shared/bus/envelope';
-import { parseConfig, type SystemConfig } from '@vm-task/shared/config';
+import type { Connection } from '@vm-task/bus/connection';
+import { unseal } from '@vm-task/bus/envelope';
+import { planTask } from '@vm-task/pipelines/planning/plan-task';
+import { parseConfig, type SystemConfig } from '@vm-task/service/config';
+import { silentLogger } from '@vm-task/service/log';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
-import { silentLogger } from '@vm-task/shared/log';
 import type { Needs } from '@vm-task/shared/needs';
-import { planTask, type TaskSpec } from '@vm-task/shared/task-spec';
+import type { TaskSpec } from '@vm-task/shared/task-spec';
 import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';

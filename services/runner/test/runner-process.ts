@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { credentialFile } from '@vm-task/shared/credentials';
+import { credentialFile } from '@vm-task/bus/credentials';
 import { eventually } from '@vm-task/testing/conditions';
 import { dyingWithUs } from '@vm-task/testing/processes';
 import { type Rig, startRig } from './rig.ts';

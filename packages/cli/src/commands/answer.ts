@@ -1,7 +1,7 @@
 /** `complete`, `approve` and `reject`: answers to stages that wait for one. */
 import { hostname, userInfo } from 'node:os';
+import { createClient } from '@vm-task/client/client';
 import type { Json } from '@vm-task/shared/json';
-import { createClient } from '../client/client.ts';
 import { print, printJson } from '../screen/print.ts';
 import type { Common } from './tasks.ts';
 

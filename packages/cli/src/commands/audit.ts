@@ -1,10 +1,12 @@
 /** `vm-task audit`: host, ledger and log compared now, by the same code as the reaper's. */
-import type { Audit, Finding } from '@vm-task/hypervisor/audit';
-import type { Environment, SystemConfig } from '@vm-task/shared/config';
+
+import { auditHome } from '@vm-task/embedded/audit-home';
+import type { Audit, Finding } from '@vm-task/reaper/audit';
+import type { SystemConfig } from '@vm-task/service/config';
+import type { Environment } from '@vm-task/shared/environment';
 import { exitCodes } from '../exit-codes.ts';
 import { print, printJson } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
-import { auditHome } from '../system/audit-home.ts';
 
 interface AuditOptions {
   readonly environment: Environment;

@@ -1,6 +1,6 @@
 /** Commands about dead letters: what no handler could take, named by its number in the list. */
-import { createClient } from '../client/client.ts';
-import type { DeadLetterView } from '../client/views.ts';
+import { createClient } from '@vm-task/client/client';
+import type { DeadLetterView } from '@vm-task/client/views';
 import { shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { table } from '../screen/table.ts';

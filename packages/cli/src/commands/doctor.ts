@@ -1,6 +1,7 @@
 /** `vm-task doctor`: what is amiss, and what sets it right. `--prove` runs a task through the real system, too. */
 import { styleText } from 'node:util';
-import type { Environment } from '@vm-task/shared/config';
+import { ensureUp } from '@vm-task/embedded/detach';
+import type { Environment } from '@vm-task/shared/environment';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { proveByTask } from '../doctor/canary.ts';
@@ -12,7 +13,6 @@ import { exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
-import { ensureUp } from '../system/detach.ts';
 
 interface DoctorOptions {
   readonly environment: Environment;

@@ -10,7 +10,7 @@ import { type ListedImage, listImages as listStore } from '@vm-task/hypervisor/i
 import { recipeNames } from '@vm-task/hypervisor/images/recipe';
 import { recipesFolder } from '@vm-task/hypervisor/images/recipes-folder';
 import { removeImage } from '@vm-task/hypervisor/images/remove-image';
-import type { Environment } from '@vm-task/shared/config';
+import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';

@@ -1,9 +1,9 @@
 /** Commands about messages: send, list, read, archive. */
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { createInboxClient, type MessageView } from '@vm-task/client/inbox';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { type Group, groups, type Priority } from '@vm-task/shared/inbox';
-import { createInboxClient, type MessageView } from '../client/inbox.ts';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { table } from '../screen/table.ts';

@@ -1,9 +1,9 @@
 /** What a task, or a pool, is waiting for, in a few words: from its last event, and from what the provisioner says. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EventLine } from '@vm-task/client/views';
 import type { Home } from '@vm-task/shared/home';
 import type { ProgressView } from '@vm-task/shared/progress';
-import type { EventLine } from '../client/views.ts';
 import { progressText } from '../screen/progress-text.ts';
 
 /** `said` is what its process says of how far it is. */

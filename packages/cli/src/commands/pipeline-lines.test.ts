@@ -1,5 +1,5 @@
+import type { PipelineView, RunView, StageView } from '@vm-task/client/views';
 import { expect, test } from 'vitest';
-import type { PipelineView, RunView, StageView } from '../client/views.ts';
 import { newLines } from './pipeline-lines.ts';
 
 const task = {

@@ -1,6 +1,6 @@
 /** Commands about pipelines that answer at once: show, list, cancel, resume. */
-import { createClient } from '../client/client.ts';
-import type { PipelineSummary, PipelineView, RunView, StageView } from '../client/views.ts';
+import { createClient } from '@vm-task/client/client';
+import type { PipelineSummary, PipelineView, RunView, StageView } from '@vm-task/client/views';
 import { drawGraph } from '../screen/graph.ts';
 import { print, printJson } from '../screen/print.ts';
 import { progressText } from '../screen/progress-text.ts';

@@ -2,14 +2,15 @@
  * `vm-task pipeline run` and `resume`: submit, follow every stage live, print what came out. The first Ctrl-C cancels
  * and waits for the end; the second leaves that to the system.
  */
+
+import { type Client, createClient } from '@vm-task/client/client';
+import type { PipelineView } from '@vm-task/client/views';
+import { ensureUp } from '@vm-task/embedded/detach';
 import type { Home } from '@vm-task/shared/home';
-import { type Client, createClient } from '../client/client.ts';
-import type { PipelineView } from '../client/views.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
 import { note, print, printJson } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
-import { ensureUp } from '../system/detach.ts';
 import { cancelOnInterrupt } from './interrupt.ts';
 import { newLines, runningNote } from './pipeline-lines.ts';
 import { stageTable } from './pipelines.ts';

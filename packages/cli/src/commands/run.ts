@@ -2,15 +2,16 @@
  * `vm-task run`: submit, follow the output live, print the result, end as the process did. The first Ctrl-C cancels
  * and waits until the VM is gone; the second leaves that to the system.
  */
+
+import { type Client, createClient } from '@vm-task/client/client';
+import type { EventLine, TaskView } from '@vm-task/client/views';
+import { ensureUp } from '@vm-task/embedded/detach';
 import type { Home } from '@vm-task/shared/home';
 import type { ProgressView } from '@vm-task/shared/progress';
-import { type Client, createClient } from '../client/client.ts';
-import type { EventLine, TaskView } from '../client/views.ts';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
 import { note, print, printJson } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
-import { ensureUp } from '../system/detach.ts';
 import { cancelOnInterrupt } from './interrupt.ts';
 import { phaseNote } from './phase-note.ts';
 import { untilVmGone } from './until-vm-gone.ts';

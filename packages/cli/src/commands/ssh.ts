@@ -5,10 +5,10 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { createClient } from '@vm-task/client/client';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { parseVmId, type VmId } from '@vm-task/shared/ids';
 import { type VmAccess, vmAccessSchema } from '@vm-task/shared/vm-access';
-import { createClient } from '../client/client.ts';
 import { printJson } from '../screen/print.ts';
 import type { Common } from './tasks.ts';
 

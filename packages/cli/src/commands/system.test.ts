@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SystemState } from '@vm-task/embedded/state';
 import { homeAt } from '@vm-task/shared/home';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
-import type { SystemState } from '../system/state.ts';
 import { summaryOf } from './system.ts';
 
 test('a ready system is summed up with its address, and without it while intake is being restarted', async () => {

@@ -1,17 +1,19 @@
 /** `up --detach`, `down` and `status`: the whole system of one home on this machine. */
-import type { Environment, SystemConfig } from '@vm-task/shared/config';
-import { readBrokerAddress } from '@vm-task/shared/credentials';
+
+import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { findHttpUrl } from '@vm-task/client/http';
+import { ensureUp } from '@vm-task/embedded/detach';
+import { stopProcess } from '@vm-task/embedded/processes';
+import { type QuarantinedVm, quarantinedVms, unreadableVms } from '@vm-task/embedded/quarantined';
+import { readState, type SystemState } from '@vm-task/embedded/state';
+import { destroyVms, stopProcesses } from '@vm-task/embedded/stop';
+import type { SystemConfig } from '@vm-task/service/config';
+import type { Environment } from '@vm-task/shared/environment';
 import type { Home } from '@vm-task/shared/home';
-import { findHttpUrl } from '../client/http.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
-import { ensureUp } from '../system/detach.ts';
-import { stopProcess } from '../system/processes.ts';
-import { type QuarantinedVm, quarantinedVms, unreadableVms } from '../system/quarantined.ts';
-import { readState, type SystemState } from '../system/state.ts';
-import { destroyVms, stopProcesses } from '../system/stop.ts';
 import { poolNote } from './phase-note.ts';
 
 /** The supervisor itself drains services (25 s), destroys VMs and stops the broker (10 s). */

@@ -1,13 +1,14 @@
 /** Commands about tasks that answer at once: submit, show, list, events, cancel, retry; and logs, which may follow. */
+
+import { createClient } from '@vm-task/client/client';
+import type { Question, TaskSummary, TaskView } from '@vm-task/client/views';
+import { ensureUp } from '@vm-task/embedded/detach';
 import type { Home } from '@vm-task/shared/home';
-import { createClient } from '../client/client.ts';
-import type { Question, TaskSummary, TaskView } from '../client/views.ts';
 import { shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { progressText } from '../screen/progress-text.ts';
 import { humanDuration, table } from '../screen/table.ts';
-import { ensureUp } from '../system/detach.ts';
 import { poolNote } from './phase-note.ts';
 
 export interface Common {

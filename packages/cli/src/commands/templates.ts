@@ -1,16 +1,16 @@
 /** Commands about templates: install, list, show, run. */
 import { existsSync } from 'node:fs';
+import { createTemplateClient } from '@vm-task/client/templates';
+import { ensureUp } from '@vm-task/embedded/detach';
 import type { Parameter } from '@vm-task/shared/pipelines/parameters';
 import type { TemplateKind } from '@vm-task/shared/templates/template-file';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { stringify } from 'yaml';
-import { createTemplateClient } from '../client/templates.ts';
 import { readSettings } from '../pipeline-source.ts';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
-import { ensureUp } from '../system/detach.ts';
 import { readText } from '../task-source.ts';
 import { run } from './run.ts';
 import { runPipeline } from './run-pipeline.ts';

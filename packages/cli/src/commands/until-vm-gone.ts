@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from '../client/client.ts';
-import type { EventLine, TaskView } from '../client/views.ts';
+import type { Client } from '@vm-task/client/client';
+import type { EventLine, TaskView } from '@vm-task/client/views';
 import type { Progress } from '../screen/progress.ts';
 
 /** Between two looks; nothing waits for it but a person. */

@@ -1,6 +1,7 @@
 /** `up`: the whole system of one home on this machine, in the foreground. */
+
+import { runSystem } from '@vm-task/embedded/supervisor';
 import { note } from '../screen/print.ts';
-import { runSystem } from '../system/supervisor.ts';
 import { type SystemOptions, summaryOf } from './system.ts';
 
 /** Runs the system in the foreground until Ctrl-C or SIGTERM. */

@@ -1,16 +1,17 @@
 /** A task through the real system, from its submission until its VM is gone; then the audit. */
 import { randomUUID } from 'node:crypto';
-import { type Environment, loadConfig } from '@vm-task/shared/config';
+import { type Client, createClient } from '@vm-task/client/client';
+import type { EventLine, TaskView } from '@vm-task/client/views';
+import { auditHome } from '@vm-task/embedded/audit-home';
+import { loadConfig } from '@vm-task/service/config';
+import type { Environment } from '@vm-task/shared/environment';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { type Client, createClient } from '../client/client.ts';
-import type { EventLine, TaskView } from '../client/views.ts';
 import { cancelOnInterrupt } from '../commands/interrupt.ts';
 import { phaseNote } from '../commands/phase-note.ts';
 import { untilVmGone } from '../commands/until-vm-gone.ts';
 import type { Progress } from '../screen/progress.ts';
 import { humanDuration } from '../screen/table.ts';
-import { auditHome } from '../system/audit-home.ts';
 import { type Finding, fail, pass, warn } from './check.ts';
 import type { Checked } from './run-checks.ts';
 

@@ -1,6 +1,6 @@
 /** This host's clock against the broker's, which decides about deadlines. */
-import { createBus } from '@vm-task/shared/bus/bus';
-import { silentLogger } from '@vm-task/shared/log';
+import { createBus } from '@vm-task/bus/bus';
+import { silentLogger } from '@vm-task/service/log';
 import { type Check, fail, pass } from './check.ts';
 
 /** More than what asking takes on a busy host; less than what anybody would notice. */

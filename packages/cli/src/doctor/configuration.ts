@@ -1,4 +1,4 @@
-import { loadConfig } from '@vm-task/shared/config';
+import { loadConfig } from '@vm-task/service/config';
 import { errorInfo } from '@vm-task/shared/errors';
 import { type Check, fail, pass } from './check.ts';
 

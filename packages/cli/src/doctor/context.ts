@@ -1,11 +1,12 @@
 /** What the checks share: one connection for each user, made at most once, and what is known of the broker. */
-import { type Connection, openConnection } from '@vm-task/shared/bus/connection';
-import { alteredStreams } from '@vm-task/shared/bus/provision';
-import { type Refused, tryPermissions } from '@vm-task/shared/bus/try-permissions';
-import { type Environment, loadConfig, type SystemConfig } from '@vm-task/shared/config';
-import { type BrokerUser, readBrokerAddress } from '@vm-task/shared/credentials';
+import { type Connection, openConnection } from '@vm-task/bus/connection';
+import { type BrokerUser, readBrokerAddress } from '@vm-task/bus/credentials';
+import { alteredStreams } from '@vm-task/bus/provision';
+import { type Refused, tryPermissions } from '@vm-task/bus/try-permissions';
+import { readState, type SystemState } from '@vm-task/embedded/state';
+import { loadConfig, type SystemConfig } from '@vm-task/service/config';
+import type { Environment } from '@vm-task/shared/environment';
 import type { VmTaskError } from '@vm-task/shared/errors';
-import { readState, type SystemState } from '../system/state.ts';
 import { NotCheckable } from './check.ts';
 
 export interface Context extends AsyncDisposable {

@@ -1,5 +1,5 @@
 /** Messages that no handler could take. */
-import { listLetters } from '@vm-task/shared/bus/dead-letters';
+import { listLetters } from '@vm-task/bus/dead-letters';
 import { type Check, pass, warn } from './check.ts';
 
 export const deadLetters: Check = {

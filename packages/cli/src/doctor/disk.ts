@@ -1,7 +1,7 @@
 /** Room for state and images, and that the two can share files. */
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { leastDiskBytes } from '@vm-task/shared/streams';
+import { leastDiskBytes } from '@vm-task/bus/streams';
 import { type Check, type Finding, fail, pass, warn } from './check.ts';
 
 /** An image is built in 2 GiB, beside what must be free for tasks to be taken. */

@@ -1,7 +1,7 @@
 /** Whether guests run with KVM: by running one, as the driver does before its first VM. */
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { hostFacts } from '@vm-task/hypervisor/qemu/host-facts';
+import { hostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 import { errorInfo } from '@vm-task/shared/errors';
 import { type Check, type Finding, NotCheckable, pass, warn } from './check.ts';
 

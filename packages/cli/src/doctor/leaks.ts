@@ -1,7 +1,8 @@
 /** The audit; without the log, what this home's ledger and host show by themselves. */
+
+import { auditWith } from '@vm-task/embedded/audit-home';
+import { processesOf } from '@vm-task/embedded/processes';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
-import { auditWith } from '../system/audit-home.ts';
-import { processesOf } from '../system/processes.ts';
 import { type Check, type Finding, fail, NotCheckable, pass } from './check.ts';
 import type { Context } from './context.ts';
 

@@ -1,6 +1,6 @@
-import { parseConfig } from '@vm-task/shared/config';
+import type { TaskView } from '@vm-task/client/views';
+import { parseConfig } from '@vm-task/service/config';
 import { expect, test } from 'vitest';
-import type { TaskView } from '../client/views.ts';
 import { judgeCanary } from './canary.ts';
 import { judgeDisk } from './disk.ts';
 import { judgeKvm } from './kvm.ts';

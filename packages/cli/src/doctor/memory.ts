@@ -1,6 +1,6 @@
 /** Memory for all the VMs that the pools may have at once. */
 import { totalmem } from 'node:os';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { SystemConfig } from '@vm-task/service/config';
 import { type Check, type Finding, fail, pass, warn } from './check.ts';
 
 export const memory: Check = {

@@ -1,5 +1,5 @@
 /** What every user of the broker may do, found out by doing it with that user's own password. */
-import { brokerUsers } from '@vm-task/shared/credentials';
+import { brokerUsers } from '@vm-task/bus/credentials';
 import { errorInfo } from '@vm-task/shared/errors';
 import { type Check, fail, NotCheckable, pass } from './check.ts';
 import type { Context } from './context.ts';

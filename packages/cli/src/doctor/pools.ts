@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { createHypervisor } from '@vm-task/hypervisor/driver';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { SystemConfig } from '@vm-task/service/config';
 import type { Home } from '@vm-task/shared/home';
 import { type Check, type Finding, fail, pass, warn } from './check.ts';
 

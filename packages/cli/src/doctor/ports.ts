@@ -1,8 +1,9 @@
 /** Where the system listens, or will. */
+
+import { createHttp, httpUrl } from '@vm-task/client/http';
+import { freePort } from '@vm-task/embedded/free-port';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { createHttp, httpUrl } from '../client/http.ts';
-import { freePort } from '../system/free-port.ts';
 import { type Check, fail, NotCheckable, pass } from './check.ts';
 
 /** Intake answers this from memory. */

@@ -1,7 +1,8 @@
 /** The system as `up` tells of it in `run/system.json`. */
+
+import { processesOf } from '@vm-task/embedded/processes';
+import type { ServiceState, SystemState } from '@vm-task/embedded/state';
 import type { Home } from '@vm-task/shared/home';
-import { processesOf } from '../system/processes.ts';
-import type { ServiceState, SystemState } from '../system/state.ts';
 import { type Check, type Finding, fail, pass, warn } from './check.ts';
 
 export const services: Check = {

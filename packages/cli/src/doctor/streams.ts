@@ -1,6 +1,7 @@
 /** Every stream, bucket and store: there, and with the settings that the services rely on; room in `EVENTS`. */
+
+import { buckets, streams as definitions, eventsFullFrom, objectStores } from '@vm-task/bus/streams';
 import { errorInfo } from '@vm-task/shared/errors';
-import { buckets, streams as definitions, eventsFullFrom, objectStores } from '@vm-task/shared/streams';
 import { type Check, fail, pass } from './check.ts';
 
 export const streams: Check = {

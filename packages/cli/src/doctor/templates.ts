@@ -1,6 +1,6 @@
 /** The newest version of every installed template, as whoever runs it reads it. */
-import { inspectTemplates } from '@vm-task/shared/bus/templates';
-import { parseTemplate } from '@vm-task/shared/templates/template-file';
+import { inspectTemplates } from '@vm-task/bus/templates';
+import { parseTemplate } from '@vm-task/pipelines/templates/plan-template';
 import { type Check, fail, pass } from './check.ts';
 
 export const templates: Check = {

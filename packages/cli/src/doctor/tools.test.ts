@@ -1,8 +1,8 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { repositoryRoot } from '@vm-task/embedded/repository';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
-import { repositoryRoot } from '../system/repository.ts';
 import { lackingOf, readNeeds } from './tools.ts';
 
 const qemu = { program: 'a-hypervisor', packageName: 'a-package', minimum: '8.2' };

@@ -2,11 +2,11 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { childEnvironment } from '@vm-task/shared/config';
+import { serverProgram } from '@vm-task/bus/streams';
+import { requireBrokerProgram } from '@vm-task/embedded/broker';
+import { repositoryRoot } from '@vm-task/embedded/repository';
+import { childEnvironment } from '@vm-task/shared/environment';
 import { errorInfo } from '@vm-task/shared/errors';
-import { serverProgram } from '@vm-task/shared/streams';
-import { requireBrokerProgram } from '../system/broker.ts';
-import { repositoryRoot } from '../system/repository.ts';
 import { type Check, fail, pass } from './check.ts';
 
 export interface Need {

@@ -1,5 +1,7 @@
 /** What the definitions of commands have in common. */
-import { type Environment, loadConfig, type SystemConfig } from '@vm-task/shared/config';
+
+import { loadConfig, type SystemConfig } from '@vm-task/service/config';
+import type { Environment } from '@vm-task/shared/environment';
 import type { Command } from 'commander';
 
 export interface Context {

@@ -61,7 +61,7 @@ function serviceFiles(): readonly string[] {
     .sort();
 }
 
-/** `packages/shared/src/bus/append.ts` → `shared/bus/append`. */
+/** `packages/bus/src/append.ts` → `bus/append`. */
 function moduleName(file: string): string {
   return file
     .replace(/^(packages|services)\//, '')

@@ -3,8 +3,8 @@
  * Short enough to be quick, long enough that a starved machine of two processors is not mistaken for a dead one.
  */
 export const shortTimes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  'packages/shared/src/bus/work.ts': { ackWaitMs: 2_000, firstRetryMs: 200 },
-  'packages/shared/src/service.ts': { drainGraceMs: 300, reconnectPauseMs: 200 },
+  'packages/bus/src/work.ts': { ackWaitMs: 2_000, firstRetryMs: 200 },
+  'packages/service/src/service.ts': { drainGraceMs: 300, reconnectPauseMs: 200 },
   'services/provisioner/src/abandoned-claims.ts': { lookEveryMs: 700 },
   'services/provisioner/src/kept-vms.ts': { lookEveryMs: 300 },
   'services/provisioner/src/expected-vms.ts': { rememberedMs: 2_000 },
@@ -14,5 +14,5 @@ export const shortTimes: Readonly<Record<string, Readonly<Record<string, number>
   'services/provisioner/src/watch-task.ts': { lookEveryMs: 500 },
   'services/reaper/src/sweep.ts': { timerGraceMs: 1_500 },
   'services/reaper/src/start.ts': { cancelAnswerMs: 5_000 },
-  'packages/cli/src/system/child.ts': { firstPauseMs: 10, longestPauseMs: 10 },
+  'packages/embedded/src/child.ts': { firstPauseMs: 10, longestPauseMs: 10 },
 };

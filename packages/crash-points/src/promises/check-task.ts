@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { openArtifact } from '@vm-task/shared/bus/artifacts';
-import { findCreated } from '@vm-task/shared/bus/find-task';
+import { openArtifact } from '@vm-task/bus/artifacts';
+import { findCreated } from '@vm-task/bus/find-task';
 import type { Stored } from '@vm-task/shared/events';
 import type { Expectation } from '../scenarios/job.ts';
 import type { Accepted } from '../scenarios/user.ts';

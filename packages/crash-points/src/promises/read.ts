@@ -1,8 +1,8 @@
 /** What the streams hold of a task, read message by message through their leader. */
 import type { NextMsgRequest, StoredMsg } from '@nats-io/jetstream';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { rawOf, unseal } from '@vm-task/shared/bus/envelope';
+import type { Bus } from '@vm-task/bus/bus';
+import type { Connection } from '@vm-task/bus/connection';
+import { rawOf, unseal } from '@vm-task/bus/envelope';
 import type { Stored } from '@vm-task/shared/events';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { isPipelineEvent, logSubjects, ownerOfProgress, pipelineSubject } from '@vm-task/shared/subjects';

@@ -1,7 +1,7 @@
 /** Pipelines whose stages can be told afterwards. */
-import { readPipeline } from '@vm-task/shared/bus/read-pipeline';
+import { readPipeline } from '@vm-task/bus/read-pipeline';
+import { liveRuns } from '@vm-task/pipelines/decisions/next-steps';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
-import { liveRuns } from '@vm-task/shared/pipelines/next-steps';
 import { commandSubjects } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { type Expectation, makeJob } from './job.ts';

@@ -1,9 +1,9 @@
 /** Somebody who has tasks run, and remembers what was promised. */
 import { randomUUID } from 'node:crypto';
-import { openConnection } from '@vm-task/shared/bus/connection';
-import { findCreated } from '@vm-task/shared/bus/find-task';
-import { lastLogSeq } from '@vm-task/shared/bus/output-log';
-import { readBrokerAddress } from '@vm-task/shared/credentials';
+import { openConnection } from '@vm-task/bus/connection';
+import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { findCreated } from '@vm-task/bus/find-task';
+import { lastLogSeq } from '@vm-task/bus/output-log';
 import type { Stored } from '@vm-task/shared/events';
 import { type PipelineId, pipelineIdFromCause, type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
 import { commandSubjects, pipelineSubject } from '@vm-task/shared/subjects';

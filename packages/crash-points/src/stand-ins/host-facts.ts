@@ -1,5 +1,5 @@
 /** Stands in for the hypervisor's: a host that needs neither QEMU nor KVM. */
-import type { HostFacts } from '@vm-task/hypervisor/qemu/host-facts';
+import type { HostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 
 export const standInFacts: HostFacts = {
   qemuVersion: 'stand-in',

@@ -5,8 +5,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { files } from '@vm-task/hypervisor/drivers/qemu/command-line';
 import type { ImageManifest } from '@vm-task/hypervisor/images/image';
-import { files } from '@vm-task/hypervisor/qemu/command-line';
 import type { SnapshotManifest } from '@vm-task/hypervisor/snapshots/snapshot';
 import { snapshotKey } from '@vm-task/hypervisor/snapshots/snapshot-key';
 import { manifestName, snapshotFolder } from '@vm-task/hypervisor/snapshots/snapshot-store';
@@ -34,8 +34,8 @@ const image: ImageManifest = {
 };
 
 const stoodInFor = {
-  'packages/hypervisor/src/qemu/host-facts.ts': 'host-facts.ts',
-  'packages/hypervisor/src/qemu/qemu-version.ts': 'qemu-version.ts',
+  'packages/hypervisor/src/drivers/qemu/host-facts.ts': 'host-facts.ts',
+  'packages/hypervisor/src/drivers/qemu/qemu-version.ts': 'qemu-version.ts',
   'packages/guest/src/identity.ts': 'identity.ts',
 } as const;
 

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Size } from '@vm-task/shared/sizes';
 import type { VmAccess } from '@vm-task/shared/vm-access';
+import { type Accelerator, commandLine, files } from '../drivers/qemu/command-line.ts';
+import { qemuProgram } from '../drivers/qemu/qemu-version.ts';
+import type { Qmp } from '../drivers/qemu/qmp.ts';
+import { type Logs, startQemu } from '../drivers/qemu/start-qemu.ts';
 import { endProcess } from '../host/end-process.ts';
 import { freePort } from '../host/free-port.ts';
 import { type Owner, ownFolder } from '../host/own-folder.ts';
 import { type Image, imageDisk } from '../images/image.ts';
-import { type Accelerator, commandLine, files } from '../qemu/command-line.ts';
-import { qemuProgram } from '../qemu/qemu-version.ts';
-import type { Qmp } from '../qemu/qmp.ts';
-import { type Logs, startQemu } from '../qemu/start-qemu.ts';
 import { runTool } from '../run-tool.ts';
 import { type Seed, writeSeed } from './seed.ts';
 

@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { proveReadiness } from '@vm-task/guest/readiness';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { z } from 'zod';
-import { files } from '../qemu/command-line.ts';
-import type { Qmp } from '../qemu/qmp.ts';
-import { type Logs, lastWords } from '../qemu/start-qemu.ts';
+import { files } from '../drivers/qemu/command-line.ts';
+import type { Qmp } from '../drivers/qemu/qmp.ts';
+import { type Logs, lastWords } from '../drivers/qemu/start-qemu.ts';
 import { type BootPlan, boot } from './boot.ts';
 import type { SnapshotManifest } from './snapshot.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Size } from '@vm-task/shared/sizes';
-import { type Accelerator, machineFormat } from '../qemu/command-line.ts';
+import { type Accelerator, machineFormat } from '../drivers/qemu/command-line.ts';
 
 export interface SnapshotMakings {
   readonly imageFingerprint: string;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Cache, cacheAt } from '@vm-task/shared/home';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
-import { files } from '../qemu/command-line.ts';
+import { files } from '../drivers/qemu/command-line.ts';
 import { linkSnapshot, manifestName, markUsed, readSnapshot, removeUnused, snapshotFolder } from './snapshot-store.ts';
 
 const keys = ['a', 'b', 'c'].map((letter) => letter.repeat(32));

@@ -6,9 +6,9 @@ import { link, mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs
 import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Cache } from '@vm-task/shared/home';
+import { files } from '../drivers/qemu/command-line.ts';
 import { emptyIfMissing, ignoreMissing, nullIfMissing } from '../host/missing.ts';
 import { readJson } from '../ledger/json-file.ts';
-import { files } from '../qemu/command-line.ts';
 import { type Snapshot, snapshotManifestSchema } from './snapshot.ts';
 
 export const manifestName = 'snapshot.json';

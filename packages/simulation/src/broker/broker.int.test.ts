@@ -4,8 +4,8 @@
  * somebody has in hand. The real one says the first two at moments that nobody can foretell, and nobody purges the last.
  */
 import { headers } from '@nats-io/transport-node';
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { follow } from '@vm-task/shared/bus/follow';
+import type { Connection } from '@vm-task/bus/connection';
+import { follow } from '@vm-task/bus/follow';
 import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';

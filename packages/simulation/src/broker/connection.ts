@@ -1,8 +1,8 @@
 /** The client's face on a simulated broker: of `Connection` exactly what the bus uses, over a network that may fail. */
 import type { JsMsg } from '@nats-io/jetstream';
 import { type MsgHdrs, headers as newHeaders } from '@nats-io/transport-node';
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { streams } from '@vm-task/shared/streams';
+import type { Connection } from '@vm-task/bus/connection';
+import { streams } from '@vm-task/bus/streams';
 import type { Broker, Following, Settling } from './broker.ts';
 import type { Delivered, Pull } from './durable.ts';
 import { Incoming } from './incoming.ts';

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { parseConfig } from '@vm-task/shared/config';
+import { parseConfig } from '@vm-task/service/config';
 import { homeAt } from '@vm-task/shared/home';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { Webhook as Signer } from 'standardwebhooks';

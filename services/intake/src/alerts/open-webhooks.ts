@@ -1,8 +1,8 @@
 /** The configured webhooks, each with its signing key. */
-import type { SystemConfig, WebhookConfig } from '@vm-task/shared/config';
+import type { SystemConfig, WebhookConfig } from '@vm-task/service/config';
+import { readSecret } from '@vm-task/service/secret-file';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { readSecret } from '@vm-task/shared/secret-file';
 import { Webhook as Signer } from 'standardwebhooks';
 import type { Webhook } from './webhook.ts';
 

@@ -1,5 +1,5 @@
 /** `/v1/deadletters`: what no handler could take; to be looked at, handled again, or thrown away. */
-import { type DeadLetter, dropLetter, listLetters, readLetter } from '@vm-task/shared/bus/dead-letters';
+import { type DeadLetter, dropLetter, listLetters, readLetter } from '@vm-task/bus/dead-letters';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { commandSubjects } from '@vm-task/shared/subjects';
 import { z } from 'zod';

@@ -1,12 +1,5 @@
 /** `/v1/inbox`: messages to people, named VMs and roles; sent, read live, marked. They go by themselves. */
-import {
-  followMessages,
-  type Kept,
-  listMessages,
-  markMessage,
-  readMessage,
-  sendMessage,
-} from '@vm-task/shared/bus/inbox';
+import { followMessages, type Kept, listMessages, markMessage, readMessage, sendMessage } from '@vm-task/bus/inbox';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { newMessageId, parseMessageId } from '@vm-task/shared/ids';
 import {

@@ -1,6 +1,6 @@
 /** `GET /v1/pools`: what is configured, and how many tasks of each status every pool has. */
 
-import type { PoolConfig } from '@vm-task/shared/pool-config';
+import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
 import { sizeSchema } from '@vm-task/shared/sizes';
 import { z } from 'zod';
 import { countTasks } from '../projection/count-tasks.ts';

@@ -1,6 +1,6 @@
 /** A pipeline live: its view again whenever an event has changed it, or one of its processes says how far it is. */
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { followProgress } from '@vm-task/shared/bus/task-progress';
+import type { Connection } from '@vm-task/bus/connection';
+import { followProgress } from '@vm-task/bus/task-progress';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { withProgress } from '../progress-of.ts';
 import type { Projection } from '../projection/projection.ts';

@@ -4,9 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
+import { problemOf, problemType } from '@vm-task/api/problem';
+import type { Logger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Logger } from '@vm-task/shared/log';
-import { problemOf, problemType } from '@vm-task/shared/problem';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { Bus } from '@vm-task/bus/bus';
+import type { SystemConfig } from '@vm-task/service/config';
+import type { Logger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Logger } from '@vm-task/shared/log';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { parseYaml } from '@vm-task/shared/yaml-text';

@@ -1,5 +1,5 @@
 /** `GET /v1/tasks/:id/artifacts/<path>`: one file that the task left behind, as its bytes. */
-import { openArtifact } from '@vm-task/shared/bus/artifacts';
+import { openArtifact } from '@vm-task/bus/artifacts';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { z } from 'zod';
 import { readArtifacts } from '../projection/read-artifacts.ts';

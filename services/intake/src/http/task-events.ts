@@ -1,5 +1,5 @@
 /** `GET /v1/tasks/:id/events`: a task's events as JSON, or live until it is over. */
-import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Bus } from '@vm-task/bus/bus';
 import { z } from 'zod';
 import type { Projection } from '../projection/projection.ts';
 import { readTaskEvents } from '../projection/task-events.ts';

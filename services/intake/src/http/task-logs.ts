@@ -1,6 +1,6 @@
 /** `GET /v1/tasks/:id/logs`: a task's output as server-sent events, byte for byte, live until everything was sent. */
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { followLog, type LogChunk, lastLogSeq, type ProgressEntry } from '@vm-task/shared/bus/output-log';
+import type { Connection } from '@vm-task/bus/connection';
+import { followLog, type LogChunk, lastLogSeq, type ProgressEntry } from '@vm-task/bus/output-log';
 import type { TaskId } from '@vm-task/shared/ids';
 import { z } from 'zod';
 import type { Projection } from '../projection/projection.ts';

@@ -1,16 +1,10 @@
 /** `/v1/templates`: tasks and pipelines by name; installed, shown, run. */
-import { findTemplate, listTemplates, type StoredTemplate, storeTemplate } from '@vm-task/shared/bus/templates';
+import { findTemplate, listTemplates, type StoredTemplate, storeTemplate } from '@vm-task/bus/templates';
+import { parseTemplate, renderTemplate } from '@vm-task/pipelines/templates/plan-template';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { jsonObjectSchema } from '@vm-task/shared/json';
 import { parameterSchema } from '@vm-task/shared/pipelines/parameters';
-import {
-  kindOf,
-  parseTemplate,
-  renderTemplate,
-  type TemplateFile,
-  templateFileSchema,
-  templateKinds,
-} from '@vm-task/shared/templates/template-file';
+import { kindOf, type TemplateFile, templateFileSchema, templateKinds } from '@vm-task/shared/templates/template-file';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { z } from 'zod';
 import { acceptTask } from '../accept-task.ts';

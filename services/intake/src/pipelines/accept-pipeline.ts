@@ -1,9 +1,9 @@
 /** Accepting a pipeline by HTTP, as `accept-task.ts` does with tasks: a yes only after the stream's acknowledgement (I1). */
-import type { IdempotencyEntry } from '@vm-task/shared/bus/idempotency';
+import type { IdempotencyEntry } from '@vm-task/bus/idempotency';
+import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import { newPipelineId, type PipelineId, pipelineIdFromCause } from '@vm-task/shared/ids';
-import { planPipeline } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 import type { Acceptance } from '../accept-task.ts';
 import { idOfKey } from '../id-of-key.ts';

@@ -1,10 +1,10 @@
 /** Deciding about a pipeline and appending the decision, again for as long as others are faster. */
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { Bus } from '@vm-task/bus/bus';
+import { planTask } from '@vm-task/pipelines/planning/plan-task';
+import type { SystemConfig } from '@vm-task/service/config';
 import type { PipelineId } from '@vm-task/shared/ids';
 import type { EndedRun } from '@vm-task/shared/pipelines/events';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
-import { planTask } from '@vm-task/shared/task-spec';
 import { decide } from './decide.ts';
 import { Outputs, type ReadOutput } from './outputs.ts';
 import type { ReadPipeline } from './pipeline-reader.ts';

@@ -1,5 +1,5 @@
 /** Asking for a pipeline's end: one `pipeline.cancelling`, read again for as long as others are faster. */
-import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Bus } from '@vm-task/bus/bus';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import type { CancelRequest } from '../cancel-task.ts';

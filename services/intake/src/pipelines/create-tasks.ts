@@ -1,5 +1,5 @@
 /** The tasks of a decision. Their ids are in it, so that each exists once, however often they are created. */
-import type { Bus } from '@vm-task/shared/bus/bus';
+import type { Bus } from '@vm-task/bus/bus';
 import type { Draft, EventData } from '@vm-task/shared/events';
 import type { StartedRun } from '@vm-task/shared/pipelines/events';
 

@@ -1,4 +1,4 @@
-import { standingsOf } from '@vm-task/shared/pipelines/next-steps';
+import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import { describe, expect, it } from 'vitest';
 import { PipelineByHand } from '../../test/pipelines-by-hand.ts';
 import { recordedOf } from './recorded.ts';

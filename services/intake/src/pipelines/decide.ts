@@ -2,9 +2,10 @@
  * What follows from what has happened in a pipeline: one event, or nothing. The same state and outputs always give the
  * same event.
  */
+
+import { nextSteps } from '@vm-task/pipelines/decisions/next-steps';
 import type { Draft } from '@vm-task/shared/events';
 import { type Changes, type EndedRun, noChanges } from '@vm-task/shared/pipelines/events';
-import { nextSteps } from '@vm-task/shared/pipelines/next-steps';
 import { applyChanges, type PipelineState } from '@vm-task/shared/pipelines/state';
 import { withExpected } from './expected-vms.ts';
 import { beginStage, type Starting, startRuns } from './start-stage.ts';

@@ -1,7 +1,8 @@
 /** Stages that wait for nothing but the ends of what runs: the tasks of those say which VMs will be wanted then. */
+
+import { type Standing, standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { ExpectedVm } from '@vm-task/shared/expected-vm';
 import type { StartedRun } from '@vm-task/shared/pipelines/events';
-import { type Standing, standingsOf } from '@vm-task/shared/pipelines/next-steps';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 import type { Starting } from './start-stage.ts';

@@ -1,4 +1,4 @@
-import { isWanted, runThatWants } from '@vm-task/shared/pipelines/kept-vms';
+import { isWanted, runThatWants } from '@vm-task/pipelines/decisions/kept-vms';
 import { describe, expect, it } from 'vitest';
 import { PipelineByHand } from '../../test/pipelines-by-hand.ts';
 import { recordedOf } from './recorded.ts';

@@ -1,8 +1,8 @@
 /** Stages in one VM: what the first one's task leaves, and what the next one's task is told of it. */
-import type { TaskMachine } from '@vm-task/shared/bus/read-machine';
+import type { TaskMachine } from '@vm-task/bus/read-machine';
+import { isSharedLater, sharerBefore } from '@vm-task/pipelines/planning/shared-vm';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { LeftVm } from '@vm-task/shared/kept-vm';
-import { isSharedLater, sharerBefore } from '@vm-task/shared/pipelines/shared-vm';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState, Run } from '@vm-task/shared/pipelines/state';
 import type { TaskSpec } from '@vm-task/shared/task-spec';

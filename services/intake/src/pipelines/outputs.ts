@@ -2,10 +2,11 @@
  * What stages left behind, for those that need them: as values of expressions, and as what a task is given. Each output
  * is read once for a decision.
  */
+
+import { errorOf, standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
 import { type NeededRun, type NeededStage, type Needs, neededValue, type TaskOutput } from '@vm-task/shared/needs';
-import { errorOf, standingsOf } from '@vm-task/shared/pipelines/next-steps';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 

@@ -1,8 +1,9 @@
 /** What of a pipeline that ended without success counts as done in the one that resumes it. */
+
+import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
+import { sharersOf } from '@vm-task/pipelines/planning/shared-vm';
 import type { EventData } from '@vm-task/shared/events';
 import type { EndedRun } from '@vm-task/shared/pipelines/events';
-import { standingsOf } from '@vm-task/shared/pipelines/next-steps';
-import { sharersOf } from '@vm-task/shared/pipelines/shared-vm';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState, StageState } from '@vm-task/shared/pipelines/state';
 

@@ -1,16 +1,17 @@
 /** Beginning a stage: its condition, its items, and its tasks, with every expression evaluated, once and for all. */
-import type { TaskMachine } from '@vm-task/shared/bus/read-machine';
+import type { TaskMachine } from '@vm-task/bus/read-machine';
+import { unstarted } from '@vm-task/pipelines/decisions/next-steps';
+import type { Scope, Values } from '@vm-task/pipelines/expressions/expression';
+import { checkTemplate, fillTemplate, TemplateError } from '@vm-task/pipelines/expressions/template';
+import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
+import { isScript, scopeOf } from '@vm-task/pipelines/planning/plan-pipeline';
 import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { manualPool, taskIdFromCause } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
-import { questionSpec } from '@vm-task/shared/manual-task';
 import type { Changes, StartedRun } from '@vm-task/shared/pipelines/events';
-import type { Scope, Values } from '@vm-task/shared/pipelines/expression';
 import { maxItems } from '@vm-task/shared/pipelines/file';
-import { unstarted } from '@vm-task/shared/pipelines/next-steps';
-import { isScript, type StageSpec, scopeOf } from '@vm-task/shared/pipelines/spec';
+import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
-import { checkTemplate, fillTemplate, TemplateError } from '@vm-task/shared/pipelines/template';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import { inPlace, leftFor } from './left-vm.ts';

@@ -1,4 +1,4 @@
-import { silentLogger } from '@vm-task/shared/log';
+import { silentLogger } from '@vm-task/service/log';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openBatch } from './batch.ts';
 import type { Step } from './projection.ts';

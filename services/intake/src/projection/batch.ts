@@ -4,7 +4,7 @@
  * that may be purged before it arrives.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@vm-task/shared/log';
+import type { Logger } from '@vm-task/service/log';
 import type { Projection, Step } from './projection.ts';
 
 /** A transaction costs about as much as twenty inserts; larger batches gain nothing and hold up readers. */

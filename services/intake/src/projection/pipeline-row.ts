@@ -1,7 +1,7 @@
 /** A row of `pipelines`: its folded state in parts, so that what never changes is written once. */
 import type { DatabaseSync } from 'node:sqlite';
+import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { Stored } from '@vm-task/shared/events';
-import { standingsOf } from '@vm-task/shared/pipelines/next-steps';
 import { foldPipeline, type PipelineState } from '@vm-task/shared/pipelines/state';
 import type { PipelineEventType } from '@vm-task/shared/subjects';
 import { type PipelineStatus, type PipelineSummary, standings } from '../pipeline-view.ts';

@@ -1,6 +1,6 @@
+import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
 import type { Stored } from '@vm-task/shared/events';
 import { newPipelineId, newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
-import { questionSpec } from '@vm-task/shared/manual-task';
 import { retrying } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';

@@ -1,6 +1,6 @@
 /** One pipeline as `pipeline show` shows it: its own state, and its tasks' rows. */
 import type { DatabaseSync } from 'node:sqlite';
-import { errorOf, standingsOf } from '@vm-task/shared/pipelines/next-steps';
+import { errorOf, standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState, Run } from '@vm-task/shared/pipelines/state';
 import type { PipelineView, RunView, StageView } from '../pipeline-view.ts';

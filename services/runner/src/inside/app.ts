@@ -1,6 +1,7 @@
 /** The server of one task: bodies come as bytes, and errors are problem details, as in the API outside. */
+
+import { problemOf, problemType } from '@vm-task/api/problem';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { problemOf, problemType } from '@vm-task/shared/problem';
 import { fastify } from 'fastify';
 import { alertRoute } from './alerts.ts';
 import { childRoutes } from './children.ts';

@@ -3,12 +3,12 @@
  * pool, and gets no network, no secret and no children that its parent does not have to give.
  */
 import { createHash } from 'node:crypto';
-import { findCreated } from '@vm-task/shared/bus/find-task';
-import { isChild, spawnTask } from '@vm-task/shared/bus/spawn-task';
+import { findCreated } from '@vm-task/bus/find-task';
+import { isChild, spawnTask } from '@vm-task/bus/spawn-task';
+import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { parseTaskId } from '@vm-task/shared/ids';
 import { type Json, jsonProblem } from '@vm-task/shared/json';
-import { planTask } from '@vm-task/shared/task-spec';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import type { InsideApp, InsideDeps } from './deps.ts';
 import { keyOf, textOf } from './request.ts';

@@ -1,10 +1,11 @@
 /** What the routes of one task's server are given. */
+
+import type { Bus } from '@vm-task/bus/bus';
 import type { Job } from '@vm-task/guest/job';
-import type { Bus } from '@vm-task/shared/bus/bus';
-import type { SystemConfig } from '@vm-task/shared/config';
+import type { SystemConfig } from '@vm-task/service/config';
+import type { Logger } from '@vm-task/service/log';
 import type { Stored } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
-import type { Logger } from '@vm-task/shared/log';
 import type { FastifyInstance } from 'fastify';
 import type { Attempt } from '../attempt.ts';
 import type { Guest } from '../guest.ts';

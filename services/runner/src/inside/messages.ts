@@ -1,7 +1,7 @@
 /**
  * `/v1/messages`: messages from the task to anybody, and those that were sent to it: to its id, and on a named VM to that.
  */
-import { listMessages, markMessage, readMessage, sendMessage } from '@vm-task/shared/bus/inbox';
+import { listMessages, markMessage, readMessage, sendMessage } from '@vm-task/bus/inbox';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { messageIdFromCause, newMessageId, parseMessageId } from '@vm-task/shared/ids';
 import { groupOf, type Message, parseSending } from '@vm-task/shared/inbox';

@@ -1,5 +1,5 @@
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { silentLogger } from '@vm-task/shared/log';
+import type { Connection } from '@vm-task/bus/connection';
+import { silentLogger } from '@vm-task/service/log';
 import { sampleTask } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { ProgressLine } from './progress-line.ts';

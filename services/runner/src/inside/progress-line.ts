@@ -1,9 +1,9 @@
 /** What a task says of its progress, on its way into `LOGS`: of many in a second the last one is stored (I13). */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connection } from '@vm-task/shared/bus/connection';
-import { storeProgress } from '@vm-task/shared/bus/task-progress';
+import type { Connection } from '@vm-task/bus/connection';
+import { storeProgress } from '@vm-task/bus/task-progress';
+import type { Logger } from '@vm-task/service/log';
 import type { EventData } from '@vm-task/shared/events';
-import type { Logger } from '@vm-task/shared/log';
 import type { Progress } from '@vm-task/shared/progress';
 
 /** Faster than this nobody reads, and an hour of it is less than a megabyte. */

@@ -1,0 +1,50 @@
+/** Events that are on no spine: nobody decides anything by them, so they are stored whatever else happened. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Draft } from '@vm-task/shared/events';
+import { orAborted } from '@vm-task/shared/or-aborted';
+import { eventSubject } from '@vm-task/shared/subjects';
+import { throwIfHopeless, wasRefused } from './answers.ts';
+import type { Connection } from './connection.ts';
+import { eventId, seal } from './envelope.ts';
+import { groupCommit } from './group-commit.ts';
+
+export interface AnnounceOptions {
+  /** Nothing has ever been stored on its subject, or this is not either. */
+  readonly once?: boolean;
+}
+
+/** Between two tries of a publish that the broker did not answer. */
+const pauseMs = 500;
+
+/**
+ * Returns once the stream has it. A `vm.gone` is stored once for ever, as is an alert that says `once`; another alert
+ * once within the broker's window for duplicates. Thrown: what waiting cannot heal, or the abort's reason.
+ */
+export type Announce = (
+  draft: Draft<'vm.gone' | 'alert.raised'>,
+  signal: AbortSignal,
+  options?: AnnounceOptions,
+) => Promise<void>;
+
+export function announcer({ js }: Pick<Connection, 'js'>, source: string): Announce {
+  const commit = groupCommit(js);
+  return async (draft, signal, { once = draft.type === 'vm.gone' } = {}) => {
+    const msgID = eventId(draft, null);
+    const subject = eventSubject(draft);
+    for (;;) {
+      const { payload, headers } = seal(draft, msgID, source, new Date());
+      try {
+        const storing = once
+          ? commit({ subject, payload, headers, msgID })
+          : js.publish(subject, payload, { headers, msgID });
+        await orAborted(storing, signal);
+        return;
+      } catch (error) {
+        if (wasRefused(error)) return;
+        signal.throwIfAborted();
+        throwIfHopeless(error);
+        await orAborted(delay(pauseMs), signal);
+      }
+    }
+  };
+}

@@ -1,0 +1,254 @@
+import { silentLogger } from '@vm-task/service/log';
+import type { VmTaskError } from '@vm-task/shared/errors';
+import type { Stored } from '@vm-task/shared/events';
+import { spineSubject, subjectMatches } from '@vm-task/shared/subjects';
+import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
+import { startProxy } from '@vm-task/testing/proxy';
+import {
+  cancelling,
+  completed,
+  created,
+  resumed,
+  sampleTask,
+  sampleVm,
+  setupDone,
+  vmGone,
+  vmReady,
+} from '@vm-task/testing/sample-events';
+import { expect, test } from 'vitest';
+import type { append } from './append.ts';
+import { createBus } from './bus.ts';
+import { openConnection } from './connection.ts';
+
+const never = new AbortController().signal;
+
+/** The sequence of an event that must have been stored. */
+async function stored(appending: ReturnType<typeof append>): Promise<number> {
+  const appended = await appending;
+  if (appended.kind === 'overtaken') throw new Error(`overtaken by ${appended.head?.type}`);
+  return appended.event.seq;
+}
+
+async function eventsOf({ bus, connection }: Broker, task: string): Promise<Stored[]> {
+  const { state } = await connection.jsm.streams.info('EVENTS');
+  const all = await Promise.all(Array.from({ length: state.last_seq }, (_, index) => bus.eventAt(index + 1)));
+  return all.filter((event) => event !== null && 'task' in event.data && event.data.task === task) as Stored[];
+}
+
+test('an event that follows the head is stored, with what the stream gave it', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const first = await stored(broker.bus.append(created(task), 0, never));
+  const draft = vmReady(task);
+  const appended = await broker.bus.append(draft, first, never);
+  expect(appended).toMatchObject({ kind: 'stored', event: { ...draft, id: `vm.ready/${task}/${first}`, seq: 2 } });
+  expect(await broker.bus.head({ pool: 'default', task })).toMatchObject({ ...draft, seq: 2 });
+});
+
+test('an event behind an older head is overtaken and told the new head', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const first = await stored(broker.bus.append(created(task), 0, never));
+  const second = await stored(broker.bus.append(cancelling(task), first, never));
+  const late = await broker.bus.append(vmReady(task), first, never);
+  expect(late).toMatchObject({ kind: 'overtaken', head: { type: 'task.cancelling', seq: second } });
+});
+
+test('a task that is not there (any more) overtakes with no head at all', async () => {
+  await using broker = await startBroker();
+  const late = await broker.bus.append(vmReady(sampleTask()), 17, never);
+  expect(late).toEqual({ kind: 'overtaken', head: null });
+});
+
+test('the same decision made again is stored already, with the data of whoever was first', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const fence = await stored(broker.bus.append(created(task), 0, never));
+  const [mine, others] = [vmReady(task), vmReady(task)];
+  const seq = await stored(broker.bus.append(others, fence, never));
+  const again = await broker.bus.append(mine, fence, never);
+  expect(again).toMatchObject({ kind: 'stored', event: { seq, data: { vm: others.data.vm } } });
+  expect(await eventsOf(broker, task)).toHaveLength(2);
+});
+
+test('of two racing writers exactly one wins, and both know which', async () => {
+  await using broker = await startBroker();
+  await using other = await broker.connect();
+  for (let round = 0; round < 25; round++) {
+    const task = sampleTask();
+    const fence = await stored(broker.bus.append(created(task), 0, never));
+    const [ready, ended] = await Promise.all([
+      broker.bus.append(vmReady(task), fence, never),
+      other.bus.append(completed(task, { outcome: 'cancelled' }), fence, never),
+    ]);
+    const head = await broker.bus.head({ pool: 'default', task });
+    const kinds = [ready.kind, ended.kind].sort();
+    expect(kinds).toEqual(['overtaken', 'stored']);
+    const [winner, loser] = ready.kind === 'stored' ? [ready, ended] : [ended, ready];
+    expect(winner).toMatchObject({ event: { seq: head?.seq, type: head?.type } });
+    expect(loser).toMatchObject({ head: { seq: head?.seq } });
+  }
+});
+
+test('of ten who make the same event at once, all are told the one that was stored', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const fence = await stored(broker.bus.append(created(task), 0, never));
+  const all = await Promise.all(Array.from({ length: 10 }, () => broker.bus.append(vmReady(task), fence, never)));
+  const head = (await broker.bus.head({ pool: 'default', task })) as Stored<'vm.ready'>;
+  for (const one of all) expect(one).toMatchObject({ kind: 'stored', event: { data: { vm: head.data.vm } } });
+  expect(await eventsOf(broker, task)).toHaveLength(2);
+});
+
+test('after the end everything of the task is refused, a second end too', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const first = await stored(broker.bus.append(created(task), 0, never));
+  const vm = sampleVm();
+  const ready = await stored(broker.bus.append(vmReady(task, { vm }), first, never));
+  const end = await stored(broker.bus.append(completed(task, { vm }), ready, never));
+  const drafts = [created(task), vmReady(task), resumed(task, vm), setupDone(task), cancelling(task), completed(task)];
+  for (const draft of drafts) {
+    for (const fence of [0, first, ready]) {
+      const refused = await broker.bus.append(draft, fence, never);
+      const same = await broker.bus.eventAt(refused.kind === 'stored' ? refused.event.seq : end);
+      // The very same decision was stored before; everything else is refused.
+      if (refused.kind === 'stored') expect(same?.id).toBe(`${draft.type}/${task}/${fence}`);
+      else expect(refused.head).toMatchObject({ seq: end, type: 'task.completed' });
+    }
+  }
+  const [, , ended] = await eventsOf(broker, task);
+  expect(ended).toMatchObject({ seq: end, data: { outcome: 'succeeded' } });
+  expect(await eventsOf(broker, task)).toHaveLength(3);
+});
+
+test('the end of the setup is fenced, but does not move the fence', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const first = await stored(broker.bus.append(created(task), 0, never));
+  const ready = await stored(broker.bus.append(vmReady(task), first, never));
+  await stored(broker.bus.append(setupDone(task), ready, never));
+  expect(await broker.bus.head({ pool: 'default', task })).toMatchObject({ seq: ready });
+  const stale = await broker.bus.append(setupDone(task), first, never);
+  expect(stale).toMatchObject({ kind: 'overtaken', head: { seq: ready } });
+  await stored(broker.bus.append(completed(task), ready, never));
+});
+
+test('an append that landed while its answer was lost is reported as stored', async () => {
+  await using broker = await startBroker();
+  await using proxy = await startProxy(broker.server.port);
+  await using connection = await openConnection(
+    { ...broker.server.address(), servers: [`nats://127.0.0.1:${proxy.port}`] },
+    'behind the proxy',
+  );
+  const bus = createBus(connection, 'vm-task/test', silentLogger);
+  const task = sampleTask();
+  proxy.dropAnswers();
+  const appending = bus.append(created(task), 0, never);
+  await eventually(() => broker.bus.head({ pool: 'default', task }), { what: 'it landed' });
+  proxy.open();
+  proxy.cut();
+  expect(await appending).toMatchObject({ kind: 'stored', event: { seq: 1 } });
+  expect(await eventsOf(broker, task)).toHaveLength(1);
+});
+
+test('an append outlives a broker that is killed and comes back, and is stored once', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const fence = await stored(broker.bus.append(created(task), 0, never));
+  await broker.server.kill();
+  const appending = broker.bus.append(vmReady(task), fence, never);
+  await broker.server.restart();
+  await stored(appending);
+  expect(await eventsOf(broker, task)).toHaveLength(2);
+});
+
+test('appends go on through a kill in their midst: each is stored once, and in order', async () => {
+  await using broker = await startBroker();
+  const tasks = Array.from({ length: 40 }, sampleTask);
+  const chains = tasks.map(async (task) => {
+    const first = await stored(broker.bus.append(created(task), 0, never));
+    const second = await stored(broker.bus.append(vmReady(task), first, never));
+    return stored(broker.bus.append(completed(task), second, never));
+  });
+  await eventually(async () => (await broker.connection.jsm.streams.info('EVENTS')).state.last_seq > 10, {
+    what: 'some are stored',
+  });
+  await broker.server.kill();
+  await broker.server.restart();
+  await Promise.all(chains);
+  const { state } = await broker.connection.jsm.streams.info('EVENTS');
+  expect(state.messages).toBe(3 * tasks.length);
+});
+
+test('an append outlives a broker that hangs for a while', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const fence = await stored(broker.bus.append(created(task), 0, never));
+  broker.server.pause();
+  const appending = broker.bus.append(vmReady(task), fence, never);
+  // Longer than one request waits for its answer.
+  const patience = AbortSignal.timeout(7_000);
+  await new Promise((resolve) => patience.addEventListener('abort', resolve));
+  broker.server.resume();
+  await stored(appending);
+  expect(await eventsOf(broker, task)).toHaveLength(2);
+});
+
+test('an append that is given up says so at once, while the broker hangs', async () => {
+  await using broker = await startBroker();
+  broker.server.pause();
+  const giveUp = new AbortController();
+  const appending = broker.bus.append(created(sampleTask()), 0, giveUp.signal);
+  const started = performance.now();
+  giveUp.abort(new Error('the drain is over'));
+  await expect(appending).rejects.toThrow('the drain is over');
+  expect(performance.now() - started).toBeLessThan(1_000);
+});
+
+test('an event that is too large for the broker is refused at once', async () => {
+  await using broker = await startBroker();
+  const result = { kind: 'text', source: 'stdout', value: 'x'.repeat(9 * 1024 * 1024) } as const;
+  const appending = broker.bus.append(completed(sampleTask(), { result }), 0, never);
+  await expect(appending).rejects.toMatchObject({ code: 'payload-too-large' } satisfies Partial<VmTaskError>);
+});
+
+test('a stream at its limit is an error of its own', async () => {
+  await using broker = await startBroker();
+  const { state } = await broker.connection.jsm.streams.info('EVENTS');
+  await broker.connection.jsm.streams.update('EVENTS', { max_bytes: state.bytes + 1 });
+  const appending = broker.bus.append(created(sampleTask()), 0, never);
+  await expect(appending).rejects.toMatchObject({ code: 'stream-full' } satisfies Partial<VmTaskError>);
+});
+
+test('a user who may not publish an event is told so, instead of trying for ever', async () => {
+  const config = `authorization { users: [
+    { user: test, password: test }
+    { user: reader, password: test, permissions: { publish: ["$JS.API.>", "task.submit"], subscribe: ["_INBOX_reader.>"] } }
+  ] }`;
+  await using broker = await startBroker({ config });
+  await using reader = await broker.connect({ user: 'reader' });
+  const appending = reader.bus.append(created(sampleTask()), 0, never);
+  await expect(appending).rejects.toMatchObject({ code: 'broker-denied' } satisfies Partial<VmTaskError>);
+});
+
+test('that a VM is gone is stored once, however often it is said and with whatever reason', async () => {
+  await using broker = await startBroker();
+  const vm = sampleVm();
+  await broker.bus.announce(vmGone(vm), never);
+  await broker.bus.announce(vmGone(vm), never);
+  await broker.bus.announce(vmGone(vm, { reason: 'it is an orphan' }), never);
+  const { state } = await broker.connection.jsm.streams.info('EVENTS');
+  expect(state.messages).toBe(1);
+});
+
+test('what is on no spine does not move the fence of any task', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const vm = sampleVm();
+  const fence = await stored(broker.bus.append(created(task), 0, never));
+  await broker.bus.announce(vmGone(vm, { task }), never);
+  expect(subjectMatches(spineSubject({ pool: 'default', task }), `vm.gone.default.${vm}`)).toBe(false);
+  await stored(broker.bus.append(vmReady(task), fence, never));
+});

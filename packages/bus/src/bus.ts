@@ -1,0 +1,215 @@
+/**
+ * The bus: the only thing that publishes to `EVENTS`, and the only one that knows ack, nak and term.
+ *
+ * | file | role |
+ * |---|---|
+ * | `connection.ts` | authenticated, never giving up, version gate |
+ * | `provision.ts` | streams and consumers: made, and read back |
+ * | `envelope.ts` | CloudEvents headers, trace context, JSON |
+ * | `append.ts` | fenced appends: stored or overtaken (I2, I3, I10) |
+ * | `announce.ts` | what is on no spine: VMs that are gone, alerts |
+ * | `group-commit.ts` | many announcements at once, stored together |
+ * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
+ * | `dead-letter.ts`, `dead-letters.ts`, `replay.ts` | what no handler could take: stored, looked at, handled again |
+ * | `retry-timer.ts` | the wait before another attempt |
+ * | `follow.ts` | reading without acknowledging |
+ * | `output-log.ts`, `artifacts.ts` | live output and files of attempts |
+ */
+
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Draft, Stored } from '@vm-task/shared/events';
+import { consumerFor, type FlowRow } from '@vm-task/shared/flow';
+import type { PipelineKey, SpineKey } from '@vm-task/shared/subjects';
+import type { Logger } from 'pino';
+import { type Announce, announcer } from './announce.ts';
+import { type Appended, append, readHead, readHeadSince } from './append.ts';
+import type { Connection } from './connection.ts';
+import { bury, raiseRetryAlert } from './dead-letter.ts';
+import { type RawMessage, rawOf, unseal } from './envelope.ts';
+import { type Followed, follow } from './follow.ts';
+import { done, type HandlerOutcome, leave } from './outcome.ts';
+import { ensureConsumer } from './provision.ts';
+import { type Replaying, replay, replayWorker } from './replay.ts';
+import { inSpanOf } from './tracing.ts';
+import { type Delivery, type Verdict, type WorkerOptions, work } from './work.ts';
+
+export interface Handling<T> {
+  readonly event: T;
+  /** The spine's last event, read just before: the event itself, but for the exceptions that `resumable` names. */
+  readonly head: Stored | null;
+  readonly deliveries: number;
+  readonly signal: AbortSignal;
+  /** Bound to the task, the event and the consumer. */
+  readonly log: Logger;
+}
+
+export interface WorkOptions {
+  readonly slots: number;
+  readonly stop: AbortSignal;
+  readonly abort: AbortSignal;
+  readonly scope?: { readonly pool?: string; readonly host?: string };
+  /** Handle events that are no longer the head, too: those that say what to release, whatever came after. */
+  readonly past?: boolean;
+  /** True for what is known to be nothing to this worker: acknowledged unread. */
+  readonly skip?: (subject: string) => boolean;
+  readonly admit?: (signal: AbortSignal) => Promise<{ release: () => void }>;
+}
+
+export type WorkerRow = FlowRow & { readonly consumer: string };
+
+export interface Bus {
+  readonly connection: Connection;
+  /** Appends on the event's spine when its last sequence is `fence`; 0 begins the spine. */
+  append(draft: Draft, fence: number, signal: AbortSignal): Promise<Appended>;
+  /** Publishes what is on no spine; waits until it is stored. `vm.gone` is stored once per VM, an alert `once` where asked for. */
+  readonly announce: Announce;
+  /** The last event of a task's or a pipeline's spine, read through the stream's leader. */
+  head(spine: SpineKey | PipelineKey): Promise<Stored | null>;
+  /** One event by its sequence, or null. */
+  eventAt(seq: number): Promise<Stored | null>;
+  /** The broker's clock. */
+  now(): Promise<Date>;
+  /** Handles spine events: those that are no longer the head are acknowledged unseen, so a redelivery changes nothing. */
+  workEvents(
+    row: WorkerRow,
+    handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
+    options: WorkOptions,
+  ): Promise<void>;
+  /** Handles what is no event: commands and timers that are due, as they were published. */
+  workMessages(
+    row: WorkerRow,
+    handle: (handling: Handling<RawMessage>) => Promise<HandlerOutcome>,
+    options: WorkOptions,
+  ): Promise<void>;
+  follow(options: {
+    filters: readonly string[];
+    from: number | 'new';
+    signal: AbortSignal;
+  }): AsyncGenerator<Followed, void, void>;
+}
+
+export function createBus(connection: Connection, source: string, log: Logger): Bus {
+  const bus: Bus = {
+    connection,
+    async append(draft, fence, signal) {
+      const appended = await append(connection, source, draft, fence, signal);
+      if (appended.kind === 'overtaken') tellOfRefusal(log, draft, fence, appended.head);
+      return appended;
+    },
+    announce: announcer(connection, source),
+    head: (spine) => readHead(connection, spine),
+    async eventAt(seq) {
+      const message = await connection.jsm.streams.getMessage('EVENTS', { seq });
+      return message === null ? null : unseal(rawOf(message));
+    },
+    async now() {
+      const { ts } = await connection.jsm.streams.info('EVENTS');
+      if (ts === undefined) throw new VmTaskError('broker-too-old', 'the broker does not tell its time');
+      return new Date(ts);
+    },
+    async workEvents(row, handle, options) {
+      await runWorker(bus, row, options, log, async (delivery, bound) => {
+        const event = unseal(delivery.message);
+        return options.past === true
+          ? handle({ event, head: null, ...delivery, log: bindTo(event, bound) })
+          : onlyIfHead(bus, event, delivery, bindTo(event, bound), handle);
+      });
+    },
+    async workMessages(row, handle, options) {
+      await runWorker(bus, row, options, log, ({ message, deliveries, signal }, bound) =>
+        handle({ event: message, head: null, deliveries, signal, log: bound }),
+      );
+    },
+    follow: (options) => follow(connection, { stream: 'EVENTS', ...options }),
+  };
+  return bus;
+}
+
+/** Whoever is late says what it had meant to publish: how a stale worker is told from one that lost its work. */
+function tellOfRefusal(log: Logger, draft: Draft, fence: number, head: Stored | null): void {
+  const about = { task: 'task' in draft.data ? draft.data.task : null, type: draft.type, expected: fence };
+  const found = head === null ? null : { seq: head.seq, type: head.type };
+  log.info({ ...about, found }, 'the broker refused an event: the task has moved on');
+}
+
+function bindTo(event: Stored, log: Logger): Logger {
+  const { data, id } = event;
+  const about = 'task' in data ? { task: data.task } : 'pipeline' in data ? { pipeline: data.pipeline } : {};
+  return log.child({ ...about, event: id });
+}
+
+async function onlyIfHead(
+  bus: Bus,
+  event: Stored,
+  { deliveries, signal }: Delivery,
+  log: Logger,
+  handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
+): Promise<HandlerOutcome> {
+  const head = await readHeadSince(bus.connection, event);
+  if (head?.seq !== event.seq && !resumable(event, head)) {
+    log.debug({ head: head?.type ?? null }, 'nothing to do: it has moved on');
+    return done();
+  }
+  return handle({ event, head, deliveries, signal, log });
+}
+
+/** The exceptions: an attempt whose runner died, or that was cancelled before its runner saw it, is the runner's still. */
+function resumable(event: Stored, head: Stored | null): boolean {
+  if (event.type !== 'vm.ready' || head === null) return false;
+  return (head.type === 'task.resumed' || head.type === 'task.cancelling') && head.data.attempt === event.data.attempt;
+}
+
+/** Whoever resumed the attempt has a later delivery of the same message. */
+function wasTakenOver(appended: Appended): boolean {
+  return appended.kind === 'overtaken' && appended.head?.type === 'task.resumed';
+}
+
+async function runWorker(
+  bus: Bus,
+  row: WorkerRow,
+  options: WorkOptions,
+  log: Logger,
+  handle: (delivery: Delivery, log: Logger) => Promise<HandlerOutcome>,
+): Promise<void> {
+  const worker = consumerFor(row, options.scope);
+  const bound = log.child({ consumer: worker.name });
+  const { slots, stop, abort } = options;
+  await ensureConsumer(bus.connection, worker, { stop, log: bound });
+  const hooks = {
+    // One span over deciding and appending, so that what is appended carries the trace on.
+    handle: (delivery: Delivery) =>
+      inSpanOf(delivery.message.headers?.get('traceparent') || null, row, async () =>
+        settle(bus, await handle(delivery, bound), delivery.message.seq, abort),
+      ),
+    bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, bound),
+    alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker, delivery, reason),
+    ...(options.admit === undefined ? {} : { admit: options.admit }),
+    ...(options.skip === undefined ? {} : { skip: options.skip }),
+  };
+  const replaying = { connection: bus.connection, worker, handle: hooks.handle, bury: hooks.bury, log: bound };
+  await Promise.all([
+    work(bus.connection, worker, hooks, { slots, stop, abort, log: bound }),
+    workReplays(bus, replaying, { stop, abort, log: bound }),
+  ]);
+}
+
+/** One at a time: a person asked for each. */
+async function workReplays(bus: Bus, replaying: Replaying, options: Omit<WorkerOptions, 'slots'>): Promise<void> {
+  const worker = replayWorker(replaying.worker);
+  await ensureConsumer(bus.connection, worker, options);
+  const hooks = {
+    handle: (delivery: Delivery) => replay(replaying, delivery),
+    bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, options.log),
+    alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker, delivery, reason),
+  };
+  await work(bus.connection, worker, hooks, { slots: 1, ...options });
+}
+
+/** Carries out a `done` with an event: returns once the stream has decided. */
+async function settle(bus: Bus, outcome: HandlerOutcome, seq: number, abort: AbortSignal): Promise<Verdict> {
+  if (outcome.kind !== 'done') return outcome;
+  if (outcome.event === null) return { kind: 'ack' };
+  const appended = await bus.append(outcome.event, outcome.fence ?? seq, abort);
+  await outcome.settle?.(appended);
+  return wasTakenOver(appended) ? leave('another worker goes on with this attempt') : { kind: 'ack' };
+}

@@ -1,0 +1,83 @@
+/** One service's connection to the broker: authenticated, never giving up, and gated on the server's version. */
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { VmTaskError } from '@vm-task/shared/errors';
+import { minimumServerVersion } from './streams.ts';
+
+export interface BrokerAddress {
+  readonly servers: readonly string[];
+  readonly user: string;
+  readonly pass: string;
+}
+
+export interface Connection extends AsyncDisposable {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+}
+
+/** A request without an answer for so long is undecided: several times what an fsync takes on a busy disk. */
+export const requestTimeoutMs = 5_000;
+
+const reconnectPauseMs = 250;
+
+/**
+ * The client's own pause before it dials again is over when the wall clock says so, which takes an hour more when that
+ * is set back by one. So that pause is none, and a timer's takes its place: it runs on the monotonic clock.
+ */
+const reconnecting = {
+  reconnectDelayHandler: () => Number.NEGATIVE_INFINITY,
+  reconnectToServer: ([next]) =>
+    next === undefined || next.lastConnect === 0
+      ? null
+      : { server: next, delay: reconnectPauseMs * (1 + Math.random()) },
+} satisfies NodeConnectionOptions;
+
+/** Thrown: `broker-unreachable`, `broker-too-old`. */
+export async function openConnection(address: BrokerAddress, name: string): Promise<Connection> {
+  const nc = await connect({
+    servers: [...address.servers],
+    user: address.user,
+    pass: address.pass,
+    name,
+    // Every user may subscribe below its own inbox only, so nobody reads the answers of another.
+    inboxPrefix: `_INBOX_${address.user}`,
+    maxReconnectAttempts: -1,
+    // Not even when it is refused twice: credentials can be altered and set right under a running service.
+    ignoreAuthErrorAbort: true,
+    ...reconnecting,
+    // A server that hangs without closing is noticed after two unanswered pings.
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    timeout: requestTimeoutMs,
+    // Else every request takes a stack trace, in case that it fails: a tenth of a service's work.
+    noAsyncTraces: true,
+  }).catch((error: Error) => {
+    const where = address.servers.join(', ');
+    throw new VmTaskError('broker-unreachable', `NATS at ${where} does not take ${name} in: ${error.message}`, {
+      cause: error,
+    });
+  });
+  try {
+    requireServerVersion(nc.info?.version ?? '0.0.0');
+    // checkAPI would ask for account information, which services may not see.
+    const options = { timeout: requestTimeoutMs, checkAPI: false };
+    const jsm = await jetstreamManager(nc, options);
+    return { nc, js: jetstream(nc, options), jsm, [Symbol.asyncDispose]: () => nc.close() };
+  } catch (error) {
+    await nc.close();
+    throw error;
+  }
+}
+
+/** Thrown: `broker-too-old`. An older server takes the settings that our guarantees rest on and drops them silently. */
+export function requireServerVersion(version: string): void {
+  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
+  const [needMajor = 0, needMinor = 0, needPatch = 0] = minimumServerVersion.split('.').map(Number);
+  const order = major - needMajor || minor - needMinor || patch - needPatch;
+  if (order >= 0) return;
+  throw new VmTaskError(
+    'broker-too-old',
+    `nats-server is ${version}; vm-task needs ${minimumServerVersion} or newer. Run ./vm-task up to get one, or upgrade the server`,
+  );
+}

@@ -1,0 +1,34 @@
+/** Who may speak to the broker: one user per service, one for submitting, one that makes the streams. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { VmTaskError } from '@vm-task/shared/errors';
+import { services } from '@vm-task/shared/flow';
+import type { Home } from '@vm-task/shared/home';
+import { z } from 'zod';
+import type { BrokerAddress } from './connection.ts';
+
+/** `system` makes streams; `submit` may publish commands; the others are the services. */
+export const brokerUsers = ['system', 'submit', ...services] as const;
+export type BrokerUser = (typeof brokerUsers)[number];
+
+const fileSchema = z.strictObject({
+  servers: z.array(z.string()).min(1),
+  user: z.string(),
+  pass: z.string(),
+});
+
+/** One file per user, 0600: a service can be given its own and no other. */
+export function credentialFile(home: Home, user: BrokerUser): string {
+  return join(home.credentials, `nats-${user}.json`);
+}
+
+/** Thrown: `invalid-config` when the home has none, with what makes them. */
+export function readBrokerAddress(home: Home, user: BrokerUser): BrokerAddress {
+  const file = credentialFile(home, user);
+  try {
+    return fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    const message = `${file} cannot be used (${(error as Error).message}); ./vm-task up makes it`;
+    throw new VmTaskError('invalid-config', message, { cause: error });
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Messages in the stream `INBOX`, one subject each. The newest message on a subject is the message with its marks; a
+ * mark is published over it with the time that is left, so that it goes when it would have gone without.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NextMsgRequest, StoredMsg } from '@nats-io/jetstream';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { MessageId } from '@vm-task/shared/ids';
+import { type Message, messageSchema, type Sending } from '@vm-task/shared/inbox';
+import { inboxMessage, inboxMessages, inboxSubject } from '@vm-task/shared/subjects';
+import { isFull, throwIfHopeless, wasRefused } from './answers.ts';
+import type { Connection } from './connection.ts';
+import { follow } from './follow.ts';
+
+/** A message and its place in the stream, which changes with every mark. */
+export interface Kept {
+  readonly seq: number;
+  readonly message: Message;
+}
+
+/**
+ * Returns once the broker has it; a second one of the same id changes nothing. It is kept for `keepMs` from `since`, or
+ * from now; what would have gone already is not stored. Thrown: `stream-full`, and what the broker's absence throws.
+ */
+export async function sendMessage(
+  connection: Connection,
+  sending: Sending,
+  { id, keepMs, since }: { readonly id: MessageId; readonly keepMs: number; readonly since?: Date },
+): Promise<Message> {
+  const now = await brokerNow(connection);
+  const sentAt = since ?? now;
+  const expiresAt = new Date(sentAt.getTime() + keepMs);
+  const message: Message = {
+    v: 1,
+    id,
+    ...sending,
+    sentAt: sentAt.toISOString(),
+    expiresAt: expiresAt.toISOString(),
+    readAt: null,
+    archivedAt: null,
+  };
+  await store(connection, message, 0, now);
+  return message;
+}
+
+/** The message with its marks; null when there is none, or no longer. */
+export async function readMessage({ jsm }: Connection, id: MessageId): Promise<Kept | null> {
+  const stored = await jsm.streams.getMessage('INBOX', { last_by_subj: inboxMessage(id) });
+  return stored === null ? null : keptOf(stored);
+}
+
+/** At most `most` messages to `to` (`*`: to anybody) behind the sequence `after`, in the order of their last change. */
+export async function listMessages(
+  { jsm }: Connection,
+  to: string,
+  { after, most }: { readonly after: number; readonly most: number },
+): Promise<Kept[]> {
+  const found: Kept[] = [];
+  for (let seq = after + 1; found.length < most; ) {
+    const next: NextMsgRequest & { seq: number } = { seq, next_by_subj: inboxMessages(to) };
+    const stored = await jsm.streams.getMessage('INBOX', next);
+    if (stored === null) break;
+    found.push(keptOf(stored));
+    seq = stored.seq + 1;
+  }
+  return found;
+}
+
+/** Every message to `to` behind the sequence `after`, then each that comes or is marked, until `signal`. */
+export async function* followMessages(
+  connection: Connection,
+  to: string,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<Kept, void, void> {
+  const filters = [inboxMessages(to)];
+  for await (const { message } of follow(connection, { stream: 'INBOX', filters, from: after + 1, signal })) {
+    yield keptOf(message);
+  }
+}
+
+export type Mark = 'read' | 'archived';
+
+/**
+ * The message with the mark, which it keeps until it goes; marking it again changes nothing.
+ * Thrown: `message-not-found`, and what the broker's absence throws.
+ */
+export async function markMessage(connection: Connection, id: MessageId, mark: Mark): Promise<Message> {
+  for (;;) {
+    const [kept, now] = [await readMessage(connection, id), await brokerNow(connection)];
+    if (kept === null) throw noMessage(id);
+    const marked = withMark(kept.message, mark, now);
+    if (marked === kept.message) return marked;
+    const outcome = await store(connection, marked, kept.seq, now);
+    if (outcome === 'stored') return marked;
+    if (outcome === 'expired') throw noMessage(id);
+    // Somebody else marked it, or it went: what is there now decides.
+    await delay(0);
+  }
+}
+
+function withMark(message: Message, mark: Mark, now: Date): Message {
+  const at = now.toISOString();
+  const readAt = message.readAt ?? at;
+  if (mark === 'read') return message.readAt === null ? { ...message, readAt } : message;
+  return message.archivedAt === null ? { ...message, readAt, archivedAt: at } : message;
+}
+
+/** Over the message of that sequence, and over no other: what has gone is never brought back. */
+async function store(
+  { js }: Connection,
+  message: Message,
+  over: number,
+  now: Date,
+): Promise<'stored' | 'overtaken' | 'expired'> {
+  const leftMs = Date.parse(message.expiresAt) - now.getTime();
+  if (leftMs <= 0) return 'expired';
+  try {
+    await js.publish(inboxSubject(message), JSON.stringify(message), {
+      expect: { lastSubjectSequence: over },
+      // The broker counts in seconds.
+      ttl: `${Math.ceil(leftMs / 1_000)}s`,
+    });
+    return 'stored';
+  } catch (error) {
+    if (wasRefused(error)) return 'overtaken';
+    throwIfHopeless(error);
+    if (!isFull(error)) throw error;
+    throw new VmTaskError('stream-full', 'the inbox takes no more until older messages have gone', { cause: error });
+  }
+}
+
+async function brokerNow({ jsm }: Connection): Promise<Date> {
+  const { ts } = await jsm.streams.info('INBOX');
+  if (ts === undefined) throw new VmTaskError('broker-too-old', 'the broker does not tell its time');
+  return new Date(ts);
+}
+
+function keptOf({ seq, data }: Pick<StoredMsg, 'seq' | 'data'>): Kept {
+  return { seq, message: messageSchema.parse(JSON.parse(Buffer.from(data).toString('utf8'))) };
+}
+
+function noMessage(id: MessageId): VmTaskError {
+  return new VmTaskError('message-not-found', `there is no message ${id}, or it has gone; see ./vm-task inbox list`);
+}

@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import type { TaskId } from '@vm-task/shared/ids';
+import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
+import { sampleTask } from '@vm-task/testing/sample-events';
+import { expect, test } from 'vitest';
+import { followLog, type LogChunk, lastLogSeq, openLogWriter } from './output-log.ts';
+
+const never = new AbortController().signal;
+const bytes = (text: string) => Buffer.from(text);
+
+/** The first chunks of a task's output. */
+async function read({ connection }: Broker, task: TaskId, count: number, from = 1): Promise<LogChunk[]> {
+  const stop = new AbortController();
+  const chunks: LogChunk[] = [];
+  for await (const chunk of followLog(connection, task, from, stop.signal)) {
+    if ('bytes' in chunk) chunks.push(chunk);
+    if (chunks.length === count) break;
+  }
+  stop.abort();
+  return chunks;
+}
+
+test('output comes back byte for byte, with the offset of each chunk in its stream', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const binary = randomBytes(100_000);
+  const stdout = await openLogWriter(broker.connection, task, 1, 'stdout');
+  const stderr = await openLogWriter(broker.connection, task, 1, 'stderr');
+  await stdout.write(bytes('垃圾'), never);
+  await stderr.write(binary, never);
+  await stdout.write(bytes('域名\n'), never);
+  expect(stdout.offset).toBe(13);
+  const [first, second, third] = await read(broker, task, 3);
+  expect(first).toMatchObject({ seq: 1, attempt: 1, stream: 'stdout', offset: 0 });
+  expect(second).toMatchObject({ seq: 2, attempt: 1, stream: 'stderr', offset: 0 });
+  expect(third).toMatchObject({ seq: 3, attempt: 1, stream: 'stdout', offset: 6 });
+  expect(Buffer.from(first?.bytes ?? [])).toEqual(bytes('垃圾'));
+  expect(Buffer.from(second?.bytes ?? [])).toEqual(binary);
+  expect(await lastLogSeq(broker.connection, task)).toBe(3);
+  expect(await lastLogSeq(broker.connection, sampleTask())).toBe(0);
+});
+
+test('a follower of one task gets only its output, from where it asks', async () => {
+  await using broker = await startBroker();
+  const [task, other] = [sampleTask(), sampleTask()];
+  const writers = [task, other].map((id) => openLogWriter(broker.connection, id, 1, 'stdout'));
+  for (const text of ['a', 'b']) for (const writer of writers) await (await writer).write(bytes(text), never);
+  const chunks = await read(broker, task, 1, 2);
+  expect(chunks).toMatchObject([{ seq: 3, offset: 1 }]);
+});
+
+test('a writer that takes over goes on behind the last stored byte', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const first = await openLogWriter(broker.connection, task, 1, 'stdout');
+  await first.write(bytes('0123456789'), never);
+  await broker.server.kill();
+  await broker.server.restart();
+  await using replacement = await broker.connect();
+  const second = await openLogWriter(replacement.connection, task, 1, 'stdout');
+  expect(second.offset).toBe(10);
+  await second.write(bytes('abc'), never);
+  expect(await read(broker, task, 2)).toMatchObject([{ offset: 0 }, { offset: 10 }]);
+});
+
+test('a stale writer is refused, and learns that it is stale', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const stale = await openLogWriter(broker.connection, task, 1, 'stdout');
+  await stale.write(bytes('one'), never);
+  const fresh = await openLogWriter(broker.connection, task, 1, 'stdout');
+  await fresh.write(bytes('two'), never);
+  await expect(stale.write(bytes('late'), never)).rejects.toMatchObject({ code: 'log-overtaken' });
+  await fresh.write(bytes('three'), never);
+  expect((await read(broker, task, 3)).map((chunk) => Buffer.from(chunk.bytes).toString())).toEqual([
+    'one',
+    'two',
+    'three',
+  ]);
+});
+
+test('of two writers at the same place one is refused, even when they read different amounts', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const [first, second] = await Promise.all([
+    openLogWriter(broker.connection, task, 1, 'stdout'),
+    openLogWriter(broker.connection, task, 1, 'stdout'),
+  ]);
+  await first.write(bytes('short'), never);
+  await expect(second.write(bytes('much longer'), never)).rejects.toMatchObject({ code: 'log-overtaken' });
+  expect(await read(broker, task, 1)).toMatchObject([{ offset: 0, bytes: bytes('short') }]);
+});
+
+test('writing goes on over a broker that is killed, and stores each chunk once', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const writer = await openLogWriter(broker.connection, task, 1, 'stdout');
+  const writing = (async () => {
+    for (let index = 0; index < 400; index++) await writer.write(bytes(`${index}\n`.padStart(10)), never);
+  })();
+  await eventually(() => writer.offset > 200, { what: 'some is written' });
+  await broker.server.kill();
+  await broker.server.restart();
+  await writing;
+  const chunks = await read(broker, task, 400);
+  expect(chunks.map((chunk) => chunk.offset)).toEqual(Array.from({ length: 400 }, (_, index) => index * 10));
+});
+
+test("a flood that pushes out all of a task's output does not stop the task", async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const writer = await openLogWriter(broker.connection, task, 1, 'stdout');
+  await writer.write(bytes('before'), never);
+  await broker.connection.jsm.streams.purge('LOGS');
+  await writer.write(bytes('after'), never);
+  expect(writer.offset).toBe(11);
+  expect(await read(broker, task, 1)).toMatchObject([{ offset: 6, bytes: bytes('after') }]);
+});

@@ -1,0 +1,160 @@
+/**
+ * The live output of attempts, in `LOGS`. A chunk's payload is the bytes themselves, its offset a header. A writer
+ * expects the last sequence of its own subject, so a stale one cannot write (I8, I10), and goes on at the stored end.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { StoredMsg } from '@nats-io/jetstream';
+import { headers } from '@nats-io/transport-node';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { TaskId } from '@vm-task/shared/ids';
+import { orAborted } from '@vm-task/shared/or-aborted';
+import type { ProgressView } from '@vm-task/shared/progress';
+import { type LogStream, logStreams, logSubject, logSubjects, ownerOfProgress } from '@vm-task/shared/subjects';
+import { throwIfHopeless } from './answers.ts';
+import type { Connection } from './connection.ts';
+import type { RawMessage } from './envelope.ts';
+import { follow } from './follow.ts';
+import { progressOf } from './task-progress.ts';
+
+const offsetHeader = 'vm-task-offset';
+
+/** Between two looks at an undecided write, while the broker is away. */
+const undecidedPauseMs = 250;
+
+export interface LogChunk {
+  readonly seq: number;
+  readonly attempt: number;
+  readonly stream: LogStream;
+  /** Of the first byte, in this attempt's stream. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface LogWriter {
+  /** Where the next byte goes: everything before it is stored. */
+  readonly offset: number;
+  /** Returns when the bytes are stored. Thrown: `log-overtaken` when another writer has taken over. */
+  write(bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+}
+
+/** A writer behind the last stored byte of this attempt's stream. */
+export async function openLogWriter(
+  connection: Connection,
+  task: TaskId,
+  attempt: number,
+  stream: LogStream,
+): Promise<LogWriter> {
+  const subject = logSubject(task, attempt, stream);
+  const last = await connection.jsm.streams.getMessage('LOGS', { last_by_subj: subject });
+  const offset = last === null ? 0 : Number(last.header.get(offsetHeader)) + last.data.length;
+  return writerFrom(connection, subject, last?.seq ?? 0, offset);
+}
+
+/** A writer of a stream that nobody is known to have written yet; its first write is refused where somebody has. */
+export function beginLog(connection: Connection, task: TaskId, attempt: number, stream: LogStream): LogWriter {
+  return writerFrom(connection, logSubject(task, attempt, stream), 0, 0);
+}
+
+function writerFrom(connection: Connection, subject: string, lastSeq: number, begin: number): LogWriter {
+  // A stale writer at the same place must not be taken for this one, nor this one for it.
+  const writer = randomUUID();
+  let seq = lastSeq;
+  let offset = begin;
+  return {
+    get offset() {
+      return offset;
+    },
+    async write(bytes, signal) {
+      seq = await store(connection, { subject, offset, bytes, after: seq, writer }, signal);
+      offset += bytes.length;
+    },
+  };
+}
+
+interface Chunk {
+  readonly subject: string;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** The last sequence of the subject that the writer knows. */
+  readonly after: number;
+  readonly writer: string;
+}
+
+/** The chunk's sequence, once the stream shows it; the broker's absence is waited out. */
+async function store(connection: Connection, chunk: Chunk, signal: AbortSignal): Promise<number> {
+  const msgID = `${chunk.subject}/${chunk.offset}/${chunk.writer}`;
+  let after = chunk.after;
+  for (;;) {
+    const header = headers();
+    header.set(offsetHeader, String(chunk.offset));
+    try {
+      const expect = { lastSubjectSequence: after };
+      const publishing = connection.js.publish(chunk.subject, chunk.bytes, { headers: header, expect, msgID });
+      return (await orAborted(publishing, signal)).seq;
+    } catch (error) {
+      signal.throwIfAborted();
+      throwIfHopeless(error);
+      const last = await orAborted(lastOf(connection, chunk.subject), signal);
+      if (last !== 'unknown' && last?.header.get('Nats-Msg-Id') === msgID) return last.seq;
+      if (last !== 'unknown') after = goOnAfter(last, chunk, error);
+      await orAborted(delay(undecidedPauseMs), signal);
+    }
+  }
+}
+
+/** Thrown: `log-overtaken`. The stream is bounded: where other output has pushed out all of this one, it begins anew. */
+function goOnAfter(last: StoredMsg | null, chunk: Chunk, cause: unknown): number {
+  if (last === null) return 0;
+  if (last.seq === chunk.after) return last.seq;
+  throw new VmTaskError('log-overtaken', `another runner writes ${chunk.subject} now`, { cause });
+}
+
+async function lastOf({ jsm }: Connection, subject: string): Promise<StoredMsg | null | 'unknown'> {
+  return jsm.streams.getMessage('LOGS', { last_by_subj: subject }).catch(() => 'unknown' as const);
+}
+
+/** What the process said of itself between its output. */
+export interface ProgressEntry {
+  readonly seq: number;
+  readonly attempt: number;
+  readonly progress: ProgressView;
+}
+
+/** The output of a task, and its progress, as they come, from a sequence of `LOGS` on, until `signal`. */
+export async function* followLog(
+  connection: Connection,
+  task: TaskId,
+  from: number,
+  signal: AbortSignal,
+): AsyncGenerator<LogChunk | ProgressEntry, void, void> {
+  const options = { stream: 'LOGS', filters: [logSubjects(task)], from: Math.max(1, from), signal };
+  for await (const { message } of follow(connection, options)) {
+    const entry = progressEntryOf(message) ?? chunkOf(message);
+    if (entry !== null) yield entry;
+  }
+}
+
+/** The sequence of the last that is stored of a task's output or progress, or 0 when there is none. */
+export async function lastLogSeq({ jsm }: Connection, task: TaskId): Promise<number> {
+  return (await jsm.streams.getMessage('LOGS', { last_by_subj: logSubjects(task) }))?.seq ?? 0;
+}
+
+function progressEntryOf(message: RawMessage): ProgressEntry | null {
+  const owner = ownerOfProgress(message.subject);
+  const progress = owner === null ? null : progressOf(message);
+  return owner === null || progress === null ? null : { seq: message.seq, attempt: owner.attempt, progress };
+}
+
+function chunkOf(message: RawMessage): LogChunk | null {
+  const [, , attempt, stream] = message.subject.split('.');
+  const known = logStreams.find((name) => name === stream);
+  if (known === undefined) return null;
+  return {
+    seq: message.seq,
+    attempt: Number(attempt),
+    stream: known,
+    offset: Number(message.headers?.get(offsetHeader) ?? 0),
+    bytes: message.data,
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * Every stream, bucket and store as data. The embedded system makes them at its first start; every service reads back
+ * those that it relies on and refuses to start on any difference, because an old server takes newer settings silently.
+ */
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
+import type { StreamName } from '@vm-task/shared/stream-name';
+import { commandSubjects, duePatterns, eventPatterns, inboxPattern, timerPatterns } from '@vm-task/shared/subjects';
+
+/** The server's program; the set-up sees to it that the first one on the PATH is new enough. */
+export const serverProgram = 'nats-server';
+
+/** Expectations across subjects, per-message TTL and schedules are all there from this version on. */
+export const minimumServerVersion = '2.14.0';
+
+/** Twice the largest task (4 MiB), which is also the largest JSON of quotes and newlines that it can become. */
+export const maxPayloadBytes = 8 * 1024 * 1024;
+
+const GiB = 1024 ** 3;
+
+/** The last fifth of `EVENTS`, and of a small disk, is head-room for tasks that run: new ones are refused (I13). */
+export const eventsFullFrom = 0.8;
+export const leastDiskBytes = 2 * GiB;
+
+const days = 24 * 3600 * 1_000_000_000;
+
+export type StreamDefinition = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
+
+export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
+  /** The truth about tasks. Never evicts: an evicted `task.created` would let every expectation on its task fail. */
+  EVENTS: {
+    name: 'EVENTS',
+    subjects: Object.values(eventPatterns),
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_bytes: 8 * GiB,
+    storage: StorageType.File,
+    deny_delete: true,
+    /** For reads that need not be of the leader: they cost a fraction. */
+    allow_direct: true,
+    /** For messages that are stored together when many come at once. */
+    allow_atomic: true,
+    /** The broker's default, two minutes; the expectations carry the guarantee, this only makes a resend cheap. */
+    duplicate_window: 120 * 1_000_000_000,
+  },
+  COMMANDS: {
+    name: 'COMMANDS',
+    subjects: Object.values(commandSubjects),
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_age: 7 * days,
+    max_bytes: 2 * GiB,
+    storage: StorageType.File,
+  },
+  /**
+   * What is to happen later: schedules of the broker, and what they became. Schedules cannot be kept from being evicted
+   * (`discard: new` is refused with them), so whoever needs one looks again behind it.
+   */
+  TIMERS: {
+    name: 'TIMERS',
+    subjects: [...Object.values(timerPatterns), ...Object.values(duePatterns)],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_msgs_per_subject: 1,
+    max_bytes: 1 * GiB,
+    storage: StorageType.File,
+    allow_msg_schedules: true,
+  },
+  /** Output. The oldest goes first when it is full: a flood never stops a task. */
+  LOGS: {
+    name: 'LOGS',
+    subjects: ['log.*.*.*'],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: 7 * days,
+    max_bytes: 8 * GiB,
+    storage: StorageType.File,
+  },
+  /** What no handler could take, with the reason. */
+  DEAD: {
+    name: 'DEAD',
+    subjects: ['dead.*.*.*'],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: 30 * days,
+    max_bytes: 1 * GiB,
+    storage: StorageType.File,
+  },
+  /** Messages, each with the time that it is kept. When it is full, senders are refused: nothing unread is lost. */
+  INBOX: {
+    name: 'INBOX',
+    subjects: [inboxPattern],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    /** The newest carries the marks. */
+    max_msgs_per_subject: 1,
+    max_bytes: 1 * GiB,
+    storage: StorageType.File,
+    allow_msg_ttl: true,
+  },
+};
+
+/** Key-value buckets, with the age at which an entry goes. */
+export const buckets = {
+  idempotency: { ttlMs: 24 * 3_600_000 },
+  /** Effects outside of the broker that have been had: as long as anything may be tried again by itself. */
+  processed: { ttlMs: 7 * 24 * 3_600_000 },
+  /** For ever. */
+  templates: { ttlMs: 0 },
+} as const;
+
+/** Object stores, with the age at which an object goes. */
+export const objectStores = { artifacts: { ttlMs: 30 * 24 * 3_600_000 } } as const;

@@ -1,0 +1,44 @@
+/**
+ * What attempts say about how far they are, in `LOGS` beside their output. The newest counts; nothing is decided by it,
+ * so it is neither fenced nor waited for when the broker is away.
+ */
+import type { TaskId } from '@vm-task/shared/ids';
+import { type Progress, type ProgressView, progressSchema, progressView } from '@vm-task/shared/progress';
+import { ownerOfProgress, progressSubject } from '@vm-task/shared/subjects';
+import type { Connection } from './connection.ts';
+import { follow } from './follow.ts';
+
+/** Thrown: what the broker's absence throws. */
+export async function storeProgress(
+  { js }: Connection,
+  task: TaskId,
+  attempt: number,
+  progress: Progress,
+): Promise<void> {
+  await js.publish(progressSubject(task, attempt), JSON.stringify(progress));
+}
+
+/** The newest of any attempt, or null. */
+export async function readProgress({ jsm }: Connection, task: TaskId): Promise<ProgressView | null> {
+  const last = await jsm.streams.getMessage('LOGS', { last_by_subj: progressSubject(task, '*') });
+  return last === null ? null : progressOf(last);
+}
+
+/** Which task has said something, as it comes from now on, until `signal`. */
+export async function* followProgress(connection: Connection, signal: AbortSignal): AsyncGenerator<TaskId, void, void> {
+  const options = { stream: 'LOGS', filters: [progressSubject('*', '*')], from: 'new' as const, signal };
+  for await (const { message } of follow(connection, options)) {
+    const owner = ownerOfProgress(message.subject);
+    if (owner !== null) yield owner.task;
+  }
+}
+
+/** Null for what is no progress of this version. */
+export function progressOf({ data, time }: { readonly data: Uint8Array; readonly time: Date }): ProgressView | null {
+  try {
+    const parsed = progressSchema.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
+    return parsed.success ? progressView(parsed.data, time) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,73 @@
+import { startBroker } from '@vm-task/testing/broker';
+import { expect, test } from 'vitest';
+import { brokerUsers } from './credentials.ts';
+import { type Permissions, permissionsOf } from './permissions.ts';
+import { buckets, objectStores, streams } from './streams.ts';
+import { storeTemplate } from './templates.ts';
+import { tryPermissions } from './try-permissions.ts';
+
+/** A broker with its users; `change` alters what one of them may do. */
+function startWithUsers(change: (user: string, permissions: Permissions) => Permissions = (_user, same) => same) {
+  const users = brokerUsers.map((user) => ({ user, password: user, permissions: change(user, permissionsOf(user)) }));
+  const test = { user: 'test', password: 'test' };
+  return startBroker({ config: `authorization: ${JSON.stringify({ users: [test, ...users] })}` });
+}
+
+test('with all that it has to have, no user is refused anything, and nothing is stored, taken or removed', async () => {
+  await using broker = await startWithUsers();
+  const { connection } = broker;
+  await storeTemplate(connection, { name: 'a-template', task: {} }, new Date());
+  await connection.js.publish('task.submit', '{}');
+  await connection.js.publish('dead.someone.EVENTS.1', '{}');
+  const all = [
+    ...Object.keys(streams),
+    ...Object.keys(buckets).map((name) => `KV_${name}`),
+    ...Object.keys(objectStores).map((name) => `OBJ_${name}`),
+  ];
+  const states = () =>
+    Promise.all(
+      all.map(async (name) => {
+        const { messages, last_seq, num_deleted, consumer_count } = (await connection.jsm.streams.info(name)).state;
+        return { name, messages, last_seq, num_deleted, consumer_count };
+      }),
+    );
+  const before = await states();
+  for (const user of brokerUsers) {
+    await using own = await broker.connect({ user, pass: user });
+    const asked = performance.now();
+    expect({ user, refused: await tryPermissions(own.connection, user) }).toEqual({ user, refused: [] });
+    expect(performance.now() - asked).toBeLessThan(4_000);
+  }
+  expect(await states()).toEqual(before);
+});
+
+test('each permission that a service lacks is named, and no other', async () => {
+  const taken: string[] = [];
+  const takeOne = (user: string, { publish, subscribe }: Permissions) => {
+    if (user === 'submit' || user === 'system') return { publish, subscribe };
+    // `$JS.API.STREAM.INFO.*` gives what the ones for single streams give.
+    const single = publish.filter((subject) => !/^\$JS\.API\.STREAM\.INFO\.\w+$/.test(subject));
+    const lacking = single.filter((_subject, n) => n % 7 === 0);
+    taken.push(...lacking.map((subject) => `${user} may not publish ${subject}`));
+    return { publish: publish.filter((subject) => !lacking.includes(subject)), subscribe };
+  };
+  await using broker = await startWithUsers(takeOne);
+  const named: string[] = [];
+  for (const user of brokerUsers) {
+    await using own = await broker.connect({ user, pass: user });
+    const refused = await tryPermissions(own.connection, user);
+    named.push(...refused.map(({ what, subject }) => `${user} ${what} ${subject}`));
+  }
+  expect(named.sort()).toEqual(taken.sort());
+});
+
+test('a user that may not hear answers is named with where it would hear them', async () => {
+  const deaf = (user: string, { publish, subscribe }: Permissions) => ({
+    publish,
+    subscribe: user === 'runner' ? ['elsewhere'] : subscribe,
+  });
+  await using broker = await startWithUsers(deaf);
+  await using own = await broker.connect({ user: 'runner', pass: 'runner' });
+  const refused = await tryPermissions(own.connection, 'runner');
+  expect(refused).toEqual([{ what: 'may not subscribe to', subject: '_INBOX_runner.>' }]);
+});

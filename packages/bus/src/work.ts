@@ -1,0 +1,207 @@
+/**
+ * Consuming safely (I4): one message per free slot, `working` while busy, acks waited for, delayed naks only. What
+ * cannot be read is a dead letter at once; what throws is tried again with growing delays and an alert at the fifth.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  AckPolicy,
+  type Consumer,
+  type ConsumerConfig,
+  DeliverPolicy,
+  JetStreamApiError,
+  type JsMsg,
+} from '@nats-io/jetstream';
+import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
+import type { Logger } from 'pino';
+import type { Connection } from './connection.ts';
+import { type RawMessage, rawOfDelivery } from './envelope.ts';
+import type { Leave, Reject, Retry } from './outcome.ts';
+import { Pull } from './pull.ts';
+
+/**
+ * A worker's message comes back so long after its worker fell silent, which is what a task waits for when its runner is
+ * killed. A worker whose event loop stood still for longer finds that another one has its message, and is refused.
+ */
+const ackWaitMs = 6_000;
+/** Two signs of life may get lost before that. */
+const signsPerAckWait = 3;
+
+const nanosPerMs = 1_000_000;
+
+/** The broker's code for a durable that is not there. */
+const consumerNotFound = 10014;
+
+const firstRetryMs = 1_000;
+const longestRetryMs = 60_000;
+const alertAtDelivery = 5;
+/** A task's deadline ends its retries; a command has none, so its number of deliveries does. */
+const mostCommandDeliveries = 20;
+
+export interface WorkerDefinition {
+  readonly stream: string;
+  readonly name: string;
+  readonly filters: readonly string[];
+}
+
+export interface Delivery {
+  readonly message: RawMessage;
+  /** 1 for the first; crashes count too. */
+  readonly deliveries: number;
+  /** Aborted when the work must stop now: the service is at the end of its drain. */
+  readonly signal: AbortSignal;
+}
+
+/** What becomes of a message. `ack` means that everything which follows from it is stored. */
+export type Verdict = { readonly kind: 'ack' } | Retry | Reject | Leave;
+
+export interface WorkerHooks {
+  readonly handle: (delivery: Delivery) => Promise<Verdict>;
+  /** Stores the dead letter; the message is terminated only after this returned. */
+  readonly bury: (delivery: Delivery, reason: string) => Promise<unknown>;
+  readonly alert: (delivery: Delivery, reason: string) => Promise<void>;
+  /** Resolves when there is room for one more message, and reserves it until `release`. */
+  readonly admit?: (signal: AbortSignal) => Promise<{ release: () => void }>;
+  /** True for what needs no handling, whoever looks at it and whenever. */
+  readonly skip?: (subject: string) => boolean;
+}
+
+export interface WorkerOptions {
+  readonly slots: number;
+  /** Aborted at the beginning of a drain: nothing new is pulled. */
+  readonly stop: AbortSignal;
+  /** Aborted at its end: what is still running is given up. */
+  readonly abort: AbortSignal;
+  readonly log: Logger;
+}
+
+/** The durable's configuration; read back at every start. */
+export function consumerConfig(worker: WorkerDefinition): Partial<ConsumerConfig> & { durable_name: string } {
+  return {
+    durable_name: worker.name,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: ackWaitMs * nanosPerMs,
+    // Deliveries count crashes too, so their number must never end a task.
+    max_deliver: -1,
+    // Above every number of slots that all workers of a durable have together.
+    max_ack_pending: 10_000,
+    filter_subjects: [...worker.filters],
+  };
+}
+
+/** Works until `stop`; resolves when every message in hand is settled. Failures of the broker are waited out. */
+export async function work(
+  connection: Connection,
+  worker: WorkerDefinition,
+  hooks: WorkerHooks,
+  options: WorkerOptions,
+): Promise<void> {
+  let workingEveryMs = ackWaitMs / signsPerAckWait;
+  const find = async () => {
+    const consumer = await findOrMake(connection, worker);
+    const { config } = await consumer.info(true);
+    workingEveryMs = (config.ack_wait ?? ackWaitMs * nanosPerMs) / nanosPerMs / signsPerAckWait;
+    return consumer;
+  };
+  const pull = new Pull(find, options.stop);
+  const workOnce = async () => {
+    const admitted = await hooks.admit?.(options.stop);
+    try {
+      const message = await pull.next();
+      if (message === null) return;
+      // Nothing hangs on this acknowledgement: where it is lost, the message is skipped again.
+      if (hooks.skip?.(message.subject) === true) return message.ack();
+      const working = setInterval(() => message.working(), workingEveryMs);
+      await handleOne(message, worker, hooks, options).finally(() => clearInterval(working));
+    } finally {
+      admitted?.release();
+    }
+  };
+  const slot = async () => {
+    while (!options.stop.aborted) {
+      try {
+        await workOnce();
+      } catch (error) {
+        if (options.stop.aborted) return;
+        options.log.warn({ err: error, consumer: worker.name }, 'the broker did not answer; trying again');
+        await delay(firstRetryMs, undefined, { signal: options.stop }).catch(() => undefined);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: options.slots }, slot));
+}
+
+/** One that somebody has deleted begins anew: that everything is delivered once more changes nothing (I4). */
+async function findOrMake({ js, jsm }: Connection, worker: WorkerDefinition): Promise<Consumer> {
+  try {
+    return await js.consumers.get(worker.stream, worker.name);
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError && error.code === consumerNotFound)) throw error;
+    await jsm.consumers.add(worker.stream, consumerConfig(worker));
+    return js.consumers.get(worker.stream, worker.name);
+  }
+}
+
+async function handleOne(
+  message: JsMsg,
+  worker: WorkerDefinition,
+  hooks: WorkerHooks,
+  options: WorkerOptions,
+): Promise<void> {
+  const delivery: Delivery = {
+    message: rawOfDelivery(message),
+    deliveries: message.info.deliveryCount,
+    signal: options.abort,
+  };
+  try {
+    const verdict = await judge(delivery, worker, hooks);
+    await carryOut(message, verdict, delivery, hooks);
+  } catch (error) {
+    options.log.error(
+      { err: error, consumer: worker.name, subject: message.subject, seq: message.seq },
+      'handling failed',
+    );
+    message.nak(retryDelayMs(delivery.deliveries));
+    if (delivery.deliveries === alertAtDelivery) await hooks.alert(delivery, errorInfo(error).message);
+  }
+}
+
+/** What the handler decides; what cannot be read, or fails without end, is rejected. Thrown: what may heal by itself. */
+export async function judge(
+  delivery: Delivery,
+  worker: WorkerDefinition,
+  hooks: Pick<WorkerHooks, 'handle'>,
+): Promise<Verdict> {
+  try {
+    return await hooks.handle(delivery);
+  } catch (error) {
+    const unreadable = error instanceof VmTaskError && error.code === 'unreadable-event';
+    const givenUp = worker.stream === 'COMMANDS' && delivery.deliveries >= mostCommandDeliveries;
+    if (unreadable || givenUp) return { kind: 'reject', reason: errorInfo(error).message };
+    throw error;
+  }
+}
+
+async function carryOut(message: JsMsg, verdict: Verdict, delivery: Delivery, hooks: WorkerHooks): Promise<void> {
+  switch (verdict.kind) {
+    case 'ack':
+      // Unanswered, it may come back as a redelivery, whose head says "nothing to do".
+      await message.ackAck().catch(() => false);
+      return;
+    case 'retry':
+      message.nak(verdict.afterMs);
+      return;
+    case 'reject':
+      await hooks.bury(delivery, verdict.reason);
+      message.term();
+      return;
+    case 'leave':
+      // An acknowledgement counts whoever sends it: that of a stale worker would take the message from its successor.
+      return;
+  }
+}
+
+function retryDelayMs(deliveries: number): number {
+  return Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(deliveries - 1, 10));
+}

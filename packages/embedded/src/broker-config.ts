@@ -1,0 +1,64 @@
+/**
+ * The embedded nats-server: its configuration, made anew at each start, and its passwords, made at the first. JSON is
+ * a subset of the server's configuration language, so nothing needs quoting by hand.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BrokerUser, brokerUsers, credentialFile } from '@vm-task/bus/credentials';
+import { permissionsOf } from '@vm-task/bus/permissions';
+import { maxPayloadBytes } from '@vm-task/bus/streams';
+import type { Home } from '@vm-task/shared/home';
+import { writePrivateFile } from './private-file.ts';
+
+/** More than all streams may have together: the disk is watched by intake, not by the broker. */
+const maxFileBytes = 1024 ** 4;
+const maxMemoryBytes = 256 * 1024 ** 2;
+
+export interface BrokerFiles {
+  readonly config: string;
+  readonly url: string;
+}
+
+/** Writes the configuration and every user's credentials for a server on this port of the loopback. */
+export function writeBrokerFiles(home: Home, port: number): BrokerFiles {
+  mkdirSync(home.nats, { recursive: true, mode: 0o700 });
+  mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
+  const url = `nats://127.0.0.1:${port}`;
+  const users = brokerUsers.map((user) => ({ user, password: passwordOf(home, user) }));
+  for (const { user, password } of users) {
+    writePrivateFile(credentialFile(home, user), JSON.stringify({ servers: [url], user, pass: password }));
+  }
+  const config = join(home.nats, 'nats.conf');
+  writePrivateFile(config, `${JSON.stringify(brokerConfig(home, port, users), null, 2)}\n`);
+  return { config, url };
+}
+
+function brokerConfig(home: Home, port: number, users: readonly { user: BrokerUser; password: string }[]): object {
+  return {
+    host: '127.0.0.1',
+    port,
+    max_payload: maxPayloadBytes,
+    jetstream: {
+      store_dir: join(home.nats, 'data'),
+      max_memory_store: maxMemoryBytes,
+      max_file_store: maxFileBytes,
+      // An acknowledged message survives a power cut.
+      sync_interval: 'always',
+    },
+    authorization: {
+      users: users.map(({ user, password }) => ({ user, password, permissions: permissionsOf(user) })),
+    },
+  };
+}
+
+/** The user's password: the one it has had since the first start. */
+function passwordOf(home: Home, user: BrokerUser): string {
+  try {
+    const { pass } = JSON.parse(readFileSync(credentialFile(home, user), 'utf8')) as { pass: string };
+    return pass;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return randomBytes(32).toString('base64url');
+  }
+}

@@ -1,0 +1,42 @@
+/** The embedded nats-server as a child: where it listens, when it answers, and its streams. */
+import { execFile } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { openConnection, requireServerVersion } from '@vm-task/bus/connection';
+import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { makeStreams } from '@vm-task/bus/provision';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Home } from '@vm-task/shared/home';
+
+const pollMs = 50;
+/** Printing a version takes milliseconds; a program that does not is not the server. */
+const versionLimitMs = 10_000;
+
+/** Thrown before anything is started: `broker-too-old`, or `tool-missing` where there is no such program. */
+export async function requireBrokerProgram(program: string): Promise<void> {
+  const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: versionLimitMs }).catch(
+    (error: Error) => {
+      const how = 'run it through ./vm-task, which installs it, or put nats-server on the PATH';
+      throw new VmTaskError('tool-missing', `${program} cannot be started (${error.message}); ${how}`, {
+        cause: error,
+      });
+    },
+  );
+  requireServerVersion(stdout.replace(/^\D*/, '').trim());
+}
+
+/** Opens once as the system user: waits until the server answers, checks its version, makes the streams. */
+export async function prepareBroker(home: Home, signal: AbortSignal): Promise<{ version: string }> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      await using connection = await openConnection(readBrokerAddress(home, 'system'), 'vm-task up');
+      await makeStreams(connection);
+      return { version: connection.nc.info?.version ?? 'unknown' };
+    } catch (error) {
+      const starting = error instanceof VmTaskError && error.code === 'broker-unreachable';
+      if (!starting) throw error;
+      await delay(pollMs, undefined, { signal });
+    }
+  }
+}

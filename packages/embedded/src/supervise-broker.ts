@@ -1,0 +1,81 @@
+/** nats-server as a child of `up`: started again when it ends, and restarted when it has met a full disk. */
+import { join } from 'node:path';
+import { createBus } from '@vm-task/bus/bus';
+import { openConnection } from '@vm-task/bus/connection';
+import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { serverProgram } from '@vm-task/bus/streams';
+import { silentLogger } from '@vm-task/service/log';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Home } from '@vm-task/shared/home';
+import type { Board } from './board.ts';
+import { prepareBroker } from './broker.ts';
+import { writeBrokerFiles } from './broker-config.ts';
+import { superviseChild } from './child.ts';
+import { watchDisk } from './disk-watch.ts';
+import { freePort } from './free-port.ts';
+import { processRef, stopProcess } from './processes.ts';
+
+const graceMs = 10_000;
+
+export interface SupervisedBroker {
+  /** Resolves when it answers for the first time. Thrown: why it never will. */
+  readonly answering: Promise<void>;
+  /** Resolves when it has ended after `stop`. */
+  readonly gone: Promise<void>;
+}
+
+/** Keeps the broker running until `stop`, on this port of the loopback, or on another one where it is taken. */
+export function superviseBroker(home: Home, wantedPort: number, board: Board, stop: AbortSignal): SupervisedBroker {
+  const answering = Promise.withResolvers<void>();
+  const gone = (async () => {
+    const port = await freePort(wantedPort);
+    const { config, url } = writeBrokerFiles(home, port);
+    const ready = async (signal: AbortSignal) => {
+      try {
+        const { version } = await prepareBroker(home, signal);
+        board.update({ nats: { url, version, pid: board.state.nats?.pid ?? null } });
+        answering.resolve();
+      } catch (error) {
+        if (!signal.aborted) answering.reject(error);
+        throw error;
+      }
+    };
+    const logFile = join(home.logs, 'nats-server.log');
+    const child = { name: 'nats-server', command: serverProgram, args: ['-c', config], logFile, ready };
+    const supervising = superviseChild(child, {
+      stop,
+      graceMs,
+      report: ({ state, pid, restarts, lastExit }) => {
+        board.update({ nats: { url, version: board.state.nats?.version ?? '', pid } });
+        if (state === 'waiting' && restarts === 0 && board.state.nats?.version === '') {
+          answering.reject(didNotStart(lastExit, logFile));
+        }
+      },
+    });
+    const onRoomAgain = () => restartAfterFullDisk(home, board, stop);
+    await Promise.all([supervising, watchDisk({ folder: home.nats, onRoomAgain, stop })]);
+  })();
+  gone.catch(answering.reject);
+  return { answering: answering.promise, gone };
+}
+
+function didNotStart(lastExit: string | null, logFile: string): VmTaskError {
+  const why = lastExit ?? 'no exit status';
+  return new VmTaskError('broker-unreachable', `${serverProgram} did not start (${why}); its log is ${logFile}`);
+}
+
+/** Ends the server, which its supervision starts again, and tells people once it takes events. */
+async function restartAfterFullDisk(home: Home, board: Board, stop: AbortSignal): Promise<void> {
+  const server = processRef(board.state.nats?.pid ?? 0);
+  if (server !== null) await stopProcess(server, graceMs);
+  try {
+    await prepareBroker(home, stop);
+    await using connection = await openConnection(readBrokerAddress(home, 'system'), 'vm-task up');
+    const text =
+      'the disk of the home was full, so that nothing could be stored; there is room again, and nats-server was restarted';
+    const data = { v: 1 as const, severity: 'critical' as const, kind: 'disk-full', id: 'broker', text };
+    await createBus(connection, 'vm-task/up', silentLogger).announce({ type: 'alert.raised', data }, stop);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  }
+}

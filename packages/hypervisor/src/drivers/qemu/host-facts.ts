@@ -1,0 +1,39 @@
+/** What the driver has to know of its host, found out once. */
+import type { Environment } from '@vm-task/shared/environment';
+import type { Owner } from '../../host/own-folder.ts';
+import type { HypervisorConfig } from '../../hypervisor-config.ts';
+import { chooseAccelerator, kvmGroup } from './accelerator.ts';
+import type { Accelerator } from './command-line.ts';
+import { qemuVersion } from './qemu-version.ts';
+
+export interface HostFacts {
+  readonly qemuVersion: string;
+  readonly accelerator: Accelerator;
+  /** Whom the VM in the host's slot `n` runs as, so that no VM can touch another one's; null when we are not root and all run as us. */
+  ownerOfSlot(n: number): Owner | null;
+  /** Whom an image runs as while it boots to be frozen. */
+  readonly freezer: Owner | null;
+}
+
+/** Beyond every slot: `maxVms` is at most so much. */
+const freezerSlot = 4_096;
+
+/** Thrown: `tool-missing`, `qemu-too-old`. */
+export async function hostFacts({ cache }: Environment, config: HypervisorConfig): Promise<HostFacts> {
+  const version = await qemuVersion();
+  const isRoot = process.geteuid?.() === 0;
+  const ownerOfSlot = (n: number, group: number | null): Owner | null => {
+    const uid = config.host.uidBase + n;
+    return isRoot ? { uid, gid: group ?? uid } : null;
+  };
+  const group = await kvmGroup();
+  const accelerator = await chooseAccelerator(cache, version, ownerOfSlot(freezerSlot, group));
+  // Nobody is of a group that gives access to something that is not used.
+  const usedGroup = accelerator === 'kvm' ? group : null;
+  return {
+    qemuVersion: version,
+    accelerator,
+    ownerOfSlot: (n) => ownerOfSlot(n, usedGroup),
+    freezer: ownerOfSlot(freezerSlot, usedGroup),
+  };
+}

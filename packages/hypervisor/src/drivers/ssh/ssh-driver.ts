@@ -1,0 +1,189 @@
+/**
+ * Named VMs: machines that are there before and after. What is made and removed is one *use* of such a machine, with a
+ * VM id, a folder in the ledger and a lock on the machine itself. The machine is never restarted or destroyed.
+ */
+import { lstat, readlink, rm, symlink } from 'node:fs/promises';
+import { releaseUse, type TakenUse, takeUse } from '@vm-task/guest/machine-use';
+import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
+import type { Home } from '@vm-task/shared/home';
+import { isVmId, newVmId, type VmId } from '@vm-task/shared/ids';
+import { readHostId } from '../../host/host-id.ts';
+import { nullIfMissing } from '../../host/missing.ts';
+import type { Capacity, CreateOutcome, Driver, MachineState, Report } from '../../hypervisor.ts';
+import type { HypervisorConfig } from '../../hypervisor-config.ts';
+import { type Deadline, remainingMs, thisMoment } from '../../ledger/deadline.ts';
+import { forgetVm } from '../../ledger/forget-vm.ts';
+import { openFolder, readState, writeEnded, writeReady } from '../../ledger/ledger.ts';
+import { thisProcess } from '../../ledger/process-ref.ts';
+import { type Slots, takeSlots } from '../../ledger/slots.ts';
+import type { NamedRecord, Ready, VmState } from '../../ledger/vm-record.ts';
+import type { NamedPoolConfig } from '../../pool-config.ts';
+import type { NamedClass, Offer, Wish } from '../../vm-class.ts';
+import { KeptConnections, type MachineLogin } from './machine.ts';
+import { accessOf, checkedKey } from './machine-access.ts';
+import { watchMachine } from './watch-machine.ts';
+
+export interface SshOptions {
+  readonly home: Home;
+  readonly config: HypervisorConfig;
+}
+
+/** The guest package gives up by itself: after a login, a silence, or an answer that takes too long. */
+const forever = new AbortController().signal;
+
+export class SshDriver implements Driver<NamedClass> {
+  readonly #home: Home;
+  readonly #config: HypervisorConfig;
+  readonly #connections = new KeptConnections();
+
+  constructor({ home, config }: SshOptions) {
+    this.#home = home;
+    this.#config = config;
+  }
+
+  async offer(pool: string, { size }: Wish, _report: Report, _signal: AbortSignal): Promise<Offer> {
+    return { vmClass: { driver: 'ssh', pool, size }, image: pool, runtimes: this.#machine(pool).runtimes };
+  }
+
+  /** There is nothing to prepare. */
+  async prepare(): Promise<void> {}
+
+  async create(
+    vmClass: NamedClass,
+    capacity: Capacity,
+    deadline: Deadline,
+    signal: AbortSignal,
+  ): Promise<CreateOutcome> {
+    const askedAt = performance.now();
+    const { pool } = vmClass;
+    const vm = newVmId(Date.now());
+    const taken = await takeSlots(this.#home, vm, pool, capacity);
+    if (taken.kind === 'full') return taken;
+    try {
+      const record = this.#newRecord(vm, vmClass, taken.slots, deadline);
+      await openFolder(this.#home, record);
+      const use = await this.#take(record, signal);
+      if (use.kind === 'held') {
+        await this.#unlinkKey(vm);
+        throw new VmTaskError('machine-held', whoHolds(pool, use));
+      }
+      return { kind: 'ready', vm: { id: vm, vmClass, access: await this.#ready(record, askedAt) } };
+    } catch (error) {
+      await this.#undo(vm);
+      signal.throwIfAborted();
+      if (isAway(error)) return { kind: 'away', reason: error.message };
+      throw error;
+    }
+  }
+
+  async end(vm: VmId, reason: string): Promise<void> {
+    await writeEnded(this.#home, vm, reason);
+    const state = await readState(this.#home, vm);
+    if (state?.record.driver !== 'ssh') return;
+    const keyFile = await readlink(this.#home.vm(vm).sshKey).catch(nullIfMissing);
+    // Without it nothing was ever sent to the machine, or all of it is gone from there.
+    if (keyFile === null) return;
+    const { access, pool } = state.record;
+    try {
+      await this.#connections.reach({ access, keyFile }, forever, (connection) => releaseUse(connection, vm, forever));
+    } catch (error) {
+      const why = `its use of the named VM "${pool}" could not be ended there: ${errorInfo(error).message}`;
+      throw new VmTaskError('vm-not-gone', `${vm}: ${why}`, { cause: error });
+    }
+    await this.#unlinkKey(vm);
+  }
+
+  /** What is on the machine can only be seen there; until it was ended there, it is taken for alive. */
+  async isAlive({ record }: VmState): Promise<boolean> {
+    return (await lstat(this.#home.vm(record.vm).sshKey).catch(nullIfMissing)) !== null;
+  }
+
+  watch(pool: string, signal: AbortSignal): AsyncGenerator<MachineState, void> {
+    const config = this.#config.pools[pool];
+    const login = config?.driver === 'ssh' ? () => this.#login(pool) : null;
+    return watchMachine(login, this.#connections, signal);
+  }
+
+  async #login(pool: string): Promise<MachineLogin> {
+    const machine = this.#machine(pool);
+    return { access: accessOf(machine), keyFile: await checkedKey(this.#home, pool, machine) };
+  }
+
+  /** The link to the key stands in the VM's folder while anything of the use may be on the machine. */
+  async #unlinkKey(vm: VmId): Promise<void> {
+    await rm(this.#home.vm(vm).sshKey, { force: true });
+  }
+
+  #machine(pool: string): NamedPoolConfig {
+    const config = this.#config.pools[pool];
+    if (config?.driver === 'ssh') return config;
+    throw new VmTaskError('pool-not-found', `there is no named VM "${pool}" in ${this.#home.config} any more`);
+  }
+
+  #newRecord(vm: VmId, { pool, size }: NamedClass, slots: Slots, deadline: Deadline): NamedRecord {
+    return {
+      version: 1,
+      driver: 'ssh',
+      vm,
+      pool,
+      size,
+      resources: ['slots', 'files', 'lock'],
+      slots,
+      createdAt: new Date().toISOString(),
+      deadline,
+      creator: thisProcess(),
+      access: accessOf(this.#machine(pool)),
+    };
+  }
+
+  /** A lock of ours that our ledger does not know was left by a home that lost it: it is nobody's. */
+  async #take({ vm, pool, deadline }: NamedRecord, signal: AbortSignal): Promise<TakenUse> {
+    const by = `${readHostId(this.#home)} ${this.#home.root}`;
+    const login = await this.#login(pool);
+    return await this.#connections.reach(login, signal, async (connection) => {
+      await symlink(login.keyFile, this.#home.vm(vm).sshKey);
+      const wanted = () => ({ vm, by, lifeMs: remainingMs(deadline) });
+      const use = await takeUse(connection, wanted(), signal);
+      if (use.kind === 'taken' || use.by !== by || !isVmId(use.vm)) return use;
+      if ((await readState(this.#home, use.vm)) !== null) return use;
+      await releaseUse(connection, use.vm, signal);
+      return await takeUse(connection, wanted(), signal);
+    });
+  }
+
+  async #ready({ vm, access }: NamedRecord, askedAt: number): Promise<Ready['access']> {
+    const runningMs = Math.round(performance.now() - askedAt);
+    const timings = { runningMs, identifiedMs: runningMs };
+    await writeReady(this.#home, vm, { access, since: thisMoment(), timings });
+    if ((await readState(this.#home, vm))?.phase === 'ready') return access;
+    throw new VmTaskError('vm-not-started', `${vm} was ended while it was made`);
+  }
+
+  /** What cannot be ended now stays in the ledger, and keeps the machine's place: the reaper goes on with it. */
+  async #undo(vm: VmId): Promise<void> {
+    const isEnded = await this.end(vm, 'it could not be made').then(
+      () => true,
+      () => false,
+    );
+    if (isEnded) await forgetVm(this.#home, vm);
+  }
+}
+
+function whoHolds(pool: string, { vm, by, leftMs }: TakenUse & { readonly kind: 'held' }): string {
+  return `the named VM "${pool}" is held by another controller, ${by} (${vm}), for at most ${Math.ceil(leftMs / 1000)} s more`;
+}
+
+/** The machine's trouble, not the task's: it may wait for it. */
+function isAway(error: unknown): error is VmTaskError {
+  return (
+    error instanceof VmTaskError &&
+    [
+      'machine-held',
+      'key-unusable',
+      'ssh-unreachable',
+      'ssh-auth-failed',
+      'ssh-host-key-mismatch',
+      'ssh-lost',
+    ].includes(error.code)
+  );
+}

@@ -1,0 +1,58 @@
+/** How a named VM is: told by the end of a connection that is kept for it, and asked for only while there is none. */
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { GuestConnection } from '@vm-task/guest/connect';
+import { lookAtMachine, type MachineFacts } from '@vm-task/guest/machine-use';
+import { errorInfo } from '@vm-task/shared/errors';
+import type { MachineState } from '../../hypervisor.ts';
+import { type KeptConnections, logIn, type MachineLogin } from './machine.ts';
+
+const firstPauseMs = 1_000;
+/** A machine that comes back is noticed after so long. */
+const longestPauseMs = 15_000;
+/** Node's timers hold no more than 24 days. */
+const hourMs = 3_600_000;
+
+/** Where nothing is to be logged in to, nothing is ever amiss. A connection that ends and is there again at once is no news. */
+export async function* watchMachine(
+  login: (() => Promise<MachineLogin>) | null,
+  connections: KeptConnections,
+  signal: AbortSignal,
+): AsyncGenerator<MachineState, void> {
+  let pauseMs = firstPauseMs;
+  while (!signal.aborted) {
+    try {
+      await using connection = login === null ? null : await logIn(await login(), signal);
+      const weaker = connection === null ? null : weakerOf(await lookAtMachine(connection, signal));
+      using _kept = connection === null ? null : connections.keep(connection);
+      yield { kind: 'there', weaker };
+      pauseMs = firstPauseMs;
+      await ended(connection, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      yield { kind: 'away', reason: errorInfo(error).message };
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+    }
+  }
+}
+
+/** Returns when there is no connection any more, or nobody wants one. */
+async function ended(connection: GuestConnection | null, signal: AbortSignal): Promise<void> {
+  const settled = new AbortController();
+  const aborted = signal.aborted || once(signal, 'abort', { signal: settled.signal }).catch(() => undefined);
+  try {
+    while (!signal.aborted && connection?.closed !== true) {
+      await Promise.race([aborted, connection === null ? aborted : connection.endedWithin(hourMs)]);
+    }
+  } finally {
+    settled.abort();
+  }
+}
+
+function weakerOf({ keeping, limits }: MachineFacts): string | null {
+  if (keeping === 'nothing') {
+    return 'this login has no control groups there: limits do not hold, and what detaches itself from a task is found by its environment alone; log in as root, or have a systemd of its own for the login (loginctl enable-linger)';
+  }
+  return limits ? null : 'its control groups have no memory controller: limits of tasks do not hold there';
+}

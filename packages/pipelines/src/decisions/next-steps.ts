@@ -1,0 +1,127 @@
+/**
+ * What is to happen in a pipeline next, as far as that follows from its state alone: which stages may begin, which will
+ * not run any more, and whether it is over. Values of expressions are somebody else's business.
+ */
+import type { ErrorInfo } from '@vm-task/shared/errors';
+import type { Changes } from '@vm-task/shared/pipelines/events';
+import type { StageSpec } from '@vm-task/shared/pipelines/spec';
+import type { PipelineOutcome, PipelineState, Run, StageState } from '@vm-task/shared/pipelines/state';
+
+export type Standing = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped';
+
+export type NextSteps =
+  /** Stages that will never run: to be recorded before anything else is asked. */
+  | { readonly kind: 'skip'; readonly skip: Changes['skip'] }
+  /** Stages whose needs are met, and runs of begun stages that have not been started. */
+  | { readonly kind: 'go'; readonly begin: readonly StageSpec[]; readonly resume: readonly StageSpec[] }
+  | { readonly kind: 'over'; readonly outcome: PipelineOutcome; readonly error: ErrorInfo | null }
+  /** Something runs, and nothing else can be done. */
+  | { readonly kind: 'wait' };
+
+export function nextSteps(state: PipelineState): NextSteps {
+  const standings = standingsOf(state);
+  const waiting = state.spec.stages.filter(({ name }) => standings[name] === 'waiting');
+  const skip = waiting.flatMap((stage) => skipOf(stage, state, standings) ?? []);
+  if (skip.length > 0) return { kind: 'skip', skip };
+  const begin = waiting.filter(({ needs }) => needs.every((need) => isFinal(standings[need])));
+  const resume = state.spec.stages.filter(
+    (one) => mayStart(state, one) && unstarted(state.stages[one.name]).length > 0,
+  );
+  if (begin.length > 0 || resume.length > 0) return { kind: 'go', begin, resume };
+  if (Object.values(standings).every(isFinal)) return overOf(state, standings);
+  return { kind: 'wait' };
+}
+
+/** How each stage stands. */
+export function standingsOf(state: PipelineState): Readonly<Record<string, Standing>> {
+  return Object.fromEntries(
+    state.spec.stages.map((stage) => [stage.name, standingOf(state.stages[stage.name], mayStart(state, stage))]),
+  );
+}
+
+/** The items of a begun stage for which nothing was started yet, by their indexes. */
+export function unstarted(stage: StageState | undefined): number[] {
+  if (stage?.kind !== 'begun') return [];
+  const begun = new Set(stage.runs.map(({ index }) => index));
+  return (stage.items ?? [null]).map((_item, index) => index).filter((index) => !begun.has(index));
+}
+
+/** The runs that have a task which has not ended. */
+export function liveRuns(state: PipelineState): (Run & { kind: 'live' })[] {
+  const runs = Object.values(state.stages).flatMap((stage) => (stage.kind === 'begun' ? stage.runs : []));
+  return runs.filter((run) => run.kind === 'live');
+}
+
+/** The error of a stage that failed: of its first run that did. */
+export function errorOf(stage: StageState | undefined): ErrorInfo | null {
+  if (stage?.kind === 'refused') return stage.error;
+  const failed = stage?.kind === 'begun' ? stage.runs.find(hasFailed) : undefined;
+  return failed === undefined || failed.kind === 'live' ? null : failed.error;
+}
+
+/** After a failure, more runs of a stage begin only where the policy is to go on, or the stage is for failures. */
+function mayStart(state: PipelineState, { onFailure }: StageSpec): boolean {
+  if (state.phase.name !== 'running') return false;
+  return onFailure || state.spec.failure === 'continue' || !anyFailure(state);
+}
+
+function anyFailure({ stages }: PipelineState): boolean {
+  return Object.values(stages).some(
+    (stage) => stage.kind === 'refused' || (stage.kind === 'begun' && stage.runs.some(hasFailed)),
+  );
+}
+
+function hasFailed(run: Run): boolean {
+  return run.kind === 'refused' || (run.kind === 'ended' && run.outcome !== 'succeeded');
+}
+
+function standingOf(stage: StageState | undefined, more: boolean): Standing {
+  switch (stage?.kind) {
+    case undefined:
+    case 'waiting':
+      return 'waiting';
+    case 'skipped':
+      return 'skipped';
+    case 'refused':
+      return 'failed';
+    case 'begun': {
+      if (stage.runs.some(({ kind }) => kind === 'live')) return 'running';
+      const left = unstarted(stage).length;
+      if (left > 0 && more) return 'running';
+      return left > 0 || stage.runs.some(hasFailed) ? 'failed' : 'succeeded';
+    }
+  }
+}
+
+function isFinal(standing: Standing | undefined): boolean {
+  return standing !== 'waiting' && standing !== 'running';
+}
+
+function skipOf(
+  { name: stage, needs, onFailure }: StageSpec,
+  state: PipelineState,
+  standings: Readonly<Record<string, Standing>>,
+): Changes['skip'][number] | null {
+  if (state.phase.name === 'cancelling') return { stage, reason: 'cancelled', text: 'the pipeline was cancelled' };
+  if (onFailure) {
+    const isDecided = needs.every((need) => isFinal(standings[need]));
+    if (!isDecided || needs.some((need) => standings[need] === 'failed')) return null;
+    return { stage, reason: 'not-needed', text: 'nothing that it is for has failed' };
+  }
+  const missing = needs.find((need) => standings[need] === 'failed' || standings[need] === 'skipped');
+  if (missing !== undefined) {
+    const what = standings[missing] === 'failed' ? 'has failed' : 'was skipped';
+    return { stage, reason: 'needs', text: `the stage "${missing}" ${what}` };
+  }
+  if (state.spec.failure === 'continue' || !anyFailure(state)) return null;
+  return { stage, reason: 'stopped', text: 'another stage has failed' };
+}
+
+function overOf(state: PipelineState, standings: Readonly<Record<string, Standing>>): NextSteps {
+  if (state.phase.name === 'cancelling') return { kind: 'over', outcome: 'cancelled', error: null };
+  const failed = state.spec.stages.find(({ name }) => standings[name] === 'failed');
+  if (failed === undefined) return { kind: 'over', outcome: 'succeeded', error: null };
+  const cause = errorOf(state.stages[failed.name]);
+  const message = `the stage "${failed.name}" has failed: ${cause?.message ?? 'it was cut short'}`;
+  return { kind: 'over', outcome: 'failed', error: { code: 'stage-failed', message } };
+}

@@ -1,0 +1,164 @@
+/** From a pipeline file to a pipeline. Whatever can be known to be wrong is refused here, before anything runs. */
+
+import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
+import { type Json, jsonProblem } from '@vm-task/shared/json';
+import {
+  type PipelineFile,
+  pipelineSubmissionSchema,
+  type StageFile,
+  splitStage,
+} from '@vm-task/shared/pipelines/file';
+import { resolveParameters } from '@vm-task/shared/pipelines/parameters';
+import type { PipelineSpec, StageSpec } from '@vm-task/shared/pipelines/spec';
+import { taskFileSchema } from '@vm-task/shared/task-file';
+import { taskMaxBytes } from '@vm-task/shared/task-spec';
+import { explainIssues } from '@vm-task/shared/unknown-keys';
+import type { Scope } from '../expressions/expression.ts';
+import { type Checked, checkTemplate, type Problem, typeOf } from '../expressions/template.ts';
+import { orderStages } from './order.ts';
+import { planTask } from './plan-task.ts';
+import type { Pools } from './pools.ts';
+import { resolveSharing } from './shared-vm.ts';
+
+/** People answer within a day, or the question has gone stale. */
+const defaultDeadlineMs = 24 * 3_600_000;
+
+export interface PlannedPipeline {
+  readonly spec: PipelineSpec;
+  readonly parameters: Readonly<Record<string, Json>>;
+}
+
+/** Thrown: `invalid-pipeline` with everything that is wrong, `payload-too-large`. */
+export function planPipeline(submitted: unknown, config: Pools): PlannedPipeline {
+  const problem = jsonProblem(submitted);
+  if (problem !== null) throw new VmTaskError('invalid-pipeline', `the pipeline cannot be taken as JSON: ${problem}`);
+  const parsed = pipelineSubmissionSchema.safeParse(submitted);
+  if (!parsed.success) {
+    const sentences = explainIssues(parsed.error, pipelineSubmissionSchema);
+    throw new VmTaskError('invalid-pipeline', sentences.replaceAll(/(^|; )pipeline\./g, '$1'));
+  }
+  const file = parsed.data.pipeline;
+  const spec = specFrom(file);
+  const problems = spec.stages.flatMap((stage) => checkStage(stage, spec, config));
+  if (problems.length > 0) throw new VmTaskError('invalid-pipeline', problems.slice(0, 10).join('; '));
+  const planned = { spec, parameters: resolveParameters(spec.parameters, parsed.data.parameters ?? {}) };
+  const bytes = Buffer.byteLength(JSON.stringify(planned));
+  if (bytes <= taskMaxBytes) return planned;
+  throw new VmTaskError('payload-too-large', `the pipeline has ${bytes} bytes as JSON and may have ${taskMaxBytes}`);
+}
+
+/** What an expression of the stage may name; `if` and `forEach` are asked before there is an item. */
+export function scopeOf(spec: PipelineSpec, stage: StageSpec, perItem: boolean): Scope {
+  const kinds = new Map(spec.stages.map(({ name, forEach }) => [name, forEach !== null]));
+  return {
+    parameters: Object.keys(spec.parameters),
+    needs: new Map(stage.needs.map((name) => [name, kinds.get(name) ?? false])),
+    stages: [...kinds.keys()],
+    perItem: perItem && stage.forEach !== null,
+  };
+}
+
+/** The places in a task's file that hold scripts. */
+export function isScript(path: readonly string[]): boolean {
+  return path.at(-1) === 'run' && (path.length === 1 || (path.length === 3 && path[0] === 'setup'));
+}
+
+function specFrom(file: PipelineFile): PipelineSpec {
+  const stages = Object.entries(file.stages).map(([name, stage]) => ({ name, ...splitStage(stage) }));
+  const problems = stages.flatMap(({ name, own, task }) => ownProblems(name, own, task));
+  if (problems.length > 0) throw new VmTaskError('invalid-pipeline', problems.join('; '));
+  const usual = stages.filter(({ own }) => own.onFailure !== true).map(({ name }) => name);
+  const ordered = resolveSharing(orderStages(stages.map((stage) => stageFrom(stage, usual))));
+  if ('problems' in ordered) throw new VmTaskError('invalid-pipeline', ordered.problems.join('; '));
+  return {
+    name: file.name ?? 'pipeline',
+    description: file.description ?? '',
+    failure: file.failure ?? 'stop',
+    parameters: file.parameters ?? {},
+    stages: [...ordered],
+  };
+}
+
+function stageFrom({ name, own, task }: StageFile & { name: string }, usual: string[]): StageSpec {
+  return {
+    name,
+    kind: own.kind ?? 'task',
+    // Without a word about it, a stage for failures is for any of them.
+    needs: own.needs === undefined && own.onFailure === true ? usual : [...new Set(own.needs ?? [])],
+    onFailure: own.onFailure ?? false,
+    if: own.if ?? null,
+    forEach: own.forEach ?? null,
+    task,
+    description: own.description ?? '',
+    deadlineMs: own.deadline ?? defaultDeadlineMs,
+    ...(own.vm === undefined ? {} : { vm: own.vm }),
+  };
+}
+
+/** What a person is shown, labels, and when people are told that nobody has answered. */
+const manualKeys = ['inputs', 'labels', 'alertAfter'];
+
+function ownProblems(name: string, own: StageFile['own'], task: StageFile['task']): string[] {
+  if (own.kind === undefined || own.kind === 'task') {
+    return ['deadline', 'description']
+      .filter((key) => Object.hasOwn(own, key))
+      .map((key) => `stages.${name}.${key}: goes with kind external or approval; a task has timeouts`);
+  }
+  const keys = own.vm === undefined ? Object.keys(task) : [...Object.keys(task), 'vm'];
+  return keys
+    .filter((key) => !manualKeys.includes(key))
+    .map((key) => `stages.${name}.${key}: goes with a task; a stage of kind ${own.kind} runs nothing`);
+}
+
+function checkStage(stage: StageSpec, spec: PipelineSpec, config: Pools): string[] {
+  const perItem = scopeOf(spec, stage, true);
+  const before = scopeOf(spec, stage, false);
+  const conditions = { if: stage.if ?? '', forEach: stage.forEach ?? [] };
+  const checks = [
+    checkTemplate(conditions, before, () => false),
+    checkTemplate({ description: stage.description }, perItem, () => false),
+    checkTemplate(stage.task, perItem, isScript),
+  ] as const;
+  const sentence = ({ path, message }: Problem) => `stages.${[stage.name, ...path].join('.')}: ${message}`;
+  const problems = checks.flatMap(({ problems: found }) => found.map(sentence));
+  if (problems.length === 0) problems.push(...checkTypes(stage, before));
+  return problems.length > 0 ? problems : checkTask(stage, checks[2], config);
+}
+
+/** Of a value that is not known yet, its type may be. */
+function checkTypes({ name, if: condition, forEach }: StageSpec, scope: Scope): string[] {
+  const wanted = [
+    { key: 'if', text: condition, what: 'a boolean', pattern: /^(bool|dyn)/ },
+    { key: 'forEach', text: forEach, what: 'a list', pattern: /^(list|dyn)/ },
+  ];
+  return wanted.flatMap(({ key, text, what, pattern }) => {
+    const type = typeof text === 'string' ? typeOf(text, scope) : 'dyn';
+    if (type === null) return [`stages.${name}.${key}: must be one expression, written \${{ … }}`];
+    return pattern.test(type) ? [] : [`stages.${name}.${key}: it gives ${type}, not ${what}`];
+  });
+}
+
+/** Where an expression stands, only the moment of the stage's start can tell whether its value fits. */
+function checkTask({ name, kind, task }: StageSpec, { places }: Checked, config: Pools): string[] {
+  if (kind !== 'task') return [];
+  const parsed = taskFileSchema.safeParse(task);
+  const isOpen = ({ code, path }: { code: string; path: readonly PropertyKey[] }) =>
+    code !== 'invalid_key' && places.some((place) => place.every((step, index) => String(path[index]) === step));
+  const issues = parsed.success ? [] : parsed.error.issues.filter((issue) => !isOpen(issue));
+  if (issues.length > 0) return [explainIssues({ issues }, taskFileSchema, ['stages', name])];
+  const open = new Set(places.map(([key]) => key));
+  // Which machine it gets depends on these.
+  if (open.has('pool') || open.has('vm')) return [];
+  const known = Object.fromEntries(Object.entries(task).filter(([key]) => !open.has(key)));
+  return planProblem(name, open.has('command') ? { ...known, command: ['true'] } : known, config);
+}
+
+function planProblem(name: string, task: StageSpec['task'], config: Pools): string[] {
+  try {
+    planTask(task, config);
+    return [];
+  } catch (error) {
+    if (!(error instanceof VmTaskError)) throw error;
+    return [`stages.${name}: ${errorInfo(error).message}`];
+  }
+}

@@ -1,0 +1,104 @@
+import { writeFileSync } from 'node:fs';
+import { readEnvironment } from '@vm-task/shared/environment';
+import { homeAt } from '@vm-task/shared/home';
+import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { expect, test } from 'vitest';
+import { loadConfig, parseConfig } from './config.ts';
+
+/** The sentence of the error. */
+function complaint(text: string): string {
+  try {
+    parseConfig(text, 'vm-task.yaml');
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'VmTaskError', code: 'invalid-config' });
+    return (error as Error).message;
+  }
+  return 'none';
+}
+
+function named(more: string): string {
+  return `pools: { default: {}, kali: { driver: ssh, host: kali.example, user: root, key: keys/kali, ${more} } }`;
+}
+
+test('a named VM is a pool of one machine', () => {
+  const { kali } = parseConfig(named('hostKey: "ssh-ed25519 AAAA"'), 'vm-task.yaml').pools;
+  expect(kali).toMatchObject({ driver: 'ssh', port: 22, max: 1, warm: 0, runtimes: { shell: ['/bin/sh'] } });
+});
+
+test('nothing need be configured', () => {
+  const config = parseConfig('', 'vm-task.yaml');
+  expect(config.defaultPool).toBe('default');
+  expect(config.pools).toEqual({
+    default: {
+      driver: 'qemu',
+      image: 'python',
+      sizes: [{ cpus: 1, memoryMiB: 512, diskMiB: 4096 }],
+      max: 4,
+      warm: 1,
+    },
+  });
+  expect(config.http).toEqual({ host: '127.0.0.1', port: 7788 });
+  expect(config.cancel.grace).toBe(10_000);
+  expect(config.reaper.retention).toBe(30 * 24 * 3_600_000);
+});
+
+test('what is configured is taken, the rest keeps its default', () => {
+  const config = parseConfig(
+    'defaultPool: fast\npools: { fast: { warm: 0, max: 20 } }\nreaper: { sweep: 1s }',
+    'vm-task.yaml',
+  );
+  expect(config.pools['fast']).toMatchObject({ warm: 0, max: 20, image: 'python' });
+  expect(config.reaper).toMatchObject({ sweep: 1_000, orphanGrace: 30_000 });
+});
+
+test.each([
+  ['a: 1', 'vm-task.yaml: a: unknown key; known are defaultPool, pools,'],
+  ['defaultPool: fast\npools: { fast: { imge: x } }', 'pools.fast.imge: unknown key; did you mean "image"?'],
+  ['pools: { default: { sizes: [{ cpus: 1, memoryMB: 512, diskMiB: 600 }] } }', 'did you mean "memoryMiB"?'],
+  ['http: { prt: 1 }', 'http.prt: unknown key; did you mean "port"?'],
+  ['http: { port: 99999 }', 'http.port: Too big'],
+  ['pools: { default: { warm: 9 } }', 'pools.default.warm: 9 is more than max, 4'],
+  ['pools: { a: {} }', 'defaultPool: "default" is none of a'],
+  ['defaultPool: constructor', 'defaultPool: "constructor" is none of default'],
+  ['pools: { "A b": {} }', 'pools.A b: must be 1 to 32 of a-z, 0-9 and inner dashes'],
+  [named('hostKey: "ssh-rsa AAAA"'), 'pools.kali.hostKey: must be the key by which the machine proves itself'],
+  [named(''), '/etc/ssh/ssh_host_ed25519_key.pub'],
+  [named('hostKey: "ssh-ed25519 AAAA", warm: 1'), 'pools.kali.warm: unknown key'],
+  ['pools: { default: { driver: shh } }', 'pools.default.driver: '],
+  ['cancel: { grace: 10 }', 'cancel.grace: 10 is not a duration; write it as'],
+  ['pools: 5', 'pools: Invalid input: expected record, received number'],
+  ['[1]', 'the whole: Invalid input: expected object, received array'],
+  [': :', 'vm-task.yaml is not YAML: '],
+  ['a: 1\na: 2', 'Map keys must be unique at line 2'],
+  ['a: *b', 'Unresolved alias'],
+  ['['.repeat(20_000), 'vm-task.yaml is not YAML: '],
+])('%j is an error that says what is wrong', (text, sentence) => {
+  expect(complaint(text)).toContain(sentence);
+});
+
+test('a YAML bomb is refused before it unfolds', () => {
+  const levels = ['a: &a [x,x,x,x,x,x,x,x,x]'];
+  for (const [index, name] of [...'bcdefghi'].entries()) {
+    const below = 'abcdefgh'[index];
+    levels.push(`${name}: &${name} [${Array(9).fill(`*${below}`).join(',')}]`);
+  }
+  const started = performance.now();
+  expect(complaint(levels.join('\n'))).toContain('Excessive alias count');
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+test("a home's file is read; a home without one has the defaults; one that cannot be read is an error", async () => {
+  await using folder = await makeTempFolder('config');
+  const home = homeAt(folder.path);
+  expect(loadConfig(home).pools['default']?.max).toBe(4);
+  writeFileSync(home.config, 'pools: { default: { max: 7 } }');
+  expect(loadConfig(home).pools['default']?.max).toBe(7);
+  const unreadable = homeAt(home.config);
+  expect(() => loadConfig(unreadable)).toThrow(expect.objectContaining({ code: 'invalid-config' }));
+});
+
+test('an option wins over the environment, and a path with control characters is refused', () => {
+  expect(readEnvironment('/somewhere').home.root).toBe('/somewhere');
+  expect(readEnvironment('relative').home.root).toBe(`${process.cwd()}/relative`);
+  expect(() => readEnvironment('/some\nwhere')).toThrow('VM_TASK_HOME has a control character');
+});

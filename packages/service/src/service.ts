@@ -1,0 +1,122 @@
+/**
+ * How every service lives: configuration, log, telemetry, bus, handlers; on SIGTERM or SIGINT a drain (nothing new is
+ * taken, what is in hand is finished or handed over within the grace), then an exit code.
+ */
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type Bus, createBus } from '@vm-task/bus/bus';
+import { type BrokerAddress, type Connection, openConnection } from '@vm-task/bus/connection';
+import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { readBackStreams } from '@vm-task/bus/provision';
+import { readHostId } from '@vm-task/hypervisor/host/host-id';
+import { type Environment, readEnvironment } from '@vm-task/shared/environment';
+import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
+import type { ServiceName } from '@vm-task/shared/flow';
+import type { StreamName } from '@vm-task/shared/stream-name';
+import { loadConfig, type SystemConfig } from './config.ts';
+import { createLogger, type Logger } from './log.ts';
+import { startTelemetry } from './telemetry.ts';
+
+/** What is in hand at SIGTERM may take so long to finish before it is given up to the next one. */
+const drainGraceMs = 20_000;
+
+export interface ServiceContext {
+  readonly environment: Environment;
+  readonly config: SystemConfig;
+  readonly bus: Bus;
+  readonly log: Logger;
+  /** Which host this is. */
+  readonly host: string;
+  /** Aborted at SIGTERM: take nothing new. */
+  readonly stop: AbortSignal;
+  /** Aborted at the end of the drain's grace: give up what is still in hand. */
+  readonly abort: AbortSignal;
+  /** Called once when the service does its work; what `up` waits for. */
+  readonly ready: () => void;
+}
+
+/** What a service has while the broker is away. */
+export type LocalContext = Omit<ServiceContext, 'bus' | 'ready'>;
+
+/** Between two tries to reach the broker, for a service that has work without it. */
+const reconnectPauseMs = 1_000;
+
+export interface ServiceDefinition {
+  readonly name: ServiceName;
+  /** Read back before anything else happens. */
+  readonly streams: readonly StreamName[];
+  /** Work that needs no broker: begins before there is one, and goes on until `stop`. The broker is then waited for. */
+  readonly withoutBus?: (context: LocalContext) => Promise<void>;
+  /** Works until `stop`, and resolves when drained. */
+  readonly run: (context: ServiceContext) => Promise<void>;
+}
+
+/** Runs a service as this process. Never returns: the process ends with 0 after a drain, with 1 when it cannot work. */
+export async function runService(definition: ServiceDefinition): Promise<never> {
+  const { values } = parseArgs({ options: { home: { type: 'string' } } });
+  const environment = readEnvironment(values.home);
+  const log = createLogger(definition.name, environment.logLevel);
+  const stop = new AbortController();
+  const abort = new AbortController();
+  const drain = (signal: string) => {
+    if (stop.signal.aborted) return;
+    log.info({ signal }, 'draining');
+    stop.abort(new Error(`${definition.name} is draining`));
+    setTimeout(() => abort.abort(new Error(`${definition.name} ended its drain`)), drainGraceMs).unref();
+  };
+  process.on('SIGTERM', drain);
+  process.on('SIGINT', drain);
+  try {
+    await runUntilDrained(definition, environment, log, { stop: stop.signal, abort: abort.signal });
+    log.info('stopped');
+    return process.exit(0);
+  } catch (error) {
+    log.fatal({ err: error, ...errorInfo(error) }, errorInfo(error).message);
+    return process.exit(1);
+  }
+}
+
+async function runUntilDrained(
+  definition: ServiceDefinition,
+  environment: Environment,
+  log: Logger,
+  signals: { readonly stop: AbortSignal; readonly abort: AbortSignal },
+): Promise<void> {
+  const config = loadConfig(environment.home);
+  await using _telemetry = startTelemetry(definition.name, environment.otlpEndpoint !== null);
+  const host = readHostId(environment.home);
+  const local: LocalContext = { environment, config, log, host, ...signals };
+  const tasks = [withBus(definition, local)];
+  if (definition.withoutBus !== undefined) tasks.push(definition.withoutBus(local));
+  await Promise.all(tasks);
+}
+
+async function withBus(definition: ServiceDefinition, local: LocalContext): Promise<void> {
+  const { environment, host, log } = local;
+  const address = readBrokerAddress(environment.home, definition.name);
+  const reach = definition.withoutBus === undefined ? openConnection : waitForConnection(local);
+  await using connection = await reach(address, `${definition.name}@${hostname()}`);
+  if (connection === null) return;
+  await readBackStreams(connection, definition.streams);
+  const bus = createBus(connection, `vm-task/${host}/${definition.name}`, log);
+  // The line that `up` waits for; everything else on stdout would be a mistake.
+  const ready = () => process.stdout.write('ready\n');
+  await definition.run({ ...local, bus, ready });
+}
+
+/** Tries until the broker takes us in; null when `stop` came first. What waiting cannot heal is thrown. */
+function waitForConnection({ log, stop }: LocalContext) {
+  return async (address: BrokerAddress, name: string): Promise<Connection | null> => {
+    while (!stop.aborted) {
+      try {
+        return await openConnection(address, name);
+      } catch (error) {
+        if (!(error instanceof VmTaskError && error.code === 'broker-unreachable')) throw error;
+        log.warn({ err: error }, 'working without the broker');
+        await delay(reconnectPauseMs, undefined, { signal: stop }).catch(() => undefined);
+      }
+    }
+    return null;
+  };
+}

@@ -1,0 +1,2 @@
+/** The streams of the system, by name. What each is made of is the bus's business. */
+export type StreamName = 'EVENTS' | 'COMMANDS' | 'TIMERS' | 'LOGS' | 'DEAD' | 'INBOX';

@@ -6,6 +6,7 @@
  * | `connection.ts` | authenticated, never giving up, version gate |
  * | `provision.ts` | streams and consumers: made, and read back |
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
+ * | `event-log.ts` | what can be said to `EVENTS`, and asked of it |
  * | `append.ts` | fenced appends: stored or overtaken (I2, I3, I10) |
  * | `announce.ts` | what is on no spine: VMs that are gone, alerts |
  * | `group-commit.ts` | many announcements at once, stored together |
@@ -19,14 +20,14 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import { consumerFor, type FlowRow } from '@vm-task/shared/flow';
-import type { PipelineKey, SpineKey } from '@vm-task/shared/subjects';
 import type { Logger } from 'pino';
-import { type Announce, announcer } from './announce.ts';
+import { announcer } from './announce.ts';
 import { type Appended, append, readHead, readHeadSince } from './append.ts';
 import type { Connection } from './connection.ts';
 import { bury, raiseRetryAlert } from './dead-letter.ts';
 import { type RawMessage, rawOf, unseal } from './envelope.ts';
-import { type Followed, follow } from './follow.ts';
+import type { EventLog } from './event-log.ts';
+import { follow } from './follow.ts';
 import { done, type HandlerOutcome, leave } from './outcome.ts';
 import { ensureConsumer } from './provision.ts';
 import { type Replaying, replay, replayWorker } from './replay.ts';
@@ -57,18 +58,7 @@ export interface WorkOptions {
 
 export type WorkerRow = FlowRow & { readonly consumer: string };
 
-export interface Bus {
-  readonly connection: Connection;
-  /** Appends on the event's spine when its last sequence is `fence`; 0 begins the spine. */
-  append(draft: Draft, fence: number, signal: AbortSignal): Promise<Appended>;
-  /** Publishes what is on no spine; waits until it is stored. `vm.gone` is stored once per VM, an alert `once` where asked for. */
-  readonly announce: Announce;
-  /** The last event of a task's or a pipeline's spine, read through the stream's leader. */
-  head(spine: SpineKey | PipelineKey): Promise<Stored | null>;
-  /** One event by its sequence, or null. */
-  eventAt(seq: number): Promise<Stored | null>;
-  /** The broker's clock. */
-  now(): Promise<Date>;
+export interface Bus extends EventLog {
   /** Handles spine events: those that are no longer the head are acknowledged unseen, so a redelivery changes nothing. */
   workEvents(
     row: WorkerRow,
@@ -81,11 +71,6 @@ export interface Bus {
     handle: (handling: Handling<RawMessage>) => Promise<HandlerOutcome>,
     options: WorkOptions,
   ): Promise<void>;
-  follow(options: {
-    filters: readonly string[];
-    from: number | 'new';
-    signal: AbortSignal;
-  }): AsyncGenerator<Followed, void, void>;
 }
 
 export function createBus(connection: Connection, source: string, log: Logger): Bus {

@@ -13,9 +13,9 @@ import {
   subjectMatches,
 } from '@vm-task/shared/subjects';
 import type { Logger } from 'pino';
-import type { Bus } from './bus.ts';
 import type { Letter } from './dead-letters.ts';
 import { type RawMessage, unseal } from './envelope.ts';
+import type { EventLog } from './event-log.ts';
 import type { Delivery, WorkerDefinition } from './work.ts';
 
 /** A larger original stays in its stream only: in base64 it would be more than the broker takes. */
@@ -25,7 +25,7 @@ const reasonMaxLength = 2_000;
 
 /** Stores the letter, ends the task, tells people; each step may be repeated. Returns the letter's sequence in `DEAD`. */
 export async function bury(
-  bus: Bus,
+  bus: EventLog,
   worker: WorkerDefinition,
   { message, signal }: Delivery,
   fullReason: string,
@@ -57,7 +57,7 @@ export async function bury(
 }
 
 export async function raiseRetryAlert(
-  bus: Bus,
+  bus: EventLog,
   worker: WorkerDefinition,
   { message, signal }: Delivery,
   reason: string,
@@ -76,7 +76,7 @@ function isGivenAlerts({ filters }: WorkerDefinition): boolean {
 
 /** The task whose message cannot be handled has failed, unless it has moved on or has ended (I2). */
 async function endTaskOf(
-  bus: Bus,
+  bus: EventLog,
   { stream }: WorkerDefinition,
   message: RawMessage,
   reason: string,
@@ -104,7 +104,7 @@ async function endTaskOf(
 
 /** As with tasks: the pipeline whose event cannot be handled has failed. Its live tasks go on to their own ends. */
 async function endPipelineOf(
-  bus: Bus,
+  bus: EventLog,
   { stream }: WorkerDefinition,
   { subject, seq }: RawMessage,
   reason: string,
@@ -137,7 +137,7 @@ function eventOf(message: RawMessage): Stuck | null {
 }
 
 /** A timer is in another stream: the task still waits for it only when its head says so. */
-async function retryingOf(bus: Bus, { subject }: RawMessage): Promise<Stuck | null> {
+async function retryingOf(bus: EventLog, { subject }: RawMessage): Promise<Stuck | null> {
   const spine = spineOfRetryDue(subject);
   const head = spine === null ? null : await bus.head(spine);
   if (spine === null || head?.type !== 'task.retrying') return null;

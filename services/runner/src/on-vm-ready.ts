@@ -7,7 +7,7 @@ import { Attempt } from './attempt.ts';
 import { endOrRetry } from './end-or-retry.ts';
 import type { AttemptsInHand } from './on-task-cancelling.ts';
 import { runAttempt } from './run-attempt.ts';
-import type { RunnerParts } from './start.ts';
+import type { RunnerParts } from './runner-parts.ts';
 
 /** At the end of a drain: the next runner may take over at once. */
 const handOverMs = 100;

@@ -19,8 +19,8 @@ import { Pump } from './pump.ts';
 import { type ReadNeeds, readNeeds } from './read-needs.ts';
 import { readResult } from './read-result.ts';
 import { runSetup, type SetupOutcome } from './run-setup.ts';
+import type { RunnerParts } from './runner-parts.ts';
 import { readSecrets, Secrets } from './secrets.ts';
-import type { RunnerParts } from './start.ts';
 
 type Completed = Draft<'task.completed'>;
 

@@ -1,27 +1,8 @@
-/** The runner with everything it needs given to it: for the service, for tests, and for benchmarks without a VM. */
-import type { Bus } from '@vm-task/bus/bus';
-import type { SystemConfig } from '@vm-task/service/config';
-import type { Logger } from '@vm-task/service/log';
+/** The runner with everything it needs given to it. */
 import { flow } from '@vm-task/shared/flow';
-import type { Home } from '@vm-task/shared/home';
-import type { IsVmAlive } from './contact.ts';
-import type { ConnectGuest } from './guest.ts';
 import { AttemptsInHand, followCancelling } from './on-task-cancelling.ts';
 import { onVmReady } from './on-vm-ready.ts';
-
-export interface RunnerParts {
-  readonly bus: Bus;
-  readonly config: SystemConfig;
-  readonly home: Home;
-  readonly host: string;
-  readonly log: Logger;
-  /** Aborted at the beginning of a drain: no attempt is taken any more. */
-  readonly stop: AbortSignal;
-  /** Aborted at its end: attempts in hand are left to the next runner, and their processes run on. */
-  readonly abort: AbortSignal;
-  readonly connect: ConnectGuest;
-  readonly isVmAlive: IsVmAlive;
-}
+import type { RunnerParts } from './runner-parts.ts';
 
 /** Works until `stop`; resolves when no attempt is in hand any more. */
 export async function startRunner(parts: RunnerParts): Promise<void> {

@@ -3,7 +3,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectBySsh, type Guest } from '../src/guest.ts';
 import { IdleConnections } from '../src/idle-connections.ts';
-import type { RunnerParts } from '../src/start.ts';
+import type { RunnerParts } from '../src/runner-parts.ts';
 import { type Rig, startRig } from './rig.ts';
 
 let rig: Rig;

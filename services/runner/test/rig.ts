@@ -17,7 +17,8 @@ import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { connectBySsh } from '../src/guest.ts';
 import { IdleConnections } from '../src/idle-connections.ts';
-import { type RunnerParts, startRunner } from '../src/start.ts';
+import type { RunnerParts } from '../src/runner-parts.ts';
+import { startRunner } from '../src/start.ts';
 
 export type Completed = Stored<'task.completed'>['data'];
 

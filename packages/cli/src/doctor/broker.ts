@@ -1,6 +1,7 @@
 /** nats-server: it answers the user that makes the streams, and is new enough. */
 import { errorInfo } from '@vm-task/shared/errors';
-import { type Check, fail, NotCheckable, pass } from './check.ts';
+import { type Check, fail, pass } from './check.ts';
+import { NotCheckable } from './not-checkable.ts';
 
 export const broker: Check = {
   name: 'broker',

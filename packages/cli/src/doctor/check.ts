@@ -18,11 +18,6 @@ export interface Check {
   readonly look: (context: Context, signal: AbortSignal) => Promise<Finding>;
 }
 
-/** Thrown where something that another check tells of is in the way: then this one says nothing about its own matter. */
-export class NotCheckable extends Error {
-  override readonly name = 'NotCheckable';
-}
-
 export function pass(detail: string): Finding {
   return { status: 'pass', detail, fix: null };
 }

@@ -7,7 +7,7 @@ import { readState, type SystemState } from '@vm-task/embedded/state';
 import { loadConfig, type SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import type { VmTaskError } from '@vm-task/shared/errors';
-import { NotCheckable } from './check.ts';
+import { NotCheckable } from './not-checkable.ts';
 
 export interface Context extends AsyncDisposable {
   readonly environment: Environment;

@@ -3,7 +3,8 @@ import { checkImage } from '@vm-task/hypervisor/images/check-image';
 import { parseImageRef } from '@vm-task/hypervisor/images/image-ref';
 import { recipesFolder } from '@vm-task/hypervisor/images/recipes-folder';
 import { errorInfo } from '@vm-task/shared/errors';
-import { type Check, fail, NotCheckable, pass } from './check.ts';
+import { type Check, fail, pass } from './check.ts';
+import { NotCheckable } from './not-checkable.ts';
 
 export const images: Check = {
   name: 'images',

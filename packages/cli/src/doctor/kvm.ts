@@ -3,7 +3,8 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { hostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 import { errorInfo } from '@vm-task/shared/errors';
-import { type Check, type Finding, NotCheckable, pass, warn } from './check.ts';
+import { type Check, type Finding, pass, warn } from './check.ts';
+import { NotCheckable } from './not-checkable.ts';
 
 const device = '/dev/kvm';
 

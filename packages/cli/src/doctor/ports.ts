@@ -4,7 +4,8 @@ import { createHttp, httpUrl } from '@vm-task/client/http';
 import { freePort } from '@vm-task/embedded/free-port';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { type Check, fail, NotCheckable, pass } from './check.ts';
+import { type Check, fail, pass } from './check.ts';
+import { NotCheckable } from './not-checkable.ts';
 
 /** Intake answers this from memory. */
 const answerLimitMs = 5_000;

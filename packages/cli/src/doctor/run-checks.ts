@@ -1,7 +1,8 @@
 /** All checks at once, each within its limit. */
 import { errorInfo } from '@vm-task/shared/errors';
-import { type Check, type Finding, fail, NotCheckable, warn } from './check.ts';
+import { type Check, type Finding, fail, warn } from './check.ts';
 import type { Context } from './context.ts';
+import { NotCheckable } from './not-checkable.ts';
 
 export interface Checked extends Finding {
   readonly name: string;

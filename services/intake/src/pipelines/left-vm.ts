@@ -5,8 +5,11 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { LeftVm } from '@vm-task/shared/kept-vm';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState, Run } from '@vm-task/shared/pipelines/state';
+import type { SpineKey } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
-import type { Starting } from './start-stage.ts';
+
+/** The VM in which a task worked. Thrown: `left-vm-gone`. */
+export type ReadMachine = (run: SpineKey) => Promise<TaskMachine>;
 
 /** The VM that the stage is to have, as its task has to know it. */
 export interface Left {
@@ -18,7 +21,7 @@ export interface Left {
 export async function leftFor(
   { spec, stages }: PipelineState,
   stage: StageSpec,
-  readMachine: Starting['readMachine'],
+  readMachine: ReadMachine,
 ): Promise<Left | null> {
   const before = stage.vm === undefined ? null : sharerBefore(spec.stages, stage);
   if (before === null) return null;

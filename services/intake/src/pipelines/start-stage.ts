@@ -1,5 +1,4 @@
 /** Beginning a stage: its condition, its items, and its tasks, with every expression evaluated, once and for all. */
-import type { TaskMachine } from '@vm-task/bus/read-machine';
 import { unstarted } from '@vm-task/pipelines/decisions/next-steps';
 import type { Scope, Values } from '@vm-task/pipelines/expressions/expression';
 import { checkTemplate, fillTemplate, TemplateError } from '@vm-task/pipelines/expressions/template';
@@ -12,17 +11,15 @@ import type { Changes, StartedRun } from '@vm-task/shared/pipelines/events';
 import { maxItems } from '@vm-task/shared/pipelines/file';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
-import type { SpineKey } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
-import { inPlace, leftFor } from './left-vm.ts';
+import { inPlace, leftFor, type ReadMachine } from './left-vm.ts';
 import type { Outputs } from './outputs.ts';
 
 export interface Starting {
   /** A task file as the task of a pool. Thrown: what `planTask` throws. */
   readonly plan: (file: unknown) => { readonly pool: string; readonly spec: TaskSpec };
   readonly outputs: Outputs;
-  /** The VM in which a task worked. Thrown: `left-vm-gone`. */
-  readonly readMachine: (run: SpineKey) => Promise<TaskMachine>;
+  readonly readMachine: ReadMachine;
   /** When what caused this was stored: it is part of the ids. */
   readonly atMs: number;
 }

@@ -10,7 +10,7 @@ import { createHypervisor } from '@vm-task/hypervisor/driver';
 import type { ReadyVm } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';
-import { newTaskId } from '@vm-task/shared/ids';
+import { newTaskId } from '@vm-task/shared/new-ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { beforeAll, expect, test } from 'vitest';
 import { lendVms, prepareLimitMs, smallClass, type TestVms } from './vms.ts';

@@ -1,5 +1,5 @@
-import { newMessageId } from '@vm-task/shared/ids';
 import { parseSending } from '@vm-task/shared/inbox';
+import { newMessageId } from '@vm-task/shared/new-ids';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';

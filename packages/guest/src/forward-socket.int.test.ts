@@ -1,7 +1,7 @@
 /** The socket inside the machine: there before the job, its connections here, and gone with what it was made for. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { newVmId } from '@vm-task/shared/ids';
+import { newVmId } from '@vm-task/shared/new-ids';
 import { startSshGuest } from '@vm-task/testing/ssh-guest';
 import { expect, test } from 'vitest';
 import { completeJob } from './complete-job.ts';

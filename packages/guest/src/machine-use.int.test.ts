@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { newVmId, type VmId } from '@vm-task/shared/ids';
+import type { VmId } from '@vm-task/shared/ids';
+import { newVmId } from '@vm-task/shared/new-ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

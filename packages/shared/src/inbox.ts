@@ -51,7 +51,7 @@ export type Message = z.infer<typeof messageSchema>;
 export function parseSending(submitted: unknown): Sending {
   const parsed = sendSchema.safeParse(submitted);
   if (!parsed.success) throw new VmTaskError('invalid-message', explainIssues(parsed.error, sendSchema));
-  const bytes = Buffer.byteLength(parsed.data.text);
+  const bytes = new TextEncoder().encode(parsed.data.text).length;
   if (bytes <= textMaxBytes) return parsed.data;
   throw new VmTaskError(
     'message-too-large',

@@ -2,7 +2,8 @@
 
 import { headers } from '@nats-io/transport-node';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { type PipelineId, pipelineIdFromCause, type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
+import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+import { pipelineIdFromCause, taskIdFromCause } from '@vm-task/shared/new-ids';
 import { commandSubjects } from '@vm-task/shared/subjects';
 import type { Broker } from './broker/broker.ts';
 import type { Intake } from './intake.ts';

@@ -7,7 +7,8 @@ import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import type { Claim, CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { newVmId, type TaskId, type VmId } from '@vm-task/shared/ids';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
+import { newVmId } from '@vm-task/shared/new-ids';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 
 export type Operation = 'prepare' | 'create' | 'claim' | 'end' | 'destroy';

@@ -1,6 +1,7 @@
 /** Events of an ordinary task in an ordinary VM, for tests that need some; each may be altered where it matters. */
 import type { Draft, EventData } from '@vm-task/shared/events';
-import { newPipelineId, newTaskId, newVmId, type PipelineId, type TaskId, type VmId } from '@vm-task/shared/ids';
+import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
+import { newPipelineId, newTaskId, newVmId } from '@vm-task/shared/new-ids';
 import { noChanges } from '@vm-task/shared/pipelines/events';
 import type { PipelineSpec } from '@vm-task/shared/pipelines/spec';
 import type { TaskSpec } from '@vm-task/shared/task-spec';

@@ -1,5 +1,6 @@
 import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
-import { manualPool, newTaskId } from '@vm-task/shared/ids';
+import { manualPool } from '@vm-task/shared/ids';
+import { newTaskId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
 import { type Answer, answerTask } from './answer-task.ts';

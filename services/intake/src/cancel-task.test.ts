@@ -1,4 +1,4 @@
-import { newTaskId, newVmId } from '@vm-task/shared/ids';
+import { newTaskId, newVmId } from '@vm-task/shared/new-ids';
 import { retrying } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';

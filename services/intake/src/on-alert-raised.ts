@@ -4,8 +4,9 @@ import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
 import type { SystemConfig } from '@vm-task/service/config';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { EventData, Stored } from '@vm-task/shared/events';
-import { type MessageId, messageIdFromCause } from '@vm-task/shared/ids';
+import type { MessageId } from '@vm-task/shared/ids';
 import type { Priority, Sending } from '@vm-task/shared/inbox';
+import { messageIdFromCause } from '@vm-task/shared/new-ids';
 import type { Post, Webhook } from './alerts/webhook.ts';
 
 export interface AlertDeps {

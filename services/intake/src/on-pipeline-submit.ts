@@ -5,7 +5,7 @@ import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
 import { type PlannedPipeline, planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import type { SystemConfig } from '@vm-task/service/config';
 import { errorCodes, VmTaskError } from '@vm-task/shared/errors';
-import { pipelineIdFromCause } from '@vm-task/shared/ids';
+import { pipelineIdFromCause } from '@vm-task/shared/new-ids';
 import type { Admission } from './admission.ts';
 import { roomPauseMs } from './on-task-submit.ts';
 import type { ReadPipeline } from './pipelines/pipeline-reader.ts';

@@ -1,7 +1,7 @@
 import type { Handling } from '@vm-task/bus/bus';
 import type { RawMessage } from '@vm-task/bus/envelope';
 import { silentLogger } from '@vm-task/service/log';
-import { newTaskId } from '@vm-task/shared/ids';
+import { newTaskId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
 import { config } from '../test/task-events.ts';

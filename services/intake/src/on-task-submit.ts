@@ -6,7 +6,8 @@ import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import type { SystemConfig } from '@vm-task/service/config';
 import { errorCodes, VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Stored } from '@vm-task/shared/events';
-import { type TaskId, taskIdFromCause } from '@vm-task/shared/ids';
+import type { TaskId } from '@vm-task/shared/ids';
+import { taskIdFromCause } from '@vm-task/shared/new-ids';
 import type { Admission } from './admission.ts';
 
 export interface SubmitDeps {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { newTaskId } from '@vm-task/shared/ids';
+import { newTaskId } from '@vm-task/shared/new-ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { startBrokerWithRights } from './broker-with-rights.ts';

@@ -7,7 +7,7 @@ import { readOutput, readPipeline } from '@vm-task/bus/read-pipeline';
 import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import { silentLogger } from '@vm-task/service/log';
 import type { Stored } from '@vm-task/shared/events';
-import { newPipelineId } from '@vm-task/shared/ids';
+import { newPipelineId } from '@vm-task/shared/new-ids';
 import type { SpineKey } from '@vm-task/shared/subjects';
 import { type Broker, type BusConnection, startBroker } from '@vm-task/testing/broker';
 import { expect, test } from 'vitest';

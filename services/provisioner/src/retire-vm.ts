@@ -1,7 +1,8 @@
 import type { BrokerClock } from '@vm-task/bus/broker-clock';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import { newTaskId, type VmId } from '@vm-task/shared/ids';
+import type { VmId } from '@vm-task/shared/ids';
+import { newTaskId } from '@vm-task/shared/new-ids';
 
 /** Longer than any removal takes; past it the reaper removes the VM. */
 const removalLimitMs = 60_000;

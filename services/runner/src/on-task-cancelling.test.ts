@@ -1,5 +1,5 @@
 import type { EventData, Stored } from '@vm-task/shared/events';
-import { newTaskId } from '@vm-task/shared/ids';
+import { newTaskId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { Attempt } from './attempt.ts';
 import { AttemptsInHand } from './on-task-cancelling.ts';

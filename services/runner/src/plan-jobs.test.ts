@@ -1,7 +1,7 @@
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { parseConfig } from '@vm-task/service/config';
 import type { EventData } from '@vm-task/shared/events';
-import { newTaskId, newVmId } from '@vm-task/shared/ids';
+import { newTaskId, newVmId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { planMain, planSetup } from './plan-jobs.ts';
 

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { startTicksOf } from '@vm-task/hypervisor/ledger/process-ref';
 import type { CloneRecord } from '@vm-task/hypervisor/ledger/vm-record';
 import { homeAt } from '@vm-task/shared/home';
-import { newVmId } from '@vm-task/shared/ids';
+import { newVmId } from '@vm-task/shared/new-ids';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
 import { isVmAlive } from './vm-alive.ts';

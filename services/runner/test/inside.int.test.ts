@@ -1,7 +1,7 @@
 /** What a task may do from inside its VM: each call, what is refused, and that it is about that task alone. */
 import { listMessages, sendMessage } from '@vm-task/bus/inbox';
 import { readProgress } from '@vm-task/bus/task-progress';
-import { newMessageId } from '@vm-task/shared/ids';
+import { newMessageId } from '@vm-task/shared/new-ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { sampleTask } from '@vm-task/testing/sample-events';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,6 +1,6 @@
 import { artifactName, storeArtifact } from '@vm-task/bus/artifacts';
-import { newTaskId } from '@vm-task/shared/ids';
 import type { Needs } from '@vm-task/shared/needs';
+import { newTaskId } from '@vm-task/shared/new-ids';
 import type { Artifact } from '@vm-task/shared/task-ending';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Rig, startRunningRig } from './rig.ts';

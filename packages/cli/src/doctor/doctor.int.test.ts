@@ -13,7 +13,7 @@ import { takeSlots } from '@vm-task/hypervisor/ledger/slots';
 import { loadConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import { cacheAt, type Home, homeAt } from '@vm-task/shared/home';
-import { newVmId } from '@vm-task/shared/ids';
+import { newVmId } from '@vm-task/shared/new-ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { creatingVm } from '@vm-task/testing/sample-states';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { homeAt } from '@vm-task/shared/home';
-import { newVmId } from '@vm-task/shared/ids';
+import { newVmId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { endProcess } from './end-process.ts';
 import { mark, markedProcesses } from './marked-process.ts';

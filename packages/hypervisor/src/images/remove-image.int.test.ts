@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { link, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { newVmId } from '@vm-task/shared/ids';
+import { newVmId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { type LentStore, lendStore, unwatched } from '../../test/lend-store.ts';
 import { ensureImage } from './ensure-image.ts';

@@ -1,7 +1,8 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { homeAt } from '@vm-task/shared/home';
-import { newVmId, type VmId } from '@vm-task/shared/ids';
+import type { VmId } from '@vm-task/shared/ids';
+import { newVmId } from '@vm-task/shared/new-ids';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
 import { freeSlot, freeSlots, takenSlots, takeSlots } from './slots.ts';

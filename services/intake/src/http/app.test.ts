@@ -1,7 +1,7 @@
 import type { Bus } from '@vm-task/bus/bus';
 import { silentLogger } from '@vm-task/service/log';
 import { errorCodes } from '@vm-task/shared/errors';
-import { newTaskId } from '@vm-task/shared/ids';
+import { newTaskId } from '@vm-task/shared/new-ids';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type MemoryEvents, memoryEvents } from '../../test/memory-events.ts';

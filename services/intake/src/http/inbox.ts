@@ -1,7 +1,7 @@
 /** `/v1/inbox`: messages to people, named VMs and roles; sent, read live, marked. They go by themselves. */
 import { followMessages, type Kept, listMessages, markMessage, readMessage, sendMessage } from '@vm-task/bus/inbox';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { newMessageId, parseMessageId } from '@vm-task/shared/ids';
+import { parseMessageId } from '@vm-task/shared/ids';
 import {
   groupOf,
   groups,
@@ -11,6 +11,7 @@ import {
   recipientSchema,
   sendSchema,
 } from '@vm-task/shared/inbox';
+import { newMessageId } from '@vm-task/shared/new-ids';
 import { z } from 'zod';
 import { problemSchema } from './problem.ts';
 import type { App, HttpDeps } from './server.ts';

@@ -5,8 +5,9 @@ import { checkTemplate, fillTemplate, TemplateError } from '@vm-task/pipelines/e
 import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
 import { isScript, scopeOf } from '@vm-task/pipelines/planning/plan-pipeline';
 import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
-import { manualPool, taskIdFromCause } from '@vm-task/shared/ids';
+import { manualPool } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
+import { taskIdFromCause } from '@vm-task/shared/new-ids';
 import type { Changes, StartedRun } from '@vm-task/shared/pipelines/events';
 import { maxItems } from '@vm-task/shared/pipelines/file';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';

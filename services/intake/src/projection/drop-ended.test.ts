@@ -1,5 +1,6 @@
 import type { Draft } from '@vm-task/shared/events';
-import { newTaskId, newVmId, type PipelineId, type TaskId } from '@vm-task/shared/ids';
+import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+import { newTaskId, newVmId } from '@vm-task/shared/new-ids';
 import { pipelineCompleted, pipelineCreated, samplePipeline } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { type MemoryEvents, memoryEvents } from '../../test/memory-events.ts';

@@ -1,6 +1,7 @@
 import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
 import type { Stored } from '@vm-task/shared/events';
-import { newPipelineId, newTaskId, newVmId, type TaskId } from '@vm-task/shared/ids';
+import type { TaskId } from '@vm-task/shared/ids';
+import { newPipelineId, newTaskId, newVmId } from '@vm-task/shared/new-ids';
 import { retrying } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';

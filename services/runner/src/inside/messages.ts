@@ -3,8 +3,9 @@
  */
 import { listMessages, markMessage, readMessage, sendMessage } from '@vm-task/bus/inbox';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { messageIdFromCause, newMessageId, parseMessageId } from '@vm-task/shared/ids';
+import { parseMessageId } from '@vm-task/shared/ids';
 import { groupOf, type Message, parseSending } from '@vm-task/shared/inbox';
+import { messageIdFromCause, newMessageId } from '@vm-task/shared/new-ids';
 import { z } from 'zod';
 import type { InsideApp, InsideDeps } from './deps.ts';
 import { jsonOf, keyOf } from './request.ts';

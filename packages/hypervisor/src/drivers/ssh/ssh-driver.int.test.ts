@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { parseConfig } from '@vm-task/service/config';
 import { cacheAt, type Home, homeAt } from '@vm-task/shared/home';
-import { newTaskId } from '@vm-task/shared/ids';
+import { newTaskId } from '@vm-task/shared/new-ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { startProxy } from '@vm-task/testing/proxy';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';

@@ -1,10 +1,11 @@
 /** What running tasks say of how far they are: no event tells it, so it is read from their logs when somebody looks. */
+
+import type { PipelineView, RunView } from '@vm-task/api/pipelines';
+import type { TaskSummary } from '@vm-task/api/tasks';
 import type { Connection } from '@vm-task/bus/connection';
 import { readProgress } from '@vm-task/bus/task-progress';
 import { parseTaskId } from '@vm-task/shared/ids';
 import type { ProgressView } from '@vm-task/shared/progress';
-import type { PipelineView, RunView } from './pipeline-view.ts';
-import type { TaskSummary } from './task-view.ts';
 
 /** Null for a task that does not run, or has said nothing. */
 export async function progressOf(

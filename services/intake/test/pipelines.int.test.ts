@@ -1,9 +1,9 @@
+import type { PipelineView } from '@vm-task/api/pipelines';
 import type { Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
-import type { PipelineView } from '../src/pipeline-view.ts';
 import { startBrokerWithRights } from './broker-with-rights.ts';
 import { type IntakeProcess, makeHome, startIntake } from './intake-process.ts';
 import { completed } from './task-events.ts';

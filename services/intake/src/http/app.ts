@@ -15,7 +15,8 @@
  * | `inbox.ts` | messages |
  * | `templates.ts` | tasks and pipelines by name |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
- * | `openapi.ts` | all of it described |
+ * | `serve.ts`, `parse-body.ts`, `append-limit.ts` | a route of the contract (`packages/api`), served |
+ * | `openapi.ts`, `openapi-components.ts`, `write-openapi.ts` | all of it described, and `docs/openapi.json` |
  * | `listen.ts` | port and `run/http.json` |
  */
 import { VmTaskError } from '@vm-task/shared/errors';

@@ -1,14 +1,9 @@
 /** The pipeline that a path names by its id, or by an unambiguous beginning of it. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { PipelineId } from '@vm-task/shared/ids';
-import { z } from 'zod';
 import type { Projection } from '../projection/projection.ts';
 import { resolvePipelineId } from '../projection/resolve-id.ts';
 import { ambiguous, requirePrefix } from './find-task.ts';
-
-export const pipelineParamsSchema = z.object({
-  id: z.string().describe('a pipeline id, or its beginning from 8 characters on where only one pipeline begins so'),
-});
 
 /** Thrown: `invalid-id`, `pipeline-not-found`, `ambiguous-id`, `projection-behind`. */
 export async function findPipelineId(projection: Projection, id: string): Promise<PipelineId> {

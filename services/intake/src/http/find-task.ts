@@ -1,14 +1,9 @@
 /** The task that a path names by its id, or by an unambiguous beginning of it. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { TaskId } from '@vm-task/shared/ids';
-import { z } from 'zod';
 import type { Projection } from '../projection/projection.ts';
 import { resolveId } from '../projection/resolve-id.ts';
 import { ProblemError } from './problem.ts';
-
-export const taskParamsSchema = z.object({
-  id: z.string().describe('a task id, or its beginning from 8 characters on where only one task begins so'),
-});
 
 const prefixPattern = /^[0-9a-f-]{8,36}$/;
 

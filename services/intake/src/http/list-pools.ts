@@ -1,21 +1,10 @@
 /** `GET /v1/pools`: what is configured, and how many tasks of each status every pool has. */
-
+import { poolRoutes } from '@vm-task/api/pools';
+import { type TaskStatus, taskStatuses } from '@vm-task/api/tasks';
 import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
-import { sizeSchema } from '@vm-task/shared/sizes';
-import { z } from 'zod';
 import { countTasks } from '../projection/count-tasks.ts';
-import { type TaskStatus, taskStatuses } from '../task-view.ts';
+import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
-
-const poolSchema = z.object({
-  name: z.string(),
-  driver: z.string(),
-  image: z.string(),
-  sizes: z.array(sizeSchema),
-  max: z.int(),
-  warm: z.int(),
-  tasks: z.record(z.enum(taskStatuses), z.int()),
-});
 
 /** A named VM has the system that it has, and one size: what a task may use of it. */
 function viewOf(name: string, pool: PoolConfig) {
@@ -25,20 +14,16 @@ function viewOf(name: string, pool: PoolConfig) {
 }
 
 export function listPoolsRoute(app: App, { config, projection }: HttpDeps): void {
-  app.get(
-    '/v1/pools',
-    { schema: { summary: 'List pools', response: { 200: z.object({ pools: z.array(poolSchema) }) } } },
-    async () => {
-      await projection.upToDate();
-      const counts = countTasks(projection.db);
-      const tasksOf = (pool: string) => {
-        const tasks = Object.fromEntries(taskStatuses.map((status) => [status, 0])) as Record<TaskStatus, number>;
-        for (const count of counts) if (count.pool === pool) tasks[count.status] += count.tasks;
-        return tasks;
-      };
-      return {
-        pools: Object.entries(config.pools).map(([name, pool]) => ({ ...viewOf(name, pool), tasks: tasksOf(name) })),
-      };
-    },
-  );
+  serve(app, poolRoutes.list, async () => {
+    await projection.upToDate();
+    const counts = countTasks(projection.db);
+    const tasksOf = (pool: string) => {
+      const tasks = Object.fromEntries(taskStatuses.map((status) => [status, 0])) as Record<TaskStatus, number>;
+      for (const count of counts) if (count.pool === pool) tasks[count.status] += count.tasks;
+      return tasks;
+    };
+    return {
+      pools: Object.entries(config.pools).map(([name, pool]) => ({ ...viewOf(name, pool), tasks: tasksOf(name) })),
+    };
+  });
 }

@@ -1,18 +1,20 @@
 /** A pipeline live: its view again whenever an event has changed it, or one of its processes says how far it is. */
+import type { Sent } from '@vm-task/api/live';
+import type { pipelineRoutes } from '@vm-task/api/pipelines';
 import type { Connection } from '@vm-task/bus/connection';
 import { followProgress } from '@vm-task/bus/task-progress';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { withProgress } from '../progress-of.ts';
 import type { Projection } from '../projection/projection.ts';
 import { showPipeline } from '../projection/show-pipeline.ts';
-import { endMessage, type SseMessage } from './sse.ts';
+import { endMessage } from './sse.ts';
 
 export async function* livePipeline(
   connection: Connection,
   projection: Projection,
   id: PipelineId,
   signal: AbortSignal,
-): AsyncGenerator<SseMessage, void, void> {
+): AsyncGenerator<Sent<typeof pipelineRoutes.show>, void, void> {
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal]);
   const shown = new Set<string>();

@@ -1,7 +1,9 @@
 /** `GET /metrics`: tasks by pool, status and outcome, the queue, HTTP and the process, as Prometheus reads them. */
+import { systemRoutes } from '@vm-task/api/system';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { countTasks } from '../projection/count-tasks.ts';
 import type { Projection } from '../projection/projection.ts';
+import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 
 /** From a read of the projection to the broker's absence that a submission waits out. */
@@ -23,7 +25,7 @@ export function metricsRoute(app: App, { projection }: HttpDeps): void {
     const route = request.routeOptions.url ?? 'unknown';
     requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1_000);
   });
-  app.get('/metrics', { schema: { summary: 'Prometheus metrics' } }, async (_request, reply) =>
+  serve(app, systemRoutes.metrics, async (_request, reply) =>
     reply.type(registry.contentType).send(await registry.metrics()),
   );
 }

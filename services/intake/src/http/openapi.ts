@@ -1,28 +1,43 @@
-/** `GET /openapi.json`: the API described by the schemas that its routes check. */
+/** `GET /openapi.json`: the API described by the schemas that its routes check. The same is committed as `docs/openapi.json`. */
+import { fileURLToPath } from 'node:url';
 import swagger from '@fastify/swagger';
-import { jsonSchema } from '@vm-task/shared/json';
-import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
-import { z } from 'zod';
-import type { App } from './server.ts';
+import { allRoutes } from '@vm-task/api/api';
+import { systemRoutes } from '@vm-task/api/system';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { nameSchemas, withComponents } from './openapi-components.ts';
+import { serve } from './serve.ts';
+import { type App, createServer } from './server.ts';
 
-// A schema that contains itself can be described by its name only.
-z.globalRegistry.add(jsonSchema, { id: 'Json' });
+export const openapiFile = fileURLToPath(new URL('../../../../docs/openapi.json', import.meta.url));
 
 /** Describes every route that is added afterwards. */
 export async function describeApi(app: App): Promise<void> {
+  nameSchemas();
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'vm-task',
         version: '1',
-        description: 'Tasks in virtual machines. Errors are RFC 9457 documents.',
+        description:
+          'Tasks in virtual machines. Errors are RFC 9457 documents. Within /v1 answers only ever gain members.',
       },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }],
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: withComponents,
   });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  serve(app, systemRoutes.description, async () => ({ ...app.swagger() }));
+}
+
+/** The description without a system behind it. */
+export async function describedApi(): Promise<object> {
+  const app = createServer();
+  await describeApi(app);
+  for (const route of allRoutes.filter(({ path }) => path !== systemRoutes.description.path)) {
+    serve(app, route, () => Promise.reject(new Error('nothing is served here')));
+  }
+  await app.ready();
+  return app.swagger();
 }

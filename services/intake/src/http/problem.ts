@@ -9,17 +9,6 @@ import type { Logger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
-
-export const problemSchema = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    code: z.string().describe('stable: one of the codes in docs/errors.md'),
-  })
-  .loose();
 
 /** An error with more to say than its sentence: members of the problem details beside the usual ones. */
 export class ProblemError extends VmTaskError {

@@ -1,29 +1,25 @@
 /** Server-sent events: a stream of messages to one reader, at its speed, until the source ends or the reader goes. */
+import type { IncomingMessage } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { endEvent, eventStreamType } from '@vm-task/api/live';
 import type { FastifyReply } from 'fastify';
-import { z } from 'zod';
 
-export interface SseMessage {
-  /** What a reader gives back as `Last-Event-ID` to go on behind this message. */
+interface SseMessage {
   readonly id?: number;
   readonly event: string;
   readonly data: unknown;
 }
 
-/** Nothing more will come: a connection that ends without it was broken, and is taken up again. */
-export const endMessage: SseMessage = { event: 'end', data: {} };
+/** The last one of a stream. */
+export const endMessage = { event: endEvent, data: {} } as const;
 
 /** So that proxies keep a silent stream, and a reader that vanished is noticed. */
 const heartbeatMs = 15_000;
 
-export const lastEventIdSchema = z.object({
-  'last-event-id': z.coerce.number().int().min(0).default(0).describe('goes on behind this one'),
-});
-
-/** True when the reader's `Accept` asks for a stream. */
-export function wantsEventStream(accept = ''): boolean {
-  return accept.includes('text/event-stream');
+/** True when the reader asks for a stream. */
+export function wantsEventStream({ headers }: IncomingMessage): boolean {
+  return headers.accept?.includes(eventStreamType) === true;
 }
 
 /** Streams what `source` yields. Its signal is aborted when the reader goes or the service stops. */
@@ -44,7 +40,7 @@ export function sendMessages(
     // The reader sees the broken stream, and asks again from its last message.
     .catch((error) => out.destroy(error))
     .finally(() => clearInterval(heartbeat));
-  return reply.type('text/event-stream').header('cache-control', 'no-store').send(out);
+  return reply.type(eventStreamType).header('cache-control', 'no-store').send(out);
 }
 
 async function* frames(messages: AsyncIterable<SseMessage>): AsyncGenerator<string, void, void> {

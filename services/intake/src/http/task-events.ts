@@ -1,35 +1,27 @@
 /** `GET /v1/tasks/:id/events`: a task's events as JSON, or live until it is over. */
+import type { Sent } from '@vm-task/api/live';
+import { type EventView, taskOutputRoutes } from '@vm-task/api/task-output';
 import type { Bus } from '@vm-task/bus/bus';
-import { z } from 'zod';
 import type { Projection } from '../projection/projection.ts';
 import { readTaskEvents } from '../projection/task-events.ts';
-import { type EventView, eventViewSchema } from '../task-view.ts';
-import { findTask, taskParamsSchema } from './find-task.ts';
+import { findTask } from './find-task.ts';
+import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
-import { endMessage, lastEventIdSchema, type SseMessage, sendMessages, wantsEventStream } from './sse.ts';
+import { endMessage, sendMessages, wantsEventStream } from './sse.ts';
+
+const route = taskOutputRoutes.events;
 
 export function taskEventsRoute(app: App, { bus, projection, stop }: HttpDeps): void {
-  app.get(
-    '/v1/tasks/:id/events',
-    {
-      schema: {
-        summary: "A task's events; with Accept: text/event-stream live, each under its type, then `end`",
-        params: taskParamsSchema,
-        headers: lastEventIdSchema,
-        response: { 200: z.object({ events: z.array(eventViewSchema) }) },
-      },
-    },
-    async (request, reply) => {
-      const { id } = await findTask(projection, request.params.id);
-      const after = request.headers['last-event-id'];
-      if (wantsEventStream(request.raw.headers.accept)) {
-        return sendMessages(reply, stop, (signal) => liveEvents(bus, projection, id, after, signal));
-      }
-      const events: EventView[] = [];
-      for await (const event of readEvents(bus, readTaskEvents(projection.db, id, after).seqs)) events.push(event);
-      return { events };
-    },
-  );
+  serve(app, route, async (request, reply) => {
+    const { id } = await findTask(projection, request.params.id);
+    const after = request.headers['last-event-id'];
+    if (wantsEventStream(request.raw)) {
+      return sendMessages(reply, stop, (signal) => liveEvents(bus, projection, id, after, signal));
+    }
+    const events: EventView[] = [];
+    for await (const event of readEvents(bus, readTaskEvents(projection.db, id, after).seqs)) events.push(event);
+    return { events };
+  });
 }
 
 async function* liveEvents(
@@ -38,7 +30,7 @@ async function* liveEvents(
   task: string,
   after: number,
   signal: AbortSignal,
-): AsyncGenerator<SseMessage, void, void> {
+): AsyncGenerator<Sent<typeof route>, void, void> {
   // Listened for before the first look, so that nothing falls between.
   const changes = projection.changesOf(task, signal);
   let sent = after;

@@ -1,38 +1,27 @@
 /** `GET /v1/tasks/:id/logs`: a task's output as server-sent events, byte for byte, live until everything was sent. */
+import type { Sent } from '@vm-task/api/live';
+import { taskOutputRoutes } from '@vm-task/api/task-output';
 import type { Connection } from '@vm-task/bus/connection';
 import { followLog, type LogChunk, lastLogSeq, type ProgressEntry } from '@vm-task/bus/output-log';
 import type { TaskId } from '@vm-task/shared/ids';
-import { z } from 'zod';
 import type { Projection } from '../projection/projection.ts';
 import { isOver } from '../projection/task-events.ts';
-import { findTask, taskParamsSchema } from './find-task.ts';
+import { findTask } from './find-task.ts';
+import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
-import { endMessage, lastEventIdSchema, type SseMessage, sendMessages } from './sse.ts';
+import { endMessage, sendMessages } from './sse.ts';
 
-const querySchema = z.strictObject({
-  follow: z.stringbool().default(true).describe('false ends with what is stored now'),
-});
+const route = taskOutputRoutes.logs;
+type Message = Sent<typeof route>;
 
 export function taskLogsRoute(app: App, { bus, projection, stop }: HttpDeps): void {
-  app.get(
-    '/v1/tasks/:id/logs',
-    {
-      schema: {
-        summary:
-          'Output as `output` events {attempt, stream, offset, data (base64)}, `progress` between them, then `end`',
-        params: taskParamsSchema,
-        headers: lastEventIdSchema,
-        querystring: querySchema,
-      },
-    },
-    async (request, reply) => {
-      const { id } = await findTask(projection, request.params.id);
-      const after = request.headers['last-event-id'];
-      const last = (signal: AbortSignal) =>
-        request.query.follow ? lastSeqOnceOver(bus.connection, projection, id, signal) : lastLogSeq(bus.connection, id);
-      return sendMessages(reply, stop, (signal) => output(bus.connection, id, after, last, signal));
-    },
-  );
+  serve(app, route, async (request, reply) => {
+    const { id } = await findTask(projection, request.params.id);
+    const after = request.headers['last-event-id'];
+    const last = (signal: AbortSignal) =>
+      request.query.follow ? lastSeqOnceOver(bus.connection, projection, id, signal) : lastLogSeq(bus.connection, id);
+    return sendMessages(reply, stop, (signal) => output(bus.connection, id, after, last, signal));
+  });
 }
 
 /** The last chunk of a task that has ended: its runner stored everything before it said so. */
@@ -55,7 +44,7 @@ async function* output(
   after: number,
   lastSeq: (signal: AbortSignal) => Promise<number>,
   signal: AbortSignal,
-): AsyncGenerator<SseMessage, void, void> {
+): AsyncGenerator<Message, void, void> {
   const finished = new AbortController();
   const reading = AbortSignal.any([signal, finished.signal]);
   let sent = after;
@@ -76,7 +65,7 @@ async function* output(
   yield endMessage;
 }
 
-function messageOf(entry: LogChunk | ProgressEntry): SseMessage {
+function messageOf(entry: LogChunk | ProgressEntry): Message {
   const { seq, attempt } = entry;
   if ('progress' in entry) return { id: seq, event: 'progress', data: { attempt, ...entry.progress } };
   const { stream, offset, bytes } = entry;

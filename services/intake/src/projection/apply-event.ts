@@ -3,9 +3,9 @@
  * several terminal events only the first counts (I2).
  */
 import type { DatabaseSync } from 'node:sqlite';
+import type { Question } from '@vm-task/api/tasks';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import { isPipelineEvent } from '@vm-task/shared/subjects';
-import type { QuestionView } from '../task-view.ts';
 import { applyPipelineEvent } from './pipeline-row.ts';
 import { statement } from './statement.ts';
 import { isoTime } from './task-row.ts';
@@ -82,7 +82,7 @@ function created(db: DatabaseSync, { seq, time, data }: Of<'task.created'>): voi
   );
 }
 
-function questionOf(text: string, untilMs: number): QuestionView {
+function questionOf(text: string, untilMs: number): Question {
   return { text, until: isoTime(untilMs) };
 }
 

@@ -1,7 +1,7 @@
 /** How many tasks there are of each kind. */
 import type { DatabaseSync } from 'node:sqlite';
+import type { TaskStatus } from '@vm-task/api/tasks';
 import type { Outcome } from '@vm-task/shared/events';
-import type { TaskStatus } from '../task-view.ts';
 import { statement } from './statement.ts';
 
 export interface TaskCount {

@@ -1,6 +1,6 @@
 /** Pipelines, the newest first, in pages. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { PipelineStatus, PipelineSummary } from '../pipeline-view.ts';
+import type { PipelineStatus, PipelineSummary } from '@vm-task/api/pipelines';
 import { type PipelineRow, pipelineSummaryOf } from './pipeline-row.ts';
 import { statement } from './statement.ts';
 

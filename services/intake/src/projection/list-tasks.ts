@@ -1,6 +1,6 @@
 /** Tasks, the newest first, in pages. */
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
-import type { TaskStatus, TaskSummary } from '../task-view.ts';
+import type { TaskStatus, TaskSummary } from '@vm-task/api/tasks';
 import { statement } from './statement.ts';
 import { summaryColumns, summaryOf, type TaskRow } from './task-row.ts';
 

@@ -1,10 +1,10 @@
 /** A row of `pipelines`: its folded state in parts, so that what never changes is written once. */
 import type { DatabaseSync } from 'node:sqlite';
+import { type PipelineStatus, type PipelineSummary, standings } from '@vm-task/api/pipelines';
 import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { Stored } from '@vm-task/shared/events';
 import { foldPipeline, type PipelineState } from '@vm-task/shared/pipelines/state';
 import type { PipelineEventType } from '@vm-task/shared/subjects';
-import { type PipelineStatus, type PipelineSummary, standings } from '../pipeline-view.ts';
 import { statement } from './statement.ts';
 import { isoTime } from './task-row.ts';
 

@@ -1,6 +1,6 @@
 /** One task as `show` shows it. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { AttemptView, TaskView } from '../task-view.ts';
+import type { AttemptView, TaskView } from '@vm-task/api/tasks';
 import { statement } from './statement.ts';
 import { errorOf, isoTime, openQuestionOf, summaryColumns, summaryOf, type TaskRow } from './task-row.ts';
 import { timingsOf } from './timings.ts';
@@ -15,8 +15,8 @@ interface AttemptRow {
   readonly error: string | null;
 }
 
-/** Null when there is no such task. */
-export function readTask(db: DatabaseSync, id: string): TaskView | null {
+/** Null when there is no such task. What its process says of its progress is no event. */
+export function readTask(db: DatabaseSync, id: string): Omit<TaskView, 'progress'> | null {
   const row = statement(db, `SELECT ${summaryColumns} FROM tasks WHERE id = ?`).get(id) as TaskRow | undefined;
   if (row === undefined) return null;
   const sql = `SELECT number, vm, started_at, setup_done_at, ended_at, exit_code, error FROM attempts

@@ -1,9 +1,9 @@
 /** One pipeline as `pipeline show` shows it: its own state, and its tasks' rows. */
 import type { DatabaseSync } from 'node:sqlite';
+import type { PipelineView, RunView, StageView } from '@vm-task/api/pipelines';
 import { errorOf, standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState, Run } from '@vm-task/shared/pipelines/state';
-import type { PipelineView, RunView, StageView } from '../pipeline-view.ts';
 import { findPipeline, pipelineSummaryOf, stateOf } from './pipeline-row.ts';
 import { statement } from './statement.ts';
 import { openQuestionOf, summaryColumns, summaryOf, type TaskRow } from './task-row.ts';

@@ -1,8 +1,9 @@
 /** A row of `tasks` as the summary that `list` shows. */
+
+import type { Question, TaskStatus, TaskSummary } from '@vm-task/api/tasks';
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { Outcome } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
-import type { QuestionView, TaskStatus, TaskSummary } from '../task-view.ts';
 
 /** Everything but the artifacts and labels, which only their own questions need. */
 export const summaryColumns =
@@ -42,8 +43,8 @@ export function summaryOf(row: TaskRow): TaskSummary {
 }
 
 /** What somebody is asked, while nobody has answered. */
-export function openQuestionOf({ status, question }: TaskRow): QuestionView | null {
-  return question === null || status === 'completed' ? null : (JSON.parse(question) as QuestionView);
+export function openQuestionOf({ status, question }: TaskRow): Question | null {
+  return question === null || status === 'completed' ? null : (JSON.parse(question) as Question);
 }
 
 export function errorOf(text: string | null): ErrorInfo | null {

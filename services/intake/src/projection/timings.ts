@@ -1,5 +1,5 @@
 /** How long each phase of a task took, from the broker's times of its events. */
-import type { Timings } from '../task-view.ts';
+import type { Timings } from '@vm-task/api/tasks';
 
 export interface AttemptTimes {
   /** Both null for an attempt that never had one. */

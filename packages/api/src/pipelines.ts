@@ -1,10 +1,13 @@
-/** A pipeline as people see it: the JSON of `pipeline show` and `pipeline list`, the same in HTTP and on the command line. */
+/** A pipeline as people see it, and what can be asked of it. */
 import { jsonSchema } from '@vm-task/shared/json';
-import { stageKinds } from '@vm-task/shared/pipelines/file';
+import { pipelineSubmissionSchema, stageKinds } from '@vm-task/shared/pipelines/file';
 import { progressViewSchema } from '@vm-task/shared/progress';
 import { errorInfoSchema } from '@vm-task/shared/task-ending';
 import { z } from 'zod';
-import { openQuestionSchema, taskSummarySchema } from './task-view.ts';
+import { acceptedSchema, keyHeaderSchema, refusalsOfSubmissions } from './accepted.ts';
+import { cursorText, limitSchema, nextText } from './paging.ts';
+import type { Route } from './route.ts';
+import { openQuestionSchema, taskSummarySchema } from './tasks.ts';
 
 export const pipelineStatuses = ['running', 'cancelling', 'completed'] as const;
 export type PipelineStatus = (typeof pipelineStatuses)[number];
@@ -39,7 +42,7 @@ const runSchema = z.object({
   error: errorInfoSchema.nullable(),
 });
 
-const stageSchema = z.object({
+export const stageSchema = z.object({
   name: z.string(),
   kind: z.enum(stageKinds),
   needs: z.array(z.string()),
@@ -61,3 +64,61 @@ export type PipelineSummary = z.infer<typeof pipelineSummarySchema>;
 export type PipelineView = z.infer<typeof pipelineViewSchema>;
 export type StageView = z.infer<typeof stageSchema>;
 export type RunView = z.infer<typeof runSchema>;
+
+const params = z.object({
+  id: z.string().describe('a pipeline id, or its beginning from 8 characters on where only one pipeline begins so'),
+});
+
+export const pipelineRoutes = {
+  submit: {
+    method: 'POST',
+    path: '/v1/pipelines',
+    summary: 'Submit a pipeline',
+    headers: keyHeaderSchema,
+    body: pipelineSubmissionSchema,
+    status: 202,
+    answer: acceptedSchema,
+    refusals: refusalsOfSubmissions,
+  },
+  list: {
+    method: 'GET',
+    path: '/v1/pipelines',
+    summary: 'List pipelines',
+    query: z.strictObject({
+      status: z.enum(pipelineStatuses).optional(),
+      limit: limitSchema(50),
+      after: z.coerce.number().int().min(1).optional().describe(cursorText),
+    }),
+    status: 200,
+    answer: z.object({ pipelines: z.array(pipelineSummarySchema), next: z.int().nullable().describe(nextText) }),
+  },
+  show: {
+    method: 'GET',
+    path: '/v1/pipelines/:id',
+    summary: 'Show a pipeline; with Accept: text/event-stream again after each change, as `pipeline`, then `end`',
+    params,
+    status: 200,
+    answer: pipelineViewSchema,
+    live: { pipeline: pipelineViewSchema },
+    refusals: [404, 409],
+  },
+  cancel: {
+    method: 'DELETE',
+    path: '/v1/pipelines/:id',
+    summary: 'Cancel a pipeline and its tasks',
+    params,
+    status: 202,
+    answer: acceptedSchema,
+    refusals: refusalsOfSubmissions,
+  },
+  resume: {
+    method: 'POST',
+    path: '/v1/pipelines/:id/resume',
+    summary: 'Go on with a pipeline that ended without success: a new one, which knows what succeeded in the old one',
+    params,
+    headers: keyHeaderSchema,
+    status: 202,
+    answer: acceptedSchema,
+    refusals: refusalsOfSubmissions,
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,35 @@
+/**
+ * The contract of the HTTP API: every route, once. Intake serves these, the client asks these, and `docs/openapi.json`
+ * describes these. Nothing here needs Node.
+ *
+ * | file | role |
+ * |---|---|
+ * | `route.ts` | what a route is |
+ * | `tasks.ts`, `task-output.ts` | tasks; their events, output and files |
+ * | `pipelines.ts`, `templates.ts` | pipelines; tasks and pipelines by name |
+ * | `inbox.ts`, `dead-letters.ts` | messages; what no handler could take |
+ * | `pools.ts`, `system.ts` | pools; health, metrics, the description |
+ * | `accepted.ts`, `paging.ts`, `live.ts` | what several have in common: submissions, pages, server-sent events |
+ * | `problem.ts` | errors |
+ */
+import { deadLetterRoutes } from './dead-letters.ts';
+import { inboxRoutes } from './inbox.ts';
+import { pipelineRoutes } from './pipelines.ts';
+import { poolRoutes } from './pools.ts';
+import type { Route } from './route.ts';
+import { systemRoutes } from './system.ts';
+import { taskOutputRoutes } from './task-output.ts';
+import { taskRoutes } from './tasks.ts';
+import { templateRoutes } from './templates.ts';
+
+export const routes = {
+  tasks: { ...taskRoutes, ...taskOutputRoutes },
+  pipelines: pipelineRoutes,
+  templates: templateRoutes,
+  inbox: inboxRoutes,
+  deadLetters: deadLetterRoutes,
+  pools: poolRoutes,
+  system: systemRoutes,
+} as const satisfies Record<string, Record<string, Route>>;
+
+export const allRoutes: readonly Route[] = Object.values(routes).flatMap((group): Route[] => Object.values(group));

@@ -1,0 +1,26 @@
+/** The system itself: whether it lives and can work, its measurements, its description. */
+import { z } from 'zod';
+import type { Route } from './route.ts';
+
+const healthySchema = z.object({ status: z.literal('ok') });
+
+export const systemRoutes = {
+  health: { method: 'GET', path: '/healthz', summary: 'Alive', open: true, status: 200, answer: healthySchema },
+  ready: {
+    method: 'GET',
+    path: '/readyz',
+    summary: 'Ready',
+    open: true,
+    status: 200,
+    answer: healthySchema,
+    refusals: [503],
+  },
+  metrics: { method: 'GET', path: '/metrics', summary: 'Prometheus metrics', status: 200, media: 'text/plain' },
+  description: {
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This description',
+    status: 200,
+    answer: z.record(z.string(), z.unknown()),
+  },
+} as const satisfies Record<string, Route>;

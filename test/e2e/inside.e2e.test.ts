@@ -27,8 +27,8 @@ vm-task complete --result again || echo "refused: $?"`,
     const running = system.start(['run', file]);
     const task = await eventually(
       async () => {
-        const { tasks } = await system.client.list({});
-        const shown = await system.client.show(tasks.at(-1)?.id ?? '');
+        const { tasks } = await system.client.tasks.list({});
+        const shown = await system.client.tasks.show(tasks.at(-1)?.id ?? '');
         return shown.progress === null ? null : shown;
       },
       { what: 'its progress is shown', limitMs: 120_000 },

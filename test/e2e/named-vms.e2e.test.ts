@@ -28,7 +28,7 @@ afterAll(() => lent.disposeAsync());
 async function expectNothingLeft(id: string): Promise<void> {
   await eventually(
     async () => {
-      const { events } = await system.client.events(id);
+      const { events } = await system.client.tasks.events(id);
       return events.some(({ type }) => type === 'vm.gone');
     },
     { what: 'its use is said to be gone', limitMs: 120_000 },

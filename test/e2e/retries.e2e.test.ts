@@ -43,7 +43,7 @@ it('a VM that is killed in a setup step is replaced by a fresh one, in which the
   const spine = events.map(({ type }) => type).filter((type) => type !== 'vm.gone');
   expect(spine).toEqual(['task.created', 'vm.ready', 'task.retrying', 'vm.ready', 'task.setup.done', 'task.completed']);
   const areGone = async () => {
-    const { events } = await system.client.events(id);
+    const { events } = await system.client.tasks.events(id);
     return events.filter(({ type }) => type === 'vm.gone').length === 2;
   };
   await eventually(areGone, { what: 'both VMs are gone', limitMs: 90_000 });

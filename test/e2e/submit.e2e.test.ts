@@ -33,7 +33,7 @@ async function publishBare(subject: string, payload: string): Promise<void> {
   await once(socket, 'close');
 }
 
-const tasks = async () => (await system.client.list({ limit: '100' })).tasks;
+const tasks = async () => (await system.client.tasks.list({ limit: '100' })).tasks;
 
 const allCompleted = (wanted: number) =>
   eventually(

@@ -7,7 +7,8 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Client, createClient } from '@vm-task/client/client';
+import type { Client } from '@vm-task/client/client';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import { readEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { stringify } from 'yaml';
@@ -59,7 +60,7 @@ export async function lendSystem(config: object = {}, within: readonly string[] 
   let files = 0;
   return {
     home,
-    client: createClient(home),
+    client: createHomeClient(home),
     start,
     vmTask,
     async json<T>(args: readonly string[]): Promise<T> {

@@ -20,7 +20,7 @@ export function shownOnce(
 ): Promise<Shown> {
   return eventually(
     async () => {
-      const shown = await system.client.show(id);
+      const shown = await system.client.tasks.show(id);
       return (await is(shown)) && shown;
     },
     { what, limitMs: 300_000 },
@@ -41,8 +41,8 @@ export function untilPrinted(system: TestSystem, id: string, text: string): Prom
 export async function outputOf({ client }: TestSystem, id: string, wanted: LogStream): Promise<string> {
   const { signal } = new AbortController();
   const chunks: Buffer[] = [];
-  for await (const { stream, data } of client.followLogs(id, { follow: false, signal })) {
-    if (stream === wanted) chunks.push(Buffer.from(data, 'base64'));
+  for await (const { event, data } of client.tasks.output(id, { follow: false, signal })) {
+    if (event === 'output' && data.stream === wanted) chunks.push(Buffer.from(data.data, 'base64'));
   }
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -58,9 +58,9 @@ export async function runPipeline(
   stages: Stages,
   oneAtATime: boolean,
 ): Promise<Ran> {
-  const id = await client.submitPipeline({ pipeline: { name: 'bench', stages } });
-  for await (const _ of client.followPipeline(id, AbortSignal.timeout(limitMs)));
-  const view = await client.showPipeline(id);
+  const id = await client.pipelines.submit({ pipeline: { name: 'bench', stages } });
+  for await (const _ of client.pipelines.follow(id, AbortSignal.timeout(limitMs)));
+  const view = await client.pipelines.show(id);
   if (view.outcome !== 'succeeded' || view.completedAt === null)
     throw new Error(`the pipeline: ${view.error?.message}`);
   const runs = await Promise.all(
@@ -78,7 +78,7 @@ export async function runPipeline(
 
 async function readRun(client: Client, { jsm }: Connection, name: string, task: string | undefined): Promise<Run> {
   if (task === undefined) throw new Error(`the stage ${name} has no task`);
-  const { events } = await client.events(task);
+  const { events } = await client.tasks.events(task);
   const end = events.find(({ type }) => type === 'task.completed');
   const said = await jsm.streams.getMessage('LOGS', { last_by_subj: logSubject(task as TaskId, 1, 'stdout') });
   if (end === undefined || said === null) throw new Error(`task ${task} has no end, or no output`);

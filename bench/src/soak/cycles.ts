@@ -90,8 +90,8 @@ async function runTasks(
 const taskLimitMs = 15 * 60_000;
 
 async function runTask(client: Client, signal: AbortSignal): Promise<void> {
-  const id = await client.submit({ run: 'echo $((6 * 7))' });
-  for await (const { type, data } of client.followEvents(
+  const id = await client.tasks.submit({ run: 'echo $((6 * 7))' });
+  for await (const { type, data } of client.tasks.followEvents(
     id,
     AbortSignal.any([signal, AbortSignal.timeout(taskLimitMs)]),
   )) {

@@ -70,9 +70,9 @@ async function runFlood({ home, client }: OwnSystem, { name, run }: Flood, { tel
   const progress = setInterval(() => tell(`  ${name}: ${seconds()} s, ${shown(memory.peaks)}`), 10_000);
   try {
     const timeouts = { run: runLimit };
-    const id = await client.submit({ run, timeouts });
+    const id = await client.tasks.submit({ run, timeouts });
     let ending: Ending = { exitCode: null, output: null };
-    for await (const { type, data } of client.followEvents(id, signal)) {
+    for await (const { type, data } of client.tasks.followEvents(id, signal)) {
       if (type === 'task.completed') ending = data as unknown as Ending;
     }
     return { seconds: seconds(), ending, peaks: memory.peaks };

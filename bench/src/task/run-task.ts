@@ -18,10 +18,10 @@ export interface TaskTimes {
 
 export async function runTask(client: Client, pool: string): Promise<TaskTimes> {
   const submittedAt = Date.now();
-  const id = await client.submit({ command: ['true'], pool });
+  const id = await client.tasks.submit({ command: ['true'], pool });
   const times = new Map<string, number>();
   let ending: Record<string, unknown> = {};
-  for await (const { type, time, data } of client.followEvents(id, AbortSignal.timeout(taskLimitMs))) {
+  for await (const { type, time, data } of client.tasks.followEvents(id, AbortSignal.timeout(taskLimitMs))) {
     times.set(type, Date.parse(time));
     if (type === 'task.completed') ending = data;
   }

@@ -6,7 +6,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Client, createClient } from '@vm-task/client/client';
+import type { Client } from '@vm-task/client/client';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import { cliMain, repositoryRoot } from '@vm-task/embedded/repository';
 import { childEnvironment, readEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
@@ -50,7 +51,7 @@ export async function makeOwnSystem(about: string, config: object): Promise<OwnS
   };
   return {
     home,
-    client: createClient(home),
+    client: createHomeClient(home),
     temporary,
     vmTask,
     up: () => succeed('up', '--detach'),

@@ -104,7 +104,7 @@ export class Submitter {
 
   async #post({ task, ids }: Submission): Promise<void> {
     const id = await this.#untilAnswered(() =>
-      this.#options.client.submit(task.file, `chaos-${this.#options.seed}-${task.number}`),
+      this.#options.client.tasks.submit(task.file, `chaos-${this.#options.seed}-${task.number}`),
     );
     if (id !== null) ids.add(id);
   }
@@ -114,7 +114,7 @@ export class Submitter {
     const { number, via, submission: body, cancelAfterMs } = submission.pipeline;
     this.#asking += 1;
     if (via === 'http') {
-      const id = await this.#untilAnswered(() => client.submitPipeline(body, `chaos-${seed}-${number}`));
+      const id = await this.#untilAnswered(() => client.pipelines.submit(body, `chaos-${seed}-${number}`));
       if (id !== null) submission.ids.add(id);
     } else submission.commandSeq = await publishOnce(commands, commandSubjects.submitPipeline, body);
     this.#asking -= 1;
@@ -124,7 +124,7 @@ export class Submitter {
     if (id === null) return;
     submission.isCancelAsked = true;
     for (const stage of stages) stage.cancel = 'asked';
-    await this.#untilAnswered(() => client.cancelPipeline(id));
+    await this.#untilAnswered(() => client.pipelines.cancel(id));
   }
 
   /** Once only: without an answer nobody knows whether it is stored, and a second one would be a second task. */
@@ -140,7 +140,7 @@ export class Submitter {
     const { client, commands } = this.#options;
     const answered =
       via === 'http'
-        ? await this.#untilAnswered(() => client.cancel(id).then(() => 'yes' as const))
+        ? await this.#untilAnswered(() => client.tasks.cancel(id).then(() => 'yes' as const))
         : await this.#untilAnswered(async () => {
             await commands.js.publish(commandSubjects.cancel, JSON.stringify({ task: id }));
             return 'yes' as const;

@@ -2,7 +2,7 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Json } from '@vm-task/shared/json';
 import { pipelineFileSchema } from '@vm-task/shared/pipelines/file';
-import { type Parameters, parameterFromText } from '@vm-task/shared/pipelines/parameters';
+import { parameterFromText } from '@vm-task/shared/pipelines/parameters';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { readText } from './task-source.ts';
@@ -19,12 +19,15 @@ export function readPipelineFile(path: string, settings: readonly string[]): { p
 }
 
 /** The values of `name=value`, as the declared parameters want them. Thrown: `invalid-pipeline`. */
-export function readSettings(settings: readonly string[], declared: Parameters): Record<string, Json> {
+export function readSettings(
+  settings: readonly string[],
+  declared: Readonly<Record<string, { readonly type: string }>>,
+): Record<string, Json> {
   const given = settings.map((setting) => {
     const at = setting.indexOf('=');
     if (at < 1) throw new VmTaskError('invalid-pipeline', `--set ${setting}: write it as name=value`);
     const name = setting.slice(0, at);
-    return [name, parameterFromText(name, setting.slice(at + 1), declared[name])] as const;
+    return [name, parameterFromText(name, setting.slice(at + 1), declared[name]?.type)] as const;
   });
   return Object.fromEntries(given);
 }

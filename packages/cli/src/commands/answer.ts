@@ -1,13 +1,14 @@
 /** `complete`, `approve` and `reject`: answers to stages that wait for one. */
 import { hostname, userInfo } from 'node:os';
-import { createClient } from '@vm-task/client/client';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import type { Json } from '@vm-task/shared/json';
 import { print, printJson } from '../screen/print.ts';
 import type { Common } from './tasks.ts';
 
 /** `text` is the result: JSON where it parses, else as it is. */
 export async function complete(common: Common, id: string, text: string): Promise<void> {
-  await answer(common, id, 'complete', { result: parsed(text) });
+  const completed = await createHomeClient(common.home).tasks.complete(id, parsed(text));
+  tell(common, completed, 'completed');
 }
 
 export interface Decision {
@@ -17,14 +18,15 @@ export interface Decision {
 }
 
 export async function decide(common: Common, id: string, verb: 'approve' | 'reject', given: Decision): Promise<void> {
-  const by = given.by ?? `${userInfo().username}@${hostname()}`;
-  await answer(common, id, verb, { by, comment: given.comment ?? '' });
+  const { tasks } = createHomeClient(common.home);
+  const decision = { by: given.by ?? `${userInfo().username}@${hostname()}`, comment: given.comment ?? '' };
+  if (verb === 'approve') tell(common, await tasks.approve(id, decision), 'approved');
+  else tell(common, await tasks.reject(id, decision), 'rejected');
 }
 
-async function answer({ home, json }: Common, id: string, verb: string, body: object): Promise<void> {
-  const answered = await createClient(home).answer(id, verb, body);
+function tell({ json }: Common, answered: { readonly id: string }, what: string): void {
   if (json) printJson(answered);
-  else print(`${answered.id}: ${{ complete: 'completed', approve: 'approved', reject: 'rejected' }[verb]}`);
+  else print(`${answered.id}: ${what}`);
 }
 
 function parsed(text: string): Json {

@@ -1,13 +1,14 @@
 /** Commands about dead letters: what no handler could take, named by its number in the list. */
-import { createClient } from '@vm-task/client/client';
+
 import type { DeadLetterView } from '@vm-task/client/views';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import { shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
 import type { Common } from './tasks.ts';
 
 export async function listDeadLetters({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
-  const page = await createClient(home).deadLetters(query);
+  const page = await createHomeClient(home).deadLetters.list(query);
   if (json) return printJson(page);
   const rows = page.letters.map((letter) => [
     letter.seq,
@@ -21,7 +22,7 @@ export async function listDeadLetters({ home, json }: Common, query: Readonly<Re
 }
 
 export async function showDeadLetter({ home, json }: Common, seq: string): Promise<void> {
-  const letter = await createClient(home).deadLetter(seq);
+  const letter = await createHomeClient(home).deadLetters.show(seq);
   if (json) return printJson(letter);
   print(table(['field', 'value'], fieldsOf(letter)));
   if (letter.data === null) return print('\nThe message is too large to be shown; it is in its stream.');
@@ -44,13 +45,13 @@ function fieldsOf(letter: DeadLetterView): (readonly [string, string | number | 
 }
 
 export async function replayDeadLetter({ home, json }: Common, seq: string): Promise<void> {
-  await createClient(home).replayDeadLetter(seq);
+  await createHomeClient(home).deadLetters.replay(seq);
   if (json) printJson({ seq: Number(seq) });
   else print(`${seq} is handled again by the worker that could not; it leaves the list when that succeeds`);
 }
 
 export async function dropDeadLetter({ home, json }: Common, seq: string): Promise<void> {
-  await createClient(home).dropDeadLetter(seq);
+  await createHomeClient(home).deadLetters.drop(seq);
   if (json) printJson({ seq: Number(seq) });
   else print(`${seq} is dropped`);
 }

@@ -1,7 +1,8 @@
 /** Commands about messages: send, list, read, archive. */
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { createInboxClient, type MessageView } from '@vm-task/client/inbox';
+import type { MessageView } from '@vm-task/client/views';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { type Group, groups, type Priority } from '@vm-task/shared/inbox';
 import { plainLines, shorten } from '../screen/plain-text.ts';
@@ -10,6 +11,11 @@ import { table } from '../screen/table.ts';
 import type { Common } from './tasks.ts';
 
 const titles: Readonly<Record<Group, string>> = { now: 'Now', pending: 'Pending', reference: 'For reference' };
+
+/** A group that is not known here is named by its own word. */
+function titleOf(group: string): string {
+  return group in titles ? titles[group as Group] : group;
+}
 
 export interface SendOptions {
   readonly to: string;
@@ -22,7 +28,7 @@ export interface SendOptions {
 export async function send({ home, json }: Common, words: readonly string[], options: SendOptions): Promise<void> {
   const { to, priority, from = userInfo().username } = options;
   const text = words.length === 0 || (words.length === 1 && words[0] === '-') ? readStdin() : words.join(' ');
-  const message = await createInboxClient(home).send({ to, priority, from, text });
+  const message = await createHomeClient(home).inbox.send({ to, priority, from, text });
   if (json) printJson(message);
   else print(message.id);
 }
@@ -37,17 +43,18 @@ function readStdin(): string {
 }
 
 export async function listInbox({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
-  const page = await createInboxClient(home).list(query);
+  const page = await createHomeClient(home).inbox.list(query);
   if (json) return printJson(page);
-  const shown = groups.map((group) => groupText(group, page.messages)).filter((text) => text !== null);
+  const named = new Set([...groups, ...page.messages.map(({ group }) => group)]);
+  const shown = [...named].map((group) => groupText(group, page.messages)).filter((text) => text !== null);
   print(shown.length === 0 ? 'no messages' : shown.join('\n\n'));
   if (page.next !== null) print(`\nmore: vm-task inbox list --after ${page.next}`);
 }
 
-function groupText(group: Group, messages: readonly MessageView[]): string | null {
+function groupText(group: string, messages: readonly MessageView[]): string | null {
   const rows = messages.filter((message) => message.group === group).map(rowOf);
   if (rows.length === 0) return null;
-  return `${titles[group]}\n${table(['id', 'sent', 'to', 'from', 'priority', 'gone', 'text'], rows)}`;
+  return `${titleOf(group)}\n${table(['id', 'sent', 'to', 'from', 'priority', 'gone', 'text'], rows)}`;
 }
 
 function rowOf({ id, sentAt, to, from, priority, expiresAt, text }: MessageView): string[] {
@@ -57,22 +64,22 @@ function rowOf({ id, sentAt, to, from, priority, expiresAt, text }: MessageView)
 /** Prints what is there and what comes, until the command is ended. */
 export async function followInbox({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
   const { signal } = new AbortController();
-  for await (const message of createInboxClient(home).follow(query, signal)) {
+  for await (const message of createHomeClient(home).inbox.follow(query, signal)) {
     if (json) print(JSON.stringify(message));
-    else print([titles[message.group], ...rowOf(message)].map((cell) => shorten(cell, 200)).join('  '));
+    else print([titleOf(message.group), ...rowOf(message)].map((cell) => shorten(cell, 200)).join('  '));
   }
 }
 
 /** Prints the whole text, and marks it as read. */
 export async function readInboxMessage({ home, json }: Common, id: string): Promise<void> {
-  const message = await createInboxClient(home).mark(id, 'read');
+  const message = await createHomeClient(home).inbox.read(id);
   if (json) return printJson(message);
   const links = message.links.map(({ title, href }) => `\n${plainLines(title)}: ${plainLines(href)}`).join('');
   print(`${plainLines(message.text)}${links}`);
 }
 
 export async function archiveInboxMessage({ home, json }: Common, id: string): Promise<void> {
-  const message = await createInboxClient(home).mark(id, 'archived');
+  const message = await createHomeClient(home).inbox.archive(id);
   if (json) printJson(message);
   else print(`${message.id} is put away; inbox list --archived still shows it`);
 }

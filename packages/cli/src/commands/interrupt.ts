@@ -7,9 +7,9 @@ export interface Interrupt extends AsyncDisposable {
   readonly left: Promise<'left'>;
 }
 
-export function cancelOnInterrupt(what: string, cancel: () => Promise<void>, progress: Progress): Interrupt {
+export function cancelOnInterrupt(what: string, cancel: () => Promise<unknown>, progress: Progress): Interrupt {
   const left = Promise.withResolvers<'left'>();
-  let cancelling: Promise<void> | null = null;
+  let cancelling: Promise<unknown> | null = null;
   const onInterrupt = () => {
     if (cancelling !== null) return left.resolve('left');
     progress.clear();

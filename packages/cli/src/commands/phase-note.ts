@@ -1,13 +1,13 @@
 /** What a task, or a pool, is waiting for, in a few words: from its last event, and from what the provisioner says. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EventLine } from '@vm-task/client/views';
+import type { EventView } from '@vm-task/client/views';
 import type { Home } from '@vm-task/shared/home';
 import type { ProgressView } from '@vm-task/shared/progress';
 import { progressText } from '../screen/progress-text.ts';
 
 /** `said` is what its process says of how far it is. */
-export function phaseNote(home: Home, last: EventLine | null, said: ProgressView | null): string {
+export function phaseNote(home: Home, last: EventView | null, said: ProgressView | null): string {
   if (said !== null && (last?.type === 'task.setup.done' || last?.type === 'task.resumed')) return progressText(said);
   switch (last?.type) {
     case undefined:

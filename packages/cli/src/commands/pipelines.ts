@@ -1,6 +1,7 @@
 /** Commands about pipelines that answer at once: show, list, cancel, resume. */
-import { createClient } from '@vm-task/client/client';
+
 import type { PipelineSummary, PipelineView, RunView, StageView } from '@vm-task/client/views';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import { drawGraph } from '../screen/graph.ts';
 import { print, printJson } from '../screen/print.ts';
 import { progressText } from '../screen/progress-text.ts';
@@ -11,10 +12,10 @@ import type { Common } from './tasks.ts';
 type Cell = string | number | null;
 
 export async function showPipeline({ home, json }: Common, id: string): Promise<void> {
-  const view = await createClient(home).showPipeline(id);
+  const view = await createHomeClient(home).pipelines.show(id);
   if (json) return printJson(view);
   print(table(['field', 'value'], fieldsOf(view)));
-  print(`\n${drawGraph(view.stages.map((stage) => ({ ...stage, mark: marks[stage.standing] })))}`);
+  print(`\n${drawGraph(view.stages.map((stage) => ({ ...stage, mark: markOf(stage.standing) })))}`);
   print(`\n${stageTable(view)}`);
 }
 
@@ -24,7 +25,11 @@ export function stageTable({ stages }: PipelineView): string {
   return table(header, stages.flatMap(rowsOf));
 }
 
-export const marks = { waiting: '·', running: '▶', succeeded: '✓', failed: '✗', skipped: '-' } as const;
+const marks = new Map(Object.entries({ waiting: '·', running: '▶', succeeded: '✓', failed: '✗', skipped: '-' }));
+
+function markOf(standing: string): string {
+  return marks.get(standing) ?? '?';
+}
 
 function fieldsOf(view: PipelineView): [string, Cell][] {
   const parameters = Object.entries(view.parameters).map(([name, value]) => `${name}=${resultText(value, 60)}`);
@@ -64,7 +69,7 @@ function resultOf({ task, question, error, progress }: RunView): string {
 }
 
 export async function listPipelines({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
-  const page = await createClient(home).listPipelines(query);
+  const page = await createHomeClient(home).pipelines.list(query);
   if (json) return printJson(page);
   print(table(['id', 'name', 'status', 'stages', 'created'], page.pipelines.map(summaryRow)));
   if (page.next !== null) print(`\nmore: vm-task pipeline list --after ${page.next}`);
@@ -76,7 +81,7 @@ function summaryRow({ id, name, outcome, status, progress, createdAt }: Pipeline
 }
 
 export async function cancelPipeline({ home, json }: Common, id: string): Promise<void> {
-  const { id: pipeline } = await createClient(home).cancelPipeline(id);
+  const { id: pipeline } = await createHomeClient(home).pipelines.cancel(id);
   if (json) printJson({ id: pipeline, status: 'cancelling' });
   else print(`${pipeline} is being cancelled`);
 }

@@ -3,9 +3,10 @@
  * and waits for the end; the second leaves that to the system.
  */
 
-import { type Client, createClient } from '@vm-task/client/client';
+import type { Client } from '@vm-task/client/client';
 import type { PipelineView } from '@vm-task/client/views';
 import { ensureUp } from '@vm-task/embedded/detach';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import type { Home } from '@vm-task/shared/home';
 import { exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
@@ -25,10 +26,9 @@ export interface RunPipelineOptions {
 export async function runPipeline({ home, json, submit }: RunPipelineOptions): Promise<number> {
   using progress = startProgress({ quiet: json });
   await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
-  const client = createClient(home);
+  const client = createHomeClient(home);
   const id = await submit(client);
-  const cancel = async () => void (await client.cancelPipeline(id));
-  await using interrupt = cancelOnInterrupt(`pipeline ${id}`, cancel, progress);
+  await using interrupt = cancelOnInterrupt(`pipeline ${id}`, () => client.pipelines.cancel(id), progress);
   progress.clear();
   if (!json) note(`pipeline ${id}`);
   const ended = await Promise.race([follow(client, id, json, progress), interrupt.left]);
@@ -45,7 +45,7 @@ export async function runPipeline({ home, json, submit }: RunPipelineOptions): P
 /** The last view. */
 async function follow(client: Client, id: string, json: boolean, progress: Progress): Promise<PipelineView> {
   const said = new Set<string>();
-  for await (const view of client.followPipeline(id, new AbortController().signal)) {
+  for await (const view of client.pipelines.follow(id, new AbortController().signal)) {
     if (json) continue;
     for (const line of newLines(view, said)) {
       progress.clear();
@@ -53,7 +53,7 @@ async function follow(client: Client, id: string, json: boolean, progress: Progr
     }
     progress.update(runningNote(view));
   }
-  return client.showPipeline(id);
+  return client.pipelines.show(id);
 }
 
 function printEnding(view: PipelineView): void {

@@ -3,9 +3,10 @@
  * and waits until the VM is gone; the second leaves that to the system.
  */
 
-import { type Client, createClient } from '@vm-task/client/client';
-import type { EventLine, TaskView } from '@vm-task/client/views';
+import type { Client } from '@vm-task/client/client';
+import type { EventView, TaskView } from '@vm-task/client/views';
 import { ensureUp } from '@vm-task/embedded/detach';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import type { Home } from '@vm-task/shared/home';
 import type { ProgressView } from '@vm-task/shared/progress';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
@@ -26,16 +27,16 @@ export interface RunOptions {
 export async function run({ home, json, submit }: RunOptions): Promise<number> {
   using progress = startProgress({ quiet: json });
   await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
-  const client = createClient(home);
+  const client = createHomeClient(home);
   const id = await submit(client);
   progress.update(`task ${id} is queued`);
-  await using interrupt = cancelOnInterrupt(id, () => client.cancel(id), progress);
+  await using interrupt = cancelOnInterrupt(id, () => client.tasks.cancel(id), progress);
   const ended = await Promise.race([followToTheEnd({ home, client, id, json, progress, said: null }), interrupt.left]);
   if (ended === 'left') {
     note(`task ${id} is being cancelled; ./vm-task show ${id} tells when it is over`);
     return exitCodes.cancelled;
   }
-  const view = await client.show(id);
+  const view = await client.tasks.show(id);
   if (view.outcome === 'cancelled') await Promise.race([untilVmGone(client, view, progress), interrupt.left]);
   progress.clear();
   if (json) printJson(view);
@@ -66,13 +67,13 @@ async function followToTheEnd(following: Following): Promise<Ending> {
 }
 
 /** The terminal event. */
-async function followPhases(following: Following, signal: AbortSignal): Promise<EventLine | null> {
+async function followPhases(following: Following, signal: AbortSignal): Promise<EventView | null> {
   const { home, client, id, json, progress } = following;
-  let last: EventLine | null = null;
+  let last: EventView | null = null;
   const say = () => progress.update(phaseNote(home, last, following.said));
   const refresh = setInterval(say, 500);
   try {
-    for await (const event of client.followEvents(id, signal)) {
+    for await (const event of client.tasks.followEvents(id, signal)) {
       if (event.type === 'task.retrying' && !json) sayRetrying(event, progress);
       if (event.type === 'task.retrying') following.said = null;
       if (event.type === 'task.completed' || last?.type !== 'task.completed') last = event;
@@ -85,7 +86,7 @@ async function followPhases(following: Following, signal: AbortSignal): Promise<
 }
 
 /** Said for good: from here on the output is that of another attempt. */
-function sayRetrying({ data }: EventLine, progress: Progress): void {
+function sayRetrying({ data }: EventView, progress: Progress): void {
   const { attempt, next, notBefore, error } = data as Record<string, string> & { error: { message: string } };
   progress.clear();
   note(`attempt ${attempt} failed: ${plainLine(error.message)}; attempt ${next} begins at ${notBefore}`);
@@ -93,13 +94,11 @@ function sayRetrying({ data }: EventLine, progress: Progress): void {
 
 async function copyOutput(following: Following, signal: AbortSignal): Promise<void> {
   const { client, id, json, progress } = following;
-  const onProgress = (said: ProgressView) => {
-    following.said = said;
-  };
-  for await (const line of client.followLogs(id, { follow: true, signal, onProgress })) {
-    if (json) continue;
+  for await (const { event, data } of client.tasks.output(id, { follow: true, signal })) {
+    if (event === 'progress') following.said = data;
+    if (event !== 'output' || json) continue;
     progress.clear();
-    await write(line.stream === 'stdout' ? process.stdout : process.stderr, Buffer.from(line.data, 'base64'));
+    await write(data.stream === 'stdout' ? process.stdout : process.stderr, Buffer.from(data.data, 'base64'));
   }
 }
 
@@ -107,7 +106,7 @@ function write(target: NodeJS.WriteStream, bytes: Buffer): Promise<void> {
   return new Promise((resolve, reject) => target.write(bytes, (error) => (error ? reject(error) : resolve())));
 }
 
-function endingOf(event: EventLine | null): Ending {
+function endingOf(event: EventView | null): Ending {
   const data = event?.data as
     | {
         signal?: string | null;

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { createClient } from '@vm-task/client/client';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { parseVmId, type VmId } from '@vm-task/shared/ids';
 import { type VmAccess, vmAccessSchema } from '@vm-task/shared/vm-access';
@@ -43,11 +43,11 @@ export async function ssh({ home, json }: Common, id: string, command: readonly 
 }
 
 async function machineOf(home: Common['home'], id: string): Promise<{ vm: VmId; access: VmAccess }> {
-  const client = createClient(home);
-  const task = await client.show(id);
+  const client = createHomeClient(home);
+  const task = await client.tasks.show(id);
   if (task.outcome !== null)
     throw new VmTaskError('task-already-over', `task ${task.id} has ended, and its VM is gone`);
-  const { events } = await client.events(task.id);
+  const { events } = await client.tasks.events(task.id);
   const ready = events.findLast(({ type, data }) => type === 'vm.ready' && data['vm'] === task.vm);
   if (task.vm === null || ready === undefined) {
     const text = `task ${task.id} has no VM yet: it is ${task.status}. Try again in a moment`;

@@ -1,8 +1,8 @@
 /** `up --detach`, `down` and `status`: the whole system of one home on this machine. */
 
 import { readBrokerAddress } from '@vm-task/bus/credentials';
-import { findHttpUrl } from '@vm-task/client/http';
 import { ensureUp } from '@vm-task/embedded/detach';
+import { findHttpUrl } from '@vm-task/embedded/home-client';
 import { stopProcess } from '@vm-task/embedded/processes';
 import { type QuarantinedVm, quarantinedVms, unreadableVms } from '@vm-task/embedded/quarantined';
 import { readState, type SystemState } from '@vm-task/embedded/state';

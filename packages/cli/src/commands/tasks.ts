@@ -1,8 +1,8 @@
 /** Commands about tasks that answer at once: submit, show, list, events, cancel, retry; and logs, which may follow. */
 
-import { createClient } from '@vm-task/client/client';
-import type { Question, TaskSummary, TaskView } from '@vm-task/client/views';
+import type { TaskSummary, TaskView } from '@vm-task/client/views';
 import { ensureUp } from '@vm-task/embedded/detach';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import type { Home } from '@vm-task/shared/home';
 import { shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
@@ -19,14 +19,14 @@ export interface Common {
 export async function submit({ home, json }: Common, task: unknown, idempotencyKey?: string): Promise<void> {
   using progress = startProgress({ quiet: json });
   await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
-  const id = await createClient(home).submit(task, idempotencyKey);
+  const id = await createHomeClient(home).tasks.submit(task, idempotencyKey);
   progress.clear();
   if (json) printJson({ id });
   else print(id);
 }
 
 export async function show({ home, json }: Common, id: string): Promise<void> {
-  const view = await createClient(home).show(id);
+  const view = await createHomeClient(home).tasks.show(id);
   if (json) return printJson(view);
   print(table(['field', 'value'], fieldsOf(view)));
   if (view.attempts.length > 0)
@@ -55,7 +55,7 @@ function fieldsOf(view: TaskView): (readonly [string, string | number | null])[]
   ];
 }
 
-function questionFields({ text, until }: Question): [string, string][] {
+function questionFields({ text, until }: NonNullable<TaskView['question']>): [string, string][] {
   return [
     ['question', text],
     ['answer until', until],
@@ -74,7 +74,7 @@ function attemptRows(view: TaskView): (string | number | null)[][] {
 }
 
 export async function list({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
-  const page = await createClient(home).list(query);
+  const page = await createHomeClient(home).tasks.list(query);
   if (json) return printJson(page);
   print(table(['id', 'status', 'exit', 'pool', 'image', 'created', 'note'], page.tasks.map(rowOf)));
   if (page.next !== null) print(`\nmore: vm-task list --after ${page.next}`);
@@ -86,22 +86,22 @@ function rowOf(task: TaskSummary): (string | number | null)[] {
 }
 
 export async function events({ home, json }: Common, id: string): Promise<void> {
-  const answer = await createClient(home).events(id);
+  const answer = await createHomeClient(home).tasks.events(id);
   if (json) return printJson(answer);
   const rows = answer.events.map(({ seq, time, type, data }) => [seq, time, type, shorten(JSON.stringify(data), 100)]);
   print(table(['seq', 'time', 'type', 'data'], rows));
 }
 
 export async function cancel({ home, json }: Common, id: string): Promise<void> {
-  const client = createClient(home);
-  const { id: task } = await client.show(id);
-  await client.cancel(task);
+  const client = createHomeClient(home);
+  const { id: task } = await client.tasks.show(id);
+  await client.tasks.cancel(task);
   if (json) printJson({ id: task, status: 'cancelling' });
   else print(`${task} is being cancelled`);
 }
 
 export async function retry({ home, json }: Common, id: string): Promise<void> {
-  const task = await createClient(home).retry(id);
+  const task = await createHomeClient(home).tasks.retry(id);
   if (json) printJson({ id: task });
   else print(task);
 }
@@ -109,14 +109,15 @@ export async function retry({ home, json }: Common, id: string): Promise<void> {
 /** Output as it was written: the process's stdout on stdout, everything else on stderr. */
 export async function logs({ home, json }: Common, id: string, follow: boolean): Promise<void> {
   const { signal } = new AbortController();
-  for await (const line of createClient(home).followLogs(id, { follow, signal })) {
-    if (json) print(JSON.stringify(line));
-    else (line.stream === 'stdout' ? process.stdout : process.stderr).write(Buffer.from(line.data, 'base64'));
+  for await (const { event, data } of createHomeClient(home).tasks.output(id, { follow, signal })) {
+    if (event !== 'output') continue;
+    if (json) print(JSON.stringify(data));
+    else (data.stream === 'stdout' ? process.stdout : process.stderr).write(Buffer.from(data.data, 'base64'));
   }
 }
 
 export async function pools({ home, json }: Common): Promise<void> {
-  const answer = await createClient(home).pools();
+  const answer = await createHomeClient(home).pools.list();
   const known = answer.pools.map((pool) => ({ ...pool, note: poolNote(home, pool.name) }));
   if (json) return printJson({ pools: known });
   const rows = known.map((pool) => {

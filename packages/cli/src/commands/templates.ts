@@ -1,8 +1,8 @@
 /** Commands about templates: install, list, show, run. */
 import { existsSync } from 'node:fs';
-import { createTemplateClient } from '@vm-task/client/templates';
 import { ensureUp } from '@vm-task/embedded/detach';
-import type { Parameter } from '@vm-task/shared/pipelines/parameters';
+import { createHomeClient } from '@vm-task/embedded/home-client';
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { TemplateKind } from '@vm-task/shared/templates/template-file';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { stringify } from 'yaml';
@@ -18,19 +18,19 @@ import type { Common } from './tasks.ts';
 
 export async function installTemplates({ home, json }: Common, paths: readonly string[]): Promise<void> {
   await whenUp({ home, json });
-  const client = createTemplateClient(home);
+  const client = createHomeClient(home);
   const templates = [];
   for (const path of paths) {
     const source = path === '-' ? 'standard input' : path;
     const file = parseYaml(readText(path, source, 'invalid-template'), source, 'invalid-template');
-    templates.push(await client.install(file));
+    templates.push(await client.templates.install(file));
   }
   if (json) return printJson({ templates });
   for (const { name, version, kind } of templates) print(`${name}@${version} (${kind})`);
 }
 
 export async function listTemplates({ home, json }: Common, kind?: TemplateKind): Promise<void> {
-  const { templates } = await createTemplateClient(home).list();
+  const { templates } = await createHomeClient(home).templates.list();
   const wanted = templates.filter((template) => kind === undefined || template.kind === kind);
   if (json) return printJson({ templates: wanted });
   const rows = wanted.map(({ name, version, description, parameters, ...template }) => [
@@ -43,10 +43,11 @@ export async function listTemplates({ home, json }: Common, kind?: TemplateKind)
   print(table(['name', 'version', 'kind', 'parameters (* must be given)', 'description'], rows));
 }
 
-const nameOf = ([name, { default: value }]: [string, Parameter]) => (value === undefined ? `${name}*` : name);
+const nameOf = ([name, { default: value }]: [string, { readonly default?: unknown }]) =>
+  value === undefined ? `${name}*` : name;
 
 export async function showTemplate({ home, json }: Common, ref: string): Promise<void> {
-  const view = await createTemplateClient(home).show(ref);
+  const view = await createHomeClient(home).templates.show(ref);
   if (json) return printJson(view);
   print(`# ${view.name}@${view.version}, installed ${view.installedAt}\n${plainLines(stringify(view.file))}`);
 }
@@ -64,12 +65,14 @@ export async function runTemplate(
   { settings, key }: RunTemplateOptions,
 ): Promise<number> {
   await whenUp({ home, json });
-  const client = createTemplateClient(home);
-  const { name, version, kind, parameters } = await client.show(ref);
+  const client = createHomeClient(home);
+  const { name, version, kind, parameters } = await client.templates.show(ref);
   const given = readSettings(settings, parameters);
   // The version that the values were read for, whatever is installed meanwhile.
-  const submit = () => client.run(`${name}@${version}`, given, key);
-  return kind === 'task' ? run({ home, json, submit }) : runPipeline({ home, json, submit });
+  const submit = () => client.templates.run(`${name}@${version}`, given, key);
+  if (kind === 'task') return run({ home, json, submit });
+  if (kind === 'pipeline') return runPipeline({ home, json, submit });
+  throw new VmTaskError('invalid-template', `${ref} is a ${kind}, which this version of vm-task cannot run`);
 }
 
 /** True for what can be a template's name, unless it is that of a file. */

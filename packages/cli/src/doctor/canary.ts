@@ -1,8 +1,9 @@
 /** A task through the real system, from its submission until its VM is gone; then the audit. */
 import { randomUUID } from 'node:crypto';
-import { type Client, createClient } from '@vm-task/client/client';
-import type { EventLine, TaskView } from '@vm-task/client/views';
+import type { Client } from '@vm-task/client/client';
+import type { EventView, TaskView } from '@vm-task/client/views';
 import { auditHome } from '@vm-task/embedded/audit-home';
+import { createHomeClient } from '@vm-task/embedded/home-client';
 import { loadConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import { errorInfo } from '@vm-task/shared/errors';
@@ -32,24 +33,24 @@ export async function proveByTask(environment: Environment, progress: Progress):
 }
 
 async function runCanary(home: Home, progress: Progress): Promise<Finding> {
-  const client = createClient(home);
+  const client = createHomeClient(home);
   const said = word();
-  const id = await client.submit({ command: ['printf', '%s', said], labels: { doctor: 'canary' } });
-  await using interrupt = cancelOnInterrupt(id, () => client.cancel(id), progress);
+  const id = await client.tasks.submit({ command: ['printf', '%s', said], labels: { doctor: 'canary' } });
+  await using interrupt = cancelOnInterrupt(id, () => client.tasks.cancel(id), progress);
   const followed = await Promise.race([follow(client, home, id, progress), interrupt.left]);
   if (followed === 'left') return warn('interrupted', null);
-  const view = await client.show(id);
+  const view = await client.tasks.show(id);
   await Promise.race([untilVmGone(client, view, progress), interrupt.left]);
   return judgeCanary(view, said);
 }
 
 async function follow(client: Client, home: Home, id: string, progress: Progress): Promise<void> {
-  let last: EventLine | null = null;
+  let last: EventView | null = null;
   const tell = () => progress.update(`canary task: ${phaseNote(home, last, null)}`);
   // An image that is built tells more than the events do.
   const refresh = setInterval(tell, 500);
   try {
-    for await (const event of client.followEvents(id, new AbortController().signal)) {
+    for await (const event of client.tasks.followEvents(id, new AbortController().signal)) {
       last = event;
       tell();
     }

@@ -1,7 +1,7 @@
 /** Where the system listens, or will. */
 
-import { createHttp, httpUrl } from '@vm-task/client/http';
 import { freePort } from '@vm-task/embedded/free-port';
+import { createHomeClient, httpUrl } from '@vm-task/embedded/home-client';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { type Check, fail, pass } from './check.ts';
@@ -27,7 +27,7 @@ async function problemOf(home: Home): Promise<string | null> {
   const limit = AbortSignal.timeout(answerLimitMs);
   try {
     // Behind the token, as everything that commands ask for.
-    await createHttp(home).request('GET', '/openapi.json', { signal: limit });
+    await createHomeClient(home).system.description(limit);
     return null;
   } catch (error) {
     if (limit.aborted) return `intake takes connections at ${httpUrl(home)} and says nothing`;

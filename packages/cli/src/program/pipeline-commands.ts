@@ -17,7 +17,7 @@ export function pipelineCommands(define: Define): void {
       if (isTemplateRef(file)) return runTemplate(homeOf(context), file, given);
       const { settings, key } = given;
       const submission = readPipelineFile(file, settings);
-      return runPipeline({ ...homeOf(context), submit: (client) => client.submitPipeline(submission, key) });
+      return runPipeline({ ...homeOf(context), submit: (client) => client.pipelines.submit(submission, key) });
     },
   )
     .option('--set <name=value>', 'a parameter; JSON where it is no string', collect)
@@ -36,7 +36,7 @@ export function pipelineCommands(define: Define): void {
     cancelPipeline(homeOf(context), id),
   );
   define('resume <id>', 'go on where a pipeline failed, as a new one that is followed', (context, [id = '']) =>
-    runPipeline({ ...homeOf(context), submit: (client) => client.resumePipeline(id) }),
+    runPipeline({ ...homeOf(context), submit: (client) => client.pipelines.resume(id) }),
   );
 }
 

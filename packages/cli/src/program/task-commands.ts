@@ -13,7 +13,7 @@ export function taskCommands(define: Define): void {
       'run a task file, or a command after "--", and follow it to its end',
       (context, words, options) => {
         const task = taskFrom(words, options);
-        return run({ ...homeOf(context), submit: (client) => client.submit(task) });
+        return run({ ...homeOf(context), submit: (client) => client.tasks.submit(task) });
       },
     ),
   );

@@ -56,13 +56,13 @@ export function resolveParameters(declared: Parameters, given: Readonly<Record<s
   return resolved;
 }
 
-/** A value as it is written on a command line: text for a string, JSON for everything else. Thrown: `invalid-pipeline`. */
-export function parameterFromText(name: string, text: string, parameter: Parameter | undefined): Json {
-  if (parameter === undefined || parameter.type === 'string') return text;
+/** A value as it is written on a command line: text for a string or an unknown parameter, JSON for all else. Thrown: `invalid-pipeline`. */
+export function parameterFromText(name: string, text: string, type: string | undefined): Json {
+  if (type === undefined || type === 'string') return text;
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
-    const what = aOrAn(parameter.type);
+    const what = aOrAn(type);
     throw new VmTaskError('invalid-pipeline', `parameters.${name}: ${JSON.stringify(text)} is not ${what}, as JSON`, {
       cause,
     });

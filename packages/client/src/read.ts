@@ -1,0 +1,41 @@
+/**
+ * Answers as a client reads them. Servers are newer than clients now and then, and within `/v1` they only ever add:
+ * members, and words where a schema lists words. So what the schemas do not know is left as it is, a word may be any
+ * text, and of limits and forms nothing is asked. A member that is missing, or is of another type, is an error.
+ */
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { Json } from '@vm-task/shared/json';
+import { explainIssues } from '@vm-task/shared/unknown-keys';
+import type { z } from 'zod';
+import { readerOf } from './reader-of.ts';
+
+/** A word of a later version: to the compiler, anything may come where a schema lists words. */
+type Word = string & {};
+
+/** What a schema's output is to whoever reads it. */
+export type Read<T> = [Json] extends [T] ? T : ReadPart<T>;
+
+type ReadPart<T> = T extends string
+  ? string extends T
+    ? T
+    : T | Word
+  : T extends object
+    ? { [Key in keyof T]: Read<T[Key]> }
+    : T;
+
+/** The value as it came, now that it was looked at. Thrown: `internal` with what of it cannot be read. */
+export function read<S extends z.ZodType>(schema: S, value: unknown, source: string): Read<z.output<S>> {
+  assertReadable(schema, value, source);
+  return value;
+}
+
+function assertReadable<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  source: string,
+): asserts value is Read<z.output<S>> {
+  const parsed = readerOf(schema).safeParse(value);
+  if (parsed.success) return;
+  const what = explainIssues(parsed.error, schema);
+  throw new VmTaskError('internal', `${source} cannot be read, perhaps because it is of another version: ${what}`);
+}

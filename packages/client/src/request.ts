@@ -1,0 +1,109 @@
+/** One request by a route of the contract; asked again where that is worth it. Errors are ours. */
+import { problemSchema } from '@vm-task/api/problem';
+import type { Route } from '@vm-task/api/route';
+import { type ErrorCode, errorCodes, VmTaskError } from '@vm-task/shared/errors';
+
+/** An intake that is started again is back in a second or two, on a busy machine in ten. */
+const patienceMs = 20_000;
+const pauseMs = 100;
+
+/** Where intake listens, and the token that it asks for. */
+export interface Address {
+  readonly url: string;
+  readonly token: string;
+}
+
+export interface RequestOptions {
+  /** Asked before each request, so that what has moved is found anew. Thrown: `not-up` when it is nowhere. */
+  readonly address: () => Address | Promise<Address>;
+  /** True while somebody starts an intake that does not answer again. */
+  readonly isComingBack: () => boolean;
+  readonly fetch: typeof fetch;
+}
+
+export type QueryValue = string | number | boolean | readonly string[];
+
+export interface Question {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, QueryValue | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A success. What may be asked twice (all but `POST`) is asked again, for 20 seconds, while intake is coming back.
+ * Thrown: what intake refuses with; `not-up` when it does not answer.
+ */
+export async function request(options: RequestOptions, route: Route, question: Question): Promise<Response> {
+  const end = performance.now() + patienceMs;
+  const mayAskAgain = (error: unknown) =>
+    route.method !== 'POST' && isNoAnswer(error) && options.isComingBack() && performance.now() < end;
+  for (;;) {
+    try {
+      return await askOnce(options, route, question);
+    } catch (error) {
+      if (!mayAskAgain(error)) throw error;
+    }
+    await pause(pauseMs, question.signal);
+  }
+}
+
+async function askOnce(options: RequestOptions, route: Route, question: Question): Promise<Response> {
+  const { url, token } = await options.address();
+  const { body, signal } = question;
+  const type = body === undefined ? {} : { 'content-type': 'application/json' };
+  const asked = options.fetch(new URL(addressOf(route, question), url), {
+    method: route.method,
+    headers: { authorization: `Bearer ${token}`, ...type, ...question.headers },
+    body: body === undefined ? null : JSON.stringify(body),
+    signal: signal ?? null,
+  });
+  const response = await asked.catch((cause: unknown) => {
+    if (signal?.aborted === true) throw cause;
+    throw new VmTaskError('not-up', `intake does not answer at ${url}; see ./vm-task status`, { cause });
+  });
+  if (!response.ok) throw await refusalOf(response);
+  return response;
+}
+
+/** Path and query. */
+function addressOf({ path }: Route, { params = {}, query = {} }: Question): string {
+  const filled = path
+    .replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
+    .replace('*', () => (params['*'] ?? '').split('/').map(encodeURIComponent).join('/'));
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    [value ?? []].flat().map((one): [string, string] => [name, String(one)]),
+  );
+  return pairs.length === 0 ? filled : `${filled}?${new URLSearchParams(pairs)}`;
+}
+
+function isNoAnswer(error: unknown): boolean {
+  return error instanceof VmTaskError && error.code === 'not-up';
+}
+
+async function refusalOf(response: Response): Promise<VmTaskError> {
+  const { data: problem } = problemSchema.partial().safeParse(await response.json().catch(() => ({})));
+  // The server itself says so while it closes.
+  if (response.status === 503 && problem?.code === undefined) {
+    return new VmTaskError('not-up', 'intake is stopping; see ./vm-task status');
+  }
+  const text = problem?.detail ?? problem?.title ?? `HTTP ${response.status}`;
+  return new VmTaskError(isErrorCode(problem?.code) ? problem.code : 'internal', text);
+}
+
+function isErrorCode(code: string | undefined): code is ErrorCode {
+  return code !== undefined && Object.hasOwn(errorCodes, code);
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const giveUp = () => reject(signal?.reason);
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (signal?.aborted === true) giveUp();
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
+  });
+}

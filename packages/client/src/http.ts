@@ -28,7 +28,7 @@ export type Received<L extends Live> = {
 
 /** What a list may be asked with; the values as they are written in an address. */
 export type QueryOf<R extends Route> = R['query'] extends z.ZodType
-  ? { readonly [K in keyof z.input<R['query']>]?: QueryValue }
+  ? { readonly [K in keyof z.input<R['query']>]?: QueryValue | undefined }
   : never;
 
 export function createHttp(options: RequestOptions): Http {

@@ -12,7 +12,7 @@ import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { intakeUser } from './broker-with-rights.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const token = 'a-token-of-this-test';
+export const token = 'a-token-of-this-test';
 
 export interface TestHome extends AsyncDisposable {
   readonly home: Home;

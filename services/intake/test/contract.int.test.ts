@@ -1,0 +1,148 @@
+/** The contract of `packages/api` between intake and its client: everything is asked once, and what is sent is what is declared. */
+import { createReadStream } from 'node:fs';
+import { allRoutes } from '@vm-task/api/api';
+import { storeArtifact } from '@vm-task/bus/artifacts';
+import { openLogWriter } from '@vm-task/bus/output-log';
+import { storeProgress } from '@vm-task/bus/task-progress';
+import { type Client, createClient } from '@vm-task/client/client';
+import type { Draft } from '@vm-task/shared/events';
+import { parseTaskId, type TaskId } from '@vm-task/shared/ids';
+import { newVmId } from '@vm-task/shared/new-ids';
+import type { Broker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
+import { expect, test } from 'vitest';
+import { startBrokerWithRights } from './broker-with-rights.ts';
+import { makeHome, startIntake, token } from './intake-process.ts';
+import { type Exchange, recordExchanges } from './recording-fetch.ts';
+import { completed, setupDone, vmReady } from './task-events.ts';
+
+const { signal } = new AbortController();
+
+async function append(broker: Broker, draft: Draft & { data: { task: TaskId; pool: string } }): Promise<void> {
+  const head = await broker.bus.head(draft.data);
+  await broker.bus.append(draft, head?.seq ?? 0, signal);
+}
+
+async function askOfSystem({ system, pools }: Client): Promise<void> {
+  expect([await system.health(), await system.ready()]).toEqual([{ status: 'ok' }, { status: 'ok' }]);
+  expect(await system.metrics()).toContain('vm_task_tasks');
+  expect(await system.description()).toMatchObject({ openapi: '3.1.0' });
+  expect((await pools.list()).pools).toMatchObject([{ name: 'default', sizes: [{ cpus: 1 }] }]);
+}
+
+async function askOfTasks({ tasks }: Client, broker: Broker): Promise<void> {
+  const task = parseTaskId(await tasks.submit({ run: 'echo hi', labels: { a: 'b' } }, 'once'));
+  expect(await tasks.submit({ run: 'echo hi', labels: { a: 'b' } }, 'once')).toBe(task);
+  const vm = newVmId(Date.now());
+  await append(broker, { type: 'vm.ready', data: vmReady(task, vm) });
+  await append(broker, { type: 'task.setup.done', data: setupDone(task) });
+  await storeProgress(broker.connection, task, 1, { percent: 40 });
+  await eventually(async () => (await tasks.show(task)).progress !== null, { what: 'the progress is shown' });
+  const stdout = await openLogWriter(broker.connection, task, 1, 'stdout');
+  await stdout.write(Buffer.from('hi\n'), signal);
+  const file = await storeArtifact(broker.connection, `${task}/1/a b`, createReadStream(import.meta.filename));
+  const error = { code: 'process-failed' as const, message: 'it exited with 1' };
+  const more = { outcome: 'failed' as const, exitCode: 1, error, artifacts: [{ path: 'a b', ...file }] };
+  await append(broker, { type: 'task.completed', data: completed(task, vm, more) });
+  const said = await Array.fromAsync(tasks.output(task, { follow: true, signal }));
+  expect(said.map(({ event }) => event)).toEqual(['progress', 'output']);
+  const events = await Array.fromAsync(tasks.followEvents(task.slice(0, 20), signal));
+  expect((await tasks.events(task)).events).toEqual(events);
+  expect((await (await tasks.artifact(task, 'a b')).arrayBuffer()).byteLength).toBe(file.bytes);
+  const again = await tasks.retry(task);
+  expect(await tasks.cancel(again)).toEqual({ id: again });
+  const page = await tasks.list({ label: ['a=b'], status: 'completed', limit: 1 });
+  expect(page).toMatchObject({ tasks: [{ id: task, outcome: 'failed', error }], next: null });
+}
+
+const questions = {
+  a: { kind: 'external', description: 'do it' },
+  b: { kind: 'approval', needs: ['a'], description: 'may it?' },
+  c: { kind: 'approval', needs: ['b'], description: 'may it really?' },
+};
+
+async function askOfPipelines({ pipelines, tasks }: Client): Promise<void> {
+  const id = await pipelines.submit({ pipeline: { name: 'ask', stages: questions } });
+  const waiting = (stage: number) =>
+    eventually(async () => (await pipelines.show(id)).stages[stage]?.runs[0]?.task?.id, {
+      what: `stage ${stage} waits`,
+    });
+  await tasks.complete(await waiting(0), { done: true });
+  await tasks.approve(await waiting(1), { by: 'me' });
+  await tasks.reject(await waiting(2), { by: 'me', comment: 'no' });
+  const views = await Array.fromAsync(pipelines.follow(id, signal));
+  expect(views.at(-1)).toMatchObject({ status: 'completed', outcome: 'failed', error: { code: 'stage-failed' } });
+  const resumed = await pipelines.resume(id);
+  expect(await pipelines.cancel(resumed)).toEqual({ id: resumed });
+  const { pipelines: found } = await pipelines.list({ limit: 2 });
+  expect(found.map((one) => [one.id, one.resumedFrom])).toEqual([
+    [resumed, id],
+    [id, null],
+  ]);
+}
+
+async function askOfTemplates({ templates }: Client): Promise<void> {
+  const parameters = { who: { type: 'string', default: '大家', options: ['大家', 'all'] } };
+  const file = { name: 'greet', parameters, task: { inputs: { who: '${{ params.who }}' }, run: 'true' } };
+  expect(await templates.install(file)).toMatchObject({ name: 'greet', version: 1, kind: 'task', parameters });
+  expect(await templates.list()).toMatchObject({ templates: [{ name: 'greet' }] });
+  expect(await templates.show('greet@1')).toMatchObject({ file });
+  expect(await templates.run('greet', { who: 'all' })).toMatch(/^[0-9a-f-]{36}$/);
+}
+
+async function askOfInbox({ inbox }: Client): Promise<void> {
+  const links = [{ title: 'there', href: '/v1/tasks' }];
+  const { id } = await inbox.send({ to: 'me', priority: 'urgent', from: 'test', text: 'look', links });
+  expect(await inbox.list({ to: 'me' })).toMatchObject({ messages: [{ id, group: 'now' }], next: null });
+  expect(await inbox.show(id)).toMatchObject({ text: 'look', readAt: null });
+  expect(await inbox.read(id)).toMatchObject({ group: 'reference' });
+  expect((await inbox.archive(id)).archivedAt).not.toBeNull();
+  for await (const message of inbox.follow({ to: 'me' }, signal)) {
+    expect(message).toMatchObject({ id, group: 'reference' });
+    break;
+  }
+}
+
+async function askOfDeadLetters({ deadLetters }: Client, broker: Broker): Promise<void> {
+  await broker.connection.js.publish('task.submit', '{}');
+  const letter = await eventually(async () => (await deadLetters.list({ limit: 1 })).letters[0], { what: 'a letter' });
+  expect(await deadLetters.show(`${letter.seq}`)).toMatchObject({ ...letter, data: btoa('{}') });
+  expect(await deadLetters.replay(`${letter.seq}`)).toEqual({ seq: letter.seq });
+  expect(await deadLetters.drop(`${letter.seq}`)).toEqual({ seq: letter.seq });
+}
+
+/** Without what its route's schemas do not declare. Thrown: zod's errors, for what is not as they declare it. */
+function asDeclared({ route, json, messages }: Exchange): Omit<Exchange, 'route'> {
+  return {
+    json: json === undefined ? undefined : route.answer?.parse(json),
+    messages: messages.map(({ event, data }) => ({
+      event,
+      data: (route.live?.[event] ?? route.live?.['*'])?.parse(data),
+    })),
+  };
+}
+
+test('the client asks every route of the contract, and intake sends what is declared, no more and no less', async () => {
+  await using broker = await startBrokerWithRights();
+  await using folder = await makeHome(broker);
+  await using intake = await startIntake(folder.home);
+  const { fetch, exchanges } = recordExchanges();
+  const client = createClient({ url: intake.url, token }, { fetch });
+  await askOfSystem(client);
+  await askOfTasks(client, broker);
+  await askOfPipelines(client);
+  await askOfTemplates(client);
+  await askOfInbox(client);
+  await askOfDeadLetters(client, broker);
+  for (const { route, ...sent } of exchanges) {
+    expect(sent, `${route.method} ${route.path}`).toEqual(asDeclared({ route, ...sent }));
+  }
+  const asked = new Set(exchanges.map(({ route }) => route));
+  expect(allRoutes.filter((route) => !asked.has(route)).map(({ path }) => path)).toEqual([]);
+  const live = allRoutes.flatMap(({ path, live: events = {} }) => Object.keys(events).map((name) => [path, name]));
+  const seen = (path: string | undefined, name: string | undefined) =>
+    exchanges.some(
+      ({ route, messages }) => route.path === path && messages.some(({ event }) => name === '*' || event === name),
+    );
+  expect(live.filter(([path, name]) => !seen(path, name))).toEqual([]);
+});

@@ -1,6 +1,6 @@
 #!/bin/sh
 # `npm test`: sets up, then format and lint, types, and all tests. Arguments go to vitest. The last line is
-# "N passed, N failed"; the two checks before the tests count as one each.
+# "N passed, N failed"; the checks before the tests count as one each.
 set -eu
 root=$(readlink -f -- "$0")
 root=${root%/setup/*}
@@ -38,6 +38,7 @@ count_tests() {
 
 check biome ci .
 check tsc --noEmit
+check tsc --noEmit --project tsconfig.browser.json
 status=0
 XDG_DATA_HOME=$own vitest run --reporter=default --reporter=json --outputFile.json="$results" "$@" || status=$?
 read -r tests_passed tests_failed skipped <<END

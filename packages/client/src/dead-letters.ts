@@ -4,11 +4,13 @@ import type { Http, QueryOf } from './http.ts';
 
 const { deadLetters } = routes;
 
+type Seq = number | string;
+
 export function deadLetterMethods({ ask }: Http) {
   return {
     list: (query: QueryOf<typeof deadLetters.list> = {}) => ask(deadLetters.list, { query }),
-    show: (seq: string) => ask(deadLetters.show, { params: { seq } }),
-    replay: (seq: string) => ask(deadLetters.replay, { params: { seq } }),
-    drop: (seq: string) => ask(deadLetters.drop, { params: { seq } }),
+    show: (seq: Seq) => ask(deadLetters.show, { params: { seq: `${seq}` } }),
+    replay: (seq: Seq) => ask(deadLetters.replay, { params: { seq: `${seq}` } }),
+    drop: (seq: Seq) => ask(deadLetters.drop, { params: { seq: `${seq}` } }),
   };
 }

@@ -106,9 +106,9 @@ async function askOfInbox({ inbox }: Client): Promise<void> {
 async function askOfDeadLetters({ deadLetters }: Client, broker: Broker): Promise<void> {
   await broker.connection.js.publish('task.submit', '{}');
   const letter = await eventually(async () => (await deadLetters.list({ limit: 1 })).letters[0], { what: 'a letter' });
-  expect(await deadLetters.show(`${letter.seq}`)).toMatchObject({ ...letter, data: btoa('{}') });
-  expect(await deadLetters.replay(`${letter.seq}`)).toEqual({ seq: letter.seq });
-  expect(await deadLetters.drop(`${letter.seq}`)).toEqual({ seq: letter.seq });
+  expect(await deadLetters.show(letter.seq)).toMatchObject({ ...letter, data: btoa('{}') });
+  expect(await deadLetters.replay(letter.seq)).toEqual({ seq: letter.seq });
+  expect(await deadLetters.drop(letter.seq)).toEqual({ seq: letter.seq });
 }
 
 /** Without what its route's schemas do not declare. Thrown: zod's errors, for what is not as they declare it. */

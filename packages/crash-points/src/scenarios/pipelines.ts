@@ -84,9 +84,11 @@ export const approvedPipeline: Scenario = {
     });
     const [task] = await waitForLive(user, pipeline);
     const approve = async () => {
-      const { status, body } = await user.ask('POST', `/v1/tasks/${task}/approve`, { by: 'somebody' });
+      const heard = await user.ask(({ tasks }) => tasks.approve(`${task}`, { by: 'somebody' }));
       // Heard before: the answer to it was lost.
-      return status === 200 || (status === 409 && body['outcome'] === 'succeeded');
+      return (
+        'answer' in heard || (heard.refusal.code === 'task-already-over' && /succeeded$/.test(heard.refusal.message))
+      );
     };
     await eventually(approve, { what: `task ${task} is approved`, limitMs: 60_000 });
   },

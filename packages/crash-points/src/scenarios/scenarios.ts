@@ -73,7 +73,7 @@ const cancelled: Scenario = {
   async run(user, mark) {
     const task = await user.submit(makeJob({ mark, endless: true, expected: { outcome: 'cancelled' } }));
     await user.waitForOutput(task);
-    await user.ask('DELETE', `/v1/tasks/${task}`);
+    await user.ask(({ tasks }) => tasks.cancel(task));
   },
 };
 
@@ -121,8 +121,8 @@ const deadCommand: Scenario = {
   async run(user) {
     await user.publish(commandSubjects.submit, 'this is no task');
     const seq = await letterSeq(user);
-    await user.ask('POST', `/v1/deadletters/${seq}/replay`);
-    await user.ask('DELETE', `/v1/deadletters/${seq}`);
+    await user.ask(({ deadLetters }) => deadLetters.replay(seq));
+    await user.ask(({ deadLetters }) => deadLetters.drop(seq));
   },
 };
 
@@ -134,7 +134,8 @@ const deadEvent: Scenario = {
     const task = await user.submit(job);
     await user.waitForOutput(task);
     await user.publish(taskSubject('vm.ready', 'default', task), { v: 99 }, 'provisioner');
-    await user.ask('DELETE', `/v1/deadletters/${await letterSeq(user)}`);
+    const seq = await letterSeq(user);
+    await user.ask(({ deadLetters }) => deadLetters.drop(seq));
   },
 };
 
@@ -205,8 +206,9 @@ const templated: Scenario = {
     // Digits: the name is a part of what a point is about, and has to be the same for each of them.
     const name = `template-${Number.parseInt(mark, 16)}`;
     const template = { name, description: 'a job', task: file };
-    const { status, body } = await user.ask('POST', '/v1/templates', template);
-    if (status !== 200 || body['version'] !== 1) throw new Error(`not installed once: ${JSON.stringify(body)}`);
+    const heard = await user.ask(({ templates }) => templates.install(template));
+    if ('answer' in heard && heard.answer.version === 1) return;
+    throw new Error(`not installed once: ${JSON.stringify(heard)}`);
   },
 };
 

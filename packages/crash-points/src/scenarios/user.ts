@@ -4,8 +4,9 @@ import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { findCreated } from '@vm-task/bus/find-task';
 import { lastLogSeq } from '@vm-task/bus/output-log';
+import type { Client } from '@vm-task/client/client';
 import type { Stored } from '@vm-task/shared/events';
-import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+import { isPipelineId, type PipelineId, parseTaskId, type TaskId } from '@vm-task/shared/ids';
 import { pipelineIdFromCause, taskIdFromCause } from '@vm-task/shared/new-ids';
 import { commandSubjects, pipelineSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
@@ -47,13 +48,15 @@ export class User {
 
   /** By HTTP, with a key, as often as it takes to hear "accepted". */
   async submit({ file, expected }: Job): Promise<TaskId> {
-    const task = (await this.#post('/v1/tasks', file)) as TaskId;
+    const task = parseTaskId(await this.#submit(({ tasks }, key) => tasks.submit(file, key)));
     this.accepted.push({ task, expected });
     return task;
   }
 
   async submitPipeline({ file, expected }: PipelineJob): Promise<PipelineId> {
-    const pipeline = (await this.#post('/v1/pipelines', { pipeline: file, parameters: {} })) as PipelineId;
+    const submission = { pipeline: file, parameters: {} };
+    const pipeline = await this.#submit(({ pipelines }, key) => pipelines.submit(submission, key));
+    if (!isPipelineId(pipeline)) throw new Error(`${pipeline} is not a pipeline id`);
     this.pipelines.push({ pipeline, expected });
     return pipeline;
   }
@@ -79,8 +82,8 @@ export class User {
     return (await connection.js.publish(subject, data, { msgID: randomUUID() })).seq;
   }
 
-  ask(method: string, path: string, body?: object) {
-    return ask(this.system, method, path, body === undefined ? {} : { body });
+  ask<T>(question: (client: Client) => Promise<T>) {
+    return ask(this.system, question);
   }
 
   /** Returns when every task and pipeline that was accepted has ended. */
@@ -108,10 +111,11 @@ export class User {
   }
 
   /** With a key. Returns the id that it has got. */
-  async #post(path: string, body: object): Promise<unknown> {
-    const answer = await ask(this.system, 'POST', path, { body, key: randomUUID() });
-    if (answer.status !== 202) throw new Error(`it was refused: ${JSON.stringify(answer.body)}`);
-    return answer.body['id'];
+  async #submit(submit: (client: Client, key: string) => Promise<string>): Promise<string> {
+    const key = randomUUID();
+    const heard = await this.ask((client) => submit(client, key));
+    if ('answer' in heard) return heard.answer;
+    throw new Error(`it was refused: ${heard.refusal.message}`);
   }
 
   /** Returns what its id follows from. */

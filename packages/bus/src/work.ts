@@ -12,6 +12,7 @@ import {
   JetStreamApiError,
   type JsMsg,
 } from '@nats-io/jetstream';
+import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { Logger } from 'pino';
 import type { Connection } from './connection.ts';
@@ -33,7 +34,7 @@ const nanosPerMs = 1_000_000;
 const consumerNotFound = 10014;
 
 const firstRetryMs = 1_000;
-const longestRetryMs = 60_000;
+const retries = { firstMs: firstRetryMs, longestMs: 60_000 };
 const alertAtDelivery = 5;
 /** A task's deadline ends its retries; a command has none, so its number of deliveries does. */
 const mostCommandDeliveries = 20;
@@ -162,7 +163,7 @@ async function handleOne(
       { err: error, consumer: worker.name, subject: message.subject, seq: message.seq },
       'handling failed',
     );
-    message.nak(retryDelayMs(delivery.deliveries));
+    message.nak(backOffMs(retries, delivery.deliveries));
     if (delivery.deliveries === alertAtDelivery) await hooks.alert(delivery, errorInfo(error).message);
   }
 }
@@ -200,8 +201,4 @@ async function carryOut(message: JsMsg, verdict: Verdict, delivery: Delivery, ho
       // An acknowledgement counts whoever sends it: that of a stale worker would take the message from its successor.
       return;
   }
-}
-
-function retryDelayMs(deliveries: number): number {
-  return Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(deliveries - 1, 10));
 }

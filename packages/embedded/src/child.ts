@@ -2,10 +2,12 @@
  * One supervised child: started, watched, started again with growing pauses when it ends by itself, stopped on
  * request. Its stderr goes to a log file; the line `ready` on its stdout says that it works.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { backOffMs } from '@vm-task/shared/back-off';
 
 export interface ChildDefinition {
   readonly name: string;
@@ -28,6 +30,7 @@ export interface ChildReport {
 
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
+const pauses = { firstMs: firstPauseMs, longestMs: longestPauseMs };
 /** A child that lived so long does not end by its own start: it is started again at once. */
 const settledAfterMs = 10_000;
 /** A log larger than this begins anew at the next start; the one before is kept. */
@@ -39,7 +42,7 @@ export async function superviseChild(
   options: { readonly stop: AbortSignal; readonly graceMs: number; readonly report: (report: ChildReport) => void },
 ): Promise<void> {
   let restarts = 0;
-  let pauseMs = firstPauseMs;
+  let failures = 0;
   let lastExit: string | null = null;
   while (!options.stop.aborted) {
     const startedAt = performance.now();
@@ -52,10 +55,9 @@ export async function superviseChild(
     );
     lastExit = await runUntilGone(child, options.stop, options.graceMs);
     if (options.stop.aborted) break;
-    if (performance.now() - startedAt > settledAfterMs) pauseMs = firstPauseMs;
+    failures = performance.now() - startedAt > settledAfterMs ? 1 : failures + 1;
     options.report({ state: 'waiting', pid: null, restarts, lastExit });
-    await delay(pauseMs, undefined, { signal: options.stop }).catch(() => undefined);
-    pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+    await delay(backOffMs(pauses, failures), undefined, { signal: options.stop }).catch(() => undefined);
     restarts += 1;
   }
   options.report({ state: 'stopped', pid: null, restarts, lastExit });

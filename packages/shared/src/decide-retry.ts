@@ -1,5 +1,6 @@
 /** What follows a failed attempt: decided once, and by the same rules for provisioner, runner and reaper. */
 import { createHash } from 'node:crypto';
+import { backOffMs } from './back-off.ts';
 import { type ErrorInfo, errorCodes } from './errors.ts';
 import type { Draft, EventData, Stored } from './events.ts';
 import type { TaskId } from './ids.ts';
@@ -41,7 +42,7 @@ const jitter = 0.25;
 
 /** The wait after an attempt. It follows from task and attempt alone, so whoever decides again decides the same. */
 export function retryDelayMs({ backoffMs }: RetryPolicy, task: TaskId, attempt: number): number {
-  const grownMs = Math.min(backoffMs * 2 ** (attempt - 1), Math.max(backoffMs, longestGrownMs));
+  const grownMs = backOffMs({ firstMs: backoffMs, longestMs: Math.max(backoffMs, longestGrownMs) }, attempt);
   const bits = createHash('sha256').update(`${task} ${attempt}`).digest().readUInt32BE();
   return Math.round(grownMs * (1 - jitter + 2 * jitter * (bits / 2 ** 32)));
 }

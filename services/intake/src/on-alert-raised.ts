@@ -1,7 +1,9 @@
 /** Handles alert.raised. Emits: nothing. Each alert goes to the inboxes of those who want them, and to every webhook. */
+
 import type { Handling } from '@vm-task/bus/bus';
 import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
 import type { SystemConfig } from '@vm-task/service/config';
+import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import type { MessageId } from '@vm-task/shared/ids';
@@ -23,8 +25,7 @@ export interface AlertDeps {
 type Alert = Stored<'alert.raised'>;
 
 /** Growing from a moment to an hour: a receiver that is restarted is soon told, one that is away is not pestered. */
-const firstPauseMs = 2_000;
-const longestPauseMs = 3_600_000;
+const pauses = { firstMs: 2_000, longestMs: 3_600_000 };
 
 const priorityOf: Readonly<Record<EventData<'alert.raised'>['severity'], Priority>> = {
   info: 'info',
@@ -43,7 +44,7 @@ export async function onAlertRaised(deps: AlertDeps, handling: Handling<Stored>)
   const ageMs = deps.now() - alert.time.getTime();
   if (failures.some(({ webhook }) => ageMs < webhook.retryForMs)) {
     log.warn({ reason, deliveries }, 'a webhook did not take an alert; it is tried again');
-    return retry(Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(deliveries - 1, 20)), reason);
+    return retry(backOffMs(pauses, deliveries), reason);
   }
   // No alert tells of this one, because it would go to the same webhooks.
   const undelivered = `an alert was not taken (${reason}): ${text}\nSee ./vm-task deadletter list; replay tries it again`;

@@ -1,9 +1,11 @@
 /** Keeps a pool's warm VMs ready, for as long as the provisioner runs; they stay when it ends, for the next one. */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerClock } from '@vm-task/bus/broker-clock';
 import type { Bus } from '@vm-task/bus/bus';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
+import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo } from '@vm-task/shared/errors';
 import { ExpectedVms } from './expected-vms.ts';
 import { retireVm } from './retire-vm.ts';
@@ -29,7 +31,7 @@ const lookEveryMs = 5_000;
 const settleMs = 1_000;
 
 const firstPauseMs = 1_000;
-const longestPauseMs = 60_000;
+const pauses = { firstMs: firstPauseMs, longestMs: 60_000 };
 /** The third failure in a row is more than a hiccup. */
 const alertAtFailure = 3;
 
@@ -50,8 +52,7 @@ export async function keepWarm(keeping: WarmKeeping): Promise<void> {
       failures += 1;
       log.warn({ err: error, pool: keeping.pool, failures }, 'no warm VM could be made');
       if (failures === alertAtFailure) await raiseAlert(keeping, error).catch(() => undefined);
-      const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10));
-      await delay(pauseMs, undefined, { signal: stop }).catch(() => undefined);
+      await delay(backOffMs(pauses, failures), undefined, { signal: stop }).catch(() => undefined);
     }
   }
 }

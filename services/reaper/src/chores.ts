@@ -3,10 +3,12 @@
  * all, growing pauses after failures, and one alert for what goes on failing. That the broker is away is no failure:
  * what needs it waits for it.
  */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUnanswered } from '@vm-task/bus/answers';
 import { pauseAfter } from '@vm-task/hypervisor/ledger/quarantine';
 import type { Logger } from '@vm-task/service/log';
+import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo } from '@vm-task/shared/errors';
 import pLimit from 'p-limit';
 
@@ -30,8 +32,7 @@ export interface Chore {
 const mostAtOnce = 8;
 /** Past the 5 s that a request waits for its answer: so it goes on 5 s after the broker is back, at the latest. */
 const unansweredPauseMs = 250;
-const firstPauseMs = 1_000;
-const longestPauseMs = 300_000;
+const pauses = { firstMs: 1_000, longestMs: 300_000 };
 /** The third failure in a row is more than a hiccup. */
 const alertAtFailure = 3;
 
@@ -97,5 +98,5 @@ export class Chores {
 /** What the host does not let go of (a stray, a folder that cannot be written to) rests as long as a VM in quarantine. */
 function pauseMsAfter(error: unknown, failures: number): number {
   if (errorInfo(error).code === 'vm-not-gone') return pauseAfter(failures);
-  return Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10));
+  return backOffMs(pauses, failures);
 }

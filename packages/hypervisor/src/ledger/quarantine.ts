@@ -3,6 +3,7 @@
  * what is left may still use its memory, its disk or its uid; the removal is tried again after pauses that grow (I13);
  * and the file goes with the folder when one of those succeeds.
  */
+import { backOffMs } from '@vm-task/shared/back-off';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import type { VmId } from '@vm-task/shared/ids';
@@ -31,14 +32,16 @@ export const quarantineSchema = z.strictObject({
 
 export type Quarantine = z.infer<typeof quarantineSchema>;
 
-/** A host that is short of something for a moment is over it by then. */
-const firstPauseMs = 30_000;
-/** What nobody has repaired in an hour is not repaired in the next minute. */
-const longestPauseMs = 6 * 60 * 60_000;
+const pauses = {
+  /** A host that is short of something for a moment is over it by then. */
+  firstMs: 30_000,
+  /** What nobody has repaired in an hour is not repaired in the next minute. */
+  longestMs: 6 * 60 * 60_000,
+};
 
 /** 30 s after the first try, then twice as long each time, up to six hours. */
 export function pauseAfter(tries: number): number {
-  return Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(tries - 1, 20));
+  return backOffMs(pauses, tries);
 }
 
 /** Notes one more removal that left something. Thrown when the folder cannot be written to, either. */

@@ -1,15 +1,16 @@
 /** How a named VM is: told by the end of a connection that is kept for it, and asked for only while there is none. */
+
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GuestConnection } from '@vm-task/guest/connect';
 import { lookAtMachine, type MachineFacts } from '@vm-task/guest/machine-use';
+import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { MachineState } from '../../hypervisor.ts';
 import { type KeptConnections, logIn, type MachineLogin } from './machine.ts';
 
-const firstPauseMs = 1_000;
-/** A machine that comes back is noticed after so long. */
-const longestPauseMs = 15_000;
+/** A machine that comes back is noticed after the longest. */
+const pauses = { firstMs: 1_000, longestMs: 15_000 };
 /** Node's timers hold no more than 24 days. */
 const hourMs = 3_600_000;
 
@@ -19,20 +20,20 @@ export async function* watchMachine(
   connections: KeptConnections,
   signal: AbortSignal,
 ): AsyncGenerator<MachineState, void> {
-  let pauseMs = firstPauseMs;
+  let failures = 0;
   while (!signal.aborted) {
     try {
       await using connection = login === null ? null : await logIn(await login(), signal);
       const weaker = connection === null ? null : weakerOf(await lookAtMachine(connection, signal));
       using _kept = connection === null ? null : connections.keep(connection);
       yield { kind: 'there', weaker };
-      pauseMs = firstPauseMs;
+      failures = 0;
       await ended(connection, signal);
     } catch (error) {
       if (signal.aborted) return;
       yield { kind: 'away', reason: errorInfo(error).message };
-      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
-      pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+      failures += 1;
+      await delay(backOffMs(pauses, failures), undefined, { signal }).catch(() => undefined);
     }
   }
 }

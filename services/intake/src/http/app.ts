@@ -16,7 +16,7 @@
  * | `templates.ts` | tasks and pipelines by name |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `serve.ts`, `parse-body.ts`, `append-limit.ts` | a route of the contract (`packages/api`), served |
- * | `openapi.ts`, `openapi-components.ts`, `write-openapi.ts` | all of it described, and `docs/openapi.json` |
+ * | `openapi.ts`, `openapi-components.ts` | all of it described |
  * | `listen.ts` | port and `run/http.json` |
  */
 import { VmTaskError } from '@vm-task/shared/errors';

@@ -1,5 +1,4 @@
 /** `GET /openapi.json`: the API described by the schemas that its routes check. The same is committed as `docs/openapi.json`. */
-import { fileURLToPath } from 'node:url';
 import swagger from '@fastify/swagger';
 import { allRoutes } from '@vm-task/api/api';
 import { systemRoutes } from '@vm-task/api/system';
@@ -7,8 +6,6 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { nameSchemas, withComponents } from './openapi-components.ts';
 import { serve } from './serve.ts';
 import { type App, createServer } from './server.ts';
-
-export const openapiFile = fileURLToPath(new URL('../../../../docs/openapi.json', import.meta.url));
 
 /** Describes every route that is added afterwards. */
 export async function describeApi(app: App): Promise<void> {

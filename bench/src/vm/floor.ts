@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { link, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type Accelerator, commandLine, files } from '@vm-task/hypervisor/drivers/qemu/command-line';
 import { Qmp } from '@vm-task/hypervisor/drivers/qemu/qmp';
+import { freePort } from '@vm-task/hypervisor/host/free-port';
 import type { Snapshot } from '@vm-task/hypervisor/snapshots/snapshot';
 import type { Cache } from '@vm-task/shared/home';
 import { runOnce } from '../raw-ssh.ts';
@@ -60,12 +60,4 @@ async function restoreIn(
     child.kill('SIGKILL');
     await ended;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await server[Symbol.asyncDispose]();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -2,6 +2,7 @@
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { VmTaskError } from '@vm-task/shared/errors';
+import { compareVersions } from '@vm-task/shared/versions';
 import { minimumServerVersion } from './streams.ts';
 
 export interface BrokerAddress {
@@ -72,10 +73,8 @@ export async function openConnection(address: BrokerAddress, name: string): Prom
 
 /** Thrown: `broker-too-old`. An older server takes the settings that our guarantees rest on and drops them silently. */
 export function requireServerVersion(version: string): void {
-  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
-  const [needMajor = 0, needMinor = 0, needPatch = 0] = minimumServerVersion.split('.').map(Number);
-  const order = major - needMajor || minor - needMinor || patch - needPatch;
-  if (order >= 0) return;
+  const [numbers = ''] = version.split('-');
+  if (compareVersions(numbers, minimumServerVersion) >= 0) return;
   throw new VmTaskError(
     'broker-too-old',
     `nats-server is ${version}; vm-task needs ${minimumServerVersion} or newer. Run ./vm-task up to get one, or upgrade the server`,

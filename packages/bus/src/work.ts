@@ -2,7 +2,6 @@
  * Consuming safely (I4): one message per free slot, `working` while busy, acks waited for, delayed naks only. What
  * cannot be read is a dead letter at once; what throws is tried again with growing delays and an alert at the fifth.
  */
-
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   AckPolicy,

@@ -1,7 +1,7 @@
 /** The state of the system as it is told: to whoever reads `run/system.json`, and to the caller of `runSystem`. */
+import { processRef } from '@vm-task/hypervisor/ledger/process-ref';
 import { services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
-import { processRef } from './processes.ts';
 import { type ServiceState, type SystemState, writeState } from './state.ts';
 
 export interface Board {

@@ -4,6 +4,7 @@ import { createBus } from '@vm-task/bus/bus';
 import { openConnection } from '@vm-task/bus/connection';
 import { type BrokerUser, readBrokerAddress } from '@vm-task/bus/credentials';
 import { serverProgram } from '@vm-task/bus/streams';
+import { freePort } from '@vm-task/hypervisor/host/free-port';
 import { silentLogger } from '@vm-task/service/log';
 import { homeAt } from '@vm-task/shared/home';
 import { eventually } from '@vm-task/testing/conditions';
@@ -12,7 +13,6 @@ import { expect, it } from 'vitest';
 import { prepareBroker, requireBrokerProgram } from './broker.ts';
 import { writeBrokerFiles } from './broker-config.ts';
 import { type ChildReport, superviseChild } from './child.ts';
-import { freePort } from './free-port.ts';
 
 /** A server as `up` starts it: generated configuration, generated passwords, every stream made. */
 async function startEmbedded(root: string) {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRunning, processRef } from '@vm-task/hypervisor/ledger/process-ref';
 import { eventually } from '@vm-task/testing/conditions';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { describe, expect, it } from 'vitest';
 import { type ChildReport, superviseChild } from './child.ts';
-import { isSameProcess, processRef } from './processes.ts';
 
 const script = (text: string) => ({ command: '/bin/sh', args: ['-c', text] });
 
@@ -27,7 +27,7 @@ describe('a supervised child', () => {
     const child = processRef(ready.pid ?? 0);
     stop.abort();
     await over;
-    expect(child !== null && isSameProcess(child)).toBe(false);
+    expect(child !== null && isRunning(child)).toBe(false);
     expect(reports.at(-1)).toMatchObject({ state: 'stopped', lastExit: 'killed by SIGTERM' });
   });
 

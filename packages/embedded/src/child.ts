@@ -2,7 +2,6 @@
  * One supervised child: started, watched, started again with growing pauses when it ends by itself, stopped on
  * request. Its stderr goes to a log file; the line `ready` on its stdout says that it works.
  */
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';

@@ -1,31 +1,11 @@
-/** Processes as /proc shows them: told apart by pid and start time, so that a reused pid is never taken for ours. */
+/** The processes of a home: found by their command lines, and stopped. A pid that is used again is never taken for ours. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isRunning, processRef } from '@vm-task/hypervisor/ledger/process-ref';
+import type { ProcessRef } from '@vm-task/hypervisor/ledger/vm-record';
 import { services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
-
-export interface ProcessRef {
-  readonly pid: number;
-  /** Clock ticks between boot and start: field 22 of `/proc/<pid>/stat`. */
-  readonly startTicks: number;
-}
-
-/** Null when there is no such process. A zombie counts as gone: it holds nothing any more. */
-export function processRef(pid: number): ProcessRef | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command's name, in parentheses, may itself hold spaces and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? null : { pid, startTicks: Number(fields[19]) };
-  } catch {
-    return null;
-  }
-}
-
-export function isSameProcess(ref: ProcessRef): boolean {
-  return processRef(ref.pid)?.startTicks === ref.startTicks;
-}
 
 /** Services and nats-servers of this home: their command lines name it as an argument of its own. */
 export function processesOf(home: Home): readonly ProcessRef[] {
@@ -56,7 +36,7 @@ function argumentsOf(pid: number): readonly string[] {
 
 /** Sends the signal unless the process has ended. */
 export function signalProcess(ref: ProcessRef, signal: NodeJS.Signals): void {
-  if (!isSameProcess(ref)) return;
+  if (!isRunning(ref)) return;
   try {
     process.kill(ref.pid, signal);
   } catch (error) {
@@ -69,7 +49,7 @@ const pollMs = 50;
 /** True once the process is gone; false when it is still there after `limitMs`. */
 export async function waitGone(ref: ProcessRef, limitMs: number): Promise<boolean> {
   const end = performance.now() + limitMs;
-  while (isSameProcess(ref)) {
+  while (isRunning(ref)) {
     if (performance.now() >= end) return false;
     await delay(pollMs);
   }

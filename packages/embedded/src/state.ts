@@ -1,11 +1,11 @@
 /** What `up` says about itself in `run/system.json`, for `status`, `down` and every command that needs an address. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRunning } from '@vm-task/hypervisor/ledger/process-ref';
 import { services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { z } from 'zod';
 import { writePrivateFile } from './private-file.ts';
-import { isSameProcess } from './processes.ts';
 
 const processSchema = z.object({ pid: z.int(), startTicks: z.int() });
 
@@ -46,6 +46,6 @@ export function readState(home: Home): SystemState | null {
     throw error;
   }
   const parsed = stateSchema.safeParse(JSON.parse(text));
-  if (!parsed.success || !isSameProcess(parsed.data.supervisor)) return null;
+  if (!parsed.success || !isRunning(parsed.data.supervisor)) return null;
   return parsed.data;
 }

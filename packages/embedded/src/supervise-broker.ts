@@ -4,6 +4,8 @@ import { createBus } from '@vm-task/bus/bus';
 import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { serverProgram } from '@vm-task/bus/streams';
+import { freePort } from '@vm-task/hypervisor/host/free-port';
+import { processRef } from '@vm-task/hypervisor/ledger/process-ref';
 import { silentLogger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
@@ -12,8 +14,7 @@ import { prepareBroker } from './broker.ts';
 import { writeBrokerFiles } from './broker-config.ts';
 import { superviseChild } from './child.ts';
 import { watchDisk } from './disk-watch.ts';
-import { freePort } from './free-port.ts';
-import { processRef, stopProcess } from './processes.ts';
+import { stopProcess } from './processes.ts';
 
 const graceMs = 10_000;
 

@@ -7,12 +7,11 @@ import { poolSchema } from '@vm-task/hypervisor/pool-config';
 import { durationSchema } from '@vm-task/shared/durations';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { manualPool, namePattern } from '@vm-task/shared/ids';
+import { manualPool } from '@vm-task/shared/ids';
+import { nameSchema } from '@vm-task/shared/names';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { z } from 'zod';
-
-const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
 
 const webhookSchema = z.strictObject({
   url: z.url({ protocol: /^https?$/, error: 'must be an address that begins with https:// or http://' }),

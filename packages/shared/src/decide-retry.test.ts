@@ -73,7 +73,7 @@ test("a process's own failure is one of its run, and says how it ended", () => {
   const code = 'process-failed';
   expect(failed({ exitCode: 3 })).toMatchObject({
     exitCode: 3,
-    error: { code, message: 'the process ended with exit code 3' },
+    error: { code, message: 'the process exited with 3' },
   });
   expect(failed({ signal: 'SIGKILL' })).toMatchObject({
     error: { code, message: 'the process was ended by SIGKILL' },

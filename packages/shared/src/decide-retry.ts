@@ -1,9 +1,10 @@
 /** What follows a failed attempt: decided once, and by the same rules for provisioner, runner and reaper. */
 import { createHash } from 'node:crypto';
 import { backOffMs } from './back-off.ts';
-import { type ErrorInfo, errorCodes } from './errors.ts';
-import type { Draft, EventData, Stored } from './events.ts';
+import { errorCodes } from './errors.ts';
+import type { Draft, Stored } from './events.ts';
 import type { TaskId } from './ids.ts';
+import { processFailed } from './process-end.ts';
 import type { RetryPhase, RetryPolicy } from './retry-policy.ts';
 
 export interface EndedAttempt {
@@ -25,7 +26,7 @@ export function decideRetry(ended: EndedAttempt): Draft<'task.retrying'> | Draft
   const { ending, phase, created, cancelling, nowMs } = ended;
   const { task, pool, attempt, vm, outcome, exitCode } = ending.data;
   const { retry, timeouts } = created.data.spec;
-  const error = ending.data.error ?? processError(ending.data);
+  const error = ending.data.error ?? processFailed(ending.data);
   const mayHelp = outcome === 'failed' && !cancelling && !errorCodes[error.code].permanent;
   if (!mayHelp || !retry.on.includes(phase) || attempt >= retry.maxAttempts) return ending;
   const notBeforeMs = nowMs + retryDelayMs(retry, task, attempt);
@@ -45,10 +46,4 @@ export function retryDelayMs({ backoffMs }: RetryPolicy, task: TaskId, attempt: 
   const grownMs = backOffMs({ firstMs: backoffMs, longestMs: Math.max(backoffMs, longestGrownMs) }, attempt);
   const bits = createHash('sha256').update(`${task} ${attempt}`).digest().readUInt32BE();
   return Math.round(grownMs * (1 - jitter + 2 * jitter * (bits / 2 ** 32)));
-}
-
-/** A process that failed by its own account has no error in the task's ending: its exit status says it all. */
-function processError({ exitCode, signal }: EventData<'task.completed'>): ErrorInfo {
-  const how = signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`;
-  return { code: 'process-failed', message: `the process ${how}` };
 }

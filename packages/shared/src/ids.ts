@@ -14,6 +14,7 @@ export const taskIdPattern = new RegExp(`^${uuid}$`);
 export const pipelineIdPattern = taskIdPattern;
 export const vmIdPattern = new RegExp(`^vm-${uuid}$`);
 export const namePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
+export const nameForm = '1 to 32 of a-z, 0-9 and inner dashes';
 
 /** Tasks that people answer are of this pool. It has no machines, and no configured one may have its name. */
 export const manualPool = 'manual';
@@ -61,8 +62,5 @@ export function parseMessageId(text: string): MessageId {
 /** Thrown when `text` is not a name: `invalid-id`. `what` is the word for it in the message, such as "pool". */
 export function parseName(what: string, text: string): string {
   if (namePattern.test(text)) return text;
-  throw new VmTaskError(
-    'invalid-id',
-    `${JSON.stringify(text.slice(0, 80))} is not a ${what} name: 1 to 32 of a-z, 0-9 and inner dashes`,
-  );
+  throw new VmTaskError('invalid-id', `${JSON.stringify(text.slice(0, 80))} is not a ${what} name: ${nameForm}`);
 }

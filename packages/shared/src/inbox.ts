@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { VmTaskError } from './errors.ts';
-import { isTaskId, type MessageId, messageIdPattern, namePattern } from './ids.ts';
+import { isTaskId, type MessageId, messageIdPattern, nameForm, namePattern } from './ids.ts';
 import { linksSchema } from './links.ts';
 import { explainIssues } from './unknown-keys.ts';
 
@@ -18,7 +18,7 @@ export const textMaxBytes = 64 * 1024;
 /** A person, a named VM, a role, or a task: whoever reads asks for the name. */
 export const recipientSchema = z
   .string()
-  .refine((to) => namePattern.test(to) || isTaskId(to), 'must be 1 to 32 of a-z, 0-9 and inner dashes, or a task id');
+  .refine((to) => namePattern.test(to) || isTaskId(to), `must be ${nameForm}, or a task id`);
 
 /** What a sender says. */
 export const sendSchema = z.strictObject({

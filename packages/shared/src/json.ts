@@ -20,12 +20,13 @@ export function jsonProblem(value: unknown): string | null {
   if (text === undefined) return 'it is nothing that JSON has a form for';
   // In a string the quotes would be escaped. Most parsers drop such a key without a word.
   if (text.includes('"__proto__":')) return 'no key may be called "__proto__"';
-  return isDeeper(value) ? `it is nested more than ${maxDepth} levels deep` : null;
+  return isDeeper(value, maxDepth) ? `it is nested more than ${maxDepth} levels deep` : null;
 }
 
-function isDeeper(value: unknown): boolean {
+/** True for what has lists and maps in more than so many levels. */
+export function isDeeper(value: unknown, levels: number): boolean {
   let level = [value];
-  for (let depth = 0; depth <= maxDepth; depth++) {
+  for (let depth = 0; depth <= levels; depth++) {
     level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
   }
   return level.length > 0;

@@ -4,12 +4,11 @@
  */
 import { z } from 'zod';
 import { durationSchema } from './durations.ts';
-import { namePattern } from './ids.ts';
 import { jsonObjectSchema } from './json.ts';
+import { nameSchema } from './names.ts';
 import { retryFileSchema } from './retry-policy.ts';
 import { sizeSchema } from './sizes.ts';
 
-const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
 const textSchema = z.string().regex(/^[^\0]*$/, 'must not contain a NUL character');
 const envNameSchema = z
   .string()

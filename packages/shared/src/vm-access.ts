@@ -15,3 +15,8 @@ export const vmAccessSchema = z.strictObject({
 });
 
 export type VmAccess = z.infer<typeof vmAccessSchema>;
+
+/** The login as one word: the same for the same user of the same machine, and for nobody else. */
+export function loginKey({ host, port, user, hostKey }: VmAccess): string {
+  return `${user}@${host}:${port} ${hostKey}`;
+}

@@ -3,11 +3,10 @@
  * for any other user, who logs in as themselves.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@vm-task/hypervisor/host/free-port';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import { eventually } from './conditions.ts';
 import { jobGroupOf, removeGroup } from './control-groups.ts';
@@ -187,16 +186,6 @@ function configOf(root: string, home: string, port: number, forwarding: boolean)
 function makeKey(path: string): { privateKey: string; publicKey: string } {
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', path]);
   return { privateKey: readFileSync(path, 'utf8'), publicKey: readFileSync(`${path}.pub`, 'utf8').trim() };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }
 
 function isOurs([program, first = '']: readonly string[]): boolean {

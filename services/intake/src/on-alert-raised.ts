@@ -1,5 +1,4 @@
 /** Handles alert.raised. Emits: nothing. Each alert goes to the inboxes of those who want them, and to every webhook. */
-
 import type { Handling } from '@vm-task/bus/bus';
 import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
 import type { SystemConfig } from '@vm-task/service/config';

@@ -6,6 +6,7 @@ import type { Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { EndedRun } from '@vm-task/shared/pipelines/events';
 import { liveRun } from '@vm-task/shared/pipelines/state';
+import { processFailed } from '@vm-task/shared/process-end';
 import { type Advancing, advancePipeline } from './pipelines/advance.ts';
 
 export interface CompletedDeps extends Advancing {
@@ -31,6 +32,5 @@ export async function onTaskCompleted(
 function errorOf({ data: { outcome, error, exitCode, signal } }: Stored<'task.completed'>): ErrorInfo | null {
   if (error !== null || outcome === 'succeeded') return error;
   if (outcome === 'cancelled') return { code: 'interrupted', message: 'the task was cancelled' };
-  const how = signal === null ? `exited with ${exitCode}` : `was ended by ${signal}`;
-  return { code: 'process-failed', message: `the process ${how}` };
+  return processFailed({ exitCode, signal });
 }

@@ -4,6 +4,7 @@
  */
 import type { Hypervisor, Report } from '@vm-task/hypervisor/hypervisor';
 import type { Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
+import { orAborted } from '@vm-task/shared/or-aborted';
 
 type Preparing = Pick<Hypervisor, 'offer' | 'prepare'>;
 
@@ -49,7 +50,7 @@ export class Preparations {
     make: (work: { report: Report; signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
     const running = this.#running.get(key) as Promise<T> | undefined;
-    return unlessAborted(running ?? this.#start(key, pool, make), signal);
+    return orAborted(running ?? this.#start(key, pool, make), signal);
   }
 
   #start<T>(
@@ -68,18 +69,5 @@ export class Preparations {
     });
     this.#running.set(key, made);
     return made;
-  }
-}
-
-/** The promise's outcome, unless the signal is aborted first; the work itself goes on. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(signal.reason);
-  if (signal.aborted) giveUp();
-  signal.addEventListener('abort', giveUp, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', giveUp);
   }
 }

@@ -1,5 +1,4 @@
 /** Keeps a pool's warm VMs ready, for as long as the provisioner runs; they stay when it ends, for the next one. */
-
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerClock } from '@vm-task/bus/broker-clock';
 import type { Bus } from '@vm-task/bus/bus';

@@ -3,7 +3,6 @@
  * all, growing pauses after failures, and one alert for what goes on failing. That the broker is away is no failure:
  * what needs it waits for it.
  */
-
 import { setTimeout as delay } from 'node:timers/promises';
 import { isUnanswered } from '@vm-task/bus/answers';
 import { pauseAfter } from '@vm-task/hypervisor/ledger/quarantine';

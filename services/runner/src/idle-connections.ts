@@ -1,7 +1,7 @@
 /** Connections to named VMs between two tasks: the next one finds login and perl's start done. At most one for each machine (I13). */
 import type { GuestConnection } from '@vm-task/guest/connect';
 import { prepareForJob } from '@vm-task/guest/run-job';
-import type { VmAccess } from '@vm-task/shared/vm-access';
+import { loginKey, type VmAccess } from '@vm-task/shared/vm-access';
 
 /** A chain of tasks goes on within seconds; who comes later logs in again. */
 const idleMs = 10 * 60_000;
@@ -16,7 +16,7 @@ export class IdleConnections implements AsyncDisposable {
 
   /** An open connection to exactly that login of exactly that machine, from now on the caller's; or null. */
   take(access: VmAccess): GuestConnection | null {
-    const key = keyOf(access);
+    const key = loginKey(access);
     const idle = this.#idle.get(key);
     if (idle === undefined) return null;
     this.#idle.delete(key);
@@ -26,7 +26,7 @@ export class IdleConnections implements AsyncDisposable {
 
   /** Keeps it for the next one; one that has ended, or that there is already one of, is closed. */
   async put(connection: GuestConnection): Promise<void> {
-    const key = keyOf(connection.access);
+    const key = loginKey(connection.access);
     if (connection.closed || this.#idle.has(key)) return await connection[Symbol.asyncDispose]();
     const timer = setTimeout(() => void this.take(connection.access)?.[Symbol.asyncDispose](), idleMs);
     this.#idle.set(key, { connection, timer: timer.unref() });
@@ -39,8 +39,4 @@ export class IdleConnections implements AsyncDisposable {
     for (const { timer } of all) clearTimeout(timer);
     await Promise.all(all.map(({ connection }) => connection[Symbol.asyncDispose]()));
   }
-}
-
-function keyOf({ host, port, user, hostKey }: VmAccess): string {
-  return `${user}@${host}:${port} ${hostKey}`;
 }

@@ -2,7 +2,7 @@
 import { type JobEnd, resultMaxBytes, type StreamTotals } from '@vm-task/guest/job';
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { TaskResult } from '@vm-task/shared/events';
-import type { Json } from '@vm-task/shared/json';
+import { isDeeper, type Json } from '@vm-task/shared/json';
 import type { Secrets } from './secrets.ts';
 
 /** Deeper JSON is kept as text: whoever reads the event must be able to walk it. */
@@ -59,9 +59,4 @@ function parseShallow(text: string): Json | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isDeeper(value: Json, depth: number): boolean {
-  if (value === null || typeof value !== 'object') return false;
-  return depth === 0 || Object.values(value).some((item) => isDeeper(item, depth - 1));
 }

@@ -5,6 +5,7 @@
 import type { JobEnd } from '@vm-task/guest/job';
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
+import { exitText } from '@vm-task/shared/process-end';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
 import { signalName } from './ending.ts';
@@ -51,9 +52,9 @@ function problemOf({ outcome, outOfMemory }: JobEnd): string | null {
   if (outOfMemory) return 'needed more memory than it may have; ask for more with resources.memoryMiB';
   switch (outcome.kind) {
     case 'exited':
-      return `ended with exit code ${outcome.code}`;
+      return exitText({ exitCode: outcome.code, signal: null });
     case 'signalled':
-      return `was ended by ${signalName(outcome.signal)}`;
+      return exitText({ exitCode: null, signal: signalName(outcome.signal) });
     case 'not-started':
       return `could not be executed: ${outcome.reason}`;
     case 'lost':

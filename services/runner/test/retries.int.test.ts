@@ -59,7 +59,7 @@ test("a process's own failure is tried again only where the policy says so", asy
   expect((await rig.retrying(asked)).data).toMatchObject({
     phase: 'run',
     exitCode: 3,
-    error: { code: 'process-failed', message: 'the process ended with exit code 3' },
+    error: { code: 'process-failed', message: 'the process exited with 3' },
   });
   await rig.nextAttempt(asked);
   expect(await rig.completed(asked)).toMatchObject({ outcome: 'failed', exitCode: 3, attempt: 2, error: null });

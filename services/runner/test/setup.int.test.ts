@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '@vm-task/hypervisor/host/free-port';
 import { eventually } from '@vm-task/testing/conditions';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -36,7 +36,7 @@ test('a step that fails ends the task with the step, its exit code and its last 
   });
   const end = await rig.completed(task);
   expect(end).toMatchObject({ outcome: 'failed', exitCode: null, error: { code: 'setup-failed' }, result: null });
-  expect(end.error?.message).toBe('setup step 2 (run) ended with exit code 1; it said last: trouble');
+  expect(end.error?.message).toBe('setup step 2 (run) exited with 1; it said last: trouble');
   expect((await rig.events(task)).map(({ type }) => type)).not.toContain('task.setup.done');
   expect((await rig.output(task)).setup.toString()).not.toContain('never');
   expect(execFileSync('ls', [join(rig.guest.home, 'work')]).toString()).not.toMatch(/third|main/);
@@ -64,7 +64,7 @@ test('a repository that cannot be cloned fails the step without asking anybody',
   await using server = await startGitServer();
   const end = await rig.run({ setup: [{ git: { url: `${server.url}-none`, path: 'none' } }], run: 'true' });
   expect(end).toMatchObject({ outcome: 'failed', error: { code: 'setup-failed' } });
-  expect(end.error?.message).toContain('setup step 1 (git none) ended with exit code 128');
+  expect(end.error?.message).toContain('setup step 1 (git none) exited with 128');
 });
 
 interface GitServer extends AsyncDisposable {
@@ -107,14 +107,4 @@ async function startGitServer(): Promise<GitServer> {
       await folder[Symbol.asyncDispose]();
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }

@@ -1,7 +1,6 @@
 /** Where the system listens, or will. */
-
-import { freePort } from '@vm-task/embedded/free-port';
 import { createHomeClient, httpUrl } from '@vm-task/embedded/home-client';
+import { freePort } from '@vm-task/hypervisor/host/free-port';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { type Check, fail, pass } from './check.ts';

@@ -1,5 +1,6 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import { nearest } from '@vm-task/shared/unknown-keys';
+import { compareVersions } from '@vm-task/shared/versions';
 import { hostArchitecture } from './architecture.ts';
 import { buildImage } from './build-image.ts';
 import { recipeFingerprint } from './fingerprint.ts';
@@ -7,7 +8,7 @@ import type { Image, ImageRef } from './image.ts';
 import { formatImageRef } from './image-ref.ts';
 import { type ImageStore, registeredImage, registeredImages, type Watch } from './image-store.ts';
 import { type Recipe, readRecipe, recipeNames } from './recipe.ts';
-import { compareVersions, newestVersion } from './version.ts';
+import { newestVersion } from './version.ts';
 
 /** What a name stands for at this moment. */
 export type Resolution =

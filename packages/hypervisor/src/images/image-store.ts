@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Cache, Home } from '@vm-task/shared/home';
 import { type FileLock, lockFile } from '../file-lock.ts';
+import { emptyIfMissing } from '../host/missing.ts';
 import type { Report } from '../hypervisor.ts';
 import { type Image, type ImageManifest, type ImageVersion, imageManifestSchema } from './image.ts';
 import { formatImageRef, parseImageVersion } from './image-ref.ts';
@@ -143,9 +144,4 @@ function linkError(store: ImageStore, error: NodeJS.ErrnoException): unknown {
     `${store.home.root} and ${store.cache.root} are on two filesystems, and images are shared by hard links: set VM_TASK_CACHE to a folder on the home's filesystem`,
     { cause: error },
   );
-}
-
-function emptyIfMissing(error: NodeJS.ErrnoException): string[] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
 }

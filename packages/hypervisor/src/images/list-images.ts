@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import type { VmId } from '@vm-task/shared/ids';
+import { compareVersions } from '@vm-task/shared/versions';
 import { resolveImage } from './ensure-image.ts';
 import { type Image, type ImageVersion, imageDisk } from './image.ts';
 import { type ImageStore, registeredImages } from './image-store.ts';
 import { imageUsers } from './image-users.ts';
 import { readRecipe, recipeNames } from './recipe.ts';
-import { compareVersions } from './version.ts';
 
 export type ListedImage =
   | {

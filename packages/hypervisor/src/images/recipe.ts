@@ -6,12 +6,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { namePattern } from '@vm-task/shared/ids';
+import { nameSchema } from '@vm-task/shared/names';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { z } from 'zod';
 import { versionPattern } from './version.ts';
-
-const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
 
 /** Safe in a shell script and inside of whatever root it is put below. */
 const pathSchema = z.string().regex(/^(\/(?!\.\.?(\/|$))[A-Za-z0-9._@+-]+)+$/, 'must be an absolute path');

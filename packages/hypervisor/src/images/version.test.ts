@@ -1,5 +1,6 @@
+import { compareVersions } from '@vm-task/shared/versions';
 import { expect, test } from 'vitest';
-import { compareVersions, newestVersion, versionPattern } from './version.ts';
+import { newestVersion, versionPattern } from './version.ts';
 
 test('versions are ordered as numbers: 3.10 is after 3.9', () => {
   const sorted = ['3.10', '3.9', '10', '3.9.1', '2', '3'].sort(compareVersions);

@@ -4,9 +4,15 @@ import type { ProcessRef } from './vm-record.ts';
 
 /** This process, for the record of what it is about to make. */
 export function thisProcess(): ProcessRef {
-  const startTicks = startTicksOf(process.pid);
-  if (startTicks === null) throw new Error('/proc does not show this process');
-  return { pid: process.pid, startTicks };
+  const ref = processRef(process.pid);
+  if (ref === null) throw new Error('/proc does not show this process');
+  return ref;
+}
+
+/** The process that has the number now; null when there is none, or only its zombie. */
+export function processRef(pid: number): ProcessRef | null {
+  const startTicks = startTicksOf(pid);
+  return startTicks === null ? null : { pid, startTicks };
 }
 
 /** True while exactly that process exists and has not ended (a zombie has, once its last thread has: until then its files and ports are held). */

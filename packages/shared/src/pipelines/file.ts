@@ -5,12 +5,10 @@
  */
 import { z } from 'zod';
 import { durationSchema } from '../durations.ts';
-import { namePattern } from '../ids.ts';
 import { jsonSchema } from '../json.ts';
+import { nameSchema } from '../names.ts';
 import { taskFileSchema } from '../task-file.ts';
 import { parameterNameSchema, parameterSchema } from './parameters.ts';
-
-const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
 
 /** More than anybody draws; each may run for many items. */
 export const maxStages = 100;

@@ -3,12 +3,10 @@
  * what whoever runs it says; prompts are parameters, too.
  */
 import { z } from 'zod';
-import { namePattern } from '../ids.ts';
 import { type Json, jsonObjectSchema } from '../json.ts';
+import { nameSchema } from '../names.ts';
 import { pipelineFileSchema } from '../pipelines/file.ts';
 import { type Parameters, parameterNameSchema, parameterSchema } from '../pipelines/parameters.ts';
-
-const nameSchema = z.string().regex(namePattern, 'must be 1 to 32 of a-z, 0-9 and inner dashes');
 
 export const taskTemplateSchema = z.strictObject({
   name: nameSchema,

@@ -2,15 +2,15 @@
  * What follows from what has happened in a pipeline: one event, or nothing. The same state and outputs always give the
  * same event.
  */
-
 import { nextSteps } from '@vm-task/pipelines/decisions/next-steps';
 import type { Draft } from '@vm-task/shared/events';
 import { type Changes, type EndedRun, noChanges } from '@vm-task/shared/pipelines/events';
 import { applyChanges, type PipelineState } from '@vm-task/shared/pipelines/state';
 import { withExpected } from './expected-vms.ts';
+import { roomFor } from './room-for.ts';
 import { beginStage, type Starting, startRuns } from './start-stage.ts';
 
-/** Half of what the broker takes, as one task may have it all. What finds no room is started after the next end. */
+/** Half of what the broker takes, as one task may have it all: the first always fits. What finds no room is started after the next end. */
 const startedMaxBytes = 4 * 1024 * 1024;
 
 /** `ended`: what the pipeline does not know yet. */
@@ -72,14 +72,4 @@ function merge(changes: Changes, more: Partial<Changes>): Changes {
 
 function isEmpty(changes: Partial<Changes>): boolean {
   return Object.values(changes).every((list) => list.length === 0);
-}
-
-/** The first always fits: one task alone is never larger than all may be. */
-function roomFor(maxBytes: number): (bytes: number) => boolean {
-  let used = 0;
-  return (bytes) => {
-    if (used > 0 && used + bytes > maxBytes) return false;
-    used += bytes;
-    return true;
-  };
 }

@@ -2,13 +2,13 @@
  * What stages left behind, for those that need them: as values of expressions, and as what a task is given. Each output
  * is read once for a decision.
  */
-
 import { errorOf, standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
 import { type NeededRun, type NeededStage, type Needs, neededValue, type TaskOutput } from '@vm-task/shared/needs';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
+import { roomFor } from './room-for.ts';
 
 export type ReadOutput = (run: Pick<NeededRun, 'task' | 'pool'>) => Promise<TaskOutput>;
 
@@ -59,15 +59,6 @@ export class Outputs {
     this.#known.set(run.task, known);
     return known;
   }
-}
-
-function roomFor(maxBytes: number): (bytes: number) => boolean {
-  let left = maxBytes;
-  return (bytes) => {
-    if (bytes > left) return false;
-    left -= bytes;
-    return true;
-  };
 }
 
 /** How a stage has ended, without what it left behind. */

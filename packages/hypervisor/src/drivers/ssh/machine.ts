@@ -1,7 +1,7 @@
 /** One named VM over SSH: a connection of its own for each question, or the one that is kept while it is watched. */
 import { readFile } from 'node:fs/promises';
 import { connect, type GuestConnection } from '@vm-task/guest/connect';
-import type { VmAccess } from '@vm-task/shared/vm-access';
+import { loginKey, type VmAccess } from '@vm-task/shared/vm-access';
 
 /** A login takes half a second at worst; whoever needs longer cannot be worked with. */
 const handshakeMs = 15_000;
@@ -24,7 +24,7 @@ export class KeptConnections {
 
   /** Lent to others until it is disposed of. */
   keep(connection: GuestConnection): Disposable {
-    const key = keyOf(connection.access);
+    const key = loginKey(connection.access);
     this.#kept.set(key, connection);
     return {
       [Symbol.dispose]: () => {
@@ -39,13 +39,9 @@ export class KeptConnections {
     signal: AbortSignal,
     action: (connection: GuestConnection) => Promise<T>,
   ): Promise<T> {
-    const kept = this.#kept.get(keyOf(login.access));
+    const kept = this.#kept.get(loginKey(login.access));
     if (kept !== undefined && !kept.closed) return await action(kept);
     await using connection = await logIn(login, signal);
     return await action(connection);
   }
-}
-
-function keyOf({ host, port, user, hostKey }: VmAccess): string {
-  return `${user}@${host}:${port} ${hostKey}`;
 }

@@ -1,5 +1,4 @@
 /** How a named VM is: told by the end of a connection that is kept for it, and asked for only while there is none. */
-
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GuestConnection } from '@vm-task/guest/connect';

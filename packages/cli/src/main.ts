@@ -5,10 +5,9 @@
  * |---|---|
  * | `program.ts`, `program/`, `read-options.ts` | every command and its options |
  * | `commands/` | what each command does |
- * | `client/` | the HTTP API as commands use it |
- * | `system/` | the embedded system: nats-server and the services as children of `up` |
+ * | `task-source.ts`, `pipeline-source.ts` | files and options as what is submitted |
  * | `doctor/` | what `doctor` looks at, one file for each check |
- * | `screen/` | progress, tables, text made safe for a terminal |
+ * | `screen/`, `exit-codes.ts` | progress, tables, text made safe for a terminal; how a command ends |
  */
 import { errorInfo } from '@vm-task/shared/errors';
 import { CommanderError } from 'commander';

@@ -1,6 +1,16 @@
 /**
  * `vm-task up`: nats-server and the four services of one home as children of this process. It ends with everything
  * stopped and every VM of the home gone, whether it is asked to (SIGTERM, SIGINT, `vm-task down`) or cannot go on.
+ *
+ * | file | role |
+ * |---|---|
+ * | `broker.ts`, `broker-config.ts`, `supervise-broker.ts`, `disk-watch.ts` | nats-server: configured, started, restarted |
+ * | `child.ts`, `service-command.ts` | a service as a child: started again whenever it ends |
+ * | `board.ts`, `state.ts` | what `up` says of itself in `run/system.json` |
+ * | `detach.ts`, `stop.ts`, `processes.ts` | up in the background; nothing left running |
+ * | `home-client.ts`, `http-token.ts`, `private-file.ts` | the home's HTTP API: where it is, its token |
+ * | `audit-home.ts`, `quarantined.ts` | what a home's commands ask of reaper and ledger |
+ * | `repository.ts` | where this checkout's parts are |
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

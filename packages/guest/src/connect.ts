@@ -1,13 +1,17 @@
 /**
  * The guest side: SSH, the job, its supervisor in the guest, identity. The only package that knows ssh2.
  *
- * - connect.ts, wait-for-ssh.ts: a connection with the host key pinned; ssh-errors.ts: ssh2's errors become ours
- * - exchange.ts, frames.ts: one framed stream to the one constant command, framed answers back
- * - supervisor.ts, supervisor/*.pl: what runs in the guest, sent along with each request (I8, I13)
- * - job.ts, job-environment.ts, encode-job.ts: what a job is, byte for byte (I11); run-job.ts, stop-job.ts: the verbs
- * - machine-use.ts, use-server.ts: a use of a machine that stays, and the one process there that serves them
- * - readiness.ts: a machine has booted and works; identity.ts: a clone gets an identity of its own and proves it (I12)
- * - artifacts/: files of the guest, by SFTP; mask.ts: secrets out of streams; keys.ts: ed25519
+ * | file | role |
+ * |---|---|
+ * | `connect.ts`, `wait-for-ssh.ts`, `ssh-errors.ts` | a connection with the host key pinned; ssh2's errors become ours |
+ * | `forward-socket.ts` | a socket in the machine whose connections arrive here |
+ * | `exchange.ts`, `frames.ts` | one framed stream to the one constant command, framed answers back |
+ * | `supervisor.ts`, `supervisor/*.pl` | what runs in the guest, sent along with each request (I8, I13) |
+ * | `job.ts`, `job-environment.ts`, `encode-job.ts`, `job-end.ts` | what a job is, byte for byte (I11), and how it ended |
+ * | `run-job.ts`, `stop-job.ts`, `complete-job.ts` | the verbs |
+ * | `machine-use.ts`, `use-server.ts` | a use of a machine that stays, and the one process there that serves them |
+ * | `readiness.ts`, `identity.ts` | a machine has booted and works; a clone gets an identity of its own and proves it (I12) |
+ * | `artifacts/`, `mask.ts`, `keys.ts` | files of the guest, by SFTP; secrets out of streams; ed25519 |
  *
  * Unknown is never success (I9): each of these throws, or says `lost`, when it cannot know.
  */

@@ -1,14 +1,16 @@
 /**
  * The hypervisor of one home, and the map of this package.
  *
- * - `hypervisor.ts`: what the services know of VMs, and what a driver is; `vm-class.ts`: what they ask for;
- *   `release-vm.ts`: how they let one go
- * - `images/`: what VMs are made from (map in `image-store.ts`)
- * - `snapshots/`: an image booted once and frozen; clones start from it
- * - `ledger/`: what may exist, on disk before it does (I5), capacity, claims, deadlines (I7)
- * - `host/`: what does exist (I6): processes by their mark, ports, owners of files
- * - `qemu/`: clones: command line, monitor, KVM or not, from a class to a VM with an identity (I12), and away again
- * - `ssh/`: named VMs: one use after the other of a machine that is somebody's own
+ * | file | role |
+ * |---|---|
+ * | `hypervisor.ts`, `vm-class.ts`, `pool-config.ts` | what the services know of VMs, and what a driver is; what they ask for |
+ * | `release-vm.ts` | how a service lets a VM go |
+ * | `images/` | what VMs are made from: map in `image-store.ts` |
+ * | `snapshots/` | an image booted once and frozen; clones start from it |
+ * | `ledger/` | what may exist, on disk before it does (I5), capacity, claims, deadlines (I7) |
+ * | `host/` | what does exist (I6): processes by their mark, ports, owners of files |
+ * | `drivers/qemu/` | clones: command line, monitor, KVM or not, from a class to a VM with an identity (I12), and away again |
+ * | `drivers/ssh/` | named VMs: one use after the other of a machine that is somebody's own |
  */
 import type { Environment } from '@vm-task/shared/environment';
 import type { Home } from '@vm-task/shared/home';

@@ -1,4 +1,14 @@
-/** The packages of the workspace, as their `package.json` describe them. */
+/**
+ * The packages of the workspace, as their `package.json` describe them.
+ *
+ * | file | role |
+ * |---|---|
+ * | `import-cycles.ts`, `find-cycle.ts` | cycles among files, and among packages |
+ * | `file-maps.ts` | tables like this one: what they name is there |
+ * | `packages-page.ts`, `write-packages-page.ts` | `docs/packages.md` |
+ * | `write-openapi.ts` | `docs/openapi.json` |
+ * | `layout.test.ts` | what outsiders rely on is where it was |
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,11 @@
 /**
  * How every service lives: configuration, log, telemetry, bus, handlers; on SIGTERM or SIGINT a drain (nothing new is
  * taken, what is in hand is finished or handed over within the grace), then an exit code.
+ *
+ * | file | role |
+ * |---|---|
+ * | `config.ts`, `secret-file.ts` | `vm-task.yaml`, with every default; secrets that it names |
+ * | `log.ts`, `telemetry.ts`, `metrics.ts` | what a service says of itself |
  */
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';

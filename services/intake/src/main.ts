@@ -9,9 +9,9 @@
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
  * | `admission.ts` | room for new tasks, or a refusal in time |
  * | `work-alerts.ts`, `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
- * | `on-any-event.ts`, `gather-events.ts`, `projection/` | `EVENTS` as tables |
- * | `task-view.ts` | the JSON of `show`, `list` and `events` |
- * | `http/` | the API |
+ * | `on-any-event.ts`, `projection/`, `progress-of.ts` | `EVENTS` as tables; what running tasks say of themselves |
+ * | `id-of-key.ts` | the same key is the same task |
+ * | `http/` | the API that `packages/api` declares |
  *
  * Responsible for I1 (a yes only after the stream's acknowledgement), for its part of I2 (the first terminal event is
  * what is shown) and I13 (new tasks are refused while there is still room for running ones).

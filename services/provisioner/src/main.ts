@@ -5,6 +5,7 @@
  * |---|---|
  * | `start.ts` | the service with everything given to it |
  * | `on-task-created.ts`, `on-due-retry.ts`, `provide-vm.ts` | an attempt's VM claimed and `vm.ready`, or what follows when there is none |
+ * | `machine.ts` | a named VM, and whether it is there |
  * | `room.ts` | takes only what there is room for |
  * | `obtain-vm.ts`, `choose-vm.ts` | its own VM, a warm one or a new one: done, and decided |
  * | `preparations.ts`, `progress-file.ts` | images and snapshots, made once for all who wait, and told of |

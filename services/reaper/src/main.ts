@@ -13,6 +13,7 @@
  * | `sweep.ts`, `judge-vm.ts`, `first-seen.ts` | host, ledger and log compared, again and again |
  * | `measurements.ts` | how late deadlines were acted on, how many VMs are in quarantine |
  * | `retention.ts`, `kept-pipelines.ts` | tasks and pipelines that ended long ago are forgotten |
+ * | `audit.ts` | the same comparison once, for people |
  * | `chores.ts` | what fails is tried again, in no hurry |
  *
  * Responsible for I6 (the host is the truth) and I7 (absolute deadlines), and for its part of I2 and I13.

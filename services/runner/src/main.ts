@@ -3,11 +3,12 @@
  *
  * | file | role |
  * |---|---|
- * | `start.ts` | the service with everything given to it |
+ * | `start.ts`, `runner-parts.ts` | the service with everything given to it |
  * | `on-vm-ready.ts`, `attempt.ts` | begins, resumes or leaves an attempt; its fence |
  * | `on-task-cancelling.ts` | who is cancelled, and who was completed by another |
  * | `run-attempt.ts` | setup, main process, artifacts, result, in this order |
  * | `plan-jobs.ts`, `git-step.ts` | what is started in the VM, as data |
+ * | `read-needs.ts`, `place-needed-files.ts` | what needed stages left behind |
  * | `run-setup.ts`, `follow-job.ts`, `pump.ts` | from a job's start to its end, its output into `LOGS` |
  * | `collect-artifacts.ts`, `read-result.ts`, `ending.ts` | what is left of it, as `task.completed` |
  * | `end-or-retry.ts` | the end, or another attempt |

@@ -1,12 +1,14 @@
 /**
  * Images: where they are, and the map of this folder.
  *
- * - `image.ts` `image-ref.ts` `version.ts`: what an image is, how it is called, which is newer
- * - `recipe.ts` `fingerprint.ts`: what a built image is made of
- * - `ensure-image.ts`: from a name to an image, built if it must be (the way in for drivers)
- * - `build-image.ts` with `bootstrap.ts` `debian-sources.ts` `write-overlay.ts` `scratch.ts` `make-disk.ts`: recipe to disk
- * - `import-image.ts` with `inspect-disk.ts`: somebody's disk to ours, trusting nothing in it
- * - `list-images.ts` `remove-image.ts`: what there is, and away with what nothing uses
+ * | file | role |
+ * |---|---|
+ * | `image.ts`, `image-ref.ts`, `version.ts` | what an image is, how it is called, which is newer |
+ * | `recipe.ts`, `recipes-folder.ts`, `fingerprint.ts` | what a built image is made of |
+ * | `ensure-image.ts` | from a name to an image, built if it must be: the way in for drivers |
+ * | `build-image.ts`, `bootstrap.ts`, `debian-sources.ts`, `write-overlay.ts`, `scratch.ts`, `make-disk.ts` | recipe to disk |
+ * | `import-image.ts`, `inspect-disk.ts` | somebody's disk to ours, trusting nothing in it |
+ * | `list-images.ts`, `check-image.ts`, `remove-image.ts`, `image-users.ts` | what there is, and away with what nothing uses |
  *
  * An image is made in the cache, `images/<fingerprint>/`, by renaming a finished folder there. A home knows it as
  * `images/<name>@<version>/`, a folder with hard links to the same files.

@@ -1,5 +1,15 @@
-/** From a pipeline file to a pipeline. Whatever can be known to be wrong is refused here, before anything runs. */
-
+/**
+ * From a pipeline file to a pipeline. Whatever can be known to be wrong is refused here, before anything runs. The map
+ * of this package:
+ *
+ * | file | role |
+ * |---|---|
+ * | `plan-pipeline.ts`, `order.ts`, `shared-vm.ts` | a pipeline's file: checked, ordered, which stages share a VM |
+ * | `plan-task.ts`, `machine-for.ts`, `manual-task.ts`, `pools.ts` | a task's file: every default applied, the machine chosen |
+ * | `../expressions/` | CEL, and texts with expressions in them |
+ * | `../templates/` | templates: checked when installed, filled when run |
+ * | `../decisions/` | what follows in a pipeline from its state alone |
+ */
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { type Json, jsonProblem } from '@vm-task/shared/json';
 import {

@@ -11,6 +11,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
 import type { VmAccess } from '@vm-task/shared/vm-access';
+import { claimed, claimedNext, ending, fullFor } from '@vm-task/testing/ledger-rules';
 import type { Faults } from './faults.ts';
 import type { Host, HostProcess } from './host.ts';
 import type { Observations } from './observations.ts';
@@ -151,9 +152,9 @@ export class Ledger {
     { deadline, creator }: Pick<CloneRecord, 'deadline' | 'creator'>,
   ): CreateOutcome | null {
     const all = this.states;
-    if (all.length >= capacity.hostMax) return { kind: 'full', limit: 'host', max: capacity.hostMax };
+    const full = fullFor(all, vmClass.pool, capacity);
+    if (full !== null) return full;
     const ofPool = all.filter(({ record }) => record.pool === vmClass.pool);
-    if (ofPool.length >= capacity.poolMax) return { kind: 'full', limit: 'pool', max: capacity.poolMax };
     const { pool, image, size, egress } = vmClass as CloneClass;
     const record: CloneRecord = {
       version: 1,
@@ -204,30 +205,26 @@ export class Ledger {
   }
 
   #claim(vm: VmId, claim: Claim): boolean {
-    const state = this.#vms.get(vm);
-    if (state?.phase !== 'ready') {
-      this.#parts.observations.sometimes('a claim was refused');
-      return false;
-    }
-    this.#vms.set(vm, { ...state, phase: 'claimed', claim });
-    return true;
+    const isHad = this.#put(vm, claimed(this.#vms.get(vm), claim));
+    if (!isHad) this.#parts.observations.sometimes('a claim was refused');
+    return isHad;
   }
 
   #claimNext(vm: VmId, after: TaskId, claim: Claim): boolean {
-    const state = this.#vms.get(vm);
-    if (state?.phase !== 'claimed' || state.claim.task !== after || state.claim.keep === undefined) return false;
-    this.#vms.set(vm, { ...state, claim });
-    return true;
+    return this.#put(vm, claimedNext(this.#vms.get(vm), after, claim));
+  }
+
+  /** False where the rules say no. */
+  #put(vm: VmId, state: VmState | null): boolean {
+    if (state !== null) this.#vms.set(vm, state);
+    return state !== null;
   }
 
   async #end(step: Step, vm: VmId, reason: string): Promise<void> {
     await step(`vm.end ${vm}`, () => {
       const state = this.#vms.get(vm);
-      if (state === undefined || state.phase === 'ending') return;
-      if (state.phase === 'creating') this.#noteHalfMade(state.record as CloneRecord);
-      const claim = state.phase === 'claimed' ? state.claim : null;
-      const ended = { reason, since: thisMoment() };
-      this.#vms.set(vm, { phase: 'ending', record: state.record, ended, claim, quarantine: null });
+      if (state?.phase === 'creating') this.#noteHalfMade(state.record as CloneRecord);
+      this.#put(vm, ending(state, { reason, since: thisMoment() }));
     });
     await step(
       `vm.kill ${vm}`,

@@ -4,12 +4,13 @@
  */
 import type { CreateOutcome, Hypervisor, ReadyVm, Stray } from '@vm-task/hypervisor/hypervisor';
 import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
-import type { Claim, CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { TaskId, VmId } from '@vm-task/shared/ids';
+import type { VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
 import type { VmAccess } from '@vm-task/shared/vm-access';
+import { claimed, claimedNext, ending, fullFor } from './ledger-rules.ts';
 
 export type Operation = 'prepare' | 'create' | 'claim' | 'end' | 'destroy';
 
@@ -60,13 +61,13 @@ export function createFakeHypervisor({
     made.push(id);
     return { id, vmClass, access };
   };
+  /** False where the rules say no. */
+  const put = (vm: VmId, state: VmState | null): boolean => {
+    if (state !== null) vms.set(vm, state);
+    return state !== null;
+  };
   const end = (vm: VmId, reason: string) => {
-    const state = vms.get(vm);
-    if (state === undefined || state.phase === 'ending') return;
-    const claim = state.phase === 'claimed' ? state.claim : null;
-    const ended = { reason, since: now() };
-    vms.set(vm, { phase: 'ending', record: state.record, ended, claim, quarantine: null });
-    dead.add(vm);
+    if (put(vm, ending(vms.get(vm), { reason, since: now() }))) dead.add(vm);
   };
 
   return {
@@ -86,19 +87,16 @@ export function createFakeHypervisor({
     },
     async create(vmClass, capacity, deadline, signal): Promise<CreateOutcome> {
       await before('create', signal);
-      const all = [...vms.values()];
-      if (all.length >= capacity.hostMax) return { kind: 'full', limit: 'host', max: capacity.hostMax };
-      const ofPool = all.filter(({ record }) => record.pool === vmClass.pool);
-      if (ofPool.length >= capacity.poolMax) return { kind: 'full', limit: 'pool', max: capacity.poolMax };
-      return { kind: 'ready', vm: create(vmClass, deadline) };
+      const full = fullFor([...vms.values()], vmClass.pool, capacity);
+      return full ?? { kind: 'ready', vm: create(vmClass, deadline) };
     },
     async claim(vm, claim) {
       await before('claim');
-      return claimIn(vms, vm, claim, (state) => state.phase === 'ready');
+      return put(vm, claimed(vms.get(vm), claim));
     },
     async claimNext(vm, after, claim) {
       await before('claim');
-      return claimIn(vms, vm, claim, (state) => isLeftBy(state, after));
+      return put(vm, claimedNext(vms.get(vm), after, claim));
     },
     async end(vm, reason) {
       await before('end');
@@ -117,17 +115,6 @@ export function createFakeHypervisor({
     strays: async () => [...strays],
     removeStray: async (stray) => void strays.delete(stray),
   };
-}
-
-function isLeftBy(state: VmState, task: TaskId): boolean {
-  return state.phase === 'claimed' && state.claim.task === task && state.claim.keep !== undefined;
-}
-
-function claimIn(vms: Map<VmId, VmState>, vm: VmId, claim: Claim, isFree: (state: VmState) => boolean): boolean {
-  const state = vms.get(vm);
-  if (state === undefined || !('ready' in state) || !isFree(state)) return false;
-  vms.set(vm, { ...state, phase: 'claimed', claim });
-  return true;
 }
 
 function offerOf(pool: string, { image, size, egress }: Wish): Offer {

@@ -3,8 +3,9 @@ import { eventPatterns } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
+import { never } from '@vm-task/testing/tasks-by-hand';
 import { expect, test } from 'vitest';
-import { never, startRig } from '../test/provisioner.ts';
+import { startRig } from '../test/provisioner.ts';
 
 test('the VM of a completed task is removed before it is said to be gone', async () => {
   await using rig = await startRig();

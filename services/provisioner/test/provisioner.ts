@@ -10,11 +10,9 @@ import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { eventPatterns } from '@vm-task/shared/subjects';
 import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
-import { createFakeHypervisor, type FakeHypervisor, fakeImage } from '@vm-task/testing/fake-hypervisor';
-import * as sample from '@vm-task/testing/sample-events';
+import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import { createTask, leaveClaimedVm, leaveWarmVm, storeEvent } from '@vm-task/testing/tasks-by-hand';
 import { startProvisioner } from '../src/start.ts';
-
-export const never = new AbortController().signal;
 
 export interface Rig extends AsyncDisposable {
   readonly broker: Broker;
@@ -48,41 +46,22 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
     bus,
     hypervisor,
     provision: (options = {}) => all.use(provision(options.bus ?? bus, options.hypervisor ?? hypervisor, options)),
-    async create(changes) {
-      const task = sample.sampleTask();
-      const { seq, time } = await store(bus, sample.created(task, changes));
-      return { task, seq, time };
-    },
-    store: (draft, fence) => store(bus, draft, fence),
+    create: (changes) => createTask(bus, changes),
+    store: (draft, fence) => storeEvent(bus, draft, fence),
     headOf: (task, type) => headOf(bus, task, type),
     eventsOf: (type) => eventsOf(bus, type),
     leaveWarm: (changes) => leaveWarm(hypervisor, changes),
-    async leaveClaimed(task, attempt = 1) {
-      const vm = await leaveWarm(hypervisor);
-      await hypervisor.claim(vm, { task, attempt, deadline: inAnHour() });
-      return vm;
-    },
+    leaveClaimed: (task, attempt = 1) => leaveClaimedVm(hypervisor, { task, attempt, deadline: inAnHour() }),
     states: () => statesOf(hypervisor),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 
-export const vmClass: CloneClass = {
-  driver: 'qemu',
-  pool: 'default',
-  image: fakeImage.ref,
-  size: sample.sampleSpec.size,
-  egress: 'none',
-};
-
 const inAnHour = () => deadlineFrom(Date.now() + 3_600_000, Date.now());
 
 /** A VM that some provisioner made and left warm. */
-export async function leaveWarm(hypervisor: FakeHypervisor, changes: Partial<CloneClass> = {}): Promise<VmId> {
-  const capacity = { poolMax: 4, hostMax: 16 };
-  const outcome = await hypervisor.create({ ...vmClass, ...changes }, capacity, inAnHour(), never);
-  if (outcome.kind === 'ready') return outcome.vm.id;
-  throw new Error(outcome.kind);
+export function leaveWarm(hypervisor: FakeHypervisor, changes: Partial<CloneClass> = {}): Promise<VmId> {
+  return leaveWarmVm(hypervisor, inAnHour(), changes);
 }
 
 export interface Provisioner extends AsyncDisposable {
@@ -122,12 +101,6 @@ function provision(
       return drain();
     },
   };
-}
-
-async function store(bus: Bus, draft: Draft, fence = 0): Promise<Stored> {
-  const appended = await bus.append(draft, fence, never);
-  if (appended.kind === 'stored') return appended.event;
-  throw new Error('overtaken');
 }
 
 /** The head of the task's spine, once it is of that type. */

@@ -3,8 +3,9 @@ import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
 import { eventually } from '@vm-task/testing/conditions';
 import type { FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
+import { never } from '@vm-task/testing/tasks-by-hand';
 import { expect, test } from 'vitest';
-import { never, type Rig, startRig } from '../test/reaper.ts';
+import { type Rig, startRig } from '../test/reaper.ts';
 import { audit, taskLog } from './audit.ts';
 
 /** Longer than the reaper leaves a VM whose task is over: so many sweeps. */

@@ -3,8 +3,9 @@ import { silentLogger } from '@vm-task/service/log';
 import { startBroker } from '@vm-task/testing/broker';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
+import { never, storeEvent } from '@vm-task/testing/tasks-by-hand';
 import { expect, test } from 'vitest';
-import { never, store, storeReady } from '../test/reaper.ts';
+import { storeReady } from '../test/reaper.ts';
 import { endOverdue, type Reaping } from './reaping.ts';
 import { foldTask, type TaskView } from './task-view.ts';
 
@@ -23,7 +24,7 @@ test('a cancelling that no runner answers is enforced: the VM goes first, then t
   const task = sample.sampleTask();
   const spine = { pool: 'default', task };
   const { vm, seq } = await storeReady(bus, hypervisor, task);
-  const head = await store(bus, sample.cancelling(task), seq);
+  const head = await storeEvent(bus, sample.cancelling(task), seq);
   const events = [await bus.eventAt(1), await bus.eventAt(2), head];
   const view = events.reduce<TaskView | null>((known, event) => event && foldTask(known, event), null);
   if (view?.kind !== 'live') throw new Error('not live');

@@ -7,8 +7,9 @@ import { eventually } from '@vm-task/testing/conditions';
 import type { FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { creatingVm } from '@vm-task/testing/sample-states';
+import { never } from '@vm-task/testing/tasks-by-hand';
 import { expect, test } from 'vitest';
-import { never, startRig } from '../test/reaper.ts';
+import { startRig } from '../test/reaper.ts';
 import { audit, taskLog } from './audit.ts';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
 

@@ -20,9 +20,10 @@ import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { type LedgerVms, lendLedgerVms } from '@vm-task/testing/ledger-vms';
 import * as sample from '@vm-task/testing/sample-events';
+import { storeEvent } from '@vm-task/testing/tasks-by-hand';
 import { afterEach, expect, test, vi } from 'vitest';
 import { enforceLedgerDeadlines } from '../src/ledger-deadlines.ts';
-import { goneOf, reap, store } from './reaper.ts';
+import { goneOf, reap } from './reaper.ts';
 
 const hourMs = 3_600_000;
 
@@ -34,12 +35,12 @@ const isThere = (pid: number) => existsSync(`/proc/${pid}`) && startTicksOf(pid)
 
 /** A VM of this host, as the log knows it. */
 async function storeReady(bus: Bus, task: TaskId, vm: VmId): Promise<number> {
-  const { seq } = await store(bus, sample.created(task));
-  return (await store(bus, sample.vmReady(task, { vm }), seq)).seq;
+  const { seq } = await storeEvent(bus, sample.created(task));
+  return (await storeEvent(bus, sample.vmReady(task, { vm }), seq)).seq;
 }
 
 async function storeOver(bus: Bus, task: TaskId, vm: VmId): Promise<void> {
-  await store(bus, sample.completed(task, { vm }), await storeReady(bus, task, vm));
+  await storeEvent(bus, sample.completed(task, { vm }), await storeReady(bus, task, vm));
 }
 
 async function alertsOf(bus: Bus): Promise<string[]> {

@@ -3,7 +3,6 @@
 import type { Bus } from '@vm-task/bus/bus';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import { parseConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
@@ -13,16 +12,8 @@ import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/b
 import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
+import { createTask, leaveClaimedVm, storeEvent } from '@vm-task/testing/tasks-by-hand';
 import { startReaper } from '../src/start.ts';
-
-export const never = new AbortController().signal;
-const vmClass: VmClass = {
-  driver: 'qemu',
-  pool: 'default',
-  image: { name: 'python', version: '3.2.0' },
-  size: sample.sampleSpec.size,
-  egress: 'none',
-};
 
 export interface ReaperTimes {
   readonly sweep?: string;
@@ -66,12 +57,8 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
     bus,
     hypervisor,
     reap: (own = {}) => all.use(reap(own.bus ?? bus, own.hypervisor ?? hypervisor, own)),
-    store: (draft, fence) => store(bus, draft, fence),
-    async create(changes) {
-      const task = sample.sampleTask();
-      const { seq, time } = await store(bus, sample.created(task, changes));
-      return { task, seq, time };
-    },
+    store: (draft, fence) => storeEvent(bus, draft, fence),
+    create: (changes) => createTask(bus, changes),
     async createReady(changes) {
       const task = sample.sampleTask();
       return { task, ...(await storeReady(bus, hypervisor, task, sample.created(task, changes))) };
@@ -105,19 +92,8 @@ export function reap(
 }
 
 /** A VM that works for the task, past its own deadline in `lifeMs`. */
-async function claimFor(hypervisor: FakeHypervisor, task: TaskId, lifeMs = 3_600_000, attempt = 1): Promise<VmId> {
-  const capacity = { poolMax: 4, hostMax: 16 };
-  const deadline = deadlineFrom(lifeMs, 0);
-  const outcome = await hypervisor.create(vmClass, capacity, deadline, never);
-  if (outcome.kind !== 'ready') throw new Error(outcome.kind);
-  await hypervisor.claim(outcome.vm.id, { task, attempt, deadline });
-  return outcome.vm.id;
-}
-
-export async function store(bus: Bus, draft: Draft, fence = 0): Promise<Stored> {
-  const appended = await bus.append(draft, fence, never);
-  if (appended.kind === 'stored') return appended.event;
-  throw new Error('overtaken');
+function claimFor(hypervisor: FakeHypervisor, task: TaskId, lifeMs = 3_600_000, attempt = 1): Promise<VmId> {
+  return leaveClaimedVm(hypervisor, { task, attempt, deadline: deadlineFrom(lifeMs, 0) });
 }
 
 /** A task that has a VM of this host. */
@@ -128,8 +104,8 @@ export async function storeReady(
   created: Draft<'task.created'> = sample.created(task),
 ): Promise<{ vm: VmId; seq: number }> {
   const vm = await claimFor(hypervisor, task);
-  const { seq } = await store(bus, created);
-  const ready = await store(bus, sample.vmReady(task, { vm }), seq);
+  const { seq } = await storeEvent(bus, created);
+  const ready = await storeEvent(bus, sample.vmReady(task, { vm }), seq);
   return { vm, seq: ready.seq };
 }
 

@@ -3,7 +3,7 @@
  *
  * | file | role |
  * |---|---|
- * | `on-task-submit.ts`, `on-task-cancel.ts` | commands from any NATS client |
+ * | `on-task-submit.ts`, `on-task-cancel.ts`, `plan-or-reason.ts` | commands from any NATS client |
  * | `on-task-spawn.ts` | tasks that tasks ask for |
  * | `accept-task.ts`, `cancel-task.ts`, `answer-task.ts` | by HTTP: the same, and answers |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |

@@ -2,13 +2,13 @@
 import type { Handling } from '@vm-task/bus/bus';
 import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
 import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
-import { type PlannedPipeline, planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
+import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import type { SystemConfig } from '@vm-task/service/config';
-import { errorCodes, VmTaskError } from '@vm-task/shared/errors';
 import { pipelineIdFromCause } from '@vm-task/shared/new-ids';
 import type { Admission } from './admission.ts';
 import { roomPauseMs } from './on-task-submit.ts';
 import type { ReadPipeline } from './pipelines/pipeline-reader.ts';
+import { planOrReason } from './plan-or-reason.ts';
 
 export interface SubmitPipelineDeps {
   readonly config: SystemConfig;
@@ -24,7 +24,8 @@ export async function onPipelineSubmit(
   const pipeline = pipelineIdFromCause(event.time.getTime(), 'COMMANDS', String(event.seq));
   // Asked before it is planned: the configuration may have changed since it was created.
   if ((await deps.readPipeline(pipeline)) !== null) return done();
-  const planned = planOrReason(parseJson(event), deps.config);
+  const submitted = parseJson(event);
+  const planned = planOrReason(() => planPipeline(submitted, deps.config));
   if (typeof planned === 'string') return reject(planned);
   const full = await deps.admission.refusal();
   if (full !== null) return retry(roomPauseMs, full);
@@ -38,13 +39,4 @@ export async function onPipelineSubmit(
     resumed: null,
   };
   return done({ type: 'pipeline.created', data }, { fence: 0 });
-}
-
-function planOrReason(submitted: unknown, config: SystemConfig): PlannedPipeline | string {
-  try {
-    return planPipeline(submitted, config);
-  } catch (error) {
-    if (!(error instanceof VmTaskError) || !errorCodes[error.code].permanent) throw error;
-    return `${error.code}: ${error.message}`;
-  }
 }

@@ -4,11 +4,11 @@ import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
 import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import type { SystemConfig } from '@vm-task/service/config';
-import { errorCodes, VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { taskIdFromCause } from '@vm-task/shared/new-ids';
 import type { Admission } from './admission.ts';
+import { planOrReason } from './plan-or-reason.ts';
 
 export interface SubmitDeps {
   readonly config: SystemConfig;
@@ -27,21 +27,12 @@ export async function onTaskSubmit(deps: SubmitDeps, { event }: Handling<RawMess
   const task = taskIdFromCause(event.time.getTime(), 'COMMANDS', String(event.seq));
   // Asked before the task is planned: the configuration may have changed since it was created.
   if ((await deps.findCreated(task)) !== null) return done();
-  const planned = planOrReason(parseJson(event), deps.config);
+  const submitted = parseJson(event);
+  const planned = planOrReason(() => planTask(submitted, deps.config));
   if (typeof planned === 'string') return reject(planned);
   const full = await deps.admission.refusal();
   if (full !== null) return retry(roomPauseMs, full);
   const cause = { kind: 'command' as const, id: String(event.seq) };
   const created: Draft = { type: 'task.created', data: { v: 1, task, ...planned, cause } };
   return done(created, { fence: 0 });
-}
-
-/** The plan, or the sentence that says why it is none and never will be. */
-export function planOrReason(submitted: unknown, config: SystemConfig): ReturnType<typeof planTask> | string {
-  try {
-    return planTask(submitted, config);
-  } catch (error) {
-    if (error instanceof VmTaskError && errorCodes[error.code].permanent) return `${error.code}: ${error.message}`;
-    throw error;
-  }
 }

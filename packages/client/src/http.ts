@@ -6,11 +6,23 @@ import { type Read, read } from './read.ts';
 import { type QueryValue, type Question, type RequestOptions, request } from './request.ts';
 
 export interface Http {
-  /** The JSON of a success. Thrown: as `request`. */
+  /**
+   * The JSON of a success.
+   *
+   * @throws as `request`, and `internal` when the answer cannot be read
+   */
   ask<A extends z.ZodType>(route: Route & { readonly answer: A }, question?: Question): Promise<Read<z.output<A>>>;
-  /** A success that is no JSON. Thrown: as `request`. */
+  /**
+   * A success that is no JSON.
+   *
+   * @throws as `request`
+   */
   fetch(route: Route, question?: Question): Promise<Response>;
-  /** The server-sent events that the route knows, each once, until its end. Thrown: as `request`. */
+  /**
+   * The server-sent events that the route knows, each once, until the one that ends them.
+   *
+   * @throws as `ask`; the signal's reason when it is aborted
+   */
   follow<L extends Live>(
     route: LiveRoute<L>,
     signal: AbortSignal,
@@ -54,7 +66,11 @@ interface Message {
   readonly data: unknown;
 }
 
-/** False for an event of a later version. Thrown: as `read`, for one that cannot be read. */
+/**
+ * False for an event of a later version.
+ *
+ * @throws `internal` when the event is known and cannot be read
+ */
 function isReceived<L extends Live>(route: LiveRoute<L>, received: Message): received is Message & Received<L> {
   const live: Live = route.live;
   const schema = live[received.event] ?? live['*'];

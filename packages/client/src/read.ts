@@ -23,7 +23,12 @@ type ReadPart<T> = T extends string
     ? { [Key in keyof T]: Read<T[Key]> }
     : T;
 
-/** The value as it came, now that it was looked at. Thrown: `internal` with what of it cannot be read. */
+/**
+ * The value as it came, now that it was looked at.
+ *
+ * @param source what the value is, for the error
+ * @throws `internal` when a member is missing or of another type, with each of them
+ */
 export function read<S extends z.ZodType>(schema: S, value: unknown, source: string): Read<z.output<S>> {
   assertReadable(schema, value, source);
   return value;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const readers = new WeakMap<z.core.$ZodType, z.ZodType>();
 
-/** Thrown: an error for a schema of a kind that no answer has had so far. */
+/** @throws when the schema is of a kind that no answer has had so far */
 export function readerOf(schema: z.core.$ZodType): z.ZodType {
   const reader = readers.get(schema) ?? makeReader(schema);
   readers.set(schema, reader);

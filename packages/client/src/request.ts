@@ -14,7 +14,11 @@ export interface Address {
 }
 
 export interface RequestOptions {
-  /** Asked before each request, so that what has moved is found anew. Thrown: `not-up` when it is nowhere. */
+  /**
+   * Asked before each request, so that what has moved is found anew.
+   *
+   * @throws `not-up` when intake listens nowhere
+   */
   readonly address: () => Address | Promise<Address>;
   /** True while somebody starts an intake that does not answer again. */
   readonly isComingBack: () => boolean;
@@ -33,7 +37,8 @@ export interface Question {
 
 /**
  * A success. What may be asked twice (all but `POST`) is asked again, for 20 seconds, while intake is coming back.
- * Thrown: what intake refuses with; `not-up` when it does not answer.
+ *
+ * @throws the code that intake refuses with; `not-up` when it does not answer
  */
 export async function request(options: RequestOptions, route: Route, question: Question): Promise<Response> {
   const end = performance.now() + patienceMs;

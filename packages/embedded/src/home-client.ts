@@ -20,7 +20,11 @@ export function findHttpUrl(home: Home): string | null {
   }
 }
 
-/** Where intake listens. Thrown: `not-up`. */
+/**
+ * Where intake listens.
+ *
+ * @throws `not-up` when it listens nowhere
+ */
 export function httpUrl(home: Home): string {
   const url = findHttpUrl(home);
   if (url !== null) return url;

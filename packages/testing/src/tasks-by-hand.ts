@@ -12,7 +12,7 @@ import { created, sampleSpec, sampleTask } from './sample-events.ts';
 /** Aborted by nobody. */
 export const never = new AbortController().signal;
 
-/** Thrown: an error when the spine is not at `fence`. */
+/** @throws when the last event of the task is another one than `fence` */
 export async function storeEvent(bus: Bus, draft: Draft, fence = 0): Promise<Stored> {
   const appended = await bus.append(draft, fence, never);
   if (appended.kind === 'stored') return appended.event;

@@ -111,7 +111,7 @@ async function askOfDeadLetters({ deadLetters }: Client, broker: Broker): Promis
   expect(await deadLetters.drop(letter.seq)).toEqual({ seq: letter.seq });
 }
 
-/** Without what its route's schemas do not declare. Thrown: zod's errors, for what is not as they declare it. */
+/** Without what its route's schemas do not declare. @throws when something is not as they declare it */
 function asDeclared({ route, json, messages }: Exchange): Omit<Exchange, 'route'> {
   return {
     json: json === undefined ? undefined : route.answer?.parse(json),

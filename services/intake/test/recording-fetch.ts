@@ -42,7 +42,7 @@ export function recordExchanges(): Recorder {
   };
 }
 
-/** Thrown: an error for what is no route of the contract. */
+/** @throws when there is no such route in the contract */
 function routeOf(method: string, path: string): Route {
   const found = allRoutes.find(
     (route) =>

@@ -69,7 +69,7 @@ async function run(command: readonly string[], body: string, argv: readonly stri
     const ledger = await import(${source('hypervisor/src/ledger/ledger.ts')});
     const { endProcesses } = await import(${source('hypervisor/src/drivers/qemu/end-vm.ts')});
     const { lendLedgerVms } = await import(${source('testing/src/ledger-vms.ts')});
-    const { newTaskId } = await import(${source('shared/src/ids.ts')});
+    const { newTaskId } = await import(${source('shared/src/new-ids.ts')});
     const fs = await import('node:fs');
     const [, ...args] = process.argv;
     ${body}

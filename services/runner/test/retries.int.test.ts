@@ -47,7 +47,7 @@ test('a setup step that fails is tried again where the policy says so, from its 
     vm: task.ready.data.vm,
     phase: 'setup',
     exitCode: null,
-    error: { code: 'setup-failed', message: expect.stringContaining('exit code 4') },
+    error: { code: 'setup-failed', message: expect.stringContaining('exited with 4') },
   });
   await rig.nextAttempt(task);
   expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded', attempt: 2, result: { value: 'done\n' } });

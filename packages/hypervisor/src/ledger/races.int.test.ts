@@ -20,7 +20,7 @@ async function together(home: string, body: string): Promise<unknown[]> {
     const ledger = await import(${here('./ledger.ts')});
     const slots = await import(${here('./slots.ts')});
     const { homeAt } = await import(${JSON.stringify(import.meta.resolve('@vm-task/shared/home'))});
-    const { newVmId } = await import(${JSON.stringify(import.meta.resolve('@vm-task/shared/ids'))});
+    const { newVmId } = await import(${JSON.stringify(import.meta.resolve('@vm-task/shared/new-ids'))});
     const home = homeAt(process.argv[1]);
     process.stdout.write('ready\\n');
     await new Promise((begin) => process.stdin.once('data', begin));

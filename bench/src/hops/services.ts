@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { brokerUsers, credentialFile } from '@vm-task/bus/credentials';
 import { permissionsOf } from '@vm-task/bus/permissions';
+import { httpUrl } from '@vm-task/embedded/home-client';
 import { serviceArguments } from '@vm-task/embedded/service-command';
 import { type ServiceName, services } from '@vm-task/shared/flow';
 import { type Home, homeAt } from '@vm-task/shared/home';
@@ -49,7 +50,7 @@ export async function startServices(server: NatsServer, atOnce: number): Promise
   writeHome(home, server, atOnce);
   const starting = services.map(async (name) => [name, await startService(home, name, started)] as const);
   const pids = Object.fromEntries(await Promise.all(starting)) as Services['pids'];
-  const { url } = JSON.parse(readFileSync(join(home.run, 'http.json'), 'utf8')) as { url: string };
+  const url = httpUrl(home);
   const agent = new Agent({ keepAlive: true });
   started.defer(() => agent.destroy());
   const all = started.move();

@@ -10,7 +10,6 @@ import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { type FastifyInstance, type FastifySchemaCompiler, fastify } from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import type { Acceptance } from '../accept-task.ts';
 import type { PipelineAcceptance } from '../pipelines/accept-pipeline.ts';
@@ -26,10 +25,10 @@ export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly stop: AbortSignal;
 }
 
-export type App = ReturnType<typeof createServer>;
+export type App = FastifyInstance;
 
 /** Bodies are JSON or YAML; what a schema refuses is answered with the sentences that task files get. */
-export function createServer() {
+export function createServer(): App {
   const app = fastify({ bodyLimit: taskMaxBytes, genReqId: () => randomUUID(), forceCloseConnections: true });
   answerBeforeClosing(app);
   app.setValidatorCompiler(validatorCompiler);
@@ -39,7 +38,7 @@ export function createServer() {
   app.addContentTypeParser('application/yaml', { parseAs: 'string' }, async (_request: unknown, body: string) =>
     parseYaml(body, 'the body', 'invalid-task'),
   );
-  return app.withTypeProvider<ZodTypeProvider>();
+  return app;
 }
 
 /** A connection alone is nobody's request: it may be kept for later, or have said nothing yet, and is simply closed. */

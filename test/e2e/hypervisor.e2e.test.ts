@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 async function processOf({ hypervisor }: TestVms, vm: ReadyVm): Promise<number> {
   const record = (await hypervisor.find(vm.id))?.record;
-  if (record?.driver !== 'qemu' || record.process === null) throw new Error('the record names no process');
+  if (record === undefined || record.process === null) throw new Error('the record names no process');
   return record.process.pid;
 }
 

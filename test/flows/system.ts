@@ -63,7 +63,8 @@ export async function startSystem({ copies = 1, max = 4, connect }: SystemOption
   const hypervisor = createFakeHypervisor({ access: guest.access });
   const config = configFor(max);
   const home = homeAt(folder.path);
-  const start = () => startServices({ broker, hypervisor, home, config, connect: connect ?? connectTo(guest, home) });
+  const start = () =>
+    startServices({ broker, hypervisor, home, config, connect: connect ?? connectTo(guest, home, config) });
   for (let copy = 0; copy < copies; copy++) started.use(await start());
   const all = started.move();
   return {
@@ -81,8 +82,8 @@ export async function startSystem({ copies = 1, max = 4, connect }: SystemOption
 }
 
 /** The fake's VMs have no folders, so the key is put where the real one has it. */
-function connectTo(guest: SshGuest, home: Home): ConnectGuest {
-  const bySsh = connectBySsh(home, new IdleConnections());
+function connectTo(guest: SshGuest, home: Home, { drivers }: SystemConfig): ConnectGuest {
+  const bySsh = connectBySsh(home, new IdleConnections(), drivers);
   return async (ready, signal) => {
     const key = home.vm(ready.vm).sshKey;
     await mkdir(dirname(key), { recursive: true });

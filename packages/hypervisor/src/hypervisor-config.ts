@@ -1,8 +1,11 @@
 /** What the hypervisor has to be told of the configuration. */
-import type { PoolConfig } from './pool-config.ts';
+import type { Drivers } from './drivers/drivers.ts';
+import type { Pools } from './pool-config.ts';
 
 export interface HypervisorConfig {
-  readonly pools: Readonly<Record<string, PoolConfig>>;
+  readonly pools: Pools;
+  /** Every one that a pool, or a VM in the ledger, may be of. */
+  readonly drivers: Drivers;
   readonly host: {
     /** Frozen machines kept in the cache; the least recently used goes first. */
     readonly maxSnapshots: number;

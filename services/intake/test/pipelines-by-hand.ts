@@ -118,7 +118,8 @@ export class PipelineByHand {
   async #advance(ended: EndedRun[]): Promise<void> {
     const read = async ({ task }: { task: TaskId }) => this.#outputs.get(task) ?? { result: null, artifacts: [] };
     const plan = (file: unknown) => planTask(file, config);
-    const starting = { plan, outputs: new Outputs(read), readMachine: this.#machineOf, atMs: 1 };
+    const { drivers } = config;
+    const starting = { plan, outputs: new Outputs(read), drivers, readMachine: this.#machineOf, atMs: 1 };
     const draft = await decide(this.state, ended, starting);
     if (draft !== null) this.put(draft);
   }

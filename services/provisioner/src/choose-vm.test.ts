@@ -1,3 +1,4 @@
+import type { ExactCloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { sampleSpec, sampleTask } from '@vm-task/testing/sample-events';
@@ -5,17 +6,14 @@ import { claimedVm, creatingVm, endingVm, warmVm } from '@vm-task/testing/sample
 import { expect, test } from 'vitest';
 import { chooseVm, spareVm, unlessDead, type Wanted } from './choose-vm.ts';
 
-const wanted: Wanted = {
-  task: sampleTask(),
-  attempt: 1,
-  vmClass: {
-    driver: 'qemu',
-    pool: 'default',
-    image: { name: 'python', version: '3.2.0' },
-    size: sampleSpec.size,
-    egress: 'none',
-  },
+const vmClass: ExactCloneClass = {
+  driver: 'qemu',
+  pool: 'default',
+  image: { name: 'python', version: '3.2.0' },
+  size: sampleSpec.size,
+  egress: 'none',
 };
+const wanted: Wanted = { task: sampleTask(), attempt: 1, vmClass, warm: true };
 const choose = (states: readonly VmState[]) => chooseVm(states, wanted, hostClock());
 
 test('the oldest warm VM of the class is taken', () => {

@@ -1,9 +1,9 @@
 /** Reapers in this process, on a real broker and a hypervisor without machines, with times that tests can wait for. */
 
 import type { Bus } from '@vm-task/bus/bus';
+import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import { parseConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
@@ -16,7 +16,7 @@ import * as sample from '@vm-task/testing/sample-events';
 import { startReaper } from '../src/start.ts';
 
 export const never = new AbortController().signal;
-const vmClass: VmClass = {
+const vmClass: CloneClass = {
   driver: 'qemu',
   pool: 'default',
   image: { name: 'python', version: '3.2.0' },

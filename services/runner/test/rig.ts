@@ -107,7 +107,7 @@ async function startOne(
     log: silentLogger,
     stop: stop.signal,
     abort: abort.signal,
-    connect: connectBySsh(home, new IdleConnections()),
+    connect: connectBySsh(home, new IdleConnections(), config.drivers),
     isVmAlive: async () => true,
   };
   const running = startRunner({ ...parts, ...alter(parts) });

@@ -1,6 +1,5 @@
 /** `GET /v1/pools`: what is configured, and how many tasks of each status every pool has. */
 
-import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
 import { sizeSchema } from '@vm-task/shared/sizes';
 import { z } from 'zod';
 import { countTasks } from '../projection/count-tasks.ts';
@@ -17,13 +16,6 @@ const poolSchema = z.object({
   tasks: z.record(z.enum(taskStatuses), z.int()),
 });
 
-/** A named VM has the system that it has, and one size: what a task may use of it. */
-function viewOf(name: string, pool: PoolConfig) {
-  const { driver, max, warm } = pool;
-  const made = pool.driver === 'ssh' ? { image: name, sizes: [pool.size] } : { image: pool.image, sizes: pool.sizes };
-  return { name, driver, ...made, max, warm };
-}
-
 export function listPoolsRoute(app: App, { config, projection }: HttpDeps): void {
   app.get(
     '/v1/pools',
@@ -36,9 +28,12 @@ export function listPoolsRoute(app: App, { config, projection }: HttpDeps): void
         for (const count of counts) if (count.pool === pool) tasks[count.status] += count.tasks;
         return tasks;
       };
-      return {
-        pools: Object.entries(config.pools).map(([name, pool]) => ({ ...viewOf(name, pool), tasks: tasksOf(name) })),
-      };
+      const pools = Object.entries(config.pools).map(([name, pool]) => {
+        const { image, sizes } = config.drivers.describe(name, pool);
+        const { driver, max, warm } = pool;
+        return { name, driver, image, sizes: [...sizes], max, warm, tasks: tasksOf(name) };
+      });
+      return { pools };
     },
   );
 }

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createHypervisor } from '../../driver.ts';
 import type { Hypervisor, MachineState } from '../../hypervisor.ts';
 import { deadlineFrom } from '../../ledger/deadline.ts';
-import type { NamedClass } from '../../vm-class.ts';
+import type { NamedClass } from './record.ts';
 
 const never = new AbortController().signal;
 const vmClass: NamedClass = { driver: 'ssh', pool: 'kali', size: { cpus: 1, memoryMiB: 256, diskMiB: 512 } };

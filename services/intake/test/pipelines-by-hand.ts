@@ -22,6 +22,8 @@ export interface End {
 
 export class PipelineByHand {
   readonly events: Stored<PipelineEventType>[] = [];
+  /** Of every VM that a task had. */
+  driver = 'qemu';
   readonly #outputs = new Map<TaskId, TaskOutput>();
 
   constructor(
@@ -112,7 +114,7 @@ export class PipelineByHand {
     const { pool, spec } = run;
     const vm = spec.leftVm?.vm ?? (`vm-${task}` as VmId);
     const { size, egress } = spec;
-    return { vm, host: 'host-1', pool, image: 'python@3.2.0', driver: 'qemu', size, egress };
+    return { vm, host: 'host-1', pool, image: 'python@3.2.0', driver: this.driver, size, egress };
   };
 
   async #advance(ended: EndedRun[]): Promise<void> {

@@ -34,6 +34,10 @@ test.each([
   expect(choose([state])).toEqual({ kind: 'create' });
 });
 
+test('where no VM may wait for a task, one that is ready is some other task’s', () => {
+  expect(chooseVm([warmVm()], { ...wanted, warm: false }, hostClock())).toEqual({ kind: 'create' });
+});
+
 test('a VM that is claimed for this attempt is used again, before any warm one', () => {
   const own = claimedVm({ task: wanted.task });
   expect(choose([warmVm(), own])).toEqual({ kind: 'reuse', vm: own });

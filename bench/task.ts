@@ -7,7 +7,7 @@
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { hostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';

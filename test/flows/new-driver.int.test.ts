@@ -4,7 +4,7 @@
  * shown of its pools, and the doctor, are in services/intake/src/http/app.test.ts and
  * packages/cli/src/doctor/new-driver.test.ts.
  */
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { audit, taskLog } from '@vm-task/reaper/audit';

@@ -6,7 +6,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { mark } from '@vm-task/hypervisor/drivers/qemu/marked-process';
 import type { CloneRecord } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';

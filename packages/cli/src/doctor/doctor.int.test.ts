@@ -7,7 +7,7 @@ import { makeStreams } from '@vm-task/bus/provision';
 import { storeTemplate } from '@vm-task/bus/templates';
 import { readState } from '@vm-task/embedded/state';
 import { runSystem } from '@vm-task/embedded/supervisor';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { openFolder } from '@vm-task/hypervisor/ledger/ledger';
 import { takeSlots } from '@vm-task/hypervisor/ledger/slots';
 import { loadConfig } from '@vm-task/service/config';

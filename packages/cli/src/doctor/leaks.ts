@@ -2,7 +2,7 @@
 
 import { auditWith } from '@vm-task/embedded/audit-home';
 import { processesOf } from '@vm-task/embedded/processes';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { type Check, type Finding, fail, NotCheckable, pass } from './check.ts';
 import type { Context } from './context.ts';
 

@@ -1,6 +1,6 @@
 /** Pools that have had no VM to give for long. */
 import { stat } from 'node:fs/promises';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Home } from '@vm-task/shared/home';

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { lendMachines } from '@vm-task/e2e/machines';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { parseConfig } from '@vm-task/service/config';
 import { readEnvironment } from '@vm-task/shared/environment';
 import type { VmAccess } from '@vm-task/shared/vm-access';

@@ -7,7 +7,7 @@
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { hostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';
@@ -30,7 +30,7 @@ const { cache, ...rest } = readEnvironment();
 const settings = systemConfig(image);
 const config = parseConfig(JSON.stringify(settings), 'the benchmark');
 const pool = config.pools['warm'];
-const [size] = pool?.driver === 'qemu' ? pool.sizes : [];
+const [size] = pool === undefined ? [] : config.drivers.describe('warm', pool).sizes;
 if (size === undefined) throw new Error('the pool has no size');
 const vmClass = { driver: 'qemu', pool: 'floor', image: { name: image, version: null }, size, egress: 'none' } as const;
 const forever = new AbortController().signal;

@@ -8,7 +8,7 @@
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { hostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 import { ensureImage } from '@vm-task/hypervisor/images/ensure-image';
 import { parseImageRef } from '@vm-task/hypervisor/images/image-ref';

@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { ReadyVm } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 async function processOf({ hypervisor }: TestVms, vm: ReadyVm): Promise<number> {
   const record = (await hypervisor.find(vm.id))?.record;
-  if (record?.driver !== 'qemu' || record.process === null) throw new Error('the record names no process');
+  if (record === undefined || record.process === null) throw new Error('the record names no process');
   return record.process.pid;
 }
 
@@ -140,7 +140,7 @@ test('a creation that is aborted leaves nothing, at whatever moment', async () =
 test('a VM outlives the process that made it, and any other can use and remove it', async () => {
   await using vms = await lendVms();
   const script = `
-    import { createHypervisor } from ${JSON.stringify(import.meta.resolve('@vm-task/hypervisor/driver'))};
+    import { createHypervisor } from ${JSON.stringify(import.meta.resolve('@vm-task/hypervisor/create-hypervisor'))};
     import { parseConfig } from ${JSON.stringify(import.meta.resolve('@vm-task/service/config'))};
     import { readEnvironment } from ${JSON.stringify(import.meta.resolve('@vm-task/shared/environment'))};
     import { deadlineFrom } from ${JSON.stringify(import.meta.resolve('@vm-task/hypervisor/ledger/deadline'))};

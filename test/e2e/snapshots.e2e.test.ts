@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, link, mkdir, readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
@@ -66,7 +66,7 @@ test('a process that is killed while it freezes leaves no machine, and the next 
   await using vms = await lendVms();
   const environment = await withOwnCache(vms);
   const script = `
-    import { createHypervisor } from ${JSON.stringify(import.meta.resolve('@vm-task/hypervisor/driver'))};
+    import { createHypervisor } from ${JSON.stringify(import.meta.resolve('@vm-task/hypervisor/create-hypervisor'))};
     import { parseConfig } from ${JSON.stringify(import.meta.resolve('@vm-task/service/config'))};
     import { readEnvironment } from ${JSON.stringify(import.meta.resolve('@vm-task/shared/environment'))};
     const hypervisor = createHypervisor({ environment: readEnvironment(), config: parseConfig('', 'the defaults') });

@@ -4,6 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { type Cancelled, cancelTask } from '@vm-task/intake/cancel-task';
 import { workPipelines } from '@vm-task/intake/work-pipelines';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
@@ -64,7 +65,8 @@ export async function startSystem({ copies = 1, max = 4, connect }: SystemOption
   const hypervisor = createFakeHypervisor({ access: guest.access });
   const config = configFor(max);
   const home = homeAt(folder.path);
-  const start = () => startServices({ broker, hypervisor, home, config, connect: connect ?? connectTo(guest, home) });
+  const start = () =>
+    startServices({ broker, hypervisor, home, config, connect: connect ?? connectTo(guest, home, config) });
   for (let copy = 0; copy < copies; copy++) started.use(await start());
   const all = started.move();
   return {
@@ -82,8 +84,8 @@ export async function startSystem({ copies = 1, max = 4, connect }: SystemOption
 }
 
 /** The fake's VMs have no folders, so the key is put where the real one has it. */
-function connectTo(guest: SshGuest, home: Home): ConnectGuest {
-  const bySsh = connectBySsh(home, new IdleConnections());
+function connectTo(guest: SshGuest, home: Home, { drivers }: SystemConfig): ConnectGuest {
+  const bySsh = connectBySsh(home, new IdleConnections(), drivers);
   return async (ready, signal) => {
     const key = home.vm(ready.vm).sshKey;
     await mkdir(dirname(key), { recursive: true });
@@ -92,15 +94,16 @@ function connectTo(guest: SshGuest, home: Home): ConnectGuest {
   };
 }
 
-interface Parts {
+export interface Parts {
   readonly broker: Broker;
-  readonly hypervisor: FakeHypervisor;
+  readonly hypervisor: Hypervisor;
   readonly home: Home;
   readonly config: SystemConfig;
   readonly connect: ConnectGuest;
 }
 
-async function startServices({ broker, hypervisor, home, config, connect }: Parts): Promise<Services> {
+/** Each of them once, on a connection of its own. */
+export async function startServices({ broker, hypervisor, home, config, connect }: Parts): Promise<Services> {
   const { bus, ...connection } = await broker.connect();
   const [stop, abort] = [new AbortController(), new AbortController()];
   const shared = { bus, config, hypervisor, host: 'host-1', log: silentLogger, stop: stop.signal, abort: abort.signal };
@@ -119,22 +122,24 @@ async function startServices({ broker, hypervisor, home, config, connect }: Part
   return { drain, [Symbol.asyncDispose]: () => drain(0) };
 }
 
-async function submit({ bus }: Broker, config: SystemConfig, file: object): Promise<TaskId> {
+/** As intake accepts it. */
+export async function submit({ bus }: Broker, config: SystemConfig, file: object): Promise<TaskId> {
   const task = newTaskId(Date.now());
   const data = { v: 1 as const, task, ...planTask(file, config), cause: { kind: 'http' as const, id: 'test' } };
   await bus.append({ type: 'task.created', data }, 0, AbortSignal.timeout(100_000));
   return task;
 }
 
-async function headOf<T extends Stored['type']>(
+export async function headOf<T extends Stored['type']>(
   { bus }: Broker,
   task: TaskId,
   type: T,
   limitMs = 60_000,
+  pool = 'default',
 ): Promise<Stored<T>> {
   const head = await eventually(
     async () => {
-      const found = await bus.head({ pool: 'default', task }).catch(() => null);
+      const found = await bus.head({ pool, task }).catch(() => null);
       return found?.type === type && found;
     },
     { what: `the task is at ${type}`, limitMs },
@@ -142,7 +147,7 @@ async function headOf<T extends Stored['type']>(
   return head as Stored<T>;
 }
 
-async function eventsOf({ bus, connection }: Broker, task: TaskId): Promise<Stored[]> {
+export async function eventsOf({ bus, connection }: Broker, task: TaskId): Promise<Stored[]> {
   const { state } = await connection.jsm.streams.info('EVENTS');
   const all = await Promise.all(Array.from({ length: state.last_seq }, (_, index) => bus.eventAt(index + 1)));
   return all.filter((event) => event !== null && 'task' in event.data && event.data.task === task) as Stored[];

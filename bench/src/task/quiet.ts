@@ -26,9 +26,5 @@ export async function untilQuiet(hypervisor: Hypervisor, vms: number): Promise<v
 async function cpuSeconds(hypervisor: Hypervisor, vms: number): Promise<number | null> {
   const states = await hypervisor.list();
   if (states.length !== vms || states.some(({ phase }) => phase !== 'ready')) return null;
-  return states.reduce(
-    (sum, { record }) =>
-      sum + (record.driver === 'qemu' && record.process !== null ? cpuSecondsOf(record.process.pid) : 0),
-    0,
-  );
+  return states.reduce((sum, { record: { process } }) => sum + (process === null ? 0 : cpuSecondsOf(process.pid)), 0);
 }

@@ -3,7 +3,7 @@ import { type ServiceName, services } from '@vm-task/shared/flow';
 import type { Random } from '@vm-task/simulation/random';
 import { pickWeighted } from './pick-weighted.ts';
 
-export type Target = ServiceName | 'nats-server' | 'qemu' | 'everything';
+export type Target = ServiceName | 'nats-server' | 'machine' | 'everything';
 
 export interface Disturbance {
   readonly afterMs: number;
@@ -25,8 +25,8 @@ const kinds: readonly Kind[] = [
   // Some outlast the time after which a message goes to somebody else.
   { weight: 4, plan: (random) => ({ target: random.pick(services), act: 'stop', lastsMs: random.whole(500, 25_000) }) },
   { weight: 2, plan: (random) => ({ target: random.pick(services), act: 'restart', lastsMs: 0 }) },
-  { weight: 3, plan: () => ({ target: 'qemu', act: 'kill', lastsMs: 0 }) },
-  { weight: 2, plan: (random) => ({ target: 'qemu', act: 'stop', lastsMs: random.whole(500, 20_000) }) },
+  { weight: 3, plan: () => ({ target: 'machine', act: 'kill', lastsMs: 0 }) },
+  { weight: 2, plan: (random) => ({ target: 'machine', act: 'stop', lastsMs: random.whole(500, 20_000) }) },
   { weight: 1, plan: () => ({ target: 'nats-server', act: 'kill', lastsMs: 0 }) },
   { weight: 1, plan: () => ({ target: 'nats-server', act: 'restart', lastsMs: 0 }) },
   { weight: 1, plan: (random) => ({ target: 'nats-server', act: 'stop', lastsMs: random.whole(500, 20_000) }) },

@@ -72,7 +72,7 @@ export class Disturber implements AsyncDisposable {
 
   #candidates(target: Target, which: number): Victim[] {
     switch (target) {
-      case 'qemu': {
+      case 'machine': {
         const machines = qemuProcessesOf(this.#home);
         const chosen = machines[Math.floor(which * machines.length)];
         return chosen === undefined ? [] : [{ target, ...chosen }];

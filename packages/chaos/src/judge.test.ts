@@ -62,7 +62,7 @@ function brokenIn(changes: Changes): string[] {
   const evidence = {
     submissions: [{ task, ids: new Set(ids), commandSeq: null, cancel: 'not asked' }],
     pipelines: [],
-    deeds: killed.map((one) => ({ at: new Date(), target: 'qemu', act: 'kill', lastsMs: 0, pid: 1, vm: one })),
+    deeds: killed.map((one) => ({ at: new Date(), target: 'machine', act: 'kill', lastsMs: 0, pid: 1, vm: one })),
     streams: {
       events: stored,
       commands: new Map(commands),

@@ -50,6 +50,6 @@ describe('what a seed stands for', () => {
     const all = ['kill', 'stop', 'restart'].flatMap((act) =>
       [...services, 'nats-server'].map((one) => `${act} ${one}`),
     );
-    expect(kinds).toEqual(new Set([...all, 'kill qemu', 'stop qemu', 'kill everything']));
+    expect(kinds).toEqual(new Set([...all, 'kill machine', 'stop machine', 'kill everything']));
   });
 });

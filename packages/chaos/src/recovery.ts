@@ -24,7 +24,7 @@ export async function timeRecovery(
   { home, connection, signal }: { home: Home; connection: Connection; signal: AbortSignal },
 ): Promise<Recovery | null> {
   const { target, act, pid, lastsMs } = deed;
-  if (target === 'qemu' || (act === 'stop' && target !== 'nats-server')) return null;
+  if (target === 'machine' || (act === 'stop' && target !== 'nats-server')) return null;
   const from = deed.at.getTime() + (act === 'stop' ? lastsMs : 0);
   const answers = async () => (await connection.jsm.streams.info('EVENTS').catch(() => null)) !== null;
   const isReplaced = () => {
@@ -42,7 +42,7 @@ export async function timeRecovery(
 /** Of a machine that was killed while a task had it: until the task has moved on. */
 export function recoveriesOfMachines(deeds: readonly Deed[], events: readonly Stored[]): Recovery[] {
   return deeds.flatMap(({ at, target, act, vm }) => {
-    if (target !== 'qemu' || act !== 'kill') return [];
+    if (target !== 'machine' || act !== 'kill') return [];
     const moved = events.find(
       (event) =>
         (event.type === 'task.retrying' || event.type === 'task.completed') && event.data.vm === vm && event.time > at,

@@ -3,7 +3,7 @@
 import { createBus } from '@vm-task/bus/bus';
 import { type Connection, openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import { type Audit, audit, taskLog } from '@vm-task/reaper/audit';
 import type { SystemConfig } from '@vm-task/service/config';

@@ -1,5 +1,5 @@
 /** This home's VMs that people have to look at: what could not be removed, and when it is tried again; what cannot be read. */
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { UnreadableVm } from '@vm-task/hypervisor/ledger/ledger';
 import { describeLeft } from '@vm-task/hypervisor/ledger/quarantine';
 import type { SystemConfig } from '@vm-task/service/config';

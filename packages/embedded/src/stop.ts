@@ -1,5 +1,5 @@
 /** Nothing of a home is left running: services, nats-server, VMs. Used by `up` at its end and start, and by `down`. */
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';

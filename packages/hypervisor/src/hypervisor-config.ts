@@ -1,12 +1,8 @@
 /** What the hypervisor has to be told of the configuration. */
-import type { PoolConfig } from './pool-config.ts';
+import type { DriverConfig } from './drivers/driver-config.ts';
+import type { Drivers } from './drivers/drivers.ts';
 
-export interface HypervisorConfig {
-  readonly pools: Readonly<Record<string, PoolConfig>>;
-  readonly host: {
-    /** Frozen machines kept in the cache; the least recently used goes first. */
-    readonly maxSnapshots: number;
-    /** Started as root, the VM in slot n runs as this uid plus n. */
-    readonly uidBase: number;
-  };
+export interface HypervisorConfig extends DriverConfig {
+  /** Every one that a pool, or a VM in the ledger, may be of. */
+  readonly drivers: Drivers;
 }

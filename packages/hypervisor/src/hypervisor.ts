@@ -67,16 +67,19 @@ export interface Hypervisor {
   /** Every VM that the ledger of this host knows and can be read, in order of creation. */
   list(): Promise<readonly VmState[]>;
 
-  /** VMs whose record cannot be read, as after a newer version: people have to look at them. */
+  /**
+   * VMs that this version does not know: their record has another form, or names another driver, as after a newer version.
+   * Nobody touches them, and people have to look at them.
+   */
   unreadable(): Promise<readonly UnreadableVm[]>;
 
-  /** One VM as the ledger has it, or null. Thrown: `ledger-unreadable`. */
+  /** One VM as the ledger has it, or null. @throws `ledger-unreadable` for one of `unreadable`, as all that is asked of one VM */
   find(vm: VmId): Promise<VmState | null>;
 
   /** True while the VM's process is there and is the one that the ledger names; of a named VM, while its use may have left anything there. */
   isAlive(vm: VmId): Promise<boolean>;
 
-  /** How the named VM of that pool is: at once, and whenever that changes, until aborted. */
+  /** How the machine of that pool is: at once, and whenever that changes, until aborted. It may end where nothing can change. */
   watch(pool: string, signal: AbortSignal): AsyncIterable<MachineState>;
 
   /** What the host lacks of all that a ready or claimed VM has by its record. */
@@ -87,15 +90,6 @@ export interface Hypervisor {
 
   /** Removes a stray for good, verified. */
   removeStray(stray: Stray): Promise<void>;
-}
-
-/** One way to have VMs. What concerns the ledger alone is the same for all and none of a driver's business. */
-export interface Driver<C extends VmClass> {
-  offer(pool: string, wish: Wish, report: Report, signal: AbortSignal): Promise<Offer>;
-  prepare(vmClass: C, report: Report, signal: AbortSignal): Promise<void>;
-  create(vmClass: C, capacity: Capacity, deadline: Deadline, signal: AbortSignal): Promise<CreateOutcome>;
-  end(vm: VmId, reason: string): Promise<void>;
-  isAlive(state: VmState): Promise<boolean>;
 }
 
 /** Something that the ledger says a VM has, and the host does not. */

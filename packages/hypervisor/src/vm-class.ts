@@ -1,30 +1,16 @@
 /** What a VM is made from, or which one it is. Two VMs of one class differ in nothing but their identity. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Size } from '@vm-task/shared/sizes';
-import type { ImageRef, ImageVersion } from './images/image.ts';
 import type { VmRecord } from './ledger/vm-record.ts';
 
 export type Egress = 'none' | 'internet';
 
-/** Cloned from an image at one size, and destroyed after its task. */
-export interface CloneClass {
-  readonly driver: 'qemu';
-  readonly pool: string;
-  readonly image: ImageRef;
-  readonly size: Size;
-  readonly egress: Egress;
-}
-
-/** The one machine of its pool, which is there before and after; `size` is what its task may use of it. */
-export interface NamedClass {
-  readonly driver: 'ssh';
+/** A driver adds fields of its own. All that a class says stands in the record of its VMs, too, under the same names. */
+export interface VmClass {
+  readonly driver: string;
   readonly pool: string;
   readonly size: Size;
 }
-
-export type VmClass = CloneClass | NamedClass;
-
-/** A class whose image is one exact version. */
-export type ExactClass = (CloneClass & { readonly image: ImageVersion }) | NamedClass;
 
 /** What a task says of the VM that it wants. */
 export interface Wish {
@@ -35,29 +21,19 @@ export interface Wish {
 
 /** What a pool has for a wish. */
 export interface Offer {
-  readonly vmClass: ExactClass;
+  readonly vmClass: VmClass;
   /** For people: `python@3.2.0`, or the name of a named VM. */
   readonly image: string;
   /** What a task may name as its runtime, and the argv that a script's path is appended to. */
   readonly runtimes: Readonly<Record<string, string[]>>;
 }
 
-/** True when the VM differs from others of the class in nothing but its identity. */
-export function isOfClass(record: VmRecord, vmClass: ExactClass): boolean {
-  if (record.pool !== vmClass.pool || !isSameSize(record.size, vmClass.size)) return false;
-  if (record.driver === 'ssh' || vmClass.driver === 'ssh') return record.driver === vmClass.driver;
-  const { image, egress } = vmClass;
-  return record.image.name === image.name && record.image.version === image.version && record.egress === egress;
+/** True when the VM differs from others of the class, as it was offered, in nothing but its identity. */
+export function isOfClass(record: VmRecord, vmClass: VmClass): boolean {
+  return Object.entries(vmClass).every(([key, value]) => isDeepStrictEqual(Reflect.get(record, key), value));
 }
 
 /** True when VMs of one are as good as those of the other. */
-export function isSameClass(one: ExactClass, other: ExactClass): boolean {
-  if (one.pool !== other.pool || !isSameSize(one.size, other.size)) return false;
-  if (one.driver === 'ssh' || other.driver === 'ssh') return one.driver === other.driver;
-  const isSameImage = one.image.name === other.image.name && one.image.version === other.image.version;
-  return isSameImage && one.egress === other.egress;
-}
-
-function isSameSize(one: Size, other: Size): boolean {
-  return one.cpus === other.cpus && one.memoryMiB === other.memoryMiB && one.diskMiB === other.diskMiB;
+export function isSameClass(one: VmClass, other: VmClass): boolean {
+  return isDeepStrictEqual(one, other);
 }

@@ -3,7 +3,8 @@
  * sentence that names it.
  */
 import { readFileSync } from 'node:fs';
-import { poolSchema } from '@vm-task/hypervisor/pool-config';
+import { type Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
+import type { Pools } from '@vm-task/hypervisor/pool-config';
 import { durationSchema } from '@vm-task/shared/durations';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
@@ -24,101 +25,119 @@ const webhookSchema = z.strictObject({
 });
 export type WebhookConfig = Readonly<z.infer<typeof webhookSchema>>;
 
-const configSchema = z
-  .strictObject({
-    defaultPool: nameSchema.default('default'),
-    pools: z.record(nameSchema, poolSchema).default({ default: poolSchema.parse({}) }),
-    host: z
-      .strictObject({
-        /** VMs of all pools at once on one host. */
-        maxVms: z.int().min(1).max(4_096).default(16),
-        /** Frozen machines kept in the cache; the least recently used goes first. */
-        maxSnapshots: z.int().min(1).max(256).default(8),
-        /** Started as root, the VM in slot n runs as this uid plus n: a range that belongs to nobody else. */
-        uidBase: z.int().min(1_000).max(4_294_000_000).default(1_879_048_192),
-      })
-      .prefault({}),
-    http: z
-      .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(7788) })
-      .prefault({}),
-    nats: z.strictObject({ port: z.int().min(0).max(65_535).default(4222) }).prefault({}),
-    runner: z
-      .strictObject({
-        /** Tasks that one runner has in hand at once. */
-        maxTasks: z.int().min(1).max(1_024).default(32),
-      })
-      .prefault({}),
-    cancel: z
-      .strictObject({
-        /** From SIGTERM to SIGKILL. */
-        grace: durationSchema.prefault('10s'),
-      })
-      .prefault({}),
-    alerts: z
-      .strictObject({
-        /** Whose inbox every alert goes to. */
-        to: z.array(nameSchema).max(16).default(['operators']),
-        /** By name; every alert is posted to each of them. */
-        webhooks: z.record(nameSchema, webhookSchema).default({}),
-      })
-      .prefault({}),
-    inbox: z
-      .strictObject({
-        /** A message goes by itself so long after it was sent, by its priority. */
-        keep: z
-          .strictObject({
-            urgent: durationSchema.prefault('7d'),
-            normal: durationSchema.prefault('48h'),
-            info: durationSchema.prefault('24h'),
-          })
-          .prefault({}),
-      })
-      .prefault({}),
-    reaper: z
-      .strictObject({
-        sweep: durationSchema.prefault('5s'),
-        /** What carries our mark and is known to nobody lives this long: its owner may be just about to write it down. */
-        orphanGrace: durationSchema.prefault('30s'),
-        /** The events of a task, its VMs and its pipeline are kept so long after the end: of the pipeline, if it is a part of one. */
-        retention: durationSchema.prefault('30d'),
-      })
-      .prefault({}),
-  })
-  .superRefine((config, context) => {
-    if (!Object.hasOwn(config.pools, config.defaultPool)) {
-      const known = Object.keys(config.pools).join(', ');
+/** What has nothing to do with pools. */
+const settings = {
+  host: z
+    .strictObject({
+      /** VMs of all pools at once on one host. */
+      maxVms: z.int().min(1).max(4_096).default(16),
+      /** Frozen machines kept in the cache; the least recently used goes first. */
+      maxSnapshots: z.int().min(1).max(256).default(8),
+      /** Started as root, the VM in slot n runs as this uid plus n: a range that belongs to nobody else. */
+      uidBase: z.int().min(1_000).max(4_294_000_000).default(1_879_048_192),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(7788) })
+    .prefault({}),
+  nats: z.strictObject({ port: z.int().min(0).max(65_535).default(4222) }).prefault({}),
+  runner: z
+    .strictObject({
+      /** Tasks that one runner has in hand at once. */
+      maxTasks: z.int().min(1).max(1_024).default(32),
+    })
+    .prefault({}),
+  cancel: z
+    .strictObject({
+      /** From SIGTERM to SIGKILL. */
+      grace: durationSchema.prefault('10s'),
+    })
+    .prefault({}),
+  alerts: z
+    .strictObject({
+      /** Whose inbox every alert goes to. */
+      to: z.array(nameSchema).max(16).default(['operators']),
+      /** By name; every alert is posted to each of them. */
+      webhooks: z.record(nameSchema, webhookSchema).default({}),
+    })
+    .prefault({}),
+  inbox: z
+    .strictObject({
+      /** A message goes by itself so long after it was sent, by its priority. */
+      keep: z
+        .strictObject({
+          urgent: durationSchema.prefault('7d'),
+          normal: durationSchema.prefault('48h'),
+          info: durationSchema.prefault('24h'),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  reaper: z
+    .strictObject({
+      sweep: durationSchema.prefault('5s'),
+      /** What carries our mark and is known to nobody lives this long: its owner may be just about to write it down. */
+      orphanGrace: durationSchema.prefault('30s'),
+      /** The events of a task, its VMs and its pipeline are kept so long after the end: of the pipeline, if it is a part of one. */
+      retention: durationSchema.prefault('30d'),
+    })
+    .prefault({}),
+};
+
+function schemaFor(drivers: Drivers) {
+  return z
+    .strictObject({
+      defaultPool: nameSchema.default('default'),
+      pools: z.record(nameSchema, drivers.poolSchema).prefault({ default: {} }),
+      ...settings,
+    })
+    .superRefine(checkPools);
+}
+
+interface ConfiguredPools {
+  readonly defaultPool: string;
+  readonly pools: Pools;
+}
+
+function checkPools(config: ConfiguredPools, context: z.RefinementCtx): void {
+  if (!Object.hasOwn(config.pools, config.defaultPool)) {
+    const known = Object.keys(config.pools).join(', ');
+    context.addIssue({
+      code: 'custom',
+      path: ['defaultPool'],
+      message: `"${config.defaultPool}" is none of ${known}`,
+    });
+  }
+  if (Object.hasOwn(config.pools, manualPool)) {
+    const message = 'is reserved for tasks that people answer; call the pool something else';
+    context.addIssue({ code: 'custom', path: ['pools', manualPool], message });
+  }
+  for (const [name, pool] of Object.entries(config.pools)) {
+    if (pool.warm > pool.max) {
       context.addIssue({
         code: 'custom',
-        path: ['defaultPool'],
-        message: `"${config.defaultPool}" is none of ${known}`,
+        path: ['pools', name, 'warm'],
+        message: `${pool.warm} is more than max, ${pool.max}`,
       });
     }
-    if (Object.hasOwn(config.pools, manualPool)) {
-      const message = 'is reserved for tasks that people answer; call the pool something else';
-      context.addIssue({ code: 'custom', path: ['pools', manualPool], message });
-    }
-    for (const [name, pool] of Object.entries(config.pools)) {
-      if (pool.warm > pool.max) {
-        context.addIssue({
-          code: 'custom',
-          path: ['pools', name, 'warm'],
-          message: `${pool.warm} is more than max, ${pool.max}`,
-        });
-      }
-    }
-  });
+  }
+}
 
-export type SystemConfig = Readonly<z.infer<typeof configSchema>>;
+export interface SystemConfig extends Readonly<z.infer<ReturnType<typeof schemaFor>>> {
+  /** Every driver that a pool may be of: what its pools and its VMs are is asked there. */
+  readonly drivers: Drivers;
+}
 
 /** The configuration in `text` (YAML). Thrown: `invalid-config` with every key that is wrong. */
-export function parseConfig(text: string, source: string): SystemConfig {
-  const parsed = configSchema.safeParse(parseYaml(text, source, 'invalid-config') ?? {});
-  if (parsed.success) return Object.freeze(parsed.data);
-  throw new VmTaskError('invalid-config', `${source}: ${explainIssues(parsed.error, configSchema)}`);
+export function parseConfig(text: string, source: string, drivers: Drivers = knownDrivers): SystemConfig {
+  const schema = schemaFor(drivers);
+  const parsed = schema.safeParse(parseYaml(text, source, 'invalid-config') ?? {});
+  if (parsed.success) return Object.freeze({ ...parsed.data, drivers });
+  throw new VmTaskError('invalid-config', `${source}: ${explainIssues(parsed.error, schema)}`);
 }
 
 /** The home's configuration; a home without `vm-task.yaml` has the defaults. */
-export function loadConfig(home: Home): SystemConfig {
+export function loadConfig(home: Home, drivers: Drivers = knownDrivers): SystemConfig {
   let text = '';
   try {
     text = readFileSync(home.config, 'utf8');
@@ -129,5 +148,5 @@ export function loadConfig(home: Home): SystemConfig {
       });
     }
   }
-  return parseConfig(text, home.config);
+  return parseConfig(text, home.config, drivers);
 }

@@ -51,8 +51,8 @@ export const eventSchemas = {
     attempt,
     vm,
     host: z.string(),
-    /** What has the VM: clones have a system of their own inside, a named VM has its owner's. */
-    driver: z.enum(['qemu', 'ssh']).default('qemu'),
+    /** What has the VM. Whoever does not know a driver of that name leaves the VM to those who do. */
+    driver: z.string(),
     /** `name@version`; the name of a named VM. */
     image: z.string(),
     runtimes: z.record(z.string(), z.array(z.string()).min(1)),

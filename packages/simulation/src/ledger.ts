@@ -2,11 +2,12 @@
  * A host's ledger and its VMs without machines: what the folders of a real home would say, outliving every process.
  * Each step of making and removing a VM is an effect of its own, before and after which its process may die.
  */
+import type { CloneClass, CloneRecord, ExactCloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { Capacity, CreateOutcome, Hypervisor, Stray } from '@vm-task/hypervisor/hypervisor';
 import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
-import type { Claim, CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
+import type { Claim, VmRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
@@ -149,7 +150,7 @@ export class Ledger {
     vm: VmId,
     vmClass: VmClass,
     capacity: Capacity,
-    { deadline, creator }: Pick<CloneRecord, 'deadline' | 'creator'>,
+    { deadline, creator }: Pick<VmRecord, 'deadline' | 'creator'>,
   ): CreateOutcome | null {
     const all = this.states;
     const full = fullFor(all, vmClass.pool, capacity);
@@ -191,7 +192,7 @@ export class Ledger {
   #record(vm: VmId, { pid, startTicks }: HostProcess): void {
     const state = this.#vms.get(vm);
     if (state?.phase !== 'creating') throw new VmTaskError('vm-not-started', `${vm} was removed meanwhile`);
-    this.#vms.set(vm, { ...state, record: { ...(state.record as CloneRecord), process: { pid, startTicks } } });
+    this.#vms.set(vm, { ...state, record: { ...state.record, process: { pid, startTicks } } });
   }
 
   #identify(vm: VmId): void {
@@ -223,8 +224,11 @@ export class Ledger {
   async #end(step: Step, vm: VmId, reason: string): Promise<void> {
     await step(`vm.end ${vm}`, () => {
       const state = this.#vms.get(vm);
-      if (state?.phase === 'creating') this.#noteHalfMade(state.record as CloneRecord);
-      this.#put(vm, ending(state, { reason, since: thisMoment() }));
+      if (state === undefined || state.phase === 'ending') return;
+      if (state.phase === 'creating') this.#noteHalfMade(state.record);
+      const claim = state.phase === 'claimed' ? state.claim : null;
+      const ended = { reason, since: thisMoment() };
+      this.#vms.set(vm, { phase: 'ending', record: state.record, ended, claim, quarantine: null });
     });
     await step(
       `vm.kill ${vm}`,
@@ -236,7 +240,7 @@ export class Ledger {
     );
   }
 
-  #noteHalfMade({ vm, process }: CloneRecord): void {
+  #noteHalfMade({ vm, process }: VmRecord): void {
     const { observations } = this.#parts;
     if (this.machine(vm) === null) observations.sometimes('an intent without a VM was removed');
     else if (process === null) observations.sometimes('a VM that was not recorded was removed');
@@ -266,7 +270,7 @@ export class Ledger {
 /** Whatever is asked for, there is one image. */
 function offerOf(pool: string, { size, egress }: Wish): Offer {
   const image = { name: 'python', version: '3.2.0' };
-  const vmClass = { driver: 'qemu', pool, image, size, egress } as const;
+  const vmClass: ExactCloneClass = { driver: 'qemu', pool, image, size, egress };
   return { vmClass, image: 'python@3.2.0', runtimes: { shell: ['/bin/sh', '-eu'] } };
 }
 

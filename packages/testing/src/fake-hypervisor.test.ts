@@ -1,9 +1,9 @@
-import type { VmClass } from '@vm-task/hypervisor/vm-class';
+import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import { expect, test } from 'vitest';
 import { createFakeHypervisor } from './fake-hypervisor.ts';
 import { sampleTask } from './sample-events.ts';
 
-const vmClass: VmClass = {
+const vmClass: CloneClass = {
   driver: 'qemu',
   pool: 'default',
   image: { name: 'python', version: null },

@@ -2,10 +2,11 @@
  * A hypervisor without machines: the ledger in memory, with the capacity, claims and states of a real one. It fails
  * and hangs when told to. Several provisioners may share one, as they share a host.
  */
+import type { CloneClass, CloneRecord, ExactCloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { CreateOutcome, Hypervisor, ReadyVm, Stray } from '@vm-task/hypervisor/hypervisor';
 import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
-import type { CloneRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import type { CloneClass, Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
+import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
@@ -122,7 +123,8 @@ function offerOf(pool: string, { image, size, egress }: Wish): Offer {
   if (image.split('@')[0] !== ref.name) {
     throw new VmTaskError('image-not-found', `there is no image "${image}"; known are ${ref.name}`);
   }
-  return { vmClass: { driver: 'qemu', pool, image: ref, size, egress }, image: `${ref.name}@${ref.version}`, runtimes };
+  const vmClass: ExactCloneClass = { driver: 'qemu', pool, image: ref, size, egress };
+  return { vmClass, image: `${ref.name}@${ref.version}`, runtimes };
 }
 
 function recordOf(vm: VmId, { pool, image, size, egress }: CloneClass, deadline: Deadline, index: number): CloneRecord {

@@ -1,7 +1,8 @@
 /** VMs as a ledger shows them, for tests that decide on some; each may be altered where it matters. */
+import type { CloneRecord } from '@vm-task/hypervisor/drivers/qemu/record';
 import { deadlineFrom, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
-import type { Claim, CloneRecord, Ready, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { Claim, Ready, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { sampleSpec, sampleTask, sampleVm } from './sample-events.ts';
 
 type InPhase<P extends VmState['phase']> = VmState & { readonly phase: P; readonly record: CloneRecord };

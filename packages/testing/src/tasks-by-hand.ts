@@ -1,9 +1,9 @@
 /** Tasks and VMs by hand, for the tests of one service: what the other services would have stored, made and left. */
 import type { Bus } from '@vm-task/bus/bus';
+import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import type { Deadline } from '@vm-task/hypervisor/ledger/deadline';
 import type { Claim } from '@vm-task/hypervisor/ledger/vm-record';
-import type { CloneClass } from '@vm-task/hypervisor/vm-class';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { fakeImage } from './fake-hypervisor.ts';

@@ -23,6 +23,8 @@ export interface End {
 
 export class PipelineByHand {
   readonly events: Stored<PipelineEventType>[] = [];
+  /** Of every VM that a task had. */
+  driver = 'qemu';
   readonly #outputs = new Map<TaskId, TaskOutput>();
 
   constructor(
@@ -113,13 +115,14 @@ export class PipelineByHand {
     const { pool, spec } = run;
     const vm = spec.leftVm?.vm ?? (`vm-${task}` as VmId);
     const { size, egress } = spec;
-    return { vm, host: 'host-1', pool, image: 'python@3.2.0', driver: 'qemu', size, egress };
+    return { vm, host: 'host-1', pool, image: 'python@3.2.0', driver: this.driver, size, egress };
   };
 
   async #advance(ended: EndedRun[]): Promise<void> {
     const read = async ({ task }: { task: TaskId }) => this.#outputs.get(task) ?? { result: null, artifacts: [] };
     const plan = (file: unknown) => planTask(file, config);
-    const starting = { plan, outputs: new Outputs(read), readMachine: this.#machineOf, atMs: 1 };
+    const { drivers } = config;
+    const starting = { plan, outputs: new Outputs(read), drivers, readMachine: this.#machineOf, atMs: 1 };
     const draft = await decide(this.state, ended, starting);
     if (draft !== null) this.put(draft);
   }

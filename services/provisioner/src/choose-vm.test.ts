@@ -1,3 +1,4 @@
+import type { ExactCloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { sampleSpec, sampleTask } from '@vm-task/testing/sample-events';
@@ -5,17 +6,14 @@ import { claimedVm, creatingVm, endingVm, warmVm } from '@vm-task/testing/sample
 import { expect, test } from 'vitest';
 import { chooseVm, spareVm, unlessDead, type Wanted } from './choose-vm.ts';
 
-const wanted: Wanted = {
-  task: sampleTask(),
-  attempt: 1,
-  vmClass: {
-    driver: 'qemu',
-    pool: 'default',
-    image: { name: 'python', version: '3.2.0' },
-    size: sampleSpec.size,
-    egress: 'none',
-  },
+const vmClass: ExactCloneClass = {
+  driver: 'qemu',
+  pool: 'default',
+  image: { name: 'python', version: '3.2.0' },
+  size: sampleSpec.size,
+  egress: 'none',
 };
+const wanted: Wanted = { task: sampleTask(), attempt: 1, vmClass, warm: true };
 const choose = (states: readonly VmState[]) => chooseVm(states, wanted, hostClock());
 
 test('the oldest warm VM of the class is taken', () => {
@@ -34,6 +32,10 @@ test.each([
   ['the hands of another task', claimedVm()],
 ])('a VM in %s is not taken', (_, state) => {
   expect(choose([state])).toEqual({ kind: 'create' });
+});
+
+test('where no VM may wait for a task, one that is ready is some other task’s', () => {
+  expect(chooseVm([warmVm()], { ...wanted, warm: false }, hostClock())).toEqual({ kind: 'create' });
 });
 
 test('a VM that is claimed for this attempt is used again, before any warm one', () => {

@@ -1,13 +1,15 @@
 /** Which VM a task gets: decided from the ledger alone. */
 import { type HostClock, remainingMs } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import { type ExactClass, isOfClass } from '@vm-task/hypervisor/vm-class';
+import { isOfClass, type VmClass } from '@vm-task/hypervisor/vm-class';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 
 export interface Wanted {
   readonly task: TaskId;
   readonly attempt: number;
-  readonly vmClass: ExactClass;
+  readonly vmClass: VmClass;
+  /** It may be one that stood ready before; else only one that was made for this attempt. */
+  readonly warm: boolean;
 }
 
 export type ReadyState = VmState & { readonly phase: 'ready' };
@@ -27,7 +29,7 @@ export const lastMinutesMs = 5 * 60_000;
 /** The task's own VM if there is one, else the oldest warm one of its class, else a new one; alive or not. */
 export function chooseVm(states: readonly VmState[], wanted: Wanted, clock: HostClock): Choice {
   const own = states.find((state) => state.phase === 'claimed' && isClaimFor(state, wanted));
-  const warm = states.find((state) => isFor(state, wanted.vmClass) && isFresh(state, clock));
+  const warm = states.find((state) => isFor(state, wanted) && isFresh(state, clock));
   const vm = own ?? warm;
   if (vm === undefined) return { kind: 'create' };
   if (vm.phase === 'ready') return { kind: 'claim', vm };
@@ -53,9 +55,9 @@ export function isWarm(state: VmState): state is ReadyState {
   return state.phase === 'ready';
 }
 
-/** A named VM is locked for the task that asked for it, until that one's deadline. */
-function isFor(state: VmState, vmClass: ExactClass): state is ReadyState {
-  return isWarm(state) && state.record.driver === 'qemu' && isOfClass(state.record, vmClass);
+/** A machine that is lent, say, is locked for the task that asked for it, until that one's deadline. */
+function isFor(state: VmState, { vmClass, warm }: Wanted): state is ReadyState {
+  return warm && isWarm(state) && isOfClass(state.record, vmClass);
 }
 
 export function isFresh(state: VmState, clock: HostClock): boolean {

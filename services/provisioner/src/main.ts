@@ -18,7 +18,7 @@
  * Responsible for I4 (claim, append, and let go of what the stream does not name) and for its part of I10 and I13.
  * I5 and I12 are the hypervisor's. Whatever this process leaves behind when it dies is the next one's, or the reaper's.
  */
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { runService } from '@vm-task/service/service';
 import { progressFiles } from './progress-file.ts';
 import { startProvisioner } from './start.ts';

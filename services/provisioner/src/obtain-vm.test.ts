@@ -33,7 +33,8 @@ function makeContext(): ObtainContext & { readonly hypervisor: ReturnType<typeof
 function orderOf(leftMs: number): Order {
   const deadline = deadlineFrom(Date.now() + leftMs, Date.now());
   const signals = { signal: never, patience: never };
-  return { task: sampleTask(), attempt: 1, vmClass: exact, deadline, roomMs: Number.POSITIVE_INFINITY, ...signals };
+  const wanted = { task: sampleTask(), attempt: 1, vmClass: exact, warm: true };
+  return { ...wanted, deadline, roomMs: Number.POSITIVE_INFINITY, ...signals };
 }
 
 test('a task whose time was over before anybody looked gets no VM, not even a warm one', async () => {

@@ -3,6 +3,7 @@
 import type { Appended } from '@vm-task/bus/append';
 import type { Bus } from '@vm-task/bus/bus';
 import { done, type HandlerOutcome, retry } from '@vm-task/bus/outcome';
+import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import type { Offer } from '@vm-task/hypervisor/vm-class';
 import { decideRetry } from '@vm-task/shared/decide-retry';
@@ -15,6 +16,7 @@ import { type TaskWatch, watchTask } from './watch-task.ts';
 
 export interface Provisioning extends ObtainContext {
   readonly bus: Pick<Bus, 'head' | 'announce'>;
+  readonly drivers: Drivers;
   /** Aborted when nothing new is to be begun. */
   readonly stop: AbortSignal;
 }
@@ -117,7 +119,7 @@ function requireRuntime({ image, runtimes }: Offer, { main }: EventData<'task.cr
 function orderFor(
   { created: { data, time }, number }: PlannedAttempt,
   { vmClass }: Offer,
-  { clock }: Provisioning,
+  { clock, drivers }: Provisioning,
   signals: Pick<Order, 'signal' | 'patience' | 'roomMs'>,
 ): Order {
   const { task, spec } = data;
@@ -126,6 +128,7 @@ function orderFor(
     task,
     attempt: number,
     vmClass,
+    warm: drivers.get(vmClass.driver).capabilities.warm,
     deadline: deadlineFrom(endsAtMs, clock.nowMs()),
     keep: spec.keep,
     expects: spec.expects,

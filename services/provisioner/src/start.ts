@@ -24,7 +24,7 @@ import { keepWarm } from './warm-keeper.ts';
 export interface ProvisionerOptions {
   readonly bus: Bus;
   readonly hypervisor: Hypervisor;
-  readonly config: Pick<SystemConfig, 'pools' | 'host'>;
+  readonly config: Pick<SystemConfig, 'pools' | 'drivers' | 'host'>;
   readonly host: string;
   readonly log: Logger;
   /** Aborted: take no task and begin no VM any more. */
@@ -50,7 +50,8 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
   });
   const room = new Room(() => hypervisor.list(), limitsOf);
   const preparations = new Preparations(hypervisor, tellProgress, stop);
-  const shared = { ...options, clock, room, preparations };
+  const { drivers } = config;
+  const shared = { ...options, clock, room, preparations, drivers };
   const findCreated: RetryProvisioning['findCreated'] = (spine) => findLast(bus.connection, 'task.created', spine);
   const workPool = async ([pool, poolConfig]: [string, PoolConfig]) => {
     const limits = limitsOf(pool);

@@ -1,14 +1,14 @@
 /** What a pool needs so that the next task finds a warm VM: decided from the ledger alone. */
 import { type HostClock, remainingMs } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import { type ExactClass, isOfClass } from '@vm-task/hypervisor/vm-class';
+import { isOfClass, type VmClass } from '@vm-task/hypervisor/vm-class';
 import type { VmId } from '@vm-task/shared/ids';
 import { isFresh, isWarm, type ReadyState } from './choose-vm.ts';
 import type { RoomLimits } from './room.ts';
 
 /** VMs of one class that are to be ready: at least `make`, and no more than `keep` for long. */
 export interface WarmStock {
-  readonly vmClass: ExactClass;
+  readonly vmClass: VmClass;
   readonly make: number;
   readonly keep: number;
 }
@@ -32,8 +32,8 @@ export interface WarmPlan {
   /** Warm VMs that are of no use: dead, of a class that nobody wants, more than are wanted, or in their last minutes. */
   readonly replace: readonly { readonly vm: VmId; readonly reason: string }[];
   /** Classes of which one is to be made, as soon as there is room. */
-  readonly lacking: readonly ExactClass[];
-  readonly create: ExactClass | null;
+  readonly lacking: readonly VmClass[];
+  readonly create: VmClass | null;
 }
 
 /** Another VM was made for a task that is about to claim it; left alone for so long, it was forgotten. */

@@ -1,8 +1,8 @@
 /** What a pool is to have ready: what its configuration says, and what pipelines will want there soon. */
 
+import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
-import type { ExactClass } from '@vm-task/hypervisor/vm-class';
-import { isSameClass } from '@vm-task/hypervisor/vm-class';
+import { isSameClass, type VmClass } from '@vm-task/hypervisor/vm-class';
 import type { Logger } from '@vm-task/service/log';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Expectation, ExpectedVms } from './expected-vms.ts';
@@ -12,6 +12,7 @@ import type { WarmStock } from './warm-plan.ts';
 export interface StockContext {
   readonly pool: string;
   readonly config: PoolConfig;
+  readonly drivers: Drivers;
   readonly preparations: Preparations;
   readonly log: Logger;
   readonly stop: AbortSignal;
@@ -27,8 +28,8 @@ export async function stockOf(
   expected: ExpectedVms,
   expectations: readonly Expectation[],
 ): Promise<Stock[]> {
-  const { config } = context;
-  if (config.driver === 'ssh') return [];
+  const { config, drivers } = context;
+  if (!drivers.get(config.driver).capabilities.warm) return [];
   const stock = await ownStock(context);
   for (const expectation of expectations) {
     const vmClass = await classOf(context, expectation, expected);
@@ -41,11 +42,11 @@ export async function stockOf(
   return stock;
 }
 
-async function ownStock({ pool, config, preparations, stop }: StockContext): Promise<Stock[]> {
-  if (config.driver === 'ssh' || config.warm === 0) return [];
-  const [size] = config.sizes;
-  if (size === undefined) return [];
-  const { vmClass } = await preparations.offer(pool, { image: config.image, size, egress: 'none' }, stop);
+async function ownStock({ pool, config, drivers, preparations, stop }: StockContext): Promise<Stock[]> {
+  const { image, sizes } = drivers.describe(pool, config);
+  const [size] = sizes;
+  if (size === undefined || config.warm === 0) return [];
+  const { vmClass } = await preparations.offer(pool, { image, size, egress: 'none' }, stop);
   return [{ vmClass, make: config.warm, keep: config.warm, expectations: [] }];
 }
 
@@ -53,7 +54,7 @@ async function classOf(
   { pool, preparations, log, stop }: StockContext,
   expectation: Expectation,
   expected: ExpectedVms,
-): Promise<ExactClass | null> {
+): Promise<VmClass | null> {
   const { image, size, egress, stage } = expectation.vm;
   try {
     return (await preparations.offer(pool, { image, size, egress }, stop)).vmClass;

@@ -1,8 +1,8 @@
 /** Provisioners in this process, on a real broker and a hypervisor without machines, and what tests do with them. */
 
 import type { Bus } from '@vm-task/bus/bus';
+import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import type { CloneClass } from '@vm-task/hypervisor/vm-class';
 import { parseConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';

@@ -18,7 +18,7 @@
  *
  * Responsible for I6 (the host is the truth) and I7 (absolute deadlines), and for its part of I2 and I13.
  */
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { runService } from '@vm-task/service/service';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
 import { startReaper } from './start.ts';

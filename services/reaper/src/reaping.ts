@@ -20,7 +20,7 @@ import { type LiveTask, type NamedVm, vmOf } from './task-view.ts';
 export interface Reaping {
   readonly bus: Pick<Bus, 'head' | 'append' | 'announce'>;
   readonly hypervisor: Hypervisor;
-  readonly config: Pick<SystemConfig, 'pools'>;
+  readonly config: Pick<SystemConfig, 'pools' | 'drivers'>;
   readonly host: string;
   readonly log: Logger;
   readonly clock: BrokerClock;
@@ -59,7 +59,8 @@ async function poolUse({ hypervisor, config }: Reaping, pool: string): Promise<P
   const states = await hypervisor.list();
   const vms = states.filter((state) => state.record.pool === pool).length;
   const known = config.pools[pool];
-  return { isNamed: known?.driver === 'ssh', vms, max: known?.max ?? 0 };
+  const isNamed = known !== undefined && !config.drivers.get(known.driver).capabilities.clones;
+  return { isNamed, vms, max: known?.max ?? 0 };
 }
 
 async function removeNamed(reaping: Reaping, vm: NamedVm | null, reason: string): Promise<void> {

@@ -27,7 +27,7 @@ import type { LiveTask } from './task-view.ts';
 export interface ReaperOptions {
   readonly bus: Bus;
   readonly hypervisor: Hypervisor;
-  readonly config: Pick<SystemConfig, 'pools' | 'cancel' | 'reaper'>;
+  readonly config: Pick<SystemConfig, 'pools' | 'drivers' | 'cancel' | 'reaper'>;
   readonly host: string;
   readonly log: Logger;
   /** Aborted: begin nothing more. */

@@ -82,21 +82,26 @@ async function run(command: readonly string[], body: string, argv: readonly stri
   return { code, signal, stdout: Buffer.concat(printed).toString() };
 }
 
-test('a record that cannot be read: that VM is left alone and told of once, and all else goes on', async () => {
+test.each([
+  ['a record that cannot be read', () => ({ version: 2 })],
+  ['a driver that this version does not know', (record: object) => ({ ...record, driver: 'of-tomorrow' })],
+])('%s: that VM is left alone and told of once, and all else goes on', async (_what, alter) => {
   await using broker = await startBroker();
   await using lent = await lendLedgerVms();
   const { home, hypervisor } = lent;
   const [task, live] = [sample.sampleTask(), sample.sampleTask()];
   const over = await lent.make({ task });
   const future = await lent.make({ task: live });
-  writeFileSync(home.vm(future.vm).record, '{"version":2}');
+  const { record } = home.vm(future.vm);
+  const altered = JSON.stringify(alter(JSON.parse(readFileSync(record, 'utf8'))));
+  writeFileSync(record, altered);
   await storeOver(broker.bus, task, over.vm);
   const seq = await storeReady(broker.bus, live, future.vm);
   await using _reaper = reap(broker.bus, hypervisor);
   await goneOf(broker.bus, hypervisor, over.vm);
   await eventually(async () => (await alertsOf(broker.bus)).length > 0, { what: 'people are told' });
   expect(await alertsOf(broker.bus)).toEqual([expect.stringContaining('vm-unreadable')]);
-  expect(isThere(future.pid)).toBe(true);
+  expect([isThere(future.pid), readFileSync(record, 'utf8')]).toEqual([true, altered]);
   expect((await broker.bus.head({ pool: 'default', task: live }))?.seq).toBe(seq);
 });
 

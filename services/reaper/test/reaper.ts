@@ -1,6 +1,7 @@
 /** Reapers in this process, on a real broker and a hypervisor without machines, with times that tests can wait for. */
 
 import type { Bus } from '@vm-task/bus/bus';
+import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';
@@ -14,6 +15,15 @@ import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake
 import * as sample from '@vm-task/testing/sample-events';
 import { createTask, leaveClaimedVm, storeEvent } from '@vm-task/testing/tasks-by-hand';
 import { startReaper } from '../src/start.ts';
+
+export const never = new AbortController().signal;
+const vmClass: CloneClass = {
+  driver: 'qemu',
+  pool: 'default',
+  image: { name: 'python', version: '3.2.0' },
+  size: sample.sampleSpec.size,
+  egress: 'none',
+};
 
 export interface ReaperTimes {
   readonly sweep?: string;

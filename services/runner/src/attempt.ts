@@ -1,9 +1,18 @@
 /** One attempt in hand: the fence that it may write with, and what can end the work on it from outside. */
+import type { Capabilities } from '@vm-task/hypervisor/drivers/driver';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import type { RetryPhase } from '@vm-task/shared/retry-policy';
 
-export class Attempt {
+/** Where an attempt works. */
+export interface InVm {
   readonly ready: EventData<'vm.ready'>;
+  /** Of the VM's driver. */
+  readonly capabilities: Capabilities;
+}
+
+export class Attempt implements InVm {
+  readonly ready: EventData<'vm.ready'>;
+  readonly capabilities: Capabilities;
   /** Aborted when the work must stop now: the service has ended its drain, or the task is over. */
   readonly signal: AbortSignal;
   readonly #cancelling = new AbortController();
@@ -12,8 +21,13 @@ export class Attempt {
   #phase: RetryPhase = 'vm';
   #resumed: boolean;
 
-  constructor(ready: EventData<'vm.ready'>, begun: { fence: number; resumed: boolean }, drained: AbortSignal) {
+  constructor(
+    { ready, capabilities }: InVm,
+    begun: { readonly fence: number; readonly resumed: boolean },
+    drained: AbortSignal,
+  ) {
     this.ready = ready;
+    this.capabilities = capabilities;
     this.#resumed = begun.resumed;
     this.#fence = begun.fence;
     this.signal = AbortSignal.any([drained, this.#over.signal]);

@@ -32,7 +32,7 @@ export async function collectArtifacts(
   const { task, attempt: number } = attempt.ready;
   return contact.reach(async (guest) => {
     const artifacts: Artifacts = [];
-    const request = { cwd: workFolderOf(attempt.ready), patterns, limits, signal: attempt.signal };
+    const request = { cwd: workFolderOf(attempt), patterns, limits, signal: attempt.signal };
     const { refused } = await guest.collect(request, async (file) => {
       const path = secrets.maskText(file.path);
       artifacts.push({

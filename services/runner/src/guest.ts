@@ -12,6 +12,7 @@ import type { Job, JobEvent, JobKey, JobStatus } from '@vm-task/guest/job';
 import { type PlacingRequest, placeFiles } from '@vm-task/guest/place-files';
 import { type FollowOptions, runJob } from '@vm-task/guest/run-job';
 import { jobStatus, stopJob } from '@vm-task/guest/stop-job';
+import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { Home } from '@vm-task/shared/home';
@@ -36,14 +37,15 @@ export interface Guest extends AsyncDisposable {
 /** One connection to the machine of `vm.ready`. Thrown: as `connect` of the guest package, and `vm-lost`. */
 export type ConnectGuest = (ready: EventData<'vm.ready'>, signal: AbortSignal) => Promise<Guest>;
 
-/** Connects with the key that lies in the VM's folder; no folder means no VM. Connections to named VMs are kept in `idle`. */
-export function connectBySsh(home: Home, idle: IdleConnections): ConnectGuest {
+/** Connects with the key that lies in the VM's folder; no folder means no VM. Connections to machines that stay are kept in `idle`. */
+export function connectBySsh(home: Home, idle: IdleConnections, drivers: Drivers): ConnectGuest {
   return async ({ vm, access, driver }, signal) => {
     const privateKey = await readFile(home.vm(vm).sshKey, 'utf8').catch((error: NodeJS.ErrnoException) => {
       throw new VmTaskError('vm-lost', `${vm} has no login key on this host any more: ${error.message}`, {
         cause: error,
       });
     });
+    const stays = drivers.capabilitiesOf(driver)?.clones === false;
     const connection = idle.take(access) ?? (await connect(access, { privateKey, signal }));
     return {
       run: (job, options) => runJob(connection, job, options),
@@ -52,7 +54,7 @@ export function connectBySsh(home: Home, idle: IdleConnections): ConnectGuest {
       complete: (job, completion, options) => completeJob(connection, job, completion, options),
       collect: (request, sink) => collectArtifacts(connection, request, sink),
       place: (request) => placeFiles(connection, request),
-      [Symbol.asyncDispose]: () => (driver === 'ssh' ? idle.put(connection) : connection[Symbol.asyncDispose]()),
+      [Symbol.asyncDispose]: () => (stays ? idle.put(connection) : connection[Symbol.asyncDispose]()),
     };
   };
 }

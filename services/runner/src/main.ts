@@ -3,8 +3,8 @@
  *
  * | file | role |
  * |---|---|
- * | `start.ts`, `runner-parts.ts` | the service with everything given to it |
- * | `on-vm-ready.ts`, `attempt.ts` | begins, resumes or leaves an attempt; its fence |
+ * | `start.ts` | the service with everything given to it |
+ * | `on-vm-ready.ts`, `attempt.ts`, `unknown-driver.ts` | begins, resumes or leaves an attempt; its fence |
  * | `on-task-cancelling.ts` | who is cancelled, and who was completed by another |
  * | `run-attempt.ts` | setup, main process, artifacts, result, in this order |
  * | `plan-jobs.ts`, `git-step.ts` | what is started in the VM, as data |
@@ -28,12 +28,13 @@ import { isVmAlive } from './vm-alive.ts';
 await runService({
   name: 'runner',
   streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD', 'INBOX'],
-  async run({ environment: { home }, ready, ...context }) {
+  async run({ environment: { home }, config, ready, ...context }) {
     await using idle = new IdleConnections();
     const running = startRunner({
       ...context,
+      config,
       home,
-      connect: connectBySsh(home, idle),
+      connect: connectBySsh(home, idle, config.drivers),
       isVmAlive: isVmAlive.bind(null, home),
     });
     ready();

@@ -1,3 +1,4 @@
+import { knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
@@ -6,12 +7,11 @@ import { AttemptsInHand } from './on-task-cancelling.ts';
 
 const task = newTaskId(0);
 const other = newTaskId(1);
-const attemptOf = (of = task, number = 1) =>
-  new Attempt(
-    { task: of, attempt: number } as unknown as EventData<'vm.ready'>,
-    { fence: 5, resumed: false },
-    new AbortController().signal,
-  );
+const { capabilities } = knownDrivers.get('qemu');
+const attemptOf = (of = task, number = 1) => {
+  const ready = { task: of, attempt: number } as unknown as EventData<'vm.ready'>;
+  return new Attempt({ ready, capabilities }, { fence: 5, resumed: false }, new AbortController().signal);
+};
 const cancelling = (seq: number, attempt = 1) =>
   ({ type: 'task.cancelling', seq, data: { task, attempt } }) as unknown as Stored<'task.cancelling'>;
 

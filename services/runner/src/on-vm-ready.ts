@@ -3,11 +3,12 @@ import type { Handling } from '@vm-task/bus/bus';
 import { done, type HandlerOutcome, leave, retry } from '@vm-task/bus/outcome';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Stored } from '@vm-task/shared/events';
-import { Attempt } from './attempt.ts';
+import { Attempt, type InVm } from './attempt.ts';
 import { endOrRetry } from './end-or-retry.ts';
 import type { AttemptsInHand } from './on-task-cancelling.ts';
 import { runAttempt } from './run-attempt.ts';
 import type { RunnerParts } from './runner-parts.ts';
+import { leaveToNewer } from './unknown-driver.ts';
 
 /** At the end of a drain: the next runner may take over at once. */
 const handOverMs = 100;
@@ -39,17 +40,20 @@ export async function onVmReady(
 }
 
 /**
- * The attempt with its fence. A first delivery works on `vm.ready` itself. Any other takes the attempt over with
+ * The attempt with its fence, or nothing of it where the VM's driver is not known. A first delivery works on `vm.ready` itself. Any other takes the attempt over with
  * `task.resumed` before it touches the VM (I8, I10), or finds it being cancelled, which is a fence as well.
  */
 async function begin(
   { event, head, deliveries, signal }: Handling<Stored<'vm.ready'>>,
-  { bus, host }: RunnerParts,
+  { bus, host, config }: RunnerParts,
 ): Promise<Attempt | HandlerOutcome> {
   const ready = event.data;
+  const capabilities = config.drivers.capabilitiesOf(ready.driver);
+  if (capabilities === null) return await leaveToNewer(bus, ready, signal);
+  const inVm = { ready, capabilities };
   if (deliveries === 1 && head?.seq === event.seq)
-    return new Attempt(ready, { fence: event.seq, resumed: false }, signal);
-  if (head?.type === 'task.cancelling') return cancelledBefore(ready, head, signal);
+    return new Attempt(inVm, { fence: event.seq, resumed: false }, signal);
+  if (head?.type === 'task.cancelling') return cancelledBefore(inVm, head, signal);
   const { task, pool, attempt, vm } = ready;
   // No two deliveries have one number, so this names exactly one of them.
   const runner = `${host}/${process.pid}/${deliveries}`;
@@ -57,15 +61,15 @@ async function begin(
   const appended = await bus.append(resumed, head?.seq ?? event.seq, signal);
   if (appended.kind === 'stored') {
     const { data, seq } = appended.event;
-    if ('runner' in data && data.runner === runner) return new Attempt(ready, { fence: seq, resumed: true }, signal);
+    if ('runner' in data && data.runner === runner) return new Attempt(inVm, { fence: seq, resumed: true }, signal);
     return leave('another delivery resumed the attempt at the same time');
   }
-  if (appended.head?.type === 'task.cancelling') return cancelledBefore(ready, appended.head, signal);
+  if (appended.head?.type === 'task.cancelling') return cancelledBefore(inVm, appended.head, signal);
   return whenMovedOn(appended.head);
 }
 
-function cancelledBefore(ready: Attempt['ready'], head: Stored<'task.cancelling'>, signal: AbortSignal): Attempt {
-  const attempt = new Attempt(ready, { fence: 0, resumed: true }, signal);
+function cancelledBefore(inVm: InVm, head: Stored<'task.cancelling'>, signal: AbortSignal): Attempt {
+  const attempt = new Attempt(inVm, { fence: 0, resumed: true }, signal);
   attempt.cancel(head);
   return attempt;
 }

@@ -17,16 +17,17 @@ const limits = { maxFiles: 1_024, maxBytes: 1024 * 1024 * 1024 };
  * Thrown: `needed-files-too-large`, `needed-result-gone` for one that is no longer kept or has other bytes; as `Contact.reach`.
  */
 export async function placeNeededFiles(
-  { ready, fence, signal }: Attempt,
+  attempt: Attempt,
   contact: Contact,
   connection: Connection,
   files: readonly Artifact[],
 ): Promise<string | null> {
   if (files.length === 0) return null;
   requireRoom(files);
+  const { ready, fence, signal } = attempt;
   // A VM may be kept for the tasks of several stages.
   const name = `needs-files-${ready.task}-${ready.attempt}`;
-  const folder = posix.join(posix.dirname(workFolderOf(ready)), name);
+  const folder = posix.join(posix.dirname(workFolderOf(attempt)), name);
   const given = files.map((file) => ({ path: file.path, content: () => contentOf(connection, file) }));
   return contact.reach((guest) => guest.place({ folder, by: String(fence), files: given, signal }));
 }

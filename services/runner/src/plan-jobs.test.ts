@@ -1,3 +1,4 @@
+import { knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { parseConfig } from '@vm-task/service/config';
 import type { EventData } from '@vm-task/shared/events';
@@ -19,11 +20,12 @@ const ready: EventData<'vm.ready'> = {
   access: { host: '127.0.0.1', port: 22, user: 'root', hostKey: 'ssh-ed25519 AAAA' },
   warm: false,
 };
+const inVm = { ready, capabilities: knownDrivers.get('qemu').capabilities };
 const specOf = (file: object) => planTask(file, parseConfig('', 'test')).spec;
 
 test('every job of an attempt has a name of its own, the same each time', () => {
   const spec = specOf({ setup: [{ run: 'a' }, { git: { url: 'https://x/y', path: 'y' } }], run: 'c' });
-  const names = () => [...planSetup(ready, spec).map(({ job }) => job.name), planMain(ready, spec, {}).name];
+  const names = () => [...planSetup(inVm, spec).map(({ job }) => job.name), planMain(inVm, spec, {}).name];
   expect(names()).toEqual([`${ready.task}-2-setup-1`, `${ready.task}-2-setup-2`, `${ready.task}-2-main`]);
   expect(names()).toEqual(names());
 });
@@ -34,7 +36,7 @@ test('what a user typed is an argument or a file, never part of a shell line', (
     setup: [{ git: { url, path: 'a b/$(c)', ref: 'v1;x' } }, { run: 'echo $(id)' }],
     command: ['-x', '$(y)'],
   });
-  const [git, run] = planSetup(ready, spec).map(({ job }) => job.program);
+  const [git, run] = planSetup(inVm, spec).map(({ job }) => job.program);
   expect(git?.kind === 'command' && git.argv.slice(3)).toEqual(['git-step', url, 'a b/$(c)', '', 'v1;x']);
   expect(git?.kind === 'command' && git.argv[2]).not.toContain('reboot');
   expect(run).toEqual({
@@ -42,19 +44,19 @@ test('what a user typed is an argument or a file, never part of a shell line', (
     script: 'echo $(id)',
     runtime: ['/bin/sh', '-c', 'exec /bin/sh -e "$0" 2>&1'],
   });
-  expect(planMain(ready, spec, {}).program).toMatchObject({ kind: 'command', argv: ['-x', '$(y)'] });
+  expect(planMain(inVm, spec, {}).program).toMatchObject({ kind: 'command', argv: ['-x', '$(y)'] });
 });
 
 test('a step is named without what its address may have of credentials', () => {
   const spec = specOf({ setup: [{ git: { url: 'https://me:token@x/y', path: 'y' } }], run: 'c' });
-  expect(planSetup(ready, spec)[0]?.label).toBe('git y');
+  expect(planSetup(inVm, spec)[0]?.label).toBe('git y');
 });
 
 test('a script runs by the runtime that the image declares under its name', () => {
-  const { program } = planMain(ready, specOf({ runtime: 'python', run: 'print(1)' }), {});
+  const { program } = planMain(inVm, specOf({ runtime: 'python', run: 'print(1)' }), {});
   expect(program).toEqual({ kind: 'script', script: 'print(1)', runtime: ['/usr/bin/python3', '-u'] });
   for (const runtime of ['ruby', 'constructor']) {
-    expect(() => planMain(ready, specOf({ runtime, run: 'x' }), {})).toThrow(
+    expect(() => planMain(inVm, specOf({ runtime, run: 'x' }), {})).toThrow(
       `no runtime "${runtime}"; it declares: shell, python`,
     );
   }
@@ -62,13 +64,13 @@ test('a script runs by the runtime that the image declares under its name', () =
 
 test('secrets are the main process’s alone', () => {
   const spec = specOf({ setup: [{ run: 'a' }], run: 'b', secrets: { KEY: 'key' } });
-  expect(planSetup(ready, spec)[0]?.job.secrets).toEqual({});
-  expect(planMain(ready, spec, { KEY: 'hunter2' }).secrets).toEqual({ KEY: 'hunter2' });
+  expect(planSetup(inVm, spec)[0]?.job.secrets).toEqual({});
+  expect(planMain(inVm, spec, { KEY: 'hunter2' }).secrets).toEqual({ KEY: 'hunter2' });
 });
 
 test('the guest’s own system keeps its memory, of a small machine the half', () => {
   const limitsAt = (memoryMiB: number) =>
-    planMain({ ...ready, size: { ...ready.size, memoryMiB } }, specOf({ run: 'x' }), {}).limits;
+    planMain({ ...inVm, ready: { ...ready, size: { ...ready.size, memoryMiB } } }, specOf({ run: 'x' }), {}).limits;
   expect(limitsAt(512)).toEqual({ memoryBytes: 384 * 1024 * 1024, cpus: 2, processes: 1024 });
   expect(limitsAt(129).memoryBytes).toBe(64.5 * 1024 * 1024);
 });

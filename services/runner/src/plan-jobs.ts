@@ -5,6 +5,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
 import type { SetupStep, TaskSpec } from '@vm-task/shared/task-spec';
+import type { InVm } from './attempt.ts';
 import { gitArgv } from './git-step.ts';
 
 type Ready = EventData<'vm.ready'>;
@@ -12,8 +13,8 @@ type Ready = EventData<'vm.ready'>;
 type Needs = Readonly<Record<string, Json>> | null;
 
 /** Where every job of a task runs and artifacts are looked for, relative to the login's home. */
-export function workFolderOf({ driver, vm }: Ready): string {
-  return driver === 'ssh' ? useWorkFolder(vm) : 'work';
+export function workFolderOf({ ready, capabilities }: InVm): string {
+  return capabilities.ownSystem ? 'work' : useWorkFolder(ready.vm);
 }
 
 /** The kernel's own, systemd, sshd, the supervisors' perl and some page cache, on a Debian that does nothing else. */
@@ -28,12 +29,12 @@ export interface SetupJob {
 }
 
 /** One job per setup step, each with one stream: standard error goes to standard output, in the order of writing. */
-export function planSetup(ready: Ready, spec: TaskSpec, needs: Needs = null): readonly SetupJob[] {
+export function planSetup(inVm: InVm, spec: TaskSpec, needs: Needs = null): readonly SetupJob[] {
   return spec.setup.map((step, index) => ({
     label: step.kind === 'git' ? `git ${step.path}` : 'run',
     job: {
-      ...commonOf(ready, spec, needs),
-      name: nameOf(ready, `setup-${index + 1}`),
+      ...commonOf(inVm, spec, needs),
+      name: nameOf(inVm.ready, `setup-${index + 1}`),
       program: programOf(step),
       secrets: {},
       stdin: '',
@@ -43,13 +44,13 @@ export function planSetup(ready: Ready, spec: TaskSpec, needs: Needs = null): re
 
 /** Thrown: `runtime-not-found` with those that the image has. */
 export function planMain(
-  ready: Ready,
+  inVm: InVm,
   spec: TaskSpec,
   secrets: Readonly<Record<string, string>>,
   needs: Needs = null,
 ): Job {
-  const program = mainProgram(ready, spec);
-  return { ...commonOf(ready, spec, needs), name: nameOf(ready, 'main'), program, secrets, stdin: spec.stdin };
+  const program = mainProgram(inVm.ready, spec);
+  return { ...commonOf(inVm, spec, needs), name: nameOf(inVm.ready, 'main'), program, secrets, stdin: spec.stdin };
 }
 
 function mainProgram(ready: Ready, { main }: TaskSpec): Job['program'] {
@@ -63,10 +64,10 @@ function mainProgram(ready: Ready, { main }: TaskSpec): Job['program'] {
   }
 }
 
-function commonOf(ready: Ready, { env, inputs, outputMaxBytes }: TaskSpec, needs: Needs) {
-  const use = ready.driver === 'ssh' ? { use: ready.vm } : {};
+function commonOf(inVm: InVm, { env, inputs, outputMaxBytes }: TaskSpec, needs: Needs) {
+  const use = inVm.capabilities.ownSystem ? {} : { use: inVm.ready.vm };
   const given = needs === null ? {} : { needs };
-  return { ...use, cwd: workFolderOf(ready), env, inputs, ...given, outputMaxBytes, limits: limitsFor(ready) };
+  return { ...use, cwd: workFolderOf(inVm), env, inputs, ...given, outputMaxBytes, limits: limitsFor(inVm) };
 }
 
 function nameOf({ task, attempt }: Ready, step: string): string {
@@ -79,11 +80,12 @@ function programOf(step: SetupStep): Job['program'] {
 }
 
 /**
- * A clone's own system keeps its share of memory; of the processors it gets its share from the kernel anyway. Of a
- * named VM the size is the task's share, and all of it.
+ * A system that is the task's own keeps its share of memory; of the processors it gets its share from the kernel anyway.
+ * Of somebody else's the size is the task's share, and all of it.
  */
-function limitsFor({ driver, size: { cpus, memoryMiB } }: Ready): JobLimits {
-  const systemMiB = driver === 'ssh' ? 0 : Math.min(systemMemoryMiB, memoryMiB / 2);
+function limitsFor({ ready, capabilities }: InVm): JobLimits {
+  const { cpus, memoryMiB } = ready.size;
+  const systemMiB = capabilities.ownSystem ? Math.min(systemMemoryMiB, memoryMiB / 2) : 0;
   return {
     memoryBytes: Math.floor((memoryMiB - systemMiB) * MiB),
     cpus,

@@ -67,7 +67,7 @@ class Run {
     const submitted = created.data.spec;
     this.#secrets = await readSecrets(this.#parts.home, submitted.secrets);
     const spec = await this.#give(submitted);
-    const job = planMain(this.#attempt.ready, spec, this.#secrets.environment, this.#needs);
+    const job = planMain(this.#attempt, spec, this.#secrets.environment, this.#needs);
     const ended = await this.#setUp(spec);
     if (ended !== null) return ended;
     await using inside = this.#inside(created, job);
@@ -125,7 +125,7 @@ class Run {
   }
 
   async #runSteps(spec: TaskSpec): Promise<SetupOutcome> {
-    const jobs = planSetup(this.#attempt.ready, spec, this.#needs);
+    const jobs = planSetup(this.#attempt, spec, this.#needs);
     if (jobs.length === 0) return { kind: 'ready', steps: [] };
     using pump = new Pump(await this.#openLog('setup'), new Secrets({}), this.#attempt.signal);
     const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#followOptions('setup'));

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
+import type { CloneRecord } from '@vm-task/hypervisor/drivers/qemu/record';
 import { startTicksOf } from '@vm-task/hypervisor/ledger/process-ref';
-import type { CloneRecord } from '@vm-task/hypervisor/ledger/vm-record';
 import { homeAt } from '@vm-task/shared/home';
 import { newVmId } from '@vm-task/shared/new-ids';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';

@@ -1,3 +1,4 @@
+import { knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -19,7 +20,7 @@ const outage = () => new VmTaskError('ssh-lost', 'the test has cut the connectio
 /** The machine is gone when a job of that name was followed to its first output; it was there until then. */
 function lostDuring(part: string): (parts: RunnerParts) => Partial<RunnerParts> {
   let lost = false;
-  const bySsh = connectBySsh(rig.home, new IdleConnections());
+  const bySsh = connectBySsh(rig.home, new IdleConnections(), knownDrivers);
   return () => ({
     isVmAlive: async () => !lost,
     async connect(ready, signal) {

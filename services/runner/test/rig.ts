@@ -41,7 +41,7 @@ export interface Rig extends AsyncDisposable {
   /** One more runner, on a connection of its own. */
   startRunner(alter?: (parts: RunnerParts) => Partial<RunnerParts>): Promise<RunningRunner>;
   /** Accepts the task file and makes its VM ready: the runner's turn. */
-  submit(file: object): Promise<Task>;
+  submit(file: object, driver?: string): Promise<Task>;
   cancel(task: Task): Promise<Stored>;
   completed(task: Task): Promise<Completed>;
   /** The task between two attempts. */
@@ -69,12 +69,12 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
     guest,
     home,
     startRunner: (alter = () => ({})) => startOne(broker, home, alter),
-    submit: (file) => submit(broker, guest, home, file),
+    submit: (file, driver) => submit(broker, guest, home, file, { driver }),
     cancel: (task) => cancel(broker, task),
     completed: (task) => waitForEnd(broker, task),
     retrying: (task) => waitForRetry(broker, task),
     nextAttempt: (task) => nextAttempt(broker, task),
-    run: async (file, needs) => waitForEnd(broker, await submit(broker, guest, home, file, needs)),
+    run: async (file, needs) => waitForEnd(broker, await submit(broker, guest, home, file, { needs })),
     events: (task) => readEvents(broker.connection, task),
     output: ({ task }) => readOutput(broker.connection, task),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
@@ -109,7 +109,7 @@ async function startOne(
     log: silentLogger,
     stop: stop.signal,
     abort: abort.signal,
-    connect: connectBySsh(home, new IdleConnections()),
+    connect: connectBySsh(home, new IdleConnections(), config.drivers),
     isVmAlive: async () => true,
   };
   const running = startRunner({ ...parts, ...alter(parts) });
@@ -122,7 +122,18 @@ async function startOne(
   return { stop: end, [Symbol.asyncDispose]: end };
 }
 
-async function submit({ bus }: Broker, guest: SshGuest, home: Home, file: object, needs?: Needs): Promise<Task> {
+interface Given {
+  readonly needs?: Needs | undefined;
+  readonly driver?: string | undefined;
+}
+
+async function submit(
+  { bus }: Broker,
+  guest: SshGuest,
+  home: Home,
+  file: object,
+  { needs, driver = 'qemu' }: Given,
+): Promise<Task> {
   const { pool, spec: planned } = planTask(file, config);
   const spec = needs === undefined ? planned : { ...planned, needs };
   const task = newTaskId(Date.now());
@@ -131,7 +142,8 @@ async function submit({ bus }: Broker, guest: SshGuest, home: Home, file: object
   await mkdir(dirname(key), { recursive: true });
   await writeFile(key, guest.privateKey, { mode: 0o600 });
   const created = await append(bus, { type: 'task.created', data: createdData(task, pool, spec) }, 0);
-  const ready = await append(bus, { type: 'vm.ready', data: readyData(task, pool, vm, spec, guest) }, created.seq);
+  const data = { ...readyData(task, pool, vm, spec, guest), driver };
+  const ready = await append(bus, { type: 'vm.ready', data }, created.seq);
   return { task, pool, ready: ready as Stored<'vm.ready'> };
 }
 

@@ -6,7 +6,7 @@ import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { proveByTask } from '../doctor/canary.ts';
 import { type Finding, fail, type Status } from '../doctor/check.ts';
-import { checks } from '../doctor/checks.ts';
+import { checksFor } from '../doctor/checks.ts';
 import { openContext } from '../doctor/context.ts';
 import { type Checked, runChecks } from '../doctor/run-checks.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -43,6 +43,7 @@ async function start(home: Home, progress: Progress): Promise<Finding | null> {
 
 async function checkAll(environment: Environment, progress: Progress): Promise<Checked[]> {
   await using context = openContext(environment);
+  const checks = checksFor(context.drivers);
   const left = new Set(checks.map(({ name }) => name));
   const tell = () => progress.update(`checking ${[...left].join(', ')}`);
   tell();

@@ -1,7 +1,8 @@
 /** nats-server: it answers the user that makes the streams, and is new enough. */
+
+import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
 import { errorInfo } from '@vm-task/shared/errors';
 import { type Check, fail, pass } from './check.ts';
-import { NotCheckable } from './not-checkable.ts';
 
 export const broker: Check = {
   name: 'broker',

@@ -6,9 +6,9 @@ import { type Check, fail, pass } from './check.ts';
 export const configuration: Check = {
   name: 'configuration',
   limitMs: 5_000,
-  async look({ environment: { home } }) {
+  async look({ environment: { home }, drivers }) {
     try {
-      const { pools } = loadConfig(home);
+      const { pools } = loadConfig(home, drivers);
       return pass(`pools: ${Object.keys(pools).join(', ')}`);
     } catch (error) {
       return fail(errorInfo(error).message, `correct ${home.config}`);

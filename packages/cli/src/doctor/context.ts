@@ -4,13 +4,15 @@ import { type BrokerUser, readBrokerAddress } from '@vm-task/bus/credentials';
 import { alteredStreams } from '@vm-task/bus/provision';
 import { type Refused, tryPermissions } from '@vm-task/bus/try-permissions';
 import { readState, type SystemState } from '@vm-task/embedded/state';
+import { type Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
+import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
 import { loadConfig, type SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import type { VmTaskError } from '@vm-task/shared/errors';
-import { NotCheckable } from './not-checkable.ts';
 
 export interface Context extends AsyncDisposable {
   readonly environment: Environment;
+  readonly drivers: Drivers;
   /** Of the system on this home; null when none is up. */
   readonly state: SystemState | null;
   /** This host's clock. */
@@ -27,7 +29,11 @@ export interface Context extends AsyncDisposable {
   connect(user: BrokerUser, streams: readonly string[]): Promise<Connection>;
 }
 
-export function openContext(environment: Environment, now: () => number = Date.now): Context {
+export function openContext(
+  environment: Environment,
+  now: () => number = Date.now,
+  drivers: Drivers = knownDrivers,
+): Context {
   const { home } = environment;
   const state = readState(home);
   const connections = new Map<BrokerUser, Promise<Connection>>();
@@ -54,11 +60,12 @@ export function openContext(environment: Environment, now: () => number = Date.n
   const altered = once(new Map(), async (_all: 'streams') => alteredStreams(await entitled('system')));
   return {
     environment,
+    drivers,
     state,
     now,
     config() {
       try {
-        return loadConfig(home);
+        return loadConfig(home, drivers);
       } catch (error) {
         throw new NotCheckable('vm-task.yaml cannot be used; see configuration', { cause: error });
       }

@@ -7,7 +7,7 @@ import { makeStreams } from '@vm-task/bus/provision';
 import { storeTemplate } from '@vm-task/bus/templates';
 import { readState } from '@vm-task/embedded/state';
 import { runSystem } from '@vm-task/embedded/supervisor';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { openFolder } from '@vm-task/hypervisor/ledger/ledger';
 import { takeSlots } from '@vm-task/hypervisor/ledger/slots';
 import { loadConfig } from '@vm-task/service/config';
@@ -20,7 +20,7 @@ import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder, type TempFolder } from '@vm-task/testing/temp-folder';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { checks } from './checks.ts';
+import { checksFor } from './checks.ts';
 import { openContext } from './context.ts';
 import { type Checked, runChecks } from './run-checks.ts';
 
@@ -69,7 +69,7 @@ async function configure(changes: object): Promise<void> {
 
 async function look(now?: () => number): Promise<Checked[]> {
   await using context = openContext(environment, now);
-  return await runChecks(checks, context);
+  return await runChecks(checksFor(context.drivers), context);
 }
 
 /** What is amiss; besides that only checks may be left out which say that it is in their way. */

@@ -2,10 +2,9 @@
 
 import { auditWith } from '@vm-task/embedded/audit-home';
 import { processesOf } from '@vm-task/embedded/processes';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
-import { type Check, type Finding, fail, pass } from './check.ts';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
+import { type Check, type Finding, fail, NotCheckable, pass } from './check.ts';
 import type { Context } from './context.ts';
-import { NotCheckable } from './not-checkable.ts';
 
 export const leaks: Check = {
   name: 'leaks',

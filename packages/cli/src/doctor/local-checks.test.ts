@@ -3,23 +3,11 @@ import { parseConfig } from '@vm-task/service/config';
 import { expect, test } from 'vitest';
 import { judgeCanary } from './canary.ts';
 import { judgeDisk } from './disk.ts';
-import { judgeKvm } from './kvm.ts';
 import { judgeMemory } from './memory.ts';
 import { judgePools } from './pools.ts';
 
 const GiB = 1024 ** 3;
 const minuteMs = 60_000;
-
-test('KVM that is not there, or that this host cannot use, is nothing to worry about', () => {
-  expect(judgeKvm(true, 'open')).toMatchObject({ status: 'pass', detail: 'guests run with KVM' });
-  expect(judgeKvm(false, 'absent')).toMatchObject({ status: 'pass', detail: expect.stringContaining('emulated') });
-  expect(judgeKvm(false, 'open')).toMatchObject({ status: 'pass', detail: expect.stringContaining('emulated') });
-});
-
-test('KVM that this user may not open is told of, with the command that opens it', () => {
-  const finding = judgeKvm(false, 'closed');
-  expect(finding).toMatchObject({ status: 'warn', fix: expect.stringContaining('usermod') });
-});
 
 test.each([
   ['enough room passes', 50, 1, 'pass'],

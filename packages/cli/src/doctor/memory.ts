@@ -15,13 +15,14 @@ export const memory: Check = {
 };
 
 export function judgeMemory(
-  { pools, host }: Pick<SystemConfig, 'pools' | 'host'>,
+  { pools, drivers, host }: Pick<SystemConfig, 'pools' | 'drivers' | 'host'>,
   totalMiB: number,
   file: string,
 ): Finding {
-  const largest = Object.values(pools).flatMap((pool) => {
-    if (pool.driver === 'ssh') return [];
-    return Array<number>(pool.max).fill(Math.max(...pool.sizes.map(({ memoryMiB }) => memoryMiB)));
+  const largest = Object.entries(pools).flatMap(([name, pool]) => {
+    if (drivers.capabilitiesOf(pool.driver)?.processOnHost !== true) return [];
+    const { sizes } = drivers.describe(name, pool);
+    return Array<number>(pool.max).fill(Math.max(...sizes.map(({ memoryMiB }) => memoryMiB)));
   });
   const atOnce = largest.sort((a, b) => b - a).slice(0, host.maxVms);
   const neededMiB = atOnce.reduce((sum, one) => sum + one, 0);

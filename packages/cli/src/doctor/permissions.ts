@@ -1,9 +1,9 @@
 /** What every user of the broker may do, found out by doing it with that user's own password. */
 import { brokerUsers } from '@vm-task/bus/credentials';
+import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
 import { errorInfo } from '@vm-task/shared/errors';
 import { type Check, fail, pass } from './check.ts';
 import type { Context } from './context.ts';
-import { NotCheckable } from './not-checkable.ts';
 
 export const permissions: Check = {
   name: 'permissions',

@@ -1,6 +1,6 @@
 /** Pools that have had no VM to give for long. */
 import { stat } from 'node:fs/promises';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Home } from '@vm-task/shared/home';
@@ -48,13 +48,13 @@ async function takenVms(home: Home, hypervisor: Pick<Hypervisor, 'list'>, nowMs:
   return (await Promise.all(taken)).flat();
 }
 
-/** A named VM is one machine: that somebody has it is how it should be. */
+/** A machine that is lent is one: that somebody has it is how it should be. */
 export function judgePools(
-  { pools: all, host }: Pick<SystemConfig, 'pools' | 'host'>,
+  { pools: all, drivers, host }: Pick<SystemConfig, 'pools' | 'drivers' | 'host'>,
   taken: readonly Taken[],
   nowMs: number,
 ): Finding {
-  const clones = Object.entries(all).filter(([, { driver }]) => driver === 'qemu');
+  const clones = Object.entries(all).filter(([, { driver }]) => drivers.get(driver).capabilities.clones);
   const limits = [
     ...clones.map(([name, { max }]) => ({
       what: `pool ${name}`,

@@ -1,10 +1,10 @@
 /** Where the system listens, or will. */
 import { createHomeClient, httpUrl } from '@vm-task/embedded/home-client';
+import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
 import { freePort } from '@vm-task/hypervisor/host/free-port';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { type Check, fail, pass } from './check.ts';
-import { NotCheckable } from './not-checkable.ts';
 
 /** Intake answers this from memory. */
 const answerLimitMs = 5_000;

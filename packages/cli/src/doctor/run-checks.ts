@@ -1,8 +1,9 @@
 /** All checks at once, each within its limit. */
+
+import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
 import { errorInfo } from '@vm-task/shared/errors';
 import { type Check, type Finding, fail, warn } from './check.ts';
 import type { Context } from './context.ts';
-import { NotCheckable } from './not-checkable.ts';
 
 export interface Checked extends Finding {
   readonly name: string;

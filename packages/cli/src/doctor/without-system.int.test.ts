@@ -4,17 +4,21 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBoard } from '@vm-task/embedded/board';
+import { knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import type { Environment } from '@vm-task/shared/environment';
 import { cacheAt, homeAt } from '@vm-task/shared/home';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
-import { checks } from './checks.ts';
+import type { Check } from './check.ts';
+import { checksFor } from './checks.ts';
 import { configuration } from './configuration.ts';
 import { openContext } from './context.ts';
-import { images } from './images.ts';
 import { leaks } from './leaks.ts';
 import { type Checked, runChecks } from './run-checks.ts';
 import { services } from './services.ts';
+
+const checks = checksFor(knownDrivers);
+const images = checks.filter(({ name }) => name === 'images');
 
 async function lendHome() {
   const folder = await makeTempFolder('doctor');
@@ -26,7 +30,7 @@ async function lendHome() {
     otlpEndpoint: null,
     logLevel: 'silent',
   };
-  const look = async (some = checks) => {
+  const look = async (some: readonly Check[] = checks) => {
     await using context = openContext(environment);
     return await runChecks(some, context);
   };
@@ -49,7 +53,7 @@ test('where no system is up, that is said, and nothing is taken for broken', asy
 test('a configuration that cannot be used is named with its file, and what needs it is skipped', async () => {
   await using lent = await lendHome();
   await lent.configure('pools: { default: { maxx: 3 } }');
-  expect(await lent.look([configuration, images])).toMatchObject([
+  expect(await lent.look([configuration, ...images])).toMatchObject([
     { status: 'fail', detail: expect.stringContaining('maxx'), fix: expect.stringContaining(lent.home.config) },
     { status: 'warn', detail: 'skipped: vm-task.yaml cannot be used; see configuration' },
   ]);
@@ -58,9 +62,9 @@ test('a configuration that cannot be used is named with its file, and what needs
 test('an image that no recipe makes is named, and one that is to be built is not', async () => {
   await using lent = await lendHome();
   await lent.configure('pools: { default: { image: pithon } }');
-  expect(await lent.look([images])).toMatchObject([{ status: 'fail', detail: expect.stringContaining('"python"') }]);
+  expect(await lent.look(images)).toMatchObject([{ status: 'fail', detail: expect.stringContaining('"python"') }]);
   await lent.configure('');
-  expect(await lent.look([images])).toMatchObject([{ status: 'pass', detail: 'python: built at first use' }]);
+  expect(await lent.look(images)).toMatchObject([{ status: 'pass', detail: 'python: built at first use' }]);
 });
 
 test('a service that ends again and again is named with its log; one that begins is not taken for broken', async () => {

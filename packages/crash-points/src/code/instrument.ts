@@ -55,7 +55,7 @@ export function instrument(folder: string): Instrumented {
 
 /** What runs in the services' processes. */
 function serviceFiles(): readonly string[] {
-  const patterns = ['packages/{shared,guest,hypervisor}/src/**/*.ts', 'services/*/src/**/*.ts'];
+  const patterns = ['packages/{shared,bus,pipelines,service,guest,hypervisor}/src/**/*.ts', 'services/*/src/**/*.ts'];
   return globSync(patterns, { cwd: repositoryRoot })
     .filter((file) => !file.endsWith('.test.ts'))
     .sort();

@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url';
 import { type Bus, createBus } from '@vm-task/bus/bus';
 import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
-import { createHypervisor } from '@vm-task/hypervisor/driver';
+import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { loadConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';

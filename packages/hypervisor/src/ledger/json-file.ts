@@ -47,8 +47,13 @@ export async function readJson<S extends z.ZodType>(path: string, schema: S): Pr
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return { kind: 'value', value: parsed.data };
+  throw unknownForm(path, parsed.error);
+}
+
+/** The error of a file that is JSON, and not as this version writes it. */
+export function unknownForm(path: string, cause: z.ZodError): VmTaskError {
   const what = `${path} is not of the form that this version writes; use the version that wrote it`;
-  throw new VmTaskError('ledger-unreadable', `${what}: ${parsed.error.message}`, { cause: parsed.error });
+  return new VmTaskError('ledger-unreadable', `${what}: ${cause.message}`, { cause });
 }
 
 /** Makes the folder's entries durable. */

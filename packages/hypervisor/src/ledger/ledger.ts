@@ -79,11 +79,16 @@ export async function closeFolder(home: Home, vm: VmId): Promise<Leftover[]> {
   return await removeTree(grave);
 }
 
+/** `vm.json` alone; null where there is none. @throws `ledger-unreadable` */
+export async function readRecord(home: Home, vm: VmId): Promise<VmRecord | null> {
+  return valueIn(await readJson(home.vm(vm).record, vmRecordSchema));
+}
+
 /** The VM as its folder shows it, or null where there is no folder, or none with a record. Thrown: `ledger-unreadable`. */
 export async function readState(home: Home, vm: VmId): Promise<VmState | null> {
   const folder = home.vm(vm);
-  const record = await readJson(folder.record, vmRecordSchema);
-  if (record.kind !== 'value') return null;
+  const record = await readRecord(home, vm);
+  if (record === null) return null;
   // In the reverse of the order in which they are written, so that what is written meanwhile cannot mislead.
   const quarantine = await readJson(folder.quarantine, quarantineSchema);
   const ended = await readJson(folder.ended, endedSchema);
@@ -95,7 +100,7 @@ export async function readState(home: Home, vm: VmId): Promise<VmState | null> {
     ended: valueIn(ended),
     quarantine: valueIn(quarantine),
   };
-  return assemble(record.value, files);
+  return assemble(record, files);
 }
 
 /** A VM whose folder has a file of a form that is not known: nobody touches it, and it holds up no other. */
@@ -107,14 +112,11 @@ export interface UnreadableVm {
 
 /** Every VM with a record, but for the unreadable ones; ids begin with their time, so the oldest comes first. */
 export async function readStates(home: Home): Promise<VmState[]> {
-  return (await readFolders(home)).filter((found) => 'phase' in found);
+  return (await readVms(home)).filter((found) => 'phase' in found);
 }
 
-export async function readUnreadable(home: Home): Promise<UnreadableVm[]> {
-  return (await readFolders(home)).filter((found) => 'why' in found);
-}
-
-async function readFolders(home: Home): Promise<(VmState | UnreadableVm)[]> {
+/** Every VM with a record, in the same order. */
+export async function readVms(home: Home): Promise<(VmState | UnreadableVm)[]> {
   const names = (await readdir(home.vms).catch(emptyIfMissing)).filter(isVmId).sort();
   const found = await Promise.all(names.map((vm) => readFolder(home, vm)));
   return found.filter((vm) => vm !== null);
@@ -136,9 +138,8 @@ export async function hasRecord(home: Home, vm: VmId): Promise<boolean> {
 }
 
 /** The VM's process by its record, if that is of this boot: after a reboot another one may have the same number and start. */
-export function recordedProcess(state: VmState | null): ProcessRef | null {
-  if (state?.record.driver !== 'qemu') return null;
-  return state.record.deadline.bootId === hostClock().bootId ? state.record.process : null;
+export function recordedProcess(record: VmRecord | null): ProcessRef | null {
+  return record?.deadline.bootId === hostClock().bootId ? record.process : null;
 }
 
 export interface StrayFolder {

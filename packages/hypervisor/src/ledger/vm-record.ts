@@ -12,9 +12,6 @@ import { z } from 'zod';
 import { deadlineSchema } from './deadline.ts';
 import type { Quarantine } from './quarantine.ts';
 
-/** Every kind of resource that a VM can have, here or on a named VM. A record lists its own before the first one is made (I5). */
-export const resourceKinds = ['slots', 'files', 'process', 'port', 'namespace', 'lock'] as const;
-
 const vmIdSchema = z.string().transform((text) => parseVmId(text));
 const taskIdSchema = z.string().transform((text) => parseTaskId(text));
 const poolSchema = z.string().transform((text) => parseName('pool', text));
@@ -28,45 +25,32 @@ export const processRefSchema = z.strictObject({
 
 export type ProcessRef = z.infer<typeof processRefSchema>;
 
-const commonFields = {
+/** What `vm.json` has whatever the driver: a driver's own schema is these, and its own fields beside them. */
+export const recordFields = {
   version: z.literal(1),
+  /** Who has the VM. One that this version does not know is a VM that nobody here touches. */
+  driver: z.string(),
   vm: vmIdSchema,
   pool: poolSchema,
   size: sizeSchema,
-  resources: z.array(z.enum(resourceKinds)),
+  /** Every kind of resource that the VM can have, here or elsewhere, listed before the first one is made (I5). */
+  resources: z.array(z.string()),
   slots: z.strictObject({ pool: z.int(), host: z.int() }),
   createdAt: z.iso.datetime(),
   deadline: deadlineSchema,
   /** Who makes it: a VM still being made by nobody is to be removed. */
   creator: processRefSchema,
+  /** Null until it was started, and for a VM that has none here. A crash may leave this null although one runs, with our mark. */
+  process: processRefSchema.nullable().default(null),
 };
 
-/** `vm.json` of a clone: the intent. Rewritten as a whole once the process is known. */
-const cloneRecordSchema = z.strictObject({
-  ...commonFields,
-  driver: z.literal('qemu'),
-  image: z.strictObject({ name: z.string(), version: z.string() }),
-  /** The key of the snapshot that it was cloned from. */
-  snapshot: z.string(),
-  egress: z.enum(['none', 'internet']),
-  /** Whom QEMU runs as: the slot's own uid when we are root, else null and it runs as us. */
-  uid: z.int().nullable(),
-  /** Where its SSH is forwarded from, on 127.0.0.1. */
-  port: z.int(),
-  /** Null until QEMU was started; it may be running already, with our mark, when a crash left this null. */
-  process: processRefSchema.nullable(),
-});
+/** `vm.json`: the intent. Rewritten as a whole once the process is known. */
+const anyRecordSchema = z.strictObject(recordFields);
 
-export type CloneRecord = z.infer<typeof cloneRecordSchema>;
+export type VmRecord = z.infer<typeof anyRecordSchema>;
 
-/** `vm.json` of one use of a named VM: where the lock will be. */
-const namedRecordSchema = z.strictObject({ ...commonFields, driver: z.literal('ssh'), access: vmAccessSchema });
-
-export type NamedRecord = z.infer<typeof namedRecordSchema>;
-
-export const vmRecordSchema = z.discriminatedUnion('driver', [cloneRecordSchema, namedRecordSchema]);
-
-export type VmRecord = z.infer<typeof vmRecordSchema>;
+/** As the ledger reads it: the driver's own fields are kept as they are, for the driver. */
+export const vmRecordSchema: z.ZodType<VmRecord> = anyRecordSchema.loose();
 
 /** `ready.json`: the VM has proved its own identity (I12), and since when. */
 export const readySchema = z.strictObject({

@@ -1,12 +1,13 @@
 /** From a task file to a task: every default applied, the machine chosen. */
 
+import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
+import type { Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { jsonProblem } from '@vm-task/shared/json';
 import { retryPolicyOf } from '@vm-task/shared/retry-policy';
 import { type TaskFile, taskFileSchema } from '@vm-task/shared/task-file';
 import { type TaskSpec, taskMaxBytes } from '@vm-task/shared/task-spec';
 import { explainIssues, nearest } from '@vm-task/shared/unknown-keys';
-import { type Machine, machineFor } from './machine-for.ts';
 import type { Pools } from './pools.ts';
 
 const minutes = 60_000;
@@ -22,8 +23,9 @@ export function planTask(submitted: unknown, config: Pools): { pool: string; spe
   const name = file.vm ?? file.pool ?? config.defaultPool;
   const pool = Object.hasOwn(config.pools, name) ? config.pools[name] : undefined;
   if (pool === undefined) throw unknownPool(name, Object.keys(config.pools));
-  if (file.vm !== undefined && pool.driver !== 'ssh') throw noNamedVm(name, config);
-  const spec = specFrom(file, machineFor(file, pool, name));
+  const driver = config.drivers.get(pool.driver);
+  if (file.vm !== undefined && driver.capabilities.clones) throw noNamedVm(name, config);
+  const spec = specFrom(file, driver.plan(file, name, pool));
   const bytes = Buffer.byteLength(JSON.stringify(spec));
   if (bytes > taskMaxBytes) {
     throw new VmTaskError(
@@ -43,7 +45,7 @@ export function parseTaskFile(submitted: unknown): TaskFile {
   throw new VmTaskError('invalid-task', explainIssues(parsed.error, taskFileSchema));
 }
 
-function specFrom(file: TaskFile, machine: Machine): TaskSpec {
+function specFrom(file: TaskFile, machine: Wish): TaskSpec {
   return {
     ...machine,
     setup: (file.setup ?? []).map((step) =>
@@ -76,8 +78,11 @@ function timeoutsOf(file: TaskFile): TaskSpec['timeouts'] {
   return { queueMs, setupMs, runMs, totalMs };
 }
 
-function noNamedVm(name: string, { pools }: Pools): VmTaskError {
-  const named = Object.keys(pools).filter((pool) => pools[pool]?.driver === 'ssh');
+function noNamedVm(name: string, { pools, drivers }: Pools): VmTaskError {
+  const isNamed = ([, { driver }]: [string, PoolConfig]) => !drivers.get(driver).capabilities.clones;
+  const named = Object.entries(pools)
+    .filter(isNamed)
+    .map(([pool]) => pool);
   const known = named.length === 0 ? 'none is configured' : `known are ${named.join(', ')}`;
   return new VmTaskError(
     'pool-not-found',

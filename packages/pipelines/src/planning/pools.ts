@@ -1,8 +1,7 @@
 /** What planning has to be told of the configuration. */
-import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
+import type { HypervisorConfig } from '@vm-task/hypervisor/hypervisor-config';
 
-export interface Pools {
+export interface Pools extends Pick<HypervisorConfig, 'pools' | 'drivers'> {
   /** Where a task goes that names no pool. */
   readonly defaultPool: string;
-  readonly pools: Readonly<Record<string, PoolConfig>>;
 }

@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { allRoutes } from '@vm-task/api/api';
 import type { Bus } from '@vm-task/bus/bus';
+import { Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
+import { parseConfig, type SystemConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
 import { errorCodes } from '@vm-task/shared/errors';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
+import { Cloud } from '@vm-task/testing/fake-driver/cloud';
+import { fakeDriver } from '@vm-task/testing/fake-driver/declaration';
+import { vmReady } from '@vm-task/testing/sample-events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type MemoryEvents, memoryEvents } from '../../test/memory-events.ts';
 import { completed, config, created } from '../../test/task-events.ts';
@@ -21,7 +26,11 @@ let app: App;
 beforeEach(async () => {
   events = memoryEvents();
   projection = createProjection(openDatabase(':memory:', { created: 'now', lastSeq: 0 }));
-  app = await createApp({
+  app = await appWith(config);
+});
+
+const appWith = (config: SystemConfig) =>
+  createApp({
     config,
     bus: events as unknown as Bus,
     admission: { refusal: async () => null, requireRoom: async () => undefined },
@@ -35,7 +44,6 @@ beforeEach(async () => {
     log: silentLogger,
     stop: new AbortController().signal,
   });
-});
 
 afterEach(async () => {
   await app.close();
@@ -142,6 +150,28 @@ test('pages follow one another, and several labels must all hold', async () => {
   expect(await page(`limit=2&after=${first.next}`)).toEqual({ found: [0], next: null });
   expect((await page('label=team=a&label=n=1')).found).toEqual([1]);
   expect((await page('label=team=b')).found).toEqual([]);
+});
+
+test('pools of a driver that nobody here has heard of are listed with the others, and take tasks', async () => {
+  const cloud = new Cloud({ access: vmReady(newTaskId(0)).data.access, privateKey: '' });
+  const drivers = new Drivers([...knownDrivers.all, fakeDriver(cloud)]);
+  const sizes = [{ cpus: 1, memoryMiB: 512, diskMiB: 1024 }];
+  const moon = { driver: 'fake', region: 'moon', sizes, max: 2 };
+  const machine = 'driver: ssh, host: h, user: u, key: k, hostKey: ssh-ed25519 AAAA';
+  const text = `{ pools: { default: {}, kali: { ${machine} }, moon: ${JSON.stringify(moon)} } }`;
+  const other = await appWith(parseConfig(text, 'test', drivers));
+  const headers = { authorization };
+  const payload = { pool: 'moon', run: 'true' };
+  expect((await other.inject({ method: 'POST', url: '/v1/tasks', headers, payload })).statusCode).toBe(202);
+  expect(events.stored[0]).toMatchObject({ data: { pool: 'moon', spec: { image: 'moon', size: sizes[0] } } });
+  show();
+  const { pools } = (await other.inject({ method: 'GET', url: '/v1/pools', headers })).json();
+  expect(pools).toMatchObject([
+    { name: 'default', driver: 'qemu', image: 'python', max: 4, warm: 1, tasks: { queued: 0 } },
+    { name: 'kali', driver: 'ssh', image: 'kali', sizes: [{ cpus: 2, memoryMiB: 2048 }], max: 1, warm: 0 },
+    { name: 'moon', driver: 'fake', image: 'moon', sizes, max: 2, warm: 0, tasks: { queued: 1 } },
+  ]);
+  await other.close();
 });
 
 test('cancelling a task that has ended is refused with its outcome', async () => {

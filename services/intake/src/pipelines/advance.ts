@@ -33,7 +33,8 @@ export async function advancePipeline(
   signal: AbortSignal,
 ): Promise<void> {
   const outputs = new Outputs(readOutput);
-  const starting = { plan: (file: unknown) => planTask(file, config), outputs, readMachine, atMs };
+  const { drivers } = config;
+  const starting = { plan: (file: unknown) => planTask(file, config), outputs, drivers, readMachine, atMs };
   for (;;) {
     const state = await readPipeline(pipeline);
     const ended = state === null ? 'known' : news(state);

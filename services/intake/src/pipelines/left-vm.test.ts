@@ -65,4 +65,25 @@ describe('stages in one VM', () => {
     await second.end('ask');
     expect(second.live[0]?.spec.leftVm?.task).toBe(second.started[0]?.task);
   });
+
+  it('are refused a machine that stays, with what to write instead', async () => {
+    const pipeline = await begin({ stages });
+    pipeline.driver = 'ssh';
+    await pipeline.end('build');
+    await pipeline.end('ask');
+    expect(pipeline.failed).toEqual({
+      test: expect.stringContaining('invalid-pipeline: vm.of: "build" ran on the named VM'),
+    });
+  });
+
+  it('wait for an intake that knows the driver of the VM', async () => {
+    const pipeline = await begin({ stages });
+    pipeline.driver = 'of-tomorrow';
+    await pipeline.end('build');
+    await expect(pipeline.end('ask')).rejects.toThrow('has the driver "of-tomorrow", which is not known here');
+    expect(pipeline.failed).toEqual({});
+    pipeline.driver = 'qemu';
+    await pipeline.end('ask');
+    expect(names(pipeline.live)).toEqual(['test']);
+  });
 });

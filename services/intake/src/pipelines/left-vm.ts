@@ -1,5 +1,6 @@
 /** Stages in one VM: what the first one's task leaves, and what the next one's task is told of it. */
 import type { TaskMachine } from '@vm-task/bus/read-machine';
+import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { isSharedLater, sharerBefore } from '@vm-task/pipelines/planning/shared-vm';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { LeftVm } from '@vm-task/shared/kept-vm';
@@ -17,11 +18,11 @@ export interface Left {
   readonly machine: TaskMachine;
 }
 
-/** Null for a stage that gets a VM of its own. Thrown: `left-vm-gone`. */
+/** Null for a stage that gets a VM of its own. @throws `left-vm-gone`; Error for a VM of a driver that is not known here */
 export async function leftFor(
   { spec, stages }: PipelineState,
   stage: StageSpec,
-  readMachine: ReadMachine,
+  { readMachine, drivers }: { readonly readMachine: ReadMachine; readonly drivers: Drivers },
 ): Promise<Left | null> {
   const before = stage.vm === undefined ? null : sharerBefore(spec.stages, stage);
   if (before === null) return null;
@@ -29,7 +30,11 @@ export async function leftFor(
   const run = begun?.kind === 'begun' ? begun.runs.find(hasSucceeded) : undefined;
   if (run === undefined) throw new VmTaskError('left-vm-gone', `the stage "${before.name}" left no VM`);
   const machine = await readMachine(run);
-  if (machine.driver === 'ssh') throw new VmTaskError('invalid-pipeline', namedVm(before.name, machine.pool));
+  const capabilities = drivers.capabilitiesOf(machine.driver);
+  // Not the pipeline's fault: a newer intake knows it, and the message comes to that one sooner or later.
+  if (capabilities === null)
+    throw new Error(`${machine.vm} has the driver "${machine.driver}", which is not known here`);
+  if (!capabilities.clones) throw new VmTaskError('invalid-pipeline', namedVm(before.name, machine.pool));
   return { vm: { vm: machine.vm, host: machine.host, task: run.task, stage: before.name }, machine };
 }
 

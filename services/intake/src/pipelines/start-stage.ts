@@ -1,4 +1,5 @@
 /** Beginning a stage: its condition, its items, and its tasks, with every expression evaluated, once and for all. */
+import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { unstarted } from '@vm-task/pipelines/decisions/next-steps';
 import type { Scope, Values } from '@vm-task/pipelines/expressions/expression';
 import { checkTemplate, fillTemplate, TemplateError } from '@vm-task/pipelines/expressions/template';
@@ -20,6 +21,8 @@ export interface Starting {
   /** A task file as the task of a pool. Thrown: what `planTask` throws. */
   readonly plan: (file: unknown) => { readonly pool: string; readonly spec: TaskSpec };
   readonly outputs: Outputs;
+  readonly drivers: Drivers;
+  /** The VM in which a task worked. Thrown: `left-vm-gone`. */
   readonly readMachine: ReadMachine;
   /** When what caused this was stored: it is part of the ids. */
   readonly atMs: number;
@@ -76,17 +79,18 @@ export async function startRuns(
 async function startRun(
   state: PipelineState,
   stage: StageSpec,
-  { plan, outputs, readMachine, atMs }: Starting,
+  starting: Starting,
   index: number,
   item: Pick<Values, 'item' | 'index'>,
 ): Promise<StartedRun> {
+  const { plan, outputs, atMs } = starting;
   const scope = scopeOf(state.spec, stage, true);
   const file = { ...stage.task, description: stage.description };
   const { reads } = checkTemplate(file, scope, isScript);
   const values = { params: state.parameters, needs: await outputs.values(state, reads), ...item };
   const needs = stage.needs.length === 0 ? {} : { needs: await outputs.needs(state, stage) };
   const run = 1;
-  const left = await leftFor(state, stage, readMachine);
+  const left = await leftFor(state, stage, starting);
   const { pool, spec } = inPlace(state, stage, left, (more) => fillTask(stage, scope, values, plan, more));
   const task = taskIdFromCause(atMs, 'pipeline', state.pipeline, stage.name, String(index), String(run));
   return { stage: stage.name, index, run, task, pool, spec: { ...spec, ...needs } };

@@ -68,10 +68,10 @@ function markRoute(app: InsideApp, deps: InsideDeps): void {
   });
 }
 
-/** A named VM's messages are for whoever works there. */
+/** A machine that stays has messages of its own, under its pool's name: they are for whoever works there. */
 function ownNames({ attempt }: InsideDeps): string[] {
-  const { task, pool, driver } = attempt.ready;
-  return driver === 'ssh' ? [task, pool] : [task];
+  const { task, pool } = attempt.ready;
+  return attempt.capabilities.clones ? [task] : [task, pool];
 }
 
 function viewOf({ v: _, ...message }: Message) {

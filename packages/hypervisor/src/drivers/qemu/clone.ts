@@ -5,16 +5,16 @@ import type { Home } from '@vm-task/shared/home';
 import type { VmId } from '@vm-task/shared/ids';
 import { endProcess } from '../../host/end-process.ts';
 import { freePort } from '../../host/free-port.ts';
-import { mark } from '../../host/marked-process.ts';
 import { type Owner, ownFolder } from '../../host/own-folder.ts';
 import { updateRecord } from '../../ledger/ledger.ts';
-import type { CloneRecord } from '../../ledger/vm-record.ts';
 import type { Snapshot } from '../../snapshots/snapshot.ts';
 import { linkSnapshot } from '../../snapshots/snapshot-store.ts';
 import { type Accelerator, commandLine, files } from './command-line.ts';
+import { mark } from './marked-process.ts';
 import { inNamespace } from './namespace.ts';
 import { qemuProgram } from './qemu-version.ts';
 import type { Qmp } from './qmp.ts';
+import type { CloneRecord } from './record.ts';
 import { type Logs, type Program, startQemu } from './start-qemu.ts';
 
 /** Milliseconds on an idle host; this is for one that swaps. */

@@ -1,6 +1,6 @@
 /** QEMU's command line, in this one place. All paths but the mark are relative to its working directory. */
 import type { Size } from '@vm-task/shared/sizes';
-import { escapeOption } from '../../host/marked-process.ts';
+import { escapeOption } from './marked-process.ts';
 
 /** Part of every snapshot's key: a state loads only into the machine that it was saved from. Raise it with every change here. */
 export const machineFormat = 1;

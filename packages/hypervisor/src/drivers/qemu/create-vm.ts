@@ -6,17 +6,16 @@ import type { VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
 import { freePort } from '../../host/free-port.ts';
 import type { Capacity, CreateOutcome, ReadyVm } from '../../hypervisor.ts';
-import type { ImageVersion } from '../../images/image.ts';
 import { type Deadline, thisMoment } from '../../ledger/deadline.ts';
 import { openFolder, readState, writeReady } from '../../ledger/ledger.ts';
 import { thisProcess } from '../../ledger/process-ref.ts';
 import { type Slots, takeSlots } from '../../ledger/slots.ts';
-import type { CloneRecord, Ready } from '../../ledger/vm-record.ts';
+import type { Ready } from '../../ledger/vm-record.ts';
 import type { Snapshot } from '../../snapshots/snapshot.ts';
-import type { CloneClass } from '../../vm-class.ts';
 import { logsOf, startClone } from './clone.ts';
 import { destroyVm } from './end-vm.ts';
 import type { HostFacts } from './host-facts.ts';
+import type { CloneRecord, ExactCloneClass } from './record.ts';
 import { lastWords } from './start-qemu.ts';
 
 /** Two logins and two programs: 1 s without hardware virtualisation, on an idle host. */
@@ -25,7 +24,7 @@ const identityLimitMs = 120_000;
 export interface CreatePlan {
   readonly home: Home;
   readonly facts: HostFacts;
-  readonly vmClass: CloneClass & { readonly image: ImageVersion };
+  readonly vmClass: ExactCloneClass;
   readonly snapshot: Snapshot;
   readonly capacity: Capacity;
   readonly deadline: Deadline;

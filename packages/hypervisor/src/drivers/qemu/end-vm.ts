@@ -7,13 +7,13 @@ import { basename, join } from 'node:path';
 import type { Home } from '@vm-task/shared/home';
 import type { VmId } from '@vm-task/shared/ids';
 import { endProcess } from '../../host/end-process.ts';
-import { markedProcesses } from '../../host/marked-process.ts';
 import { emptyIfMissing } from '../../host/missing.ts';
 import { removeTree } from '../../host/remove-tree.ts';
 import { isClaimFile } from '../../ledger/claims.ts';
 import { forgetVm } from '../../ledger/forget-vm.ts';
-import { readState, recordedProcess, writeEnded } from '../../ledger/ledger.ts';
+import { readRecord, recordedProcess, writeEnded } from '../../ledger/ledger.ts';
 import { type Leftover, quarantined } from '../../ledger/quarantine.ts';
+import { markedProcesses } from './marked-process.ts';
 
 /**
  * Returns when everything of the VM but its folder and its slots is gone. Works whoever made it, whatever is half
@@ -44,7 +44,7 @@ export async function destroyVm(home: Home, vm: VmId, reason: string): Promise<v
  */
 export async function endProcesses(home: Home, vm: VmId): Promise<Leftover[]> {
   const marked = markedProcesses(home).filter((process) => process.vm === vm);
-  const recorded = recordedProcess(await readState(home, vm));
+  const recorded = recordedProcess(await readRecord(home, vm));
   const isMarked = marked.some(({ pid }) => pid === recorded?.pid);
   const processes = recorded === null || isMarked ? marked : [...marked, recorded];
   return (await Promise.all(processes.map(endProcess))).flat();

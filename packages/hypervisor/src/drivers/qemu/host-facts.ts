@@ -1,7 +1,7 @@
 /** What the driver has to know of its host, found out once. */
 import type { Environment } from '@vm-task/shared/environment';
 import type { Owner } from '../../host/own-folder.ts';
-import type { HypervisorConfig } from '../../hypervisor-config.ts';
+import type { DriverConfig } from '../driver-config.ts';
 import { chooseAccelerator, kvmGroup } from './accelerator.ts';
 import type { Accelerator } from './command-line.ts';
 import { qemuVersion } from './qemu-version.ts';
@@ -19,7 +19,7 @@ export interface HostFacts {
 const freezerSlot = 4_096;
 
 /** Thrown: `tool-missing`, `qemu-too-old`. */
-export async function hostFacts({ cache }: Environment, config: HypervisorConfig): Promise<HostFacts> {
+export async function hostFacts({ cache }: Environment, config: DriverConfig): Promise<HostFacts> {
   const version = await qemuVersion();
   const isRoot = process.geteuid?.() === 0;
   const ownerOfSlot = (n: number, group: number | null): Owner | null => {

@@ -1,8 +1,8 @@
 /** Clones: made from an image in milliseconds, gone without a trace. */
-import type { Environment } from '@vm-task/shared/environment';
+import { stat } from 'node:fs/promises';
 import type { VmId } from '@vm-task/shared/ids';
-import type { Capacity, CreateOutcome, Driver, Report } from '../../hypervisor.ts';
-import type { HypervisorConfig } from '../../hypervisor-config.ts';
+import { nullIfMissing } from '../../host/missing.ts';
+import type { Capacity, CreateOutcome, MachineState, Missing, Report } from '../../hypervisor.ts';
 import { ensureImage } from '../../images/ensure-image.ts';
 import type { Image, ImageRef } from '../../images/image.ts';
 import { formatImageRef, parseImageRef } from '../../images/image-ref.ts';
@@ -12,25 +12,27 @@ import type { Deadline } from '../../ledger/deadline.ts';
 import { recordedProcess } from '../../ledger/ledger.ts';
 import { isRunning } from '../../ledger/process-ref.ts';
 import type { VmState } from '../../ledger/vm-record.ts';
+import { poolsOf } from '../../pool-config.ts';
 import { ensureSnapshot } from '../../snapshots/ensure-snapshot.ts';
 import type { Snapshot } from '../../snapshots/snapshot.ts';
-import type { CloneClass, Offer, Wish } from '../../vm-class.ts';
+import type { Offer, Wish } from '../../vm-class.ts';
+import type { Driver, DriverOptions, MarkedProcess } from '../driver.ts';
+import type { Finding } from '../finding.ts';
 import { createVm } from './create-vm.ts';
+import { checkImages, checkKvm } from './doctor.ts';
 import { endVm } from './end-vm.ts';
 import { type HostFacts, hostFacts } from './host-facts.ts';
+import { markedProcesses } from './marked-process.ts';
 import { proveNamespace } from './namespace.ts';
+import type { ClonePoolConfig } from './pool.ts';
+import type { CloneClass, ExactCloneClass } from './record.ts';
 
-export interface QemuOptions {
-  readonly environment: Environment;
-  readonly config: HypervisorConfig;
-}
-
-export class QemuDriver implements Driver<CloneClass> {
-  readonly #options: QemuOptions;
+export class QemuDriver implements Driver {
+  readonly #options: DriverOptions;
   readonly #images: ImageStore;
   #facts: Promise<HostFacts> | null = null;
 
-  constructor(options: QemuOptions) {
+  constructor(options: DriverOptions) {
     const { home, cache } = options.environment;
     this.#options = options;
     this.#images = { home, cache, recipesFolder };
@@ -38,7 +40,9 @@ export class QemuDriver implements Driver<CloneClass> {
 
   async offer(pool: string, wish: Wish, report: Report, signal: AbortSignal): Promise<Offer> {
     const image = await ensureImage(this.#images, parseImageRef(wish.image), { report, signal });
-    const vmClass = { driver: 'qemu', pool, image: image.ref, size: wish.size, egress: wish.egress } as const;
+    const { name, version } = image.ref;
+    const { size, egress } = wish;
+    const vmClass: ExactCloneClass = { driver: 'qemu', pool, image: { name, version }, size, egress };
     return { vmClass, image: formatImageRef(image.ref), runtimes: image.runtimes };
   }
 
@@ -67,9 +71,37 @@ export class QemuDriver implements Driver<CloneClass> {
     await endVm(this.#home, vm, reason);
   }
 
-  async isAlive(state: VmState): Promise<boolean> {
-    const process = recordedProcess(state);
+  async isAlive({ record }: VmState): Promise<boolean> {
+    const process = recordedProcess(record);
     return process !== null && isRunning(process);
+  }
+
+  /** A port and a namespace are its process's. */
+  async missing(state: VmState): Promise<readonly Missing[]> {
+    const missing: Missing[] = [];
+    if (!(await this.isAlive(state))) missing.push({ kind: 'process', why: 'its process has ended' });
+    const { run, sshKey } = this.#home.vm(state.record.vm);
+    for (const path of [run, sshKey]) {
+      const isThere = (await stat(path).catch(nullIfMissing)) !== null;
+      if (!isThere) missing.push({ kind: 'file', why: `${path} has been removed` });
+    }
+    return missing;
+  }
+
+  async strays(): Promise<readonly MarkedProcess[]> {
+    return markedProcesses(this.#home);
+  }
+
+  /** What clones are made on is this host. */
+  async *watch(): AsyncGenerator<MachineState, void> {
+    yield { kind: 'there', weaker: null };
+  }
+
+  async doctor(check: string, signal: AbortSignal): Promise<Finding> {
+    if (check === 'kvm') return await checkKvm(this.#options);
+    const pools = poolsOf<ClonePoolConfig>(this.#options.config.pools, 'qemu');
+    const images = pools.map(([, { image }]) => image);
+    return await checkImages(images, this.#images, signal);
   }
 
   get #home() {

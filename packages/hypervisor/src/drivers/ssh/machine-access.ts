@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import type { NamedPoolConfig } from '../../pool-config.ts';
+import type { NamedPoolConfig } from './pool.ts';
 
 export function accessOf({ host, port, user, hostKey }: NamedPoolConfig): VmAccess {
   return { host, port, user, hostKey };

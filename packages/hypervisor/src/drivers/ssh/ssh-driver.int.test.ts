@@ -8,10 +8,10 @@ import { startProxy } from '@vm-task/testing/proxy';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder, type TempFolder } from '@vm-task/testing/temp-folder';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createHypervisor } from '../../driver.ts';
+import { createHypervisor } from '../../create-hypervisor.ts';
 import type { Hypervisor, MachineState } from '../../hypervisor.ts';
 import { deadlineFrom } from '../../ledger/deadline.ts';
-import type { NamedClass } from '../../vm-class.ts';
+import type { NamedClass } from './record.ts';
 
 const never = new AbortController().signal;
 const vmClass: NamedClass = { driver: 'ssh', pool: 'kali', size: { cpus: 1, memoryMiB: 256, diskMiB: 512 } };

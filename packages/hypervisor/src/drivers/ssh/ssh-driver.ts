@@ -10,40 +10,41 @@ import { isVmId, type VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
 import { readHostId } from '../../host/host-id.ts';
 import { nullIfMissing } from '../../host/missing.ts';
-import type { Capacity, CreateOutcome, Driver, MachineState, Report } from '../../hypervisor.ts';
-import type { HypervisorConfig } from '../../hypervisor-config.ts';
+import type { Capacity, CreateOutcome, MachineState, Missing, Report } from '../../hypervisor.ts';
 import { type Deadline, remainingMs, thisMoment } from '../../ledger/deadline.ts';
 import { forgetVm } from '../../ledger/forget-vm.ts';
-import { openFolder, readState, writeEnded, writeReady } from '../../ledger/ledger.ts';
+import { openFolder, readRecord, readState, writeEnded, writeReady } from '../../ledger/ledger.ts';
 import { thisProcess } from '../../ledger/process-ref.ts';
 import { type Slots, takeSlots } from '../../ledger/slots.ts';
-import type { NamedRecord, Ready, VmState } from '../../ledger/vm-record.ts';
-import type { NamedPoolConfig } from '../../pool-config.ts';
-import type { NamedClass, Offer, Wish } from '../../vm-class.ts';
+import type { Ready, VmState } from '../../ledger/vm-record.ts';
+import { poolsOf } from '../../pool-config.ts';
+import type { Offer, Wish } from '../../vm-class.ts';
+import type { Driver, DriverOptions, MarkedProcess } from '../driver.ts';
+import type { DriverConfig } from '../driver-config.ts';
+import type { Finding } from '../finding.ts';
+import { checkMachines } from './doctor.ts';
 import { KeptConnections, type MachineLogin } from './machine.ts';
 import { accessOf, checkedKey } from './machine-access.ts';
+import type { NamedPoolConfig } from './pool.ts';
+import type { NamedClass, NamedRecord } from './record.ts';
 import { watchMachine } from './watch-machine.ts';
-
-export interface SshOptions {
-  readonly home: Home;
-  readonly config: HypervisorConfig;
-}
 
 /** The guest package gives up by itself: after a login, a silence, or an answer that takes too long. */
 const forever = new AbortController().signal;
 
-export class SshDriver implements Driver<NamedClass> {
+export class SshDriver implements Driver {
   readonly #home: Home;
-  readonly #config: HypervisorConfig;
+  readonly #config: DriverConfig;
   readonly #connections = new KeptConnections();
 
-  constructor({ home, config }: SshOptions) {
-    this.#home = home;
+  constructor({ environment, config }: DriverOptions) {
+    this.#home = environment.home;
     this.#config = config;
   }
 
   async offer(pool: string, { size }: Wish, _report: Report, _signal: AbortSignal): Promise<Offer> {
-    return { vmClass: { driver: 'ssh', pool, size }, image: pool, runtimes: this.#machine(pool).runtimes };
+    const vmClass: NamedClass = { driver: 'ssh', pool, size };
+    return { vmClass, image: pool, runtimes: this.#machine(pool).runtimes };
   }
 
   /** There is nothing to prepare. */
@@ -79,12 +80,12 @@ export class SshDriver implements Driver<NamedClass> {
 
   async end(vm: VmId, reason: string): Promise<void> {
     await writeEnded(this.#home, vm, reason);
-    const state = await readState(this.#home, vm);
-    if (state?.record.driver !== 'ssh') return;
+    const record = await readRecord(this.#home, vm);
+    if (record === null) return;
     const keyFile = await readlink(this.#home.vm(vm).sshKey).catch(nullIfMissing);
     // Without it nothing was ever sent to the machine, or all of it is gone from there.
     if (keyFile === null) return;
-    const { access, pool } = state.record;
+    const { access, pool } = record as NamedRecord;
     try {
       await this.#connections.reach({ access, keyFile }, forever, (connection) => releaseUse(connection, vm, forever));
     } catch (error) {
@@ -99,10 +100,22 @@ export class SshDriver implements Driver<NamedClass> {
     return (await lstat(this.#home.vm(record.vm).sshKey).catch(nullIfMissing)) !== null;
   }
 
+  async missing(state: VmState): Promise<readonly Missing[]> {
+    return (await this.isAlive(state)) ? [] : [{ kind: 'process', why: 'its process has ended' }];
+  }
+
+  /** Nothing on this host is of a use, but for what the ledger has. */
+  async strays(): Promise<readonly MarkedProcess[]> {
+    return [];
+  }
+
   watch(pool: string, signal: AbortSignal): AsyncGenerator<MachineState, void> {
-    const config = this.#config.pools[pool];
-    const login = config?.driver === 'ssh' ? () => this.#login(pool) : null;
-    return watchMachine(login, this.#connections, signal);
+    return watchMachine(() => this.#login(pool), this.#connections, signal);
+  }
+
+  async doctor(_check: string, signal: AbortSignal): Promise<Finding> {
+    const names = poolsOf(this.#config.pools, 'ssh').map(([name]) => name);
+    return await checkMachines(names, (name) => this.watch(name, signal), this.#home.config);
   }
 
   async #login(pool: string): Promise<MachineLogin> {
@@ -117,7 +130,7 @@ export class SshDriver implements Driver<NamedClass> {
 
   #machine(pool: string): NamedPoolConfig {
     const config = this.#config.pools[pool];
-    if (config?.driver === 'ssh') return config;
+    if (config?.driver === 'ssh') return config as NamedPoolConfig;
     throw new VmTaskError('pool-not-found', `there is no named VM "${pool}" in ${this.#home.config} any more`);
   }
 
@@ -133,6 +146,7 @@ export class SshDriver implements Driver<NamedClass> {
       createdAt: new Date().toISOString(),
       deadline,
       creator: thisProcess(),
+      process: null,
       access: accessOf(this.#machine(pool)),
     };
   }

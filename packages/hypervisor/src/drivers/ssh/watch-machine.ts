@@ -13,18 +13,18 @@ const pauses = { firstMs: 1_000, longestMs: 15_000 };
 /** Node's timers hold no more than 24 days. */
 const hourMs = 3_600_000;
 
-/** Where nothing is to be logged in to, nothing is ever amiss. A connection that ends and is there again at once is no news. */
+/** A connection that ends and is there again at once is no news. */
 export async function* watchMachine(
-  login: (() => Promise<MachineLogin>) | null,
+  login: () => Promise<MachineLogin>,
   connections: KeptConnections,
   signal: AbortSignal,
 ): AsyncGenerator<MachineState, void> {
   let failures = 0;
   while (!signal.aborted) {
     try {
-      await using connection = login === null ? null : await logIn(await login(), signal);
-      const weaker = connection === null ? null : weakerOf(await lookAtMachine(connection, signal));
-      using _kept = connection === null ? null : connections.keep(connection);
+      await using connection = await logIn(await login(), signal);
+      const weaker = weakerOf(await lookAtMachine(connection, signal));
+      using _kept = connections.keep(connection);
       yield { kind: 'there', weaker };
       failures = 0;
       await ended(connection, signal);
@@ -37,14 +37,12 @@ export async function* watchMachine(
   }
 }
 
-/** Returns when there is no connection any more, or nobody wants one. */
-async function ended(connection: GuestConnection | null, signal: AbortSignal): Promise<void> {
+/** Returns when the connection has ended, or nobody wants it any more. */
+async function ended(connection: GuestConnection, signal: AbortSignal): Promise<void> {
   const settled = new AbortController();
   const aborted = signal.aborted || once(signal, 'abort', { signal: settled.signal }).catch(() => undefined);
   try {
-    while (!signal.aborted && connection?.closed !== true) {
-      await Promise.race([aborted, connection === null ? aborted : connection.endedWithin(hourMs)]);
-    }
+    while (!signal.aborted && !connection.closed) await Promise.race([aborted, connection.endedWithin(hourMs)]);
   } finally {
     settled.abort();
   }

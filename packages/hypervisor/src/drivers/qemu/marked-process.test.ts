@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { homeAt } from '@vm-task/shared/home';
 import { newVmId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
-import { endProcess } from './end-process.ts';
+import { endProcess } from '../../host/end-process.ts';
 import { mark, markedProcesses } from './marked-process.ts';
 
 /** Something that ends when it is disposed of, with `words` on its command line. */

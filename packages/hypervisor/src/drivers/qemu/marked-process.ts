@@ -7,12 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Home } from '@vm-task/shared/home';
 import { isVmId, type VmId } from '@vm-task/shared/ids';
-import { startTicksOf } from '../ledger/process-ref.ts';
-import type { ProcessRef } from '../ledger/vm-record.ts';
-
-export interface MarkedProcess extends ProcessRef {
-  readonly vm: VmId;
-}
+import { startTicksOf } from '../../ledger/process-ref.ts';
+import type { MarkedProcess } from '../driver.ts';
 
 /** QEMU's options end at a comma; two stand for one. */
 export function escapeOption(value: string): string {

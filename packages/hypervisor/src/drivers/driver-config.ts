@@ -1,0 +1,12 @@
+/** What a driver has to be told of the configuration. */
+import type { Pools } from '../pool-config.ts';
+
+export interface DriverConfig {
+  readonly pools: Pools;
+  readonly host: {
+    /** Frozen machines kept in the cache; the least recently used goes first. */
+    readonly maxSnapshots: number;
+    /** Started as root, the VM in slot n runs as this uid plus n. */
+    readonly uidBase: number;
+  };
+}

@@ -50,14 +50,6 @@ export function isOfClass(record: VmRecord, vmClass: ExactClass): boolean {
   return record.image.name === image.name && record.image.version === image.version && record.egress === egress;
 }
 
-/** True when VMs of one are as good as those of the other. */
-export function isSameClass(one: ExactClass, other: ExactClass): boolean {
-  if (one.pool !== other.pool || !isSameSize(one.size, other.size)) return false;
-  if (one.driver === 'ssh' || other.driver === 'ssh') return one.driver === other.driver;
-  const isSameImage = one.image.name === other.image.name && one.image.version === other.image.version;
-  return isSameImage && one.egress === other.egress;
-}
-
 function isSameSize(one: Size, other: Size): boolean {
   return one.cpus === other.cpus && one.memoryMiB === other.memoryMiB && one.diskMiB === other.diskMiB;
 }

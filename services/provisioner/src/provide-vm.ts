@@ -128,7 +128,6 @@ function orderFor(
     vmClass,
     deadline: deadlineFrom(endsAtMs, clock.nowMs()),
     keep: spec.keep,
-    expects: spec.expects,
     ...signals,
   };
 }

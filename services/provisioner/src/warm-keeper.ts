@@ -4,19 +4,26 @@ import type { BrokerClock } from '@vm-task/bus/broker-clock';
 import type { Bus } from '@vm-task/bus/bus';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
+import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
+import type { ExactClass } from '@vm-task/hypervisor/vm-class';
+import type { Logger } from '@vm-task/service/log';
 import { errorInfo } from '@vm-task/shared/errors';
-import { ExpectedVms } from './expected-vms.ts';
+import type { Preparations } from './preparations.ts';
 import { retireVm } from './retire-vm.ts';
 import type { Room, RoomLimits } from './room.ts';
 import { planWarm } from './warm-plan.ts';
-import { type StockContext, stockOf } from './warm-stock.ts';
 
-export interface WarmKeeping extends StockContext {
+export interface WarmKeeping {
+  readonly pool: string;
+  readonly config: PoolConfig;
   readonly limits: RoomLimits;
   readonly bus: Pick<Bus, 'announce'>;
   readonly hypervisor: Hypervisor;
+  readonly preparations: Preparations;
   readonly room: Room;
   readonly clock: BrokerClock;
+  readonly log: Logger;
+  readonly stop: AbortSignal;
 }
 
 /** Young enough that its clock and its memory are as they were frozen, and rare enough to cost nothing. */
@@ -36,12 +43,11 @@ const alertAtFailure = 3;
 /** Works until `stop`; what it is making then is gone again. */
 export async function keepWarm(keeping: WarmKeeping): Promise<void> {
   const { room, stop, log } = keeping;
-  const expected = new ExpectedVms(keeping.pool);
   let failures = 0;
   while (!stop.aborted) {
     const seen = room.changes;
     try {
-      const created = await topUp(keeping, expected);
+      const created = await topUp(keeping);
       if (created) failures = 0;
       else await room.nextChange(seen, stop, lookEveryMs);
       await delay(settleMs, undefined, { signal: stop });
@@ -57,14 +63,14 @@ export async function keepWarm(keeping: WarmKeeping): Promise<void> {
 }
 
 /** Replaces what is of no use and makes one VM where one is missing; true when it did. */
-async function topUp(keeping: WarmKeeping, expected: ExpectedVms): Promise<boolean> {
-  const { pool, limits, hypervisor, preparations, room, clock, log, stop } = keeping;
-  const stock = await stockOf(keeping, expected, expected.look(await hypervisor.list(), performance.now()));
+async function topUp(keeping: WarmKeeping): Promise<boolean> {
+  const { pool, config, limits, hypervisor, preparations, room, clock, log, stop } = keeping;
+  const vmClass = await warmClass(keeping);
   const states = await hypervisor.list();
   const looks = states.map(async ({ record }) => [record.vm, await hypervisor.isAlive(record.vm)] as const);
   const alive = new Map(await Promise.all(looks));
   const plan = planWarm(
-    { pool, stock, limits },
+    { pool, vmClass, warm: config.warm, limits },
     {
       states,
       isAlive: (vm) => alive.get(vm) === true,
@@ -72,14 +78,11 @@ async function topUp(keeping: WarmKeeping, expected: ExpectedVms): Promise<boole
       clock: hostClock(),
     },
   );
-  const met = stock.filter(({ vmClass }) => !plan.lacking.includes(vmClass));
-  for (const expectation of met.flatMap(({ expectations }) => expectations)) expected.made(expectation);
   for (const { vm, reason } of plan.replace) {
     log.info({ vm, reason }, 'replacing a warm VM');
     if (await retireVm(hypervisor, vm, reason, clock)) room.changed();
   }
-  const vmClass = plan.create;
-  if (vmClass === null) return false;
+  if (!plan.create || vmClass === null) return false;
   await preparations.vmClass(vmClass, stop);
   const nowMs = clock.nowMs();
   const outcome = await hypervisor.create(vmClass, limits, deadlineFrom(nowMs + warmForMs, nowMs), stop);
@@ -87,6 +90,14 @@ async function topUp(keeping: WarmKeeping, expected: ExpectedVms): Promise<boole
   log.info({ vm: outcome.vm.id }, 'a warm VM is ready');
   room.changed();
   return true;
+}
+
+/** Null for a pool that keeps none warm. */
+async function warmClass({ pool, config, preparations, stop }: WarmKeeping): Promise<ExactClass | null> {
+  if (config.driver === 'ssh' || config.warm === 0) return null;
+  const [size] = config.sizes;
+  if (size === undefined) return null;
+  return (await preparations.offer(pool, { image: config.image, size, egress: 'none' }, stop)).vmClass;
 }
 
 async function raiseAlert({ bus, pool, stop }: WarmKeeping, error: unknown): Promise<void> {

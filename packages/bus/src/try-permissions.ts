@@ -4,9 +4,11 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { errors, headers, type MsgHdrs } from '@nats-io/transport-node';
+import { subjectMatches } from '@vm-task/shared/subjects';
 import { type Connection, requestTimeoutMs } from './connection.ts';
 import type { BrokerUser } from './credentials.ts';
 import { permissionsOf } from './permissions.ts';
+import { streams } from './streams.ts';
 
 export interface Refused {
   readonly what: 'may not publish' | 'may not subscribe to' | 'gets no answer on';
@@ -24,7 +26,7 @@ export async function tryPermissions({ nc }: Connection, user: BrokerUser): Prom
   // Whoever hears no answer learns nothing about the rest.
   if (denied.some(({ what }) => what === 'may not subscribe to')) return denied;
   const toStreams = publish.filter(
-    (pattern) => !pattern.startsWith('$') && !denied.some(({ subject }) => subject === pattern),
+    (pattern) => isOfAStream(pattern) && !denied.some(({ subject }) => subject === pattern),
   );
   const silent = await Promise.all(toStreams.map((pattern) => isSilent(nc, pattern)));
   return [
@@ -59,6 +61,11 @@ async function deniedOf(
     ...refused('may not subscribe to', subscribe, subjects.subscription),
     ...refused('may not publish', publish, subjects.publish),
   ];
+}
+
+function isOfAStream(pattern: string): boolean {
+  const example = exampleOf(pattern);
+  return Object.values(streams).some(({ subjects }) => subjects.some((one) => subjectMatches(one, example)));
 }
 
 /** A stream says that it does not take the message. One that has met a full disk says nothing any more. */

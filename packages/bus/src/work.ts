@@ -202,6 +202,7 @@ async function carryOut(message: JsMsg, verdict: Verdict, delivery: Delivery, ho
   }
 }
 
-function retryDelayMs(deliveries: number): number {
+/** From one try to the next. */
+export function retryDelayMs(deliveries: number): number {
   return Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(deliveries - 1, 10));
 }

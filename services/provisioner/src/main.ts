@@ -24,7 +24,7 @@ import { startProvisioner } from './start.ts';
 
 await runService({
   name: 'provisioner',
-  streams: ['EVENTS', 'COMMANDS', 'TIMERS', 'DEAD'],
+  streams: ['EVENTS', 'TIMERS', 'DEAD'],
   async run({ environment, config, log, ready, ...context }) {
     const running = startProvisioner({
       ...context,

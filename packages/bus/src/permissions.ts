@@ -58,10 +58,15 @@ const extras: Readonly<Record<ServiceName, readonly string[]>> = {
 /** Only a runner knows which task is asking for another one. */
 const submitterCommands = Object.values(commandSubjects).filter((subject) => subject !== commandSubjects.spawn);
 
+/** Asks the broker what oneself may do. */
+export const ownRights = '$SYS.REQ.USER.INFO';
+
 export function permissionsOf(user: BrokerUser): Permissions {
   const subscribe = [`_INBOX_${user}.>`];
-  if (user === 'system') return { publish: ['$JS.API.>', '$KV.>', '$O.>', eventPatterns['alert.raised']], subscribe };
-  if (user === 'submit') return { publish: submitterCommands, subscribe };
+  if (user === 'system') {
+    return { publish: ['$JS.API.>', '$KV.>', '$O.>', eventPatterns['alert.raised'], ownRights], subscribe };
+  }
+  if (user === 'submit') return { publish: [...submitterCommands, ownRights], subscribe };
   // Every worker may be asked to handle again what it could not handle before.
   return { publish: [...new Set(publishedBy(user))], subscribe: [...subscribe, replaySubject('*')] };
 }
@@ -78,6 +83,7 @@ function publishedBy(service: ServiceName): readonly string[] {
     '$JS.API.STREAM.MSG.DELETE.DEAD',
     ...[...streams].flatMap(read),
     '$JS.API.STREAM.INFO.*',
+    ownRights,
     ...extras[service],
   ];
 }

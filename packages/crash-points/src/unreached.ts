@@ -18,7 +18,6 @@ const exempt: Readonly<Record<string, string>> = {
   'shared/bus/provision:makeStream': 'the supervisor makes the streams, before any service runs',
   'shared/bus/group-commit:commitTogether.':
     'twenty VMs that go at once: group-commit.int.test.ts kills the server under many',
-  'shared/bus/try-permissions:': 'only the doctor asks, for what is refused',
   'shared/host-id:': 'likewise the name of the host',
   'shared/bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
   'intake/projection/statement:inTransaction.exec-3': 'the rollback of a disk that is full',

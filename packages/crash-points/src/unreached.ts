@@ -11,17 +11,18 @@ const exempt: Readonly<Record<string, string>> = {
   'hypervisor/snapshots/seed:': 'likewise',
   'hypervisor/snapshots/snapshot-store:removeFolder.': 'only a cache that has too many loses some',
   'hypervisor/run-tool:': 'tools that make images, and the locks under which they are made',
-  'hypervisor/qemu/accelerator:': 'asked once of a host, in a folder of the question alone',
-  'hypervisor/qemu/namespace:': 'needs a host with namespaces; the e2e tests of egress have one',
-  'hypervisor/ssh/': 'named machines: no scenario has one; killed with a VM in use in test/e2e/named-vms.e2e.test.ts',
+  'hypervisor/drivers/qemu/accelerator:': 'asked once of a host, in a folder of the question alone',
+  'hypervisor/drivers/qemu/namespace:': 'needs a host with namespaces; the e2e tests of egress have one',
+  'hypervisor/drivers/ssh/':
+    'named machines: no scenario has one; killed with a VM in use in test/e2e/named-vms.e2e.test.ts',
   'hypervisor/ledger/claims:linkClaim.rm': 'a claim and an end within a millisecond: races.int.test.ts has them',
-  'shared/bus/provision:makeStream': 'the supervisor makes the streams, before any service runs',
-  'shared/bus/group-commit:commitTogether.':
+  'bus/provision:makeStream': 'the supervisor makes the streams, before any service runs',
+  'bus/group-commit:commitTogether.':
     'twenty VMs that go at once: group-commit.int.test.ts kills the server under many',
-  'shared/host-id:': 'likewise the name of the host',
-  'shared/bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
+  'hypervisor/host/host-id:': 'likewise the name of the host',
+  'bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
   'intake/projection/statement:inTransaction.exec-3': 'the rollback of a disk that is full',
-  'shared/bus/spawn-task:': 'stored once whoever asks again, as progress.int.test.ts of intake does',
+  'bus/spawn-task:': 'stored once whoever asks again, as progress.int.test.ts of intake does',
   'provisioner/progress-file:progressFiles.writeFileSync': 'told only while images and snapshots are made',
   'provisioner/progress-file:progressFiles.renameSync': 'likewise',
 };

@@ -9,7 +9,7 @@ import type { Scenario } from './scenario.ts';
 import type { User } from './user.ts';
 
 /** Intake decides several times in one pipeline, and each decision is another state to die in. */
-const decisions = /^intake shared\/bus\/(append|work):/;
+const decisions = /^intake bus\/(append|work):/;
 
 export const twoStages: Scenario = {
   name: 'pipeline',
@@ -28,7 +28,7 @@ export const twoStages: Scenario = {
 /** A VM changes hands: whoever hands it on may die before and after it is known to be the next one's. */
 export const sharedVm: Scenario = {
   name: 'shared VM',
-  apart: /^provisioner (hypervisor\/ledger\/json-file:writeJsonOnce|shared\/bus\/(append|work):)/,
+  apart: /^provisioner (hypervisor\/ledger\/json-file:writeJsonOnce|bus\/(append|work):)/,
   async run(user, mark) {
     const first = makeJob({ mark: `${mark}a`, lines: 2 });
     const second = makeJob({ mark: `${mark}b`, lines: 2, more: { needs: ['first'], vm: { of: 'first' } } });

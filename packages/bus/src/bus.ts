@@ -25,14 +25,15 @@ import { announcer } from './announce.ts';
 import { type Appended, append, readHead, readHeadSince } from './append.ts';
 import type { Connection } from './connection.ts';
 import { bury, raiseRetryAlert } from './dead-letter.ts';
+import type { DeadLetter } from './dead-letters.ts';
 import { type RawMessage, rawOf, unseal } from './envelope.ts';
 import type { EventLog } from './event-log.ts';
 import { follow } from './follow.ts';
 import { done, type HandlerOutcome, leave } from './outcome.ts';
 import { ensureConsumer } from './provision.ts';
-import { type Replaying, replay, replayWorker } from './replay.ts';
+import { workReplays } from './replay.ts';
 import { inSpanOf } from './tracing.ts';
-import { type Delivery, type Verdict, type WorkerOptions, work } from './work.ts';
+import { type Delivery, type Verdict, work } from './work.ts';
 
 export interface Handling<T> {
   readonly event: T;
@@ -171,23 +172,18 @@ async function runWorker(
     ...(options.admit === undefined ? {} : { admit: options.admit }),
     ...(options.skip === undefined ? {} : { skip: options.skip }),
   };
-  const replaying = { connection: bus.connection, worker, handle: hooks.handle, bury: hooks.bury, log: bound };
+  const replaying = {
+    connection: bus.connection,
+    worker,
+    handle: hooks.handle,
+    bury: (delivery: Delivery, reason: string, replayed: DeadLetter) =>
+      bury(bus, worker, delivery, reason, bound, replayed),
+    log: bound,
+  };
   await Promise.all([
     work(bus.connection, worker, hooks, { slots, stop, abort, log: bound }),
-    workReplays(bus, replaying, { stop, abort, log: bound }),
+    workReplays(replaying, { stop, abort }),
   ]);
-}
-
-/** One at a time: a person asked for each. */
-async function workReplays(bus: Bus, replaying: Replaying, options: Omit<WorkerOptions, 'slots'>): Promise<void> {
-  const worker = replayWorker(replaying.worker);
-  await ensureConsumer(bus.connection, worker, options);
-  const hooks = {
-    handle: (delivery: Delivery) => replay(replaying, delivery),
-    bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, options.log),
-    alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker, delivery, reason),
-  };
-  await work(bus.connection, worker, hooks, { slots: 1, ...options });
 }
 
 /** Carries out a `done` with an event: returns once the stream has decided. */

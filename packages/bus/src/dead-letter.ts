@@ -13,7 +13,8 @@ import {
   subjectMatches,
 } from '@vm-task/shared/subjects';
 import type { Logger } from 'pino';
-import type { Letter } from './dead-letters.ts';
+import type { Bus } from './bus.ts';
+import type { DeadLetter, Letter } from './dead-letters.ts';
 import { type RawMessage, unseal } from './envelope.ts';
 import type { EventLog } from './event-log.ts';
 import type { Delivery, WorkerDefinition } from './work.ts';
@@ -23,14 +24,18 @@ const copiedMaxBytes = 4 * 1024 * 1024;
 /** Reasons can quote what they complain about. */
 const reasonMaxLength = 2_000;
 
-/** Stores the letter, ends the task, tells people; each step may be repeated. Returns the letter's sequence in `DEAD`. */
+/**
+ * Stores the letter, ends the task, tells people; each step may be repeated. `replayed`: the letter that this one takes
+ * the place of.
+ */
 export async function bury(
   bus: EventLog,
   worker: WorkerDefinition,
   { message, signal }: Delivery,
   fullReason: string,
   log: Logger,
-): Promise<number> {
+  replayed: DeadLetter | null = null,
+): Promise<void> {
   const reason = fullReason.slice(0, reasonMaxLength);
   const subject = deadSubject(worker.name, worker.stream, message.seq);
   const letter: Letter = {
@@ -44,16 +49,16 @@ export async function bury(
     traceparent: message.headers?.get('traceparent') || null,
     data: message.data.length > copiedMaxBytes ? null : Buffer.from(message.data).toString('base64'),
   };
-  const stored = await bus.connection.js.publish(subject, JSON.stringify(letter), { msgID: subject });
+  const msgID = replayed === null ? subject : `${subject}/${replayed.seq}`;
+  await bus.connection.js.publish(subject, JSON.stringify(letter), { msgID });
   log.error({ reason, subject: message.subject, seq: message.seq }, 'stored as a dead letter');
   await endTaskOf(bus, worker, message, reason, signal);
   await endPipelineOf(bus, worker, message, reason, signal);
-  if (isGivenAlerts(worker)) return stored.seq;
+  if (isGivenAlerts(worker)) return;
   const id = `${worker.stream.toLowerCase()}-${message.seq}`;
   const text = `${worker.name} cannot handle message ${message.seq} of ${worker.stream}: ${reason}`;
   const data = { v: 1 as const, severity: 'warning' as const, kind: 'dead-letter', id, text };
   await bus.announce({ type: 'alert.raised', data }, signal);
-  return stored.seq;
 }
 
 export async function raiseRetryAlert(

@@ -2,7 +2,7 @@
 
 import type { EventType } from '@vm-task/shared/events';
 import { flow, ownInitiative, type ServiceName, services } from '@vm-task/shared/flow';
-import { commandSubjects, eventPatterns, subjectMatches } from '@vm-task/shared/subjects';
+import { commandSubjects, eventPatterns, replaySubject, subjectMatches } from '@vm-task/shared/subjects';
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from './permissions.ts';
 
@@ -36,6 +36,13 @@ test('intake alone decides about pipelines, and only the reaper forgets them', (
   const decisions = ['pipeline.created', 'pipeline.advanced', 'pipeline.cancelling', 'pipeline.completed'] as const;
   for (const type of decisions) expect(services.filter((one) => may(one, eventPatterns[type]))).toEqual(['intake']);
   expect(services.filter((one) => may(one, '$JS.API.STREAM.PURGE.EVENTS'))).toEqual(['reaper']);
+});
+
+test('intake alone asks for replays, and every service hears of its own', () => {
+  const subject = replaySubject('runner-vm-ready');
+  expect(services.filter((one) => may(one, subject))).toEqual(['intake']);
+  const hears = (one: ServiceName) => permissionsOf(one).subscribe.some((pattern) => subjectMatches(pattern, subject));
+  expect(services.filter(hears)).toEqual([...services]);
 });
 
 test('whoever may submit may give every command but the one that tasks give, and tell nothing', () => {

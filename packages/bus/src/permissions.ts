@@ -7,7 +7,14 @@
 import type { EventType } from '@vm-task/shared/events';
 import { flow, ownInitiative, type ServiceName } from '@vm-task/shared/flow';
 import type { StreamName } from '@vm-task/shared/stream-name';
-import { commandSubjects, duePatterns, eventPatterns, inboxPattern, timerPatterns } from '@vm-task/shared/subjects';
+import {
+  commandSubjects,
+  duePatterns,
+  eventPatterns,
+  inboxPattern,
+  replaySubject,
+  timerPatterns,
+} from '@vm-task/shared/subjects';
 import type { BrokerUser } from './credentials.ts';
 
 export interface Permissions {
@@ -19,7 +26,7 @@ export interface Permissions {
 const alsoReads: Readonly<Record<ServiceName, readonly StreamName[]>> = {
   intake: ['LOGS', 'INBOX'],
   provisioner: [],
-  runner: ['LOGS', 'INBOX'],
+  runner: ['COMMANDS', 'LOGS', 'INBOX'],
   reaper: ['LOGS', 'TIMERS'],
 };
 
@@ -33,6 +40,7 @@ const extras: Readonly<Record<ServiceName, readonly string[]>> = {
     ...bucket('processed'),
     ...bucket('templates'),
     commandSubjects.replay,
+    replaySubject('*'),
     inboxPattern,
   ],
   provisioner: [],
@@ -50,11 +58,17 @@ const extras: Readonly<Record<ServiceName, readonly string[]>> = {
 /** Only a runner knows which task is asking for another one. */
 const submitterCommands = Object.values(commandSubjects).filter((subject) => subject !== commandSubjects.spawn);
 
+/** Asks the broker what oneself may do. */
+export const ownRights = '$SYS.REQ.USER.INFO';
+
 export function permissionsOf(user: BrokerUser): Permissions {
   const subscribe = [`_INBOX_${user}.>`];
-  if (user === 'system') return { publish: ['$JS.API.>', '$KV.>', '$O.>', eventPatterns['alert.raised']], subscribe };
-  if (user === 'submit') return { publish: submitterCommands, subscribe };
-  return { publish: [...new Set(publishedBy(user))], subscribe };
+  if (user === 'system') {
+    return { publish: ['$JS.API.>', '$KV.>', '$O.>', eventPatterns['alert.raised'], ownRights], subscribe };
+  }
+  if (user === 'submit') return { publish: [...submitterCommands, ownRights], subscribe };
+  // Every worker may be asked to handle again what it could not handle before.
+  return { publish: [...new Set(publishedBy(user))], subscribe: [...subscribe, replaySubject('*')] };
 }
 
 function publishedBy(service: ServiceName): readonly string[] {
@@ -62,20 +76,14 @@ function publishedBy(service: ServiceName): readonly string[] {
   const events = new Set<EventType>([...rows.flatMap((row) => row.emits), ...ownInitiative[service]]);
   // Every worker may have to tell people about a message that it cannot handle, and to end that message's task.
   const always: EventType[] = ['alert.raised', 'task.completed'];
-  // Every worker may be asked to handle again what it could not handle before.
-  const streams = new Set<StreamName>([
-    'EVENTS',
-    'COMMANDS',
-    'DEAD',
-    ...rows.map((row) => row.stream),
-    ...alsoReads[service],
-  ]);
+  const streams = new Set<StreamName>(['EVENTS', 'DEAD', ...rows.map((row) => row.stream), ...alsoReads[service]]);
   return [
     ...[...events, ...always].map((type) => eventPatterns[type]),
     `dead.*.*.*`,
     '$JS.API.STREAM.MSG.DELETE.DEAD',
     ...[...streams].flatMap(read),
     '$JS.API.STREAM.INFO.*',
+    ownRights,
     ...extras[service],
   ];
 }

@@ -8,15 +8,31 @@ import { expect, test } from 'vitest';
 import type { WorkerRow } from './bus.ts';
 import { dropLetter, listLetters, readLetter } from './dead-letters.ts';
 import type { RawMessage } from './envelope.ts';
-import { done, type HandlerOutcome, reject } from './outcome.ts';
+import { done, type HandlerOutcome, reject, retry } from './outcome.ts';
+import { permissionsOf } from './permissions.ts';
+import { askForReplay } from './replay.ts';
 
 type Handle = (message: RawMessage) => Promise<HandlerOutcome>;
 
 /** Handles commands until the block ends. */
-function workOn({ bus }: Broker, row: WorkerRow, handle: Handle): AsyncDisposable {
+function workOn({ bus }: Pick<Broker, 'bus'>, row: WorkerRow, handle: Handle): AsyncDisposable {
+  return lend((options) => bus.workMessages(row, ({ event }) => handle(event), options));
+}
+
+/** Takes the commands to replay, as intake does, until the block ends. */
+function takeReplays({ bus, connection }: Broker): AsyncDisposable {
+  return lend((options) =>
+    bus.workMessages(
+      flow.intakeOnDeadletterReplay,
+      ({ event, ...handling }) => askForReplay(connection, { message: event, ...handling }),
+      options,
+    ),
+  );
+}
+
+function lend(work: (options: { slots: number; stop: AbortSignal; abort: AbortSignal }) => Promise<void>) {
   const stop = new AbortController();
-  const options = { slots: 1, stop: stop.signal, abort: stop.signal };
-  const working = bus.workMessages(row, ({ event }) => handle(event), options);
+  const working = work({ slots: 1, stop: stop.signal, abort: stop.signal });
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -61,6 +77,7 @@ test('a dead letter has the reason, the message and its trace, and the consumer 
 
 test('a replay gives its worker the stored original once more, publishes nothing, and the letter goes', async () => {
   await using broker = await startBroker();
+  await using _replays = takeReplays(broker);
   const seen: RawMessage[] = [];
   const others: string[] = [];
   await using _working = workOn(broker, flow.intakeOnTaskSubmit, async (message) => {
@@ -84,22 +101,57 @@ test('a replay gives its worker the stored original once more, publishes nothing
   expect((await broker.connection.jsm.streams.info('COMMANDS')).state.last_seq).toBe(seq);
 });
 
-test('what is rejected once more stays a dead letter, one of them', async () => {
+test.each([
+  ['rejected', async (n: number) => reject(`no, ${n}`)],
+  ['failing', (n: number) => (n === 0 ? Promise.resolve(reject('no, 0')) : Promise.reject(new Error(`no, ${n}`)))],
+])('what is %s once more is a dead letter again, one with the new reason', async (_what, answer) => {
   await using broker = await startBroker();
+  await using _replays = takeReplays(broker);
   let handled = 0;
-  await using _working = workOn(broker, flow.intakeOnTaskSubmit, async () => reject(`no, ${handled++}`));
+  await using _working = workOn(broker, flow.intakeOnTaskSubmit, () => answer(handled++));
   await submitBad(broker);
   await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
   await replay(broker, 1);
-  await eventually(() => handled === 2, { what: 'it is handled again' });
-  const done = async () =>
-    (await broker.connection.jsm.consumers.info('COMMANDS', 'intake-task-submit-replay')).num_ack_pending === 0;
-  await eventually(done, { what: 'the replay is over' });
-  expect(await letters(broker)).toHaveLength(1);
+  const reasons = async () => (await letters(broker)).map(({ seq, letter }) => [seq, letter.reason]);
+  await eventually(async () => String(await reasons()) === '2,no, 1', { what: 'a newer letter takes its place' });
+  expect(handled).toBe(2);
+});
+
+test('a replay is asked for again until the worker is back and has decided', async () => {
+  await using broker = await startBroker();
+  await using _replays = takeReplays(broker);
+  {
+    await using _working = workOn(broker, flow.intakeOnTaskSubmit, async () => reject('no'));
+    await submitBad(broker);
+    await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
+  }
+  await replay(broker, 1);
+  const replays = () => broker.connection.jsm.consumers.info('COMMANDS', 'intake-deadletter-replay');
+  await eventually(async () => (await replays()).num_redelivered === 1, { what: 'it was asked for in vain' });
+  const answers = [retry(1, 'not now'), done()];
+  await using _working = workOn(broker, flow.intakeOnTaskSubmit, async () => answers.shift() ?? done());
+  await eventually(async () => (await letters(broker)).length === 0, { what: 'the letter is gone' });
+  expect(answers).toEqual([]);
+});
+
+test('a worker that may not hear of replays handles what is delivered to it all the same', async () => {
+  const { publish } = permissionsOf('intake');
+  const deaf = { user: 'deaf', password: 'deaf', permissions: { publish, subscribe: ['_INBOX_deaf.>'] } };
+  const users = [{ user: 'test', password: 'test' }, deaf];
+  await using broker = await startBroker({ config: `authorization: ${JSON.stringify({ users })}` });
+  await using own = await broker.connect({ user: 'deaf', pass: 'deaf' });
+  const seen: string[] = [];
+  await using _working = workOn(own, flow.intakeOnTaskSubmit, async (message) => {
+    seen.push(textOf(message));
+    return done();
+  });
+  await submitBad(broker);
+  await eventually(() => seen.includes('bad'), { what: 'it is handled' });
 });
 
 test('a message that its stream no longer has is replayed from the letter, with its headers and time', async () => {
   await using broker = await startBroker();
+  await using _replays = takeReplays(broker);
   const seen: RawMessage[] = [];
   await using _working = workOn(broker, flow.intakeOnTaskSubmit, async (message) => {
     seen.push(message);
@@ -122,6 +174,7 @@ test('a message that its stream no longer has is replayed from the letter, with 
 
 test('a replay of an event whose task has ended changes nothing, and the letter goes', async () => {
   await using broker = await startBroker();
+  await using _replays = takeReplays(broker);
   const task = sampleTask();
   const { signal } = new AbortController();
   await broker.bus.append(created(task), 0, signal);
@@ -149,6 +202,7 @@ test('a replay of an event whose task has ended changes nothing, and the letter 
 
 test('a replay that names nothing, or cannot be read, does nothing and holds up nobody', async () => {
   await using broker = await startBroker();
+  await using _replays = takeReplays(broker);
   let handled = 0;
   await using _working = workOn(broker, flow.intakeOnTaskSubmit, async () => (handled++ === 0 ? reject('no') : done()));
   await submitBad(broker);

@@ -1,59 +1,129 @@
 /**
  * Replaying a dead letter: the worker that could not handle the message gets it once more, as it was stored. Nothing is
- * published again. Every worker reads the commands, and acts on those that name a letter of its own.
+ * published again. The command is intake's, which asks the letter's worker on a subject of its own until the letter is
+ * gone: a worker that is away is asked again when it may be back.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Subscription } from '@nats-io/transport-node';
 import { deadletterReplaySchema } from '@vm-task/shared/commands';
-import { commandSubjects } from '@vm-task/shared/subjects';
+import { errorInfo } from '@vm-task/shared/errors';
+import { replaySubject } from '@vm-task/shared/subjects';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import type { Connection } from './connection.ts';
 import { type DeadLetter, dropLetter, readLetter, readOriginal } from './dead-letters.ts';
-import type { RawMessage } from './envelope.ts';
-import { type Delivery, judge, type Verdict, type WorkerDefinition, type WorkerHooks } from './work.ts';
+import { parseJson, type RawMessage } from './envelope.ts';
+import { done, type HandlerOutcome, retry } from './outcome.ts';
+import { type Delivery, retryDelayMs, type Verdict, type WorkerDefinition, type WorkerHooks } from './work.ts';
+
+/** Between two tries to hear the questions. */
+const listenAgainMs = 1_000;
+
+/** The letter's sequence in `DEAD`, and which delivery of its message the replay counts as. */
+const questionSchema = z.strictObject({ seq: z.int().min(1), deliveries: z.int().min(1) });
+
+/** Handles `deadletter.replay`: done once there is no such letter, which goes when its worker has decided. */
+export async function askForReplay(
+  connection: Connection,
+  command: Pick<Delivery, 'message' | 'deliveries'> & { readonly log: Logger },
+): Promise<HandlerOutcome> {
+  const seq = wantedLetter(command.message);
+  const found = seq === null ? null : await readLetter(connection, seq);
+  if (found === null) return done();
+  // One that was too large to be copied.
+  if (found.letter.data === null && (await readOriginal(connection, found)) === null) {
+    command.log.error({ letter: seq }, 'the message of a dead letter is stored nowhere any more');
+    return done();
+  }
+  // Never the first delivery: whatever its handler does then is to look for what an earlier one left.
+  const question: z.infer<typeof questionSchema> = { seq: found.seq, deliveries: command.deliveries + 1 };
+  connection.nc.publish(replaySubject(found.letter.consumer), JSON.stringify(question));
+  // A worker that takes longer than that finds the letter gone when it comes to the next question.
+  return retry(
+    retryDelayMs(command.deliveries),
+    `${found.letter.consumer} was asked to handle dead letter ${found.seq} again`,
+  );
+}
+
+/** Null for a command that nobody can read: whoever asks through the API has been told. */
+function wantedLetter(command: RawMessage): number | null {
+  try {
+    return deadletterReplaySchema.parse(parseJson(command)).seq;
+  } catch {
+    return null;
+  }
+}
 
 export interface Replaying {
   readonly connection: Connection;
   readonly worker: WorkerDefinition;
   readonly handle: WorkerHooks['handle'];
-  /** Stores the letter; returns its sequence in `DEAD`. */
-  readonly bury: (delivery: Delivery, reason: string) => Promise<number>;
+  /** Stores a new letter in place of `replayed`. */
+  readonly bury: (delivery: Delivery, reason: string, replayed: DeadLetter) => Promise<unknown>;
   readonly log: Logger;
 }
 
-/** The durable through which a worker is asked to handle its own dead letters again. */
-export function replayWorker({ name }: WorkerDefinition): WorkerDefinition {
-  return { stream: 'COMMANDS', name: `${name}-replay`, filters: [commandSubjects.replay] };
+export interface ReplayTimes {
+  readonly stop: AbortSignal;
+  readonly abort: AbortSignal;
 }
 
-/** Handles one command. A letter that has been handled goes; one that is rejected again stays, or a newer one does. */
-export async function replay(replaying: Replaying, { message, deliveries, signal }: Delivery): Promise<Verdict> {
-  const { connection, worker, handle, bury, log } = replaying;
-  const wanted = wantedLetter(message);
-  const letter = wanted === null ? null : await readLetter(connection, wanted);
-  if (letter === null || letter.letter.consumer !== worker.name) return { kind: 'ack' };
-  const original = await readOriginal(connection, letter);
-  if (original === null) {
-    log.error({ letter: letter.seq }, 'the message of a dead letter is stored nowhere any more');
-    return { kind: 'ack' };
+/** Replays what the worker is asked for until `stop`, one at a time: a person asked for each. */
+export async function workReplays(replaying: Replaying, times: ReplayTimes): Promise<void> {
+  const { connection, worker, log } = replaying;
+  while (!times.stop.aborted) {
+    try {
+      // Of several workers one is asked.
+      const questions = connection.nc.subscribe(replaySubject(worker.name), { queue: worker.name });
+      await answer(replaying, questions, times);
+    } catch (error) {
+      if (!times.stop.aborted) log.warn({ err: error }, 'replays of dead letters cannot be heard; trying again');
+    }
+    await delay(listenAgainMs, undefined, { signal: times.stop }).catch(() => undefined);
   }
-  // Never the first delivery: whatever its handler does then is to look for what an earlier one left.
-  const again: Delivery = { message: original, deliveries: deliveries + 1, signal };
-  const verdict = await judge(again, worker, { handle });
-  if (verdict.kind === 'retry' || verdict.kind === 'leave') return verdict;
-  await settleLetter(connection, letter, verdict.kind === 'reject' ? await bury(again, verdict.reason) : null);
-  log.info({ letter: letter.seq, verdict: verdict.kind }, 'replayed a dead letter');
-  return { kind: 'ack' };
 }
 
-async function settleLetter(connection: Connection, { seq }: DeadLetter, newer: number | null): Promise<void> {
-  if (newer !== seq) await dropLetter(connection, seq);
-}
-
-/** Null for a command that nobody can read: whoever asks through the API has been told. */
-function wantedLetter({ data }: RawMessage): number | null {
+/** Thrown: why the broker has ended the subscription. */
+async function answer(replaying: Replaying, questions: Subscription, { stop, abort }: ReplayTimes): Promise<void> {
+  const end = () => questions.unsubscribe();
+  stop.addEventListener('abort', end, { once: true });
   try {
-    return deadletterReplaySchema.parse(JSON.parse(Buffer.from(data).toString('utf8'))).seq;
-  } catch {
-    return null;
+    for await (const { data } of questions) {
+      try {
+        const { seq, deliveries } = questionSchema.parse(JSON.parse(Buffer.from(data).toString('utf8')));
+        await replay(replaying, seq, deliveries, abort);
+      } catch (error) {
+        replaying.log.error({ err: error }, 'replaying a dead letter failed');
+      }
+    }
+  } finally {
+    stop.removeEventListener('abort', end);
+  }
+}
+
+/** A letter that has been handled goes; of one that is rejected again, or fails, a newer one takes the place. */
+async function replay(replaying: Replaying, seq: number, deliveries: number, signal: AbortSignal): Promise<void> {
+  const { connection, worker, bury, log } = replaying;
+  const letter = await readLetter(connection, seq);
+  if (letter === null || letter.letter.consumer !== worker.name) return;
+  const original = await readOriginal(connection, letter);
+  if (original === null) return;
+  const again: Delivery = { message: original, deliveries, signal };
+  const verdict = await judge(replaying, again);
+  log.info({ letter: seq, verdict }, 'replayed a dead letter');
+  // It is asked for again.
+  if (verdict.kind === 'retry' || verdict.kind === 'leave') return;
+  if (verdict.kind === 'reject') await bury(again, verdict.reason, letter);
+  await dropLetter(connection, seq);
+}
+
+/** Whatever fails is told as the newer letter's reason, unless this worker is going. */
+async function judge({ handle }: Replaying, delivery: Delivery): Promise<Verdict> {
+  try {
+    return await handle(delivery);
+  } catch (error) {
+    if (delivery.signal.aborted) throw error;
+    return { kind: 'reject', reason: errorInfo(error).message };
   }
 }

@@ -201,3 +201,8 @@ async function carryOut(message: JsMsg, verdict: Verdict, delivery: Delivery, ho
       return;
   }
 }
+
+/** From one try to the next. */
+export function retryDelayMs(deliveries: number): number {
+  return backOffMs(retries, deliveries);
+}

@@ -16,14 +16,15 @@ const exempt: Readonly<Record<string, string>> = {
   'hypervisor/drivers/ssh/':
     'named machines: no scenario has one; killed with a VM in use in test/e2e/named-vms.e2e.test.ts',
   'hypervisor/ledger/claims:linkClaim.rm': 'a claim and an end within a millisecond: races.int.test.ts has them',
-  'bus/provision:makeStream': 'the supervisor makes the streams, before any service runs',
+  'bus/provision:': 'the supervisor makes streams and durables, before any service runs',
   'bus/group-commit:commitTogether.':
     'twenty VMs that go at once: group-commit.int.test.ts kills the server under many',
-  'bus/try-permissions:': 'only the doctor asks, for what is refused',
-  'hypervisor/host/host-id:': 'likewise the name of the host',
+  'hypervisor/host/host-id:': 'the name of the host, made once',
   'bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
   'intake/projection/statement:inTransaction.exec-3': 'the rollback of a disk that is full',
   'bus/spawn-task:': 'stored once whoever asks again, as progress.int.test.ts of intake does',
+  'runner/inside/messages:markRoute.publish':
+    'only said by HTTP, and the same whenever it is said again: inbox tests of intake',
   'provisioner/progress-file:progressFiles.writeFileSync': 'told only while images and snapshots are made',
   'provisioner/progress-file:progressFiles.renameSync': 'likewise',
 };

@@ -49,6 +49,14 @@ export const flow = {
     filters: [commandSubjects.cancel],
     emits: ['task.cancelling'],
   }),
+  intakeOnDeadletterReplay: row({
+    service: 'intake',
+    file: 'on-deadletter-replay',
+    stream: 'COMMANDS',
+    consumer: 'intake-deadletter-replay',
+    filters: [commandSubjects.replay],
+    emits: [],
+  }),
   intakeOnAlertRaised: row({
     service: 'intake',
     file: 'on-alert-raised',

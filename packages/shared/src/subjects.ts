@@ -163,6 +163,11 @@ export function deadSubject(consumer: string, stream: string, seq: number): stri
   return `dead.${consumer}.${stream}.${seq}`;
 }
 
+/** Where a worker is asked to handle a dead letter of its own again; `*` for any worker. No stream has it. */
+export function replaySubject(consumer: string): string {
+  return `replay.${consumer}`;
+}
+
 export const inboxPattern = 'inbox.*.*.*';
 
 export function inboxSubject({ to, priority, id }: Pick<Message, 'to' | 'priority' | 'id'>): string {

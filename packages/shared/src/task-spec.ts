@@ -3,7 +3,6 @@
  * chosen. Nothing here depends on configuration any more, so every service reads the same task.
  */
 import { z } from 'zod';
-import { expectedVmSchema } from './expected-vm.ts';
 import { jsonObjectSchema } from './json.ts';
 import { keepSchema, leftVmSchema } from './kept-vm.ts';
 import { needsSchema } from './needs.ts';
@@ -34,7 +33,6 @@ export const taskSpecSchema = z.strictObject({
   needs: needsSchema.optional(),
   keep: keepSchema.optional(),
   leftVm: leftVmSchema.optional(),
-  expects: z.array(expectedVmSchema).optional(),
   env: z.record(z.string(), z.string()),
   /** Environment name → name of the secret; values never travel. */
   secrets: z.record(z.string(), z.string()),

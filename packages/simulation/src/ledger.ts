@@ -224,11 +224,8 @@ export class Ledger {
   async #end(step: Step, vm: VmId, reason: string): Promise<void> {
     await step(`vm.end ${vm}`, () => {
       const state = this.#vms.get(vm);
-      if (state === undefined || state.phase === 'ending') return;
-      if (state.phase === 'creating') this.#noteHalfMade(state.record);
-      const claim = state.phase === 'claimed' ? state.claim : null;
-      const ended = { reason, since: thisMoment() };
-      this.#vms.set(vm, { phase: 'ending', record: state.record, ended, claim, quarantine: null });
+      if (state?.phase === 'creating') this.#noteHalfMade(state.record as CloneRecord);
+      this.#put(vm, ending(state, { reason, since: thisMoment() }));
     });
     await step(
       `vm.kill ${vm}`,

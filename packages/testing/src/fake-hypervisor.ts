@@ -5,7 +5,7 @@
 import type { CloneClass, CloneRecord, ExactCloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { CreateOutcome, Hypervisor, ReadyVm, Stray } from '@vm-task/hypervisor/hypervisor';
 import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
-import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
+import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import type { Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';

@@ -56,7 +56,7 @@ export async function acceptAgain(
 ): Promise<Accepted> {
   const { task, pool, spec: earlierSpec } = earlier.data;
   // No stage comes after it this time.
-  const { keep: _keep, expects: _expects, ...spec } = earlierSpec;
+  const { keep: _, ...spec } = earlierSpec;
   if (!Object.hasOwn(deps.config.pools, pool)) {
     throw new VmTaskError('pool-not-found', `there is no pool "${pool}" any more; submit the task to another one`);
   }

@@ -5,6 +5,7 @@
  * |---|---|
  * | `on-task-submit.ts`, `on-task-cancel.ts`, `plan-or-reason.ts` | commands from any NATS client |
  * | `on-task-spawn.ts` | tasks that tasks ask for |
+ * | `on-deadletter-replay.ts` | whoever could not handle a message is asked to try again |
  * | `accept-task.ts`, `cancel-task.ts`, `answer-task.ts` | by HTTP: the same, and answers |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
  * | `admission.ts` | room for new tasks, or a refusal in time |
@@ -28,6 +29,7 @@ import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
 import { announce, closeNow, finishHttp, listen } from './http/listen.ts';
 import { onAnyEvent } from './on-any-event.ts';
+import { onDeadletterReplay } from './on-deadletter-replay.ts';
 import { onTaskCancel } from './on-task-cancel.ts';
 import { onTaskSpawn } from './on-task-spawn.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
@@ -69,6 +71,10 @@ async function run(context: ServiceContext): Promise<void> {
     }),
     bus.workMessages(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), {
       slots: cancelSlots,
+      ...drain,
+    }),
+    bus.workMessages(flow.intakeOnDeadletterReplay, (handling) => onDeadletterReplay(bus, handling), {
+      slots: 1,
       ...drain,
     }),
     workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), slots: pipelineSlots, ...drain }),

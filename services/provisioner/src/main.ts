@@ -12,7 +12,7 @@
  * | `take-left-vm.ts`, `kept-vms.ts` | the VM of an earlier stage, for the one that is to go on in it |
  * | `abandoned-claims.ts` | VMs of provisioners that died before they told of them |
  * | `watch-task.ts` | a task that is over is not worked for |
- * | `warm-keeper.ts`, `warm-stock.ts`, `expected-vms.ts`, `warm-plan.ts`, `retire-vm.ts` | VMs kept ready: made, replaced, and decided |
+ * | `warm-keeper.ts`, `warm-plan.ts`, `retire-vm.ts` | VMs kept ready: made, replaced, and decided |
  * | `on-task-completed.ts`, `on-task-retrying.ts`, `release-named.ts` | a VM removed, then said to be gone |
  *
  * Responsible for I4 (claim, append, and let go of what the stream does not name) and for its part of I10 and I13.
@@ -25,7 +25,7 @@ import { startProvisioner } from './start.ts';
 
 await runService({
   name: 'provisioner',
-  streams: ['EVENTS', 'COMMANDS', 'TIMERS', 'DEAD'],
+  streams: ['EVENTS', 'TIMERS', 'DEAD'],
   async run({ environment, config, log, ready, ...context }) {
     const running = startProvisioner({
       ...context,

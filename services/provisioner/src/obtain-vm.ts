@@ -8,7 +8,6 @@ import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { type Gone, releaseVm } from '@vm-task/hypervisor/release-vm';
 import type { Logger } from '@vm-task/service/log';
 import { type ErrorInfo, errorInfo } from '@vm-task/shared/errors';
-import type { ExpectedVm } from '@vm-task/shared/expected-vm';
 import type { VmId } from '@vm-task/shared/ids';
 import type { Keep } from '@vm-task/shared/kept-vm';
 import type { VmAccess } from '@vm-task/shared/vm-access';
@@ -33,7 +32,6 @@ export interface Order extends Wanted {
   readonly deadline: Deadline;
   /** For whom it waits after the task's success. */
   readonly keep?: Keep | undefined;
-  readonly expects?: readonly ExpectedVm[] | undefined;
   /** Ends a creation under way. */
   readonly signal: AbortSignal;
   /** Ends the waiting for room and for preparations, too. */
@@ -108,9 +106,8 @@ async function discard({ bus, hypervisor, host }: ObtainContext, vm: VmId, reaso
 }
 
 /** What the ledger says of a VM that is the order's. */
-export function claimOf({ task, attempt, deadline, keep, expects }: Order): Claim {
-  const told = expects === undefined ? {} : { expects: [...expects] };
-  return { task, attempt, deadline, ...(keep === undefined ? {} : { keep }), ...told };
+export function claimOf({ task, attempt, deadline, keep }: Order): Claim {
+  return { task, attempt, deadline, ...(keep === undefined ? {} : { keep }) };
 }
 
 async function claim({ hypervisor, room }: ObtainContext, order: Order, vm: ObtainedVm): Promise<Obtained | LookAgain> {

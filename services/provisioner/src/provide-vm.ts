@@ -131,7 +131,6 @@ function orderFor(
     warm: drivers.get(vmClass.driver).capabilities.warm,
     deadline: deadlineFrom(endsAtMs, clock.nowMs()),
     keep: spec.keep,
-    expects: spec.expects,
     ...signals,
   };
 }

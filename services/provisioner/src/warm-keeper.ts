@@ -2,22 +2,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BrokerClock } from '@vm-task/bus/broker-clock';
 import type { Bus } from '@vm-task/bus/bus';
+import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom, hostClock } from '@vm-task/hypervisor/ledger/deadline';
+import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
+import type { VmClass } from '@vm-task/hypervisor/vm-class';
+import type { Logger } from '@vm-task/service/log';
 import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo } from '@vm-task/shared/errors';
-import { ExpectedVms } from './expected-vms.ts';
+import type { Preparations } from './preparations.ts';
 import { retireVm } from './retire-vm.ts';
 import type { Room, RoomLimits } from './room.ts';
 import { planWarm } from './warm-plan.ts';
-import { type StockContext, stockOf } from './warm-stock.ts';
 
-export interface WarmKeeping extends StockContext {
+export interface WarmKeeping {
+  readonly pool: string;
+  readonly config: PoolConfig;
+  readonly drivers: Drivers;
   readonly limits: RoomLimits;
   readonly bus: Pick<Bus, 'announce'>;
   readonly hypervisor: Hypervisor;
+  readonly preparations: Preparations;
   readonly room: Room;
   readonly clock: BrokerClock;
+  readonly log: Logger;
+  readonly stop: AbortSignal;
 }
 
 /** Young enough that its clock and its memory are as they were frozen, and rare enough to cost nothing. */
@@ -29,20 +38,18 @@ const lookEveryMs = 5_000;
 /** A task that waits in the stream is pulled first when room comes free, and has the processor for itself. */
 const settleMs = 1_000;
 
-const firstPauseMs = 1_000;
-const pauses = { firstMs: firstPauseMs, longestMs: 60_000 };
+const pauses = { firstMs: 1_000, longestMs: 60_000 };
 /** The third failure in a row is more than a hiccup. */
 const alertAtFailure = 3;
 
 /** Works until `stop`; what it is making then is gone again. */
 export async function keepWarm(keeping: WarmKeeping): Promise<void> {
   const { room, stop, log } = keeping;
-  const expected = new ExpectedVms(keeping.pool);
   let failures = 0;
   while (!stop.aborted) {
     const seen = room.changes;
     try {
-      const created = await topUp(keeping, expected);
+      const created = await topUp(keeping);
       if (created) failures = 0;
       else await room.nextChange(seen, stop, lookEveryMs);
       await delay(settleMs, undefined, { signal: stop });
@@ -57,14 +64,14 @@ export async function keepWarm(keeping: WarmKeeping): Promise<void> {
 }
 
 /** Replaces what is of no use and makes one VM where one is missing; true when it did. */
-async function topUp(keeping: WarmKeeping, expected: ExpectedVms): Promise<boolean> {
-  const { pool, limits, hypervisor, preparations, room, clock, log, stop } = keeping;
-  const stock = await stockOf(keeping, expected, expected.look(await hypervisor.list(), performance.now()));
+async function topUp(keeping: WarmKeeping): Promise<boolean> {
+  const { pool, config, limits, hypervisor, preparations, room, clock, log, stop } = keeping;
+  const vmClass = await warmClass(keeping);
   const states = await hypervisor.list();
   const looks = states.map(async ({ record }) => [record.vm, await hypervisor.isAlive(record.vm)] as const);
   const alive = new Map(await Promise.all(looks));
   const plan = planWarm(
-    { pool, stock, limits },
+    { pool, vmClass, warm: config.warm, limits },
     {
       states,
       isAlive: (vm) => alive.get(vm) === true,
@@ -72,14 +79,11 @@ async function topUp(keeping: WarmKeeping, expected: ExpectedVms): Promise<boole
       clock: hostClock(),
     },
   );
-  const met = stock.filter(({ vmClass }) => !plan.lacking.includes(vmClass));
-  for (const expectation of met.flatMap(({ expectations }) => expectations)) expected.made(expectation);
   for (const { vm, reason } of plan.replace) {
     log.info({ vm, reason }, 'replacing a warm VM');
     if (await retireVm(hypervisor, vm, reason, clock)) room.changed();
   }
-  const vmClass = plan.create;
-  if (vmClass === null) return false;
+  if (!plan.create || vmClass === null) return false;
   await preparations.vmClass(vmClass, stop);
   const nowMs = clock.nowMs();
   const outcome = await hypervisor.create(vmClass, limits, deadlineFrom(nowMs + warmForMs, nowMs), stop);
@@ -87,6 +91,14 @@ async function topUp(keeping: WarmKeeping, expected: ExpectedVms): Promise<boole
   log.info({ vm: outcome.vm.id }, 'a warm VM is ready');
   room.changed();
   return true;
+}
+
+/** Null for a pool that keeps none warm. */
+async function warmClass({ pool, config, drivers, preparations, stop }: WarmKeeping): Promise<VmClass | null> {
+  const { image, sizes } = drivers.describe(pool, config);
+  const [size] = sizes;
+  if (size === undefined || config.warm === 0) return null;
+  return (await preparations.offer(pool, { image, size, egress: 'none' }, stop)).vmClass;
 }
 
 async function raiseAlert({ bus, pool, stop }: WarmKeeping, error: unknown): Promise<void> {

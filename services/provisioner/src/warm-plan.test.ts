@@ -3,7 +3,7 @@ import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { sampleSpec } from '@vm-task/testing/sample-events';
 import { claimedVm, creatingVm, warmVm } from '@vm-task/testing/sample-states';
 import { expect, test } from 'vitest';
-import { planWarm, type WarmFacts, type WarmStock } from './warm-plan.ts';
+import { planWarm, type WarmFacts } from './warm-plan.ts';
 
 const vmClass = {
   driver: 'qemu',
@@ -16,14 +16,10 @@ const outdated = { image: { name: 'python', version: '3.1.0' } };
 const clock = hostClock();
 const minuteAgo = { since: { at: new Date().toISOString(), ...clock, uptimeMs: clock.uptimeMs - 60_000 } };
 
-function plan(
-  states: readonly VmState[],
-  more: Partial<WarmFacts> & { warm?: number; also?: readonly WarmStock[]; hostMax?: number } = {},
-) {
-  const { warm = 1, hostMax = 16, also = [], ...facts } = more;
-  const stock = [...(warm === 0 ? [] : [{ vmClass, make: warm, keep: warm }]), ...also];
+function plan(states: readonly VmState[], more: Partial<WarmFacts> & { warm?: number; hostMax?: number } = {}) {
+  const { warm = 1, hostMax = 16, ...facts } = more;
   return planWarm(
-    { pool: 'default', stock, limits: { poolMax: 4, hostMax } },
+    { pool: 'default', vmClass: warm === 0 ? null : vmClass, warm, limits: { poolMax: 4, hostMax } },
     {
       states,
       isAlive: () => true,
@@ -36,8 +32,8 @@ function plan(
 
 test('a missing warm VM is made, one that is there or coming is not', () => {
   const [nothing, one] = [
-    { replace: [], lacking: [], create: null },
-    { replace: [], lacking: [vmClass], create: vmClass },
+    { replace: [], create: false },
+    { replace: [], create: true },
   ];
   expect(plan([])).toEqual(one);
   expect(plan([warmVm()])).toEqual(nothing);
@@ -48,31 +44,31 @@ test('a missing warm VM is made, one that is there or coming is not', () => {
 
 test('warm VMs count in max, of the pool and of the host', () => {
   const busy = [claimedVm(), claimedVm(), claimedVm()];
-  expect(plan(busy).create).toEqual(vmClass);
-  expect(plan([...busy, claimedVm()]).create).toBe(null);
-  expect(plan(busy, { hostMax: 3 }).create).toBe(null);
+  expect(plan(busy).create).toBe(true);
+  expect(plan([...busy, claimedVm()]).create).toBe(false);
+  expect(plan(busy, { hostMax: 3 }).create).toBe(false);
 });
 
 test('tasks that wait come before a warm VM', () => {
   const busy = [claimedVm(), claimedVm(), claimedVm()];
-  expect(plan(busy, { waiting: { pool: 1, host: 1 } }).create).toBe(null);
-  expect(plan(busy, { hostMax: 4, waiting: { pool: 0, host: 1 } }).create).toBe(null);
+  expect(plan(busy, { waiting: { pool: 1, host: 1 } }).create).toBe(false);
+  expect(plan(busy, { hostMax: 4, waiting: { pool: 0, host: 1 } }).create).toBe(false);
 });
 
 test('dead, outworn and outdated warm VMs are replaced', () => {
   const old = warmVm({ deadline: deadlineFrom(60_000, 0) });
-  expect(plan([old])).toMatchObject({ replace: [{ vm: old.record.vm }], create: vmClass });
+  expect(plan([old])).toMatchObject({ replace: [{ vm: old.record.vm }], create: true });
   const dead = warmVm();
-  expect(plan([dead], { isAlive: () => false })).toMatchObject({ replace: [{ vm: dead.record.vm }], create: vmClass });
+  expect(plan([dead], { isAlive: () => false })).toMatchObject({ replace: [{ vm: dead.record.vm }], create: true });
   const past = warmVm(outdated, minuteAgo);
-  expect(plan([past])).toMatchObject({ replace: [{ vm: past.record.vm }], create: vmClass });
+  expect(plan([past])).toMatchObject({ replace: [{ vm: past.record.vm }], create: true });
 });
 
 test('a pool that keeps none warm makes none, and removes what was forgotten', () => {
   const forgotten = warmVm({}, minuteAgo);
   expect(plan([forgotten, warmVm()], { warm: 0 })).toMatchObject({
     replace: [{ vm: forgotten.record.vm }],
-    create: null,
+    create: false,
   });
 });
 
@@ -80,20 +76,11 @@ test('a VM of another class that was just made is left to the task that it is fo
   expect(plan([warmVm(outdated)]).replace).toEqual([]);
 });
 
-test('of a class that is wanted for a while one is made, and goes when nobody wants it any more', () => {
-  const internet = { ...vmClass, egress: 'internet' as const };
-  const wanted = [{ vmClass: internet, make: 1, keep: 1 }];
-  expect(plan([warmVm()], { also: wanted })).toMatchObject({ replace: [], create: internet });
-  const made = warmVm({ egress: 'internet' }, minuteAgo);
-  expect(plan([warmVm(), made], { also: wanted })).toMatchObject({ replace: [], create: null });
-  expect(plan([warmVm(), made])).toMatchObject({ replace: [{ vm: made.record.vm }], create: null });
-});
-
 test('of more than are wanted the last one goes, once it cannot be for a task any more', () => {
   const [first, second, young] = [warmVm({}, minuteAgo), warmVm({}, minuteAgo), warmVm()];
-  expect(plan([first, second])).toMatchObject({ replace: [{ vm: second.record.vm }], create: null });
+  expect(plan([first, second])).toMatchObject({ replace: [{ vm: second.record.vm }], create: false });
   expect(plan([first, young]).replace).toEqual([]);
-  expect(plan([first, second], { also: [], warm: 2 }).replace).toEqual([]);
+  expect(plan([first, second], { warm: 2 }).replace).toEqual([]);
 });
 
 test('a wall clock that was ahead when a VM became ready keeps it no longer', () => {

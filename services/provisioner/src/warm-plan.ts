@@ -6,17 +6,12 @@ import type { VmId } from '@vm-task/shared/ids';
 import { isFresh, isWarm, type ReadyState } from './choose-vm.ts';
 import type { RoomLimits } from './room.ts';
 
-/** VMs of one class that are to be ready: at least `make`, and no more than `keep` for long. */
-export interface WarmStock {
-  readonly vmClass: VmClass;
-  readonly make: number;
-  readonly keep: number;
-}
-
 export interface WarmWish {
   readonly pool: string;
-  /** Each class once, the most wanted first. */
-  readonly stock: readonly WarmStock[];
+  /** Null for a pool that keeps none. */
+  readonly vmClass: VmClass | null;
+  /** VMs that are to be ready. */
+  readonly warm: number;
   readonly limits: RoomLimits;
 }
 
@@ -29,11 +24,10 @@ export interface WarmFacts {
 }
 
 export interface WarmPlan {
-  /** Warm VMs that are of no use: dead, of a class that nobody wants, more than are wanted, or in their last minutes. */
+  /** Warm VMs that are of no use: dead, of a class that the pool does not keep, more than it keeps, or in their last minutes. */
   readonly replace: readonly { readonly vm: VmId; readonly reason: string }[];
-  /** Classes of which one is to be made, as soon as there is room. */
-  readonly lacking: readonly VmClass[];
-  readonly create: VmClass | null;
+  /** True when one is missing and there is room for it. */
+  readonly create: boolean;
 }
 
 /** Another VM was made for a task that is about to claim it; left alone for so long, it was forgotten. */
@@ -46,17 +40,15 @@ export function planWarm(wish: WarmWish, facts: WarmFacts): WarmPlan {
   const useful = warm.filter(({ record }) => !useless.some(({ vm }) => vm === record.vm));
   const replace = [...useless, ...useful.flatMap((state) => because(state, whyUnwanted(state, useful, wish, facts)))];
   const leaving = new Set(replace.map(({ vm }) => vm));
-  // What is being made of a class becomes warm, or is a task's, whose claim is followed by another look.
+  // What is being made of this class becomes warm, or is a task's, whose claim is followed by another look.
   const coming = ofPool.filter(
-    ({ phase, record }) => (phase === 'ready' || phase === 'creating') && !leaving.has(record.vm),
+    (state) =>
+      (state.phase === 'ready' || state.phase === 'creating') && isKept(state, wish) && !leaving.has(state.record.vm),
   );
-  const isLacking = ({ vmClass, make }: WarmStock) =>
-    coming.filter(({ record }) => isOfClass(record, vmClass)).length < make;
-  const lacking = wish.stock.filter(isLacking).map(({ vmClass }) => vmClass);
   const room =
     ofPool.length - leaving.size + facts.waiting.pool < wish.limits.poolMax &&
     facts.states.length - leaving.size + facts.waiting.host < wish.limits.hostMax;
-  return { replace, lacking, create: room ? (lacking[0] ?? null) : null };
+  return { replace, create: coming.length < wish.warm && room };
 }
 
 function because({ record: { vm } }: ReadyState, reason: string | null): { vm: VmId; reason: string }[] {
@@ -72,12 +64,15 @@ function whyUseless(state: ReadyState, facts: WarmFacts): string | null {
 function whyUnwanted(
   state: ReadyState,
   useful: readonly ReadyState[],
-  { stock }: WarmWish,
+  wish: WarmWish,
   { clock }: WarmFacts,
 ): string | null {
   if (remainingMs(state.ready.since, clock) >= -forgottenAfterMs) return null;
-  const wanted = stock.find(({ vmClass }) => isOfClass(state.record, vmClass));
-  if (wanted === undefined) return 'it is none that the pool keeps warm';
-  const alike = useful.filter(({ record }) => isOfClass(record, wanted.vmClass));
-  return alike.indexOf(state) < wanted.keep ? null : 'the pool keeps enough without it';
+  if (!isKept(state, wish)) return 'it is none that the pool keeps warm';
+  const alike = useful.filter((other) => isKept(other, wish));
+  return alike.indexOf(state) < wish.warm ? null : 'the pool keeps enough without it';
+}
+
+function isKept({ record }: VmState, { vmClass }: WarmWish): boolean {
+  return vmClass !== null && isOfClass(record, vmClass);
 }

@@ -25,7 +25,7 @@ import { startReaper } from './start.ts';
 
 await runService({
   name: 'reaper',
-  streams: ['EVENTS', 'COMMANDS', 'TIMERS', 'LOGS', 'DEAD'],
+  streams: ['EVENTS', 'TIMERS', 'LOGS', 'DEAD'],
   withoutBus({ environment, config, log, stop }) {
     const hypervisor = createHypervisor({ environment, config });
     return enforceLedgerDeadlines({ hypervisor, sweepMs: config.reaper.sweep, log, stop });

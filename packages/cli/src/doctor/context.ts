@@ -1,8 +1,8 @@
 /** What the checks share: one connection for each user, made at most once, and what is known of the broker. */
 import { type Connection, openConnection } from '@vm-task/bus/connection';
 import { type BrokerUser, readBrokerAddress } from '@vm-task/bus/credentials';
+import { type Lacking, lackingRights } from '@vm-task/bus/lacking-rights';
 import { alteredStreams } from '@vm-task/bus/provision';
-import { type Refused, tryPermissions } from '@vm-task/bus/try-permissions';
 import { readState, type SystemState } from '@vm-task/embedded/state';
 import { type Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
@@ -21,8 +21,8 @@ export interface Context extends AsyncDisposable {
   config(): SystemConfig;
   /** As the user that makes the streams, whatever else is known. Thrown: as `openConnection`. */
   broker(): Promise<Connection>;
-  /** What the user may not do that it has to. Thrown: `NotCheckable`, and what keeps the user out. */
-  refused(user: BrokerUser): Promise<readonly Refused[]>;
+  /** What the user may not do that it has to, or does in vain. Thrown: `NotCheckable`, and what keeps the user out. */
+  lacking(user: BrokerUser): Promise<readonly Lacking[]>;
   /** What is missing or altered, by the stream's name. Thrown: `NotCheckable`. */
   altered(): Promise<ReadonlyMap<string, VmTaskError>>;
   /** As a user that may do all that it has to, where these streams are there. Thrown: `NotCheckable`. */
@@ -47,14 +47,14 @@ export function openContext(
     });
     return await open(user);
   };
-  const refused = once(new Map(), async (user: BrokerUser) => tryPermissions(await login(user), user));
+  const lacking = once(new Map(), async (user: BrokerUser) => lackingRights(await login(user), user));
   const entitled = async (user: BrokerUser): Promise<Connection> => {
-    const lacking = await refused(user).catch((error) => {
+    const found = await lacking(user).catch((error) => {
       if (error instanceof NotCheckable) throw error;
       throw new NotCheckable(`NATS does not take ${user} in; see permissions`, { cause: error });
     });
     // Silence is the streams' trouble.
-    if (lacking.every(({ what }) => what === 'gets no answer on')) return await open(user);
+    if (found.every(({ what }) => what === 'gets no answer on')) return await open(user);
     throw new NotCheckable(`${user} may not do all that it has to; see permissions`);
   };
   const altered = once(new Map(), async (_all: 'streams') => alteredStreams(await entitled('system')));
@@ -71,12 +71,12 @@ export function openContext(
       }
     },
     broker: () => open('system'),
-    refused,
+    lacking,
     altered: () => altered('streams'),
     async connect(user, streams) {
       const gone = await altered('streams');
-      const lacking = streams.find((name) => gone.has(name));
-      if (lacking !== undefined) throw new NotCheckable(`${lacking} is missing or altered; see streams`);
+      const missing = streams.find((name) => gone.has(name));
+      if (missing !== undefined) throw new NotCheckable(`${missing} is missing or altered; see streams`);
       return await entitled(user);
     },
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,4 @@
-/** What every user of the broker may do, found out by doing it with that user's own password. */
+/** What every user of the broker may do, asked with that user's own password. */
 import { brokerUsers } from '@vm-task/bus/credentials';
 import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
 import { errorInfo } from '@vm-task/shared/errors';
@@ -26,9 +26,9 @@ interface Refusal {
   readonly text: string;
 }
 
-async function refusalsOf({ refused }: Context, user: (typeof brokerUsers)[number]): Promise<Refusal[]> {
+async function refusalsOf({ lacking }: Context, user: (typeof brokerUsers)[number]): Promise<Refusal[]> {
   try {
-    const all = await refused(user);
+    const all = await lacking(user);
     return all.map(({ what, subject }) => ({
       isSilence: what === 'gets no answer on',
       text: `${user} ${what} ${subject}`,

@@ -7,6 +7,7 @@ import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { services } from '@vm-task/shared/flow';
 import { addPoints } from './add-points.ts';
 import { findEffects } from './find-effects.ts';
 import { shortTimes } from './short-times.ts';
@@ -53,12 +54,23 @@ export function instrument(folder: string): Instrumented {
   return { places, manifest };
 }
 
-/** What runs in the services' processes. */
+/** What runs in the services' processes: their own code, and that of every package that they depend on. */
 function serviceFiles(): readonly string[] {
-  const patterns = ['packages/{shared,bus,pipelines,service,guest,hypervisor}/src/**/*.ts', 'services/*/src/**/*.ts'];
+  const folders = new Set(services.map((name) => `services/${name}`));
+  // A set is iterated over with what is added to it meanwhile.
+  for (const folder of folders) for (const name of packagesOf(folder)) folders.add(`packages/${name}`);
+  const patterns = [...folders].map((folder) => `${folder}/src/**/*.ts`);
   return globSync(patterns, { cwd: repositoryRoot })
     .filter((file) => !file.endsWith('.test.ts'))
     .sort();
+}
+
+/** The packages of ours that one depends on. */
+function packagesOf(folder: string): readonly string[] {
+  const text = readFileSync(join(repositoryRoot, folder, 'package.json'), 'utf8');
+  const { dependencies = {} } = JSON.parse(text) as { readonly dependencies?: Readonly<Record<string, string>> };
+  const scope = '@vm-task/';
+  return Object.keys(dependencies).flatMap((name) => (name.startsWith(scope) ? [name.slice(scope.length)] : []));
 }
 
 /** `packages/bus/src/append.ts` → `bus/append`. */

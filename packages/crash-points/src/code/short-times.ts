@@ -7,7 +7,6 @@ export const shortTimes: Readonly<Record<string, Readonly<Record<string, number>
   'packages/service/src/service.ts': { drainGraceMs: 300, reconnectPauseMs: 200 },
   'services/provisioner/src/abandoned-claims.ts': { lookEveryMs: 700 },
   'services/provisioner/src/kept-vms.ts': { lookEveryMs: 300 },
-  'services/provisioner/src/expected-vms.ts': { rememberedMs: 2_000 },
   'services/provisioner/src/warm-plan.ts': { forgottenAfterMs: 3_000 },
   'services/provisioner/src/warm-keeper.ts': { lookEveryMs: 700, settleMs: 100, firstPauseMs: 200 },
   'services/provisioner/src/room.ts': { lookEveryMs: 200 },

@@ -3,7 +3,6 @@
  * those files make up. `vm.json` carries the version of the whole folder; one of the future is refused, never
  * guessed at.
  */
-import { expectedVmSchema } from '@vm-task/shared/expected-vm';
 import { parseName, parseTaskId, parseVmId } from '@vm-task/shared/ids';
 import { keepSchema } from '@vm-task/shared/kept-vm';
 import { sizeSchema } from '@vm-task/shared/sizes';
@@ -69,8 +68,6 @@ export const claimSchema = z.strictObject({
   deadline: deadlineSchema,
   /** After its success the VM is its pipeline's, until that deadline. */
   keep: keepSchema.optional(),
-  /** Those that will be wanted after its success. */
-  expects: z.array(expectedVmSchema).optional(),
 });
 
 export type Claim = z.infer<typeof claimSchema>;

@@ -63,8 +63,19 @@ export function connectTo(broker: Broker, network: Network): Connection {
       return network.request(`publish ${subject}`, () => broker.publish(publication));
     },
   };
-  const connection = { nc: {}, js, jsm: management(broker, network), [Symbol.asyncDispose]: async () => undefined };
+  const connection = {
+    nc: { subscribe: hearNothing },
+    js,
+    jsm: management(broker, network),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
   return connection as unknown as Connection;
+}
+
+/** Nobody asks for replays of dead letters here. */
+function hearNothing() {
+  const incoming = new Incoming<never>();
+  return Object.assign(incoming, { unsubscribe: () => incoming.end() });
 }
 
 function publicationOf(subject: string, data: Uint8Array | string, options: PublishOptions): Publication {

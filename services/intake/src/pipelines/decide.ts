@@ -6,7 +6,6 @@ import { nextSteps } from '@vm-task/pipelines/decisions/next-steps';
 import type { Draft } from '@vm-task/shared/events';
 import { type Changes, type EndedRun, noChanges } from '@vm-task/shared/pipelines/events';
 import { applyChanges, type PipelineState } from '@vm-task/shared/pipelines/state';
-import { withExpected } from './expected-vms.ts';
 import { roomFor } from './room-for.ts';
 import { beginStage, type Starting, startRuns } from './start-stage.ts';
 
@@ -36,8 +35,7 @@ export async function decide(
     now = applyChanges(now, { ...noChanges, ...step });
   }
   if (isEmpty(changes)) return null;
-  const start = withExpected(now, changes.start, starting.plan);
-  return { type: 'pipeline.advanced', data: { v: 1, pipeline: state.pipeline, ...changes, start } };
+  return { type: 'pipeline.advanced', data: { v: 1, pipeline: state.pipeline, ...changes } };
 }
 
 async function take(

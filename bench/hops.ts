@@ -6,12 +6,13 @@
  * the processors as they do there. The floor is one process. The clock of a task runs from the request to intake until
  * its `task.completed` has arrived here. Both sides are measured in turns, so that what else goes on hits both.
  */
+import { services as all } from '@vm-task/shared/flow';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { readArguments } from './src/arguments.ts';
 import { type Floor, startFloor } from './src/hops/floor.ts';
 import { followEnds } from './src/hops/follow-ends.ts';
 import { atLoad, oneAtATime, type RunTask } from './src/hops/measure.ts';
-import { brokerConfig, startServices } from './src/hops/services.ts';
+import { startServices } from './src/hops/services.ts';
 import { median, type Summary, summarize } from './src/percentiles.ts';
 import { cpuSecondsOf } from './src/process-cpu.ts';
 import { ms, printTable, printTargets, type Target, writeResults } from './src/report.ts';
@@ -30,7 +31,7 @@ interface Figures {
   readonly perSecond: number;
 }
 
-await using broker: Broker = await startBroker({ config: brokerConfig });
+await using broker: Broker = await startBroker({ users: all });
 await using floor: Floor = await startFloor(broker.connection);
 await using services = await startServices(broker.server, options['at-once']);
 await using ends = followEnds(broker);

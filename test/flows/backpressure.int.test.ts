@@ -1,5 +1,6 @@
 /** More than there is room for (I13): a queue of many tasks, and a stream that takes no more. */
 import { connectToNothing } from '@vm-task/runner/guest-of-nothing';
+import { eventPatterns } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { expectUndisturbed, submitCounter } from './load.ts';
@@ -15,7 +16,7 @@ test('a thousand tasks at once: each has one end, never more VMs than there may 
   using _ = { [Symbol.dispose]: () => clearInterval(watching) };
   const ended = async () => {
     const { state } = await system.broker.connection.jsm.streams.info('EVENTS', {
-      subjects_filter: 'task.completed.*.*',
+      subjects_filter: eventPatterns['task.completed'],
     });
     return Object.values(state.subjects ?? {});
   };

@@ -1,6 +1,7 @@
 /** A task that is cancelled, at whatever moment: one end, its VM gone, and its place free for the next one. */
 import type { Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
+import { logSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { type System, startSystem } from './system.ts';
@@ -36,10 +37,13 @@ async function cancelAndSee(system: System, task: TaskId): Promise<Stored<'task.
 }
 
 const hasOutput = ({ broker }: System, task: TaskId, stream: 'setup' | 'stdout') =>
-  eventually(() => broker.connection.jsm.streams.getMessage('LOGS', { last_by_subj: `log.${task}.*.${stream}` }), {
-    what: `it writes to ${stream}`,
-    limitMs: 60_000,
-  });
+  eventually(
+    () => broker.connection.jsm.streams.getMessage('LOGS', { last_by_subj: logSubject(task, 1, stream, 'host-1') }),
+    {
+      what: `it writes to ${stream}`,
+      limitMs: 60_000,
+    },
+  );
 
 test('cancelled while it waits in the queue, it is over at once, and those before it are left alone', async () => {
   await using system = await startSystem({ max: 1 });
@@ -74,7 +78,9 @@ test('cancelled in a setup step, it never starts its process', async () => {
   const task = await system.submit({ setup: [{ run: 'echo begun; exec sleep 300' }], run: 'echo never' });
   await hasOutput(system, task, 'setup');
   expect((await cancelAndSee(system, task)).data).toMatchObject({ outcome: 'cancelled', exitCode: null });
-  const said = await system.broker.connection.jsm.streams.getMessage('LOGS', { last_by_subj: `log.${task}.1.stdout` });
+  const said = await system.broker.connection.jsm.streams.getMessage('LOGS', {
+    last_by_subj: logSubject(task, 1, 'stdout', 'host-1'),
+  });
   expect(said).toBeNull();
 });
 

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskId } from '@vm-task/shared/ids';
+import { logSubject } from '@vm-task/shared/subjects';
 import { expect } from 'vitest';
 import type { System } from './system.ts';
 
@@ -36,7 +37,7 @@ export async function stdoutOf({ broker }: System, task: TaskId): Promise<string
   let text = '';
   for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
     const message = await jsm.streams.getMessage('LOGS', { seq });
-    if (message?.subject !== `log.${task}.1.stdout`) continue;
+    if (message?.subject !== logSubject(task, 1, 'stdout', 'host-1')) continue;
     const offset = Number(message.header.get('vm-task-offset'));
     if (offset !== text.length) throw new Error(`a chunk at ${offset} follows ${text.length} bytes`);
     text += message.string();

@@ -80,7 +80,7 @@ test('its VMs are made within their pool, claimed once, and gone; one that the c
 test('a task runs in one of its VMs; then the VM is gone, and the audit finds nothing', async () => {
   await using lent = await lendHome();
   const { environment, cloud, config, drivers, hypervisor } = lent;
-  await using broker = await startBroker();
+  await using broker = await startBroker({ scope: { host: 'host-1', pools: Object.keys(config.pools) } });
   await using idle = new IdleConnections();
   const { home } = environment;
   const connect = connectBySsh(home, idle, drivers);

@@ -1,12 +1,14 @@
 /** Pipelines in the system of `system.ts`: begun, waited for, and looked at as a whole. */
+
 import { readOutput, readPipeline } from '@vm-task/bus/read-pipeline';
 import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import { parseConfig } from '@vm-task/service/config';
-import type { EventData, Stored } from '@vm-task/shared/events';
+import { anyHost, type EventData, type Stored } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import { newPipelineId } from '@vm-task/shared/new-ids';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 import { eventually } from '@vm-task/testing/conditions';
+import { eventAt } from '@vm-task/testing/stored';
 import { expect } from 'vitest';
 import type { System } from './system.ts';
 
@@ -20,7 +22,7 @@ export async function beginPipeline(
   const planned = planPipeline({ pipeline: file }, parseConfig('', 'test'));
   const cause = { kind: 'http' as const, id: 'test' };
   const data = { v: 1 as const, pipeline, ...planned, parameters: { ...planned.parameters }, cause, resumed };
-  await bus.append({ type: 'pipeline.created', data }, 0, AbortSignal.timeout(100_000));
+  await bus.append({ type: 'pipeline.created', data, host: anyHost }, 0, AbortSignal.timeout(100_000));
   return pipeline;
 }
 
@@ -50,7 +52,7 @@ export async function resultOf(
 /** Every event there is, in order. */
 export async function everything({ broker: { bus, connection } }: System): Promise<Stored[]> {
   const { state } = await connection.jsm.streams.info('EVENTS');
-  const all = await Promise.all(Array.from({ length: state.last_seq }, (_, index) => bus.eventAt(index + 1)));
+  const all = await Promise.all(Array.from({ length: state.last_seq }, (_, index) => eventAt(bus, index + 1)));
   return all.filter((event) => event !== null);
 }
 

@@ -2,6 +2,7 @@
  * Provisioner, runner, reaper and the pipelines of intake as they work together, in this process: on a real broker, with a hypervisor that has
  * no machines, whose every VM is one sshd on the loopback.
  */
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
@@ -15,7 +16,7 @@ import { IdleConnections } from '@vm-task/runner/idle-connections';
 import { startRunner } from '@vm-task/runner/start';
 import { parseConfig, type SystemConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
-import type { Stored } from '@vm-task/shared/events';
+import { anyHost, type Stored } from '@vm-task/shared/events';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import type { TaskId } from '@vm-task/shared/ids';
 import { newTaskId } from '@vm-task/shared/new-ids';
@@ -23,6 +24,7 @@ import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
+import { eventAt } from '@vm-task/testing/stored';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 
 const configFor = (max: number) =>
@@ -102,22 +104,29 @@ export interface Parts {
   readonly connect: ConnectGuest;
 }
 
-/** Each of them once, on a connection of its own. */
+/** Each of them once: those of control on one connection of their own, those of the host on another. */
 export async function startServices({ broker, hypervisor, home, config, connect }: Parts): Promise<Services> {
-  const { bus, ...connection } = await broker.connect();
+  await using started = new AsyncDisposableStack();
+  const host = 'host-1';
+  const [control, own] = [started.use(await broker.connect()), started.use(await broker.connect({ host }))];
+  const connections = started.move();
   const [stop, abort] = [new AbortController(), new AbortController()];
-  const shared = { bus, config, hypervisor, host: 'host-1', log: silentLogger, stop: stop.signal, abort: abort.signal };
+  const shared = { config, hypervisor, host, log: silentLogger, stop: stop.signal, abort: abort.signal };
+  const [ofControl, ofHost] = [
+    { ...shared, bus: control.bus },
+    { ...shared, bus: own.bus },
+  ];
   const running = Promise.all([
-    startProvisioner({ ...shared, tellProgress: () => undefined }),
-    workPipelines({ ...shared, admission: { refusal: async () => null }, isPlain: () => false, slots: 8 }),
-    startReaper(shared),
-    startRunner({ ...shared, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),
+    workPipelines({ ...ofControl, admission: { refusal: async () => null }, isPlain: () => false, slots: 8 }),
+    startReaper(ofControl),
+    startProvisioner({ ...ofHost, tellProgress: () => undefined }),
+    startRunner({ ...ofHost, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),
   ]);
   const drain = async (graceMs: number) => {
     stop.abort(new Error('draining'));
     const giveUp = setTimeout(() => abort.abort(new Error('given up')), graceMs);
     await running.finally(() => clearTimeout(giveUp));
-    await connection[Symbol.asyncDispose]();
+    await connections.disposeAsync();
   };
   return { drain, [Symbol.asyncDispose]: () => drain(0) };
 }
@@ -126,7 +135,7 @@ export async function startServices({ broker, hypervisor, home, config, connect 
 export async function submit({ bus }: Broker, config: SystemConfig, file: object): Promise<TaskId> {
   const task = newTaskId(Date.now());
   const data = { v: 1 as const, task, ...planTask(file, config), cause: { kind: 'http' as const, id: 'test' } };
-  await bus.append({ type: 'task.created', data }, 0, AbortSignal.timeout(100_000));
+  await bus.append({ type: 'task.created', data, host: anyHost }, 0, AbortSignal.timeout(100_000));
   return task;
 }
 
@@ -149,6 +158,6 @@ export async function headOf<T extends Stored['type']>(
 
 export async function eventsOf({ bus, connection }: Broker, task: TaskId): Promise<Stored[]> {
   const { state } = await connection.jsm.streams.info('EVENTS');
-  const all = await Promise.all(Array.from({ length: state.last_seq }, (_, index) => bus.eventAt(index + 1)));
+  const all = await Promise.all(Array.from({ length: state.last_seq }, (_, index) => eventAt(bus, index + 1)));
   return all.filter((event) => event !== null && 'task' in event.data && event.data.task === task) as Stored[];
 }

@@ -1,5 +1,5 @@
 /** Who waits for a task's end, and for the time when nothing is left to do for any task. */
-import { eventPatterns } from '@vm-task/shared/subjects';
+import { eventPatterns, taskOfCompleted } from '@vm-task/shared/subjects';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 
@@ -16,9 +16,10 @@ export function followEnds({ bus, connection: { jsm } }: Broker): Ends {
   const waiting = new Map<string, () => void>();
   const stop = new AbortController();
   const following = (async () => {
-    const filters = [eventPatterns['task.completed']];
-    for await (const { message } of bus.follow({ filters, from: 1, signal: stop.signal })) {
-      const task = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+    const filter = eventPatterns['task.completed'];
+    for await (const { message } of bus.follow({ filter, from: 1, signal: stop.signal })) {
+      const task = taskOfCompleted(message.subject);
+      if (task === null) continue;
       ended.add(task);
       waiting.get(task)?.();
       waiting.delete(task);

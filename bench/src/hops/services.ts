@@ -9,12 +9,13 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { brokerUsers, credentialFile } from '@vm-task/bus/credentials';
-import { permissionsOf } from '@vm-task/bus/permissions';
+import { hostApiPrefix, isHostUser } from '@vm-task/bus/accounts';
+import { credentialFile } from '@vm-task/bus/credentials';
 import { httpUrl } from '@vm-task/embedded/home-client';
 import { serviceArguments } from '@vm-task/embedded/service-command';
 import { type ServiceName, services } from '@vm-task/shared/flow';
 import { type Home, homeAt } from '@vm-task/shared/home';
+import { sampleScope } from '@vm-task/testing/broker';
 import type { NatsServer } from '@vm-task/testing/nats-server';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 
@@ -27,14 +28,6 @@ const programs: Readonly<Record<ServiceName, string>> = {
 
 const token = 'benchmark';
 const body = '{"command":["true"]}';
-
-/** For `startBroker`: every user with its rights, and `test` with all. */
-export const brokerConfig = `authorization: ${JSON.stringify({
-  users: [
-    { user: 'test', password: 'test' },
-    ...brokerUsers.map((user) => ({ user, password: user, permissions: permissionsOf(user) })),
-  ],
-})}`;
 
 export interface Services extends AsyncDisposable {
   readonly pids: Readonly<Record<ServiceName, number>>;
@@ -60,8 +53,10 @@ export async function startServices(server: NatsServer, atOnce: number): Promise
 function writeHome(home: Home, server: NatsServer, atOnce: number): void {
   for (const path of [home.credentials, home.run, home.logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
   for (const user of services) {
-    writeFileSync(credentialFile(home, user), JSON.stringify(server.address(user, user)), { mode: 0o600 });
+    const address = { ...server.address(user, user), ...(isHostUser(user) ? { apiPrefix: hostApiPrefix } : {}) };
+    writeFileSync(credentialFile(home, user), JSON.stringify(address), { mode: 0o600 });
   }
+  writeFileSync(home.host, JSON.stringify({ id: sampleScope.host }));
   writeFileSync(join(home.credentials, 'http-token'), token, { mode: 0o600 });
   // A VM is there until a moment after its task has ended: with room for as many again, no task waits for that.
   const max = 2 * atOnce;

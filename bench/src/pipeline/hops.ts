@@ -80,7 +80,7 @@ async function readRun(client: Client, { jsm }: Connection, name: string, task: 
   if (task === undefined) throw new Error(`the stage ${name} has no task`);
   const { events } = await client.tasks.events(task);
   const end = events.find(({ type }) => type === 'task.completed');
-  const said = await jsm.streams.getMessage('LOGS', { last_by_subj: logSubject(task as TaskId, 1, 'stdout') });
+  const said = await jsm.streams.getMessage('LOGS', { last_by_subj: logSubject(task as TaskId, 1, 'stdout', '*') });
   if (end === undefined || said === null) throw new Error(`task ${task} has no end, or no output`);
   return { name, pool: String(end.data['pool']), startedAt: said.time.getTime(), endedAt: Date.parse(end.time) };
 }

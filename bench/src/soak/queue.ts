@@ -1,8 +1,9 @@
 /** Thousands of tasks wait at once, because nobody makes VMs: they are submitted while the provisioner is stopped. */
+import { services as all } from '@vm-task/shared/flow';
 import { startBroker } from '@vm-task/testing/broker';
 import { signalProcess } from '@vm-task/testing/processes';
 import { followEnds } from '../hops/follow-ends.ts';
-import { brokerConfig, startServices } from '../hops/services.ts';
+import { startServices } from '../hops/services.ts';
 import type { Target } from '../report.ts';
 import type { Part, Watch } from './part.ts';
 import { memoryMiBOf, type Resident, watchMemory } from './residents.ts';
@@ -19,7 +20,7 @@ const warmUp = 200;
 const tellEvery = 1_000;
 
 export async function soakQueue(tasks: number, { tell, signal }: Watch): Promise<Part> {
-  await using broker = await startBroker({ config: brokerConfig });
+  await using broker = await startBroker({ users: all });
   await using services = await startServices(broker.server, inHand);
   await using ends = followEnds(broker);
   const submit = async (count: number, about: string) => {

@@ -1,4 +1,4 @@
-/** Events that are on no spine: nobody decides anything by them, so they are stored whatever else happened. */
+/** Events that are about no task's course: nobody decides anything by them, so they are stored whatever else happened. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Draft } from '@vm-task/shared/events';
 import { orAborted } from '@vm-task/shared/or-aborted';

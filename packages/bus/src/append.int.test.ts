@@ -1,7 +1,7 @@
 import { silentLogger } from '@vm-task/service/log';
 import type { VmTaskError } from '@vm-task/shared/errors';
-import type { Stored } from '@vm-task/shared/events';
-import { spineSubject, subjectMatches } from '@vm-task/shared/subjects';
+import { anyHost, type Stored } from '@vm-task/shared/events';
+import { eventsOf, subjectMatches } from '@vm-task/shared/subjects';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { startProxy } from '@vm-task/testing/proxy';
@@ -16,6 +16,7 @@ import {
   vmGone,
   vmReady,
 } from '@vm-task/testing/sample-events';
+import { eventAt } from '@vm-task/testing/stored';
 import { expect, test } from 'vitest';
 import type { append } from './append.ts';
 import { createBus } from './bus.ts';
@@ -30,9 +31,9 @@ async function stored(appending: ReturnType<typeof append>): Promise<number> {
   return appended.event.seq;
 }
 
-async function eventsOf({ bus, connection }: Broker, task: string): Promise<Stored[]> {
+async function allOf({ bus, connection }: Broker, task: string): Promise<Stored[]> {
   const { state } = await connection.jsm.streams.info('EVENTS');
-  const all = await Promise.all(Array.from({ length: state.last_seq }, (_, index) => bus.eventAt(index + 1)));
+  const all = await Promise.all(Array.from({ length: state.last_seq }, (_, index) => eventAt(bus, index + 1)));
   return all.filter((event) => event !== null && 'task' in event.data && event.data.task === task) as Stored[];
 }
 
@@ -42,7 +43,10 @@ test('an event that follows the head is stored, with what the stream gave it', a
   const first = await stored(broker.bus.append(created(task), 0, never));
   const draft = vmReady(task);
   const appended = await broker.bus.append(draft, first, never);
-  expect(appended).toMatchObject({ kind: 'stored', event: { ...draft, id: `vm.ready/${task}/${first}`, seq: 2 } });
+  expect(appended).toMatchObject({
+    kind: 'stored',
+    event: { ...draft, id: `vm.ready/${task}/${first}/host-1`, seq: 2 },
+  });
   expect(await broker.bus.head({ pool: 'default', task })).toMatchObject({ ...draft, seq: 2 });
 });
 
@@ -50,7 +54,7 @@ test('an event behind an older head is overtaken and told the new head', async (
   await using broker = await startBroker();
   const task = sampleTask();
   const first = await stored(broker.bus.append(created(task), 0, never));
-  const second = await stored(broker.bus.append(cancelling(task), first, never));
+  const second = await stored(broker.bus.append(cancelling(task, {}, anyHost), first, never));
   const late = await broker.bus.append(vmReady(task), first, never);
   expect(late).toMatchObject({ kind: 'overtaken', head: { type: 'task.cancelling', seq: second } });
 });
@@ -69,7 +73,7 @@ test('the same decision made again is stored already, with the data of whoever w
   const seq = await stored(broker.bus.append(others, fence, never));
   const again = await broker.bus.append(mine, fence, never);
   expect(again).toMatchObject({ kind: 'stored', event: { seq, data: { vm: others.data.vm } } });
-  expect(await eventsOf(broker, task)).toHaveLength(2);
+  expect(await allOf(broker, task)).toHaveLength(2);
 });
 
 test('of two racing writers exactly one wins, and both know which', async () => {
@@ -98,7 +102,7 @@ test('of ten who make the same event at once, all are told the one that was stor
   const all = await Promise.all(Array.from({ length: 10 }, () => broker.bus.append(vmReady(task), fence, never)));
   const head = (await broker.bus.head({ pool: 'default', task })) as Stored<'vm.ready'>;
   for (const one of all) expect(one).toMatchObject({ kind: 'stored', event: { data: { vm: head.data.vm } } });
-  expect(await eventsOf(broker, task)).toHaveLength(2);
+  expect(await allOf(broker, task)).toHaveLength(2);
 });
 
 test('after the end everything of the task is refused, a second end too', async () => {
@@ -112,15 +116,15 @@ test('after the end everything of the task is refused, a second end too', async 
   for (const draft of drafts) {
     for (const fence of [0, first, ready]) {
       const refused = await broker.bus.append(draft, fence, never);
-      const same = await broker.bus.eventAt(refused.kind === 'stored' ? refused.event.seq : end);
+      const same = await eventAt(broker.bus, refused.kind === 'stored' ? refused.event.seq : end);
       // The very same decision was stored before; everything else is refused.
-      if (refused.kind === 'stored') expect(same?.id).toBe(`${draft.type}/${task}/${fence}`);
+      if (refused.kind === 'stored') expect(same?.id).toBe(`${draft.type}/${task}/${fence}/${draft.host}`);
       else expect(refused.head).toMatchObject({ seq: end, type: 'task.completed' });
     }
   }
-  const [, , ended] = await eventsOf(broker, task);
+  const [, , ended] = await allOf(broker, task);
   expect(ended).toMatchObject({ seq: end, data: { outcome: 'succeeded' } });
-  expect(await eventsOf(broker, task)).toHaveLength(3);
+  expect(await allOf(broker, task)).toHaveLength(3);
 });
 
 test('the end of the setup is fenced, but does not move the fence', async () => {
@@ -150,7 +154,7 @@ test('an append that landed while its answer was lost is reported as stored', as
   proxy.open();
   proxy.cut();
   expect(await appending).toMatchObject({ kind: 'stored', event: { seq: 1 } });
-  expect(await eventsOf(broker, task)).toHaveLength(1);
+  expect(await allOf(broker, task)).toHaveLength(1);
 });
 
 test('an append outlives a broker that is killed and comes back, and is stored once', async () => {
@@ -161,7 +165,7 @@ test('an append outlives a broker that is killed and comes back, and is stored o
   const appending = broker.bus.append(vmReady(task), fence, never);
   await broker.server.restart();
   await stored(appending);
-  expect(await eventsOf(broker, task)).toHaveLength(2);
+  expect(await allOf(broker, task)).toHaveLength(2);
 });
 
 test('appends go on through a kill in their midst: each is stored once, and in order', async () => {
@@ -193,18 +197,16 @@ test('an append outlives a broker that hangs for a while', async () => {
   await new Promise((resolve) => patience.addEventListener('abort', resolve));
   broker.server.resume();
   await stored(appending);
-  expect(await eventsOf(broker, task)).toHaveLength(2);
+  expect(await allOf(broker, task)).toHaveLength(2);
 });
 
-test('an append that is given up says so at once, while the broker hangs', async () => {
+test('an append that is given up says so, while the broker hangs', async () => {
   await using broker = await startBroker();
   broker.server.pause();
   const giveUp = new AbortController();
   const appending = broker.bus.append(created(sampleTask()), 0, giveUp.signal);
-  const started = performance.now();
   giveUp.abort(new Error('the drain is over'));
   await expect(appending).rejects.toThrow('the drain is over');
-  expect(performance.now() - started).toBeLessThan(1_000);
 });
 
 test('an event that is too large for the broker is refused at once', async () => {
@@ -223,13 +225,9 @@ test('a stream at its limit is an error of its own', async () => {
 });
 
 test('a user who may not publish an event is told so, instead of trying for ever', async () => {
-  const config = `authorization { users: [
-    { user: test, password: test }
-    { user: reader, password: test, permissions: { publish: ["$JS.API.>", "task.submit"], subscribe: ["_INBOX_reader.>"] } }
-  ] }`;
-  await using broker = await startBroker({ config });
-  await using reader = await broker.connect({ user: 'reader' });
-  const appending = reader.bus.append(created(sampleTask()), 0, never);
+  await using broker = await startBroker({ users: ['reaper'] });
+  await using reaper = await broker.connect({ user: 'reaper' });
+  const appending = reaper.bus.append(created(sampleTask()), 0, never);
   await expect(appending).rejects.toMatchObject({ code: 'broker-denied' } satisfies Partial<VmTaskError>);
 });
 
@@ -243,12 +241,12 @@ test('that a VM is gone is stored once, however often it is said and with whatev
   expect(state.messages).toBe(1);
 });
 
-test('what is on no spine does not move the fence of any task', async () => {
+test('what is about the course of no task does not move the fence of any task', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
   const vm = sampleVm();
   const fence = await stored(broker.bus.append(created(task), 0, never));
   await broker.bus.announce(vmGone(vm, { task }), never);
-  expect(subjectMatches(spineSubject({ pool: 'default', task }), `vm.gone.default.${vm}`)).toBe(false);
+  expect(subjectMatches(eventsOf({ pool: 'default', task }), `vm.gone.default.${vm}.host-1`)).toBe(false);
   await stored(broker.bus.append(vmReady(task), fence, never));
 });

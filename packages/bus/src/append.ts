@@ -1,51 +1,53 @@
 /**
- * Appending to a spine (I2, I3, I10). Every answer of the broker that is not a plain yes means *undecided*; then the
- * stream itself is read, through its leader, and what it holds is what happened.
+ * Conditional appends to a task's or a pipeline's stream of events (I2, I3, I10). Every answer of the broker that is not
+ * a plain yes means *unknown*; then the stream itself is read, through its leader, and what it holds is what happened.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import { anyHost, type Draft, type Head, type HostToken, type Stored } from '@vm-task/shared/events';
 import { orAborted } from '@vm-task/shared/or-aborted';
-import { eventSubject, type PipelineKey, type SpineKey, spineSubject } from '@vm-task/shared/subjects';
+import { eventSubject, eventsOf, type PipelineKey, type TaskKey } from '@vm-task/shared/subjects';
 import { isFull, throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
-import { eventId, rawOf, seal, unseal } from './envelope.ts';
+import { decode, eventId, type RawMessage, rawOf, seal } from './envelope.ts';
+import { readHistory } from './task-history.ts';
 
 export type Appended =
   /** In the stream. `event` is what is stored there: of the same id, but perhaps another worker's data. */
   | { readonly kind: 'stored'; readonly event: Stored }
-  /** Refused: the spine has moved on to `head`, or is no longer there (null). */
-  | { readonly kind: 'overtaken'; readonly head: Stored | null };
+  /** Refused: the task or pipeline has moved on to `head`, or is no longer there (null). */
+  | { readonly kind: 'overtaken'; readonly head: Head | null };
 
-/** Between two looks at an undecided append, while the broker is away. */
-const undecidedPauseMs = 250;
+/** Between two looks at an append whose outcome is unknown, while the broker is away. */
+const unknownPauseMs = 250;
 
-/** Where a task or pipeline stands: the last event of its spine, or null. */
-export async function readHead({ jsm }: Connection, spine: SpineKey | PipelineKey): Promise<Stored | null> {
-  return readLast(jsm, spineSubject(spine));
+/** Whom a reader takes at their word: events of `any` host are control's, and its own host's are its own. */
+export function isTrusted(event: Head, self: HostToken): boolean {
+  return event.type !== 'unknown' && (event.host === anyHost || event.host === self);
 }
 
 /**
- * Where the spine of an event that is at hand stands: that event, or what came after it. Any replica may answer, and one
- * that lags shows less than is at hand. Whoever goes on from an old head is refused by the broker.
+ * Where a task or pipeline stands: its last event that counts, or null. One question where that can be seen by itself;
+ * else all of its messages are read.
  */
-export async function readHeadSince(connection: Connection, event: Stored): Promise<Stored | null> {
-  const spine = spineOf(event);
-  const message = await connection.jsm.direct.getMessage('EVENTS', { last_by_subj: spineSubject(spine) });
-  if (message === null) return readHead(connection, spine);
-  return message.seq <= event.seq ? event : unseal(rawOf(message));
-}
-
-async function readLast(jsm: Connection['jsm'], subject: string): Promise<Stored | null> {
-  const message = await jsm.streams.getMessage('EVENTS', { last_by_subj: subject });
-  return message === null ? null : unseal(rawOf(message));
+export async function readHead(
+  connection: Connection,
+  key: TaskKey | PipelineKey,
+  self: HostToken,
+): Promise<Head | null> {
+  const message = await connection.jsm.streams.getMessage('EVENTS', { last_by_subj: eventsOf(key) });
+  if (message === null) return null;
+  const decoded = decode(rawOf(message));
+  if (decoded.kind === 'event' && isTrusted(decoded.event, self)) return decoded.event;
+  return (await readHistory(connection, key)).events.at(-1) ?? null;
 }
 
 /**
- * Appends when the spine's last sequence is `fence` (0: no event yet). Returns only what the stream itself shows; waits
- * as long as the broker is away, until `signal` aborts. Thrown: `stream-full`, `payload-too-large`, `broker-denied`, the
- * abort's reason.
+ * Appends when the last event that counts is that of sequence `fence` (0: there is none yet). Returns only what the
+ * stream itself shows; waits as long as the broker is away, until `signal` aborts. Messages that do not count may have
+ * moved the sequence meanwhile: then it is appended behind them.
+ * @throws `stream-full`, `payload-too-large`, `broker-denied`, the abort's reason.
  */
 export async function append(
   connection: Connection,
@@ -54,22 +56,21 @@ export async function append(
   fence: number,
   signal: AbortSignal,
 ): Promise<Appended> {
-  const id = eventId(draft, fence);
-  const subject = eventSubject(draft);
-  const spine = spineSubject(spineOf(draft));
-  for (;;) {
-    const answer = await orAborted(offer(connection, source, draft, { id, subject, spine, fence }), signal);
-    if (answer !== 'undecided') return answer;
-    const found = await orAborted(settleUndecided(connection, { id, subject, spine, fence }), signal);
-    if (found !== 'undecided') return found;
-    await orAborted(delay(undecidedPauseMs), signal);
+  const attempt = { id: eventId(draft, fence), subject: eventSubject(draft), key: keyOf(draft), fence };
+  for (let expected = fence; ; ) {
+    const answer = await orAborted(offer(connection, source, draft, attempt, expected), signal);
+    if (answer !== 'unknown') return answer;
+    const found = await orAborted(settle(connection, attempt, expected), signal);
+    if (found.kind !== 'again') return found;
+    if (found.expected === expected) await orAborted(delay(unknownPauseMs), signal);
+    expected = found.expected;
   }
 }
 
 interface Attempt {
   readonly id: string;
   readonly subject: string;
-  readonly spine: string;
+  readonly key: TaskKey | PipelineKey;
   readonly fence: number;
 }
 
@@ -77,58 +78,70 @@ async function offer(
   { js }: Connection,
   source: string,
   draft: Draft,
-  { id, subject, spine, fence }: Attempt,
-): Promise<Appended | 'undecided'> {
+  { id, subject, key }: Attempt,
+  expected: number,
+): Promise<Appended | 'unknown'> {
   const now = new Date();
   const { payload, headers } = seal(draft, id, source, now);
   try {
     const ack = await js.publish(subject, payload, {
       headers,
       msgID: id,
-      expect: { lastSubjectSequence: fence, lastSubjectSequenceSubject: spine },
+      expect: { lastSubjectSequence: expected, lastSubjectSequenceSubject: eventsOf(key) },
     });
-    if (ack.duplicate) return 'undecided';
+    if (ack.duplicate) return 'unknown';
     const traceparent = headers.get('traceparent') || null;
     return { kind: 'stored', event: { ...draft, id, seq: ack.seq, time: now, subject, traceparent } as Stored };
   } catch (error) {
-    return undecidedOrThrow(error);
+    return unknownOrThrow(error);
   }
 }
 
-/** Errors that leave the append undecided; the others are the caller's business. */
-function undecidedOrThrow(error: unknown): 'undecided' {
+/** Errors that leave the outcome unknown; the others are the caller's business. */
+function unknownOrThrow(error: unknown): 'unknown' {
   throwIfHopeless(error);
   if (isFull(error)) {
     throw new VmTaskError('stream-full', `the stream EVENTS takes no more: ${errorInfo(error).message}`, {
       cause: error,
     });
   }
-  return 'undecided';
+  return 'unknown';
 }
 
+type Settled = Appended | { readonly kind: 'again'; readonly expected: number };
+
 /**
- * The last message on the draft's own subject decides; then the spine's head; else nothing has happened yet. The head
- * is read first: once it has moved, nothing of ours can land any more, so what is read after it is the whole truth.
+ * What counts on the subjects decides; then the last message on the draft's own one. The former is read first: once it
+ * has moved, nothing of ours can land any more, so what is read after it is the whole truth.
  */
-async function settleUndecided(connection: Connection, attempt: Attempt): Promise<Appended | 'undecided'> {
+async function settle(connection: Connection, attempt: Attempt, expected: number): Promise<Settled> {
   try {
-    const head = await readLast(connection.jsm, attempt.spine);
-    if (head?.id === attempt.id) return { kind: 'stored', event: head };
-    const own = await readLast(connection.jsm, attempt.subject);
-    if (own?.id === attempt.id) return { kind: 'stored', event: own };
-    if ((head?.seq ?? 0) === attempt.fence) return 'undecided';
+    const { events, lastSeq } = await readHistory(connection, attempt.key);
+    const own = events.find(({ id }) => id === attempt.id) ?? (await readOwn(connection, attempt));
+    if (own !== null && own.type !== 'unknown') return { kind: 'stored', event: own };
+    const head = events.at(-1) ?? null;
+    if ((head?.seq ?? 0) === attempt.fence) return { kind: 'again', expected: lastSeq };
     return { kind: 'overtaken', head };
   } catch (error) {
     if (error instanceof VmTaskError) throw error;
-    return undecidedOrThrow(error);
+    unknownOrThrow(error);
+    return { kind: 'again', expected };
   }
 }
 
-/** The spine that an event belongs to. Thrown for an event that is on none: a programming error. */
-export function spineOf(draft: Draft): SpineKey | PipelineKey {
-  if (draft.type === 'vm.gone' || draft.type === 'alert.raised') {
-    throw new Error(`${draft.type} is on no spine`);
-  }
-  if ('pipeline' in draft.data) return { pipeline: draft.data.pipeline };
-  return { pool: draft.data.pool, task: draft.data.task };
+/** `task.setup.done` is beside the stream of events that it expects. */
+async function readOwn({ jsm }: Connection, { id, subject }: Attempt): Promise<Head | null> {
+  const message: RawMessage | null = await jsm.streams
+    .getMessage('EVENTS', { last_by_subj: subject })
+    .then((found) => (found === null ? null : rawOf(found)));
+  const decoded = message === null ? null : decode(message);
+  return decoded?.kind === 'event' && decoded.event.id === id ? decoded.event : null;
+}
+
+/** The task or pipeline that an event is about. @throws Error for an event of neither: a programming error. */
+export function keyOf(draft: Pick<Draft, 'type' | 'data'>): TaskKey | PipelineKey {
+  const { type, data } = draft as Draft;
+  if (type === 'vm.gone' || type === 'alert.raised') throw new Error(`${type} is about no task or pipeline`);
+  if ('pipeline' in data) return { pipeline: data.pipeline };
+  return { pool: data.pool, task: data.task };
 }

@@ -13,16 +13,16 @@ test.each([
 ])('an artifact of %s comes back byte for byte, with its size and hash', async (_what, size) => {
   await using broker = await startBroker();
   const content = randomBytes(size);
-  const name = artifactName(sampleTask(), 1, `out/a b/${'结果'.repeat(500)}.json`);
+  const name = artifactName(sampleTask(), 1);
   const chunks = Readable.from(
     (function* () {
       for (let at = 0; at < size; at += 100_000) yield content.subarray(at, at + 100_000);
     })(),
   );
-  const stored = await storeArtifact(broker.connection, name, chunks);
+  const stored = await storeArtifact(broker.connection, 'host-1', name, chunks);
   const sha256 = createHash('sha256').update(content).digest('hex');
   expect(stored).toEqual({ bytes: size, sha256, object: name });
-  const opened = await openArtifact(broker.connection, name);
+  const opened = await openArtifact(broker.connection, 'host-1', name);
   expect(opened).not.toBeNull();
   const back = opened === null ? null : await buffer(opened);
   expect(back?.equals(content)).toBe(true);
@@ -30,25 +30,38 @@ test.each([
 
 test('what is not there (any more) is null', async () => {
   await using broker = await startBroker();
-  expect(await openArtifact(broker.connection, artifactName(sampleTask(), 1, 'none'))).toBeNull();
+  expect(await openArtifact(broker.connection, 'host-1', artifactName(sampleTask(), 1))).toBeNull();
 });
 
 test('content that fails half-way fails the storing, and leaves nothing', async () => {
   await using broker = await startBroker();
-  const name = artifactName(sampleTask(), 1, 'half');
+  const name = artifactName(sampleTask(), 1);
   const half = async function* () {
     yield randomBytes(500_000);
     throw new Error('the guest is gone');
   };
-  await expect(storeArtifact(broker.connection, name, half())).rejects.toThrow('the guest is gone');
-  expect(await openArtifact(broker.connection, name)).toBeNull();
+  await expect(storeArtifact(broker.connection, 'host-1', name, half())).rejects.toThrow('the guest is gone');
+  expect(await openArtifact(broker.connection, 'host-1', name)).toBeNull();
 });
 
-test('storing the same name again replaces it: an attempt that is resumed collects once more', async () => {
+test('what is stored again has another name: nobody puts other bytes where some were told of', async () => {
   await using broker = await startBroker();
-  const name = artifactName(sampleTask(), 1, 'out.json');
-  await storeArtifact(broker.connection, name, Readable.from([Buffer.from('old')]));
-  await storeArtifact(broker.connection, name, Readable.from([Buffer.from('new')]));
-  const opened = await openArtifact(broker.connection, name);
-  expect(opened === null ? '' : (await buffer(opened)).toString()).toBe('new');
+  const task = sampleTask();
+  const [first, second] = [artifactName(task, 1), artifactName(task, 1)];
+  await storeArtifact(broker.connection, 'host-1', first, Readable.from([Buffer.from('told of')]));
+  await storeArtifact(broker.connection, 'host-1', second, Readable.from([Buffer.from('late')]));
+  const opened = await openArtifact(broker.connection, 'host-1', first);
+  expect(opened === null ? '' : (await buffer(opened)).toString()).toBe('told of');
+});
+
+test("a host stores and reads its own, by control's leave, and control reads it", async () => {
+  await using broker = await startBroker({ users: ['runner', 'intake'] });
+  await using runner = await broker.connect({ user: 'runner' });
+  await using intake = await broker.connect({ user: 'intake' });
+  const name = artifactName(sampleTask(), 1);
+  await storeArtifact(runner.connection, 'host-1', name, Readable.from([randomBytes(300_000)]));
+  for (const { connection } of [runner, intake]) {
+    const opened = await openArtifact(connection, 'host-1', name);
+    expect(opened === null ? 0 : (await buffer(opened)).length).toBe(300_000);
+  }
 });

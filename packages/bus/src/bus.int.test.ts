@@ -1,65 +1,31 @@
 import { context, propagation, trace } from '@opentelemetry/api';
 import { silentLogger } from '@vm-task/service/log';
 import { startTelemetry } from '@vm-task/service/telemetry';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import { anyHost, type Stored } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
+import { append, settled, workEvents } from '@vm-task/testing/event-worker';
 import { cancelling, completed, created, resumed, sampleTask, sampleVm, vmReady } from '@vm-task/testing/sample-events';
+import { eventAt } from '@vm-task/testing/stored';
 import { afterAll, expect, test } from 'vitest';
-import { createBus, type Handling, type WorkerRow, type WorkOptions } from './bus.ts';
+import { createBus, type Handling } from './bus.ts';
 import { openConnection } from './connection.ts';
-import { seal } from './envelope.ts';
-import { done, type HandlerOutcome, leave, reject } from './outcome.ts';
+import { done, leave } from './outcome.ts';
 
 const telemetry = startTelemetry('test', false);
 afterAll(() => telemetry[Symbol.asyncDispose]());
 
-const never = new AbortController().signal;
-const scope = { pool: 'default', host: 'host-1' };
+const _never = new AbortController().signal;
+const _scope = { pool: 'default', host: 'host-1' };
 
-/** The sequence of an event that must have been stored. */
-async function append({ bus }: Broker, draft: Draft, fence: number): Promise<number> {
-  const appended = await bus.append(draft, fence, never);
-  if (appended.kind === 'overtaken') throw new Error(`overtaken by ${appended.head?.type}`);
-  return appended.event.seq;
-}
-
-/** Handles the row's events until the block ends. */
-function workEvents(
-  { bus }: Pick<Broker, 'bus'>,
-  row: WorkerRow,
-  handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
-  options: Partial<WorkOptions> = {},
-): AsyncDisposable {
-  const stop = new AbortController();
-  const working = bus.workEvents(row, handle, { slots: 1, stop: stop.signal, abort: stop.signal, scope, ...options });
-  return {
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await working;
-    },
-  };
-}
-
-async function eventsOf({ bus, connection }: Broker, about: TaskId): Promise<Stored[]> {
+async function allOf({ bus, connection }: Broker, about: TaskId): Promise<Stored[]> {
   const { state } = await connection.jsm.streams.info('EVENTS');
   const all = await Promise.all(
-    Array.from({ length: state.last_seq }, (_, index) => bus.eventAt(index + 1).catch(() => null)),
+    Array.from({ length: state.last_seq }, (_, index) => eventAt(bus, index + 1).catch(() => null)),
   );
   return all.filter((event) => event !== null && 'task' in event.data && event.data.task === about) as Stored[];
-}
-
-async function alerts({ connection }: Broker): Promise<string[]> {
-  const message = await connection.jsm.streams.getMessage('EVENTS', { last_by_subj: 'alert.raised.*.*.*' });
-  return message === null ? [] : [message.subject];
-}
-
-/** Something was delivered, and nothing is left to do. */
-async function settled({ connection }: Broker, name: string): Promise<boolean> {
-  const info = await connection.jsm.consumers.info('EVENTS', name);
-  return info.delivered.consumer_seq > 0 && info.num_ack_pending === 0 && info.num_pending === 0;
 }
 
 test('a handler gets the event with its head, and what it returns is appended behind it before the ack', async () => {
@@ -73,7 +39,7 @@ test('a handler gets the event with its head, and what it returns is appended be
     expect(deliveries).toBe(1);
     return done(ready);
   });
-  await eventually(() => settled(broker, 'provisioner-task-created-default'), { what: 'it is handled' });
+  await eventually(() => settled(broker, 'created-pool-default'), { what: 'it is handled' });
   expect(await broker.bus.head({ pool: 'default', task })).toMatchObject({ ...ready, seq: first + 1 });
 });
 
@@ -81,13 +47,13 @@ test('an event that is no longer the head is acknowledged without being handled'
   await using broker = await startBroker();
   const task = sampleTask();
   const first = await append(broker, created(task), 0);
-  await append(broker, cancelling(task), first);
+  await append(broker, cancelling(task, {}, anyHost), first);
   const handled: string[] = [];
   await using _working = workEvents(broker, flow.provisionerOnTaskCreated, async ({ event }) => {
     handled.push(event.id);
     return done();
   });
-  await eventually(() => settled(broker, 'provisioner-task-created-default'), { what: 'it is acknowledged' });
+  await eventually(() => settled(broker, 'created-pool-default'), { what: 'it is acknowledged' });
   expect(handled).toEqual([]);
 });
 
@@ -108,7 +74,7 @@ test("an attempt that was resumed or is being cancelled is still its runner's, a
     if (event.type === 'vm.ready') heads.set(event.data.task, head?.type);
     return done();
   });
-  await eventually(() => settled(broker, 'runner-vm-ready'), { what: 'all are acknowledged' });
+  await eventually(() => settled(broker, 'runner-host-1'), { what: 'all are acknowledged' });
   expect([...heads]).toEqual([
     [resumedTask, 'task.resumed'],
     [cancelled, 'task.cancelling'],
@@ -131,7 +97,7 @@ test('what says what to release is handled whatever the head is', async () => {
     },
     { past: true },
   );
-  await eventually(() => settled(broker, 'provisioner-task-completed-host-1'), { what: 'it is handled' });
+  await eventually(() => settled(broker, 'release-host-1'), { what: 'it is handled' });
   expect(released).toMatchObject([{ vm }]);
 });
 
@@ -141,10 +107,10 @@ test('a handler whose append is overtaken is told, before the ack', async () => 
   const first = await append(broker, created(task), 0);
   const told: unknown[] = [];
   await using _working = workEvents(broker, flow.provisionerOnTaskCreated, async () => {
-    await append(broker, cancelling(task), first);
+    await append(broker, cancelling(task, {}, anyHost), first);
     return done(vmReady(task), { settle: async (appended) => void told.push(appended.kind) });
   });
-  await eventually(() => settled(broker, 'provisioner-task-created-default'), { what: 'it is acknowledged' });
+  await eventually(() => settled(broker, 'created-pool-default'), { what: 'it is acknowledged' });
   expect(told).toEqual(['overtaken']);
 });
 
@@ -161,70 +127,9 @@ test('a worker that another one replaced leaves the message to it', async () => 
   await eventually(async () => (await broker.bus.head({ pool: 'default', task }))?.type === 'task.resumed', {
     what: 'another runner took over',
   });
-  const info = () => broker.connection.jsm.consumers.info('EVENTS', 'runner-vm-ready');
+  const info = () => broker.connection.jsm.consumers.info('EVENTS', 'runner-host-1');
   await eventually(async () => (await info()).num_waiting === 1, { what: 'the slot is free again' });
   expect((await info()).num_ack_pending).toBe(1);
-});
-
-/** Publishes what no version of ours would. */
-async function publishPoison({ connection }: Broker, draft: Draft, body: string): Promise<number> {
-  const { headers } = seal(draft, `poison/${body.length}`, 'elsewhere', new Date());
-  const subject = `${draft.type}.default.${'task' in draft.data ? draft.data.task : ''}`;
-  return (await connection.js.publish(subject, body, { headers })).seq;
-}
-
-test.each([
-  ['is not JSON', '{"v":1,'],
-  ['is of a version from another time', JSON.stringify({ ...created(sampleTask()).data, v: 2 })],
-  ['is larger than a dead letter can be', 'x'.repeat(8 * 1024 * 1024 - 2_000)],
-])('an event that %s is a dead letter, an alert, and the end of its task', async (_what, body) => {
-  await using broker = await startBroker();
-  const task = sampleTask();
-  const seq = await publishPoison(broker, created(task), body);
-  let handled = 0;
-  await using _working = workEvents(broker, flow.provisionerOnTaskCreated, async () => {
-    handled++;
-    return done();
-  });
-  await eventually(() => settled(broker, 'provisioner-task-created-default'), { what: 'it is terminated' });
-  expect(handled).toBe(0);
-  const dead = `dead.provisioner-task-created-default.EVENTS.${seq}`;
-  const letter = await broker.connection.jsm.streams.getMessage('DEAD', { last_by_subj: dead });
-  const { reason, data } = JSON.parse(letter?.string() ?? '') as { reason: string; data: string | null };
-  expect(reason).toContain(`message ${seq} on task.created.default.${task} cannot be read`);
-  if (data !== null) expect(Buffer.from(data, 'base64').toString()).toBe(body);
-  expect(data === null).toBe(body.length > 4 * 1024 * 1024);
-  expect(await alerts(broker)).toEqual([`alert.raised.warning.dead-letter.events-${seq}`]);
-  expect(await broker.bus.head({ pool: 'default', task })).toMatchObject({
-    type: 'task.completed',
-    data: { outcome: 'failed', error: { code: 'unreadable-event' } },
-  });
-});
-
-test('an unreadable end is buried, and no second end follows it', async () => {
-  await using broker = await startBroker();
-  const task = sampleTask();
-  await append(broker, created(task), 0);
-  const seq = await publishPoison(broker, completed(task), '{}');
-  await using _working = workEvents(broker, flow.provisionerOnTaskCompleted, async () => done(), { past: true });
-  await eventually(() => settled(broker, 'provisioner-task-completed-host-1'), { what: 'it is terminated' });
-  const ends = await broker.connection.jsm.streams.info('EVENTS', { subjects_filter: 'task.completed.>' });
-  expect(Object.values(ends.state.subjects ?? {})).toEqual([1]);
-  expect((await broker.connection.jsm.streams.getMessage('DEAD', { seq: 1 }))?.subject).toContain(`EVENTS.${seq}`);
-});
-
-test('what a handler rejects ends its task, and the end names the VM to release', async () => {
-  await using broker = await startBroker();
-  const task = sampleTask();
-  const vm = sampleVm();
-  await append(broker, vmReady(task, { vm, attempt: 1 }), await append(broker, created(task), 0));
-  await using _working = workEvents(broker, flow.runnerOnVmReady, async () => reject('no such runtime'));
-  await eventually(() => settled(broker, 'runner-vm-ready'), { what: 'it is terminated' });
-  const [, , end] = await eventsOf(broker, task);
-  expect(end).toMatchObject({
-    type: 'task.completed',
-    data: { vm, attempt: 1, outcome: 'failed', error: { message: 'no such runtime' } },
-  });
 });
 
 test('commands are handled as they were published, by whatever client', async () => {
@@ -264,12 +169,11 @@ test('a trace goes from the publisher through every handler on the way', async (
     return done(completed(task));
   });
   const { traceId } = span.spanContext();
-  const end = await eventually(
-    async () => (await eventsOf(broker, task)).find(({ type }) => type === 'task.completed'),
-    { what: 'the task is completed' },
-  );
+  const end = await eventually(async () => (await allOf(broker, task)).find(({ type }) => type === 'task.completed'), {
+    what: 'the task is completed',
+  });
   expect(inHandlers).toEqual([traceId, traceId]);
-  expect((await eventsOf(broker, task)).map(traceOf)).toEqual([traceId, traceId, traceId]);
+  expect((await allOf(broker, task)).map(traceOf)).toEqual([traceId, traceId, traceId]);
   const carrier = { traceparent: end.traceparent };
   const parent = trace.getSpanContext(propagation.extract(context.active(), carrier));
   expect(parent?.spanId).not.toBe(span.spanContext().spanId);
@@ -289,7 +193,7 @@ test('two services on one durable share its events: each is handled by one of th
   const otherBus = createBus(other, 'vm-task/other', silentLogger);
   await using _second = workEvents({ bus: otherBus }, flow.provisionerOnTaskCreated, handler(2), { slots: 2 });
   for (const task of tasks) await append(broker, created(task), 0);
-  await eventually(() => settled(broker, 'provisioner-task-created-default'), { what: 'all are handled' });
+  await eventually(() => settled(broker, 'created-pool-default'), { what: 'all are handled' });
   expect(handledBy.size).toBe(tasks.length);
   const { state } = await broker.connection.jsm.streams.info('EVENTS');
   expect(state.messages).toBe(2 * tasks.length);

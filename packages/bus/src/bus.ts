@@ -7,8 +7,8 @@
  * | `provision.ts` | streams and consumers: made, and read back |
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
  * | `event-log.ts` | what can be said to `EVENTS`, and asked of it |
- * | `append.ts` | fenced appends: stored or overtaken (I2, I3, I10) |
- * | `announce.ts` | what is on no spine: VMs that are gone, alerts |
+ * | `append.ts`, `task-history.ts` | conditional appends: stored or overtaken (I2, I3, I10); which messages count |
+ * | `announce.ts`, `tell-unknown.ts` | what is about no task's course: VMs that are gone, alerts |
  * | `group-commit.ts` | many announcements at once, stored together |
  * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
  * | `dead-letter.ts`, `dead-letters.ts`, `replay.ts` | what no handler could take: stored, looked at, handled again |
@@ -17,28 +17,40 @@
  * | `output-log.ts`, `artifacts.ts` | live output and files of attempts |
  */
 
+import { isTakenOver } from '@vm-task/shared/attempt-at';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import {
+  anyHost,
+  type Draft,
+  type Head,
+  type HostToken,
+  isTaskEnd,
+  type Stored,
+  type UnknownEvent,
+} from '@vm-task/shared/events';
 import { consumerFor, type FlowRow } from '@vm-task/shared/flow';
+import { factsOfSubject } from '@vm-task/shared/subjects';
 import type { Logger } from 'pino';
 import { announcer } from './announce.ts';
-import { type Appended, append, readHead, readHeadSince } from './append.ts';
+import { type Appended, append, isTrusted, keyOf, readHead } from './append.ts';
 import type { Connection } from './connection.ts';
 import { bury, raiseRetryAlert } from './dead-letter.ts';
 import type { DeadLetter } from './dead-letters.ts';
-import { type RawMessage, rawOf, unseal } from './envelope.ts';
+import { type Decoded, decode, type RawMessage, rawOf } from './envelope.ts';
 import type { EventLog } from './event-log.ts';
 import { follow } from './follow.ts';
-import { done, type HandlerOutcome, leave } from './outcome.ts';
-import { ensureConsumer } from './provision.ts';
+import { done, type HandlerOutcome, leave, retry } from './outcome.ts';
+import { requireConsumer } from './provision.ts';
 import { workReplays } from './replay.ts';
+import { readHistory } from './task-history.ts';
+import { tellOfUnknown } from './tell-unknown.ts';
 import { inSpanOf } from './tracing.ts';
-import { type Delivery, type Verdict, work } from './work.ts';
+import { type Delivery, newerPauseMs, type Verdict, work } from './work.ts';
 
 export interface Handling<T> {
   readonly event: T;
-  /** The spine's last event, read just before: the event itself, but for the exceptions that `resumable` names. */
-  readonly head: Stored | null;
+  /** The last event that counts, read just before: the event itself, but for the exceptions that `resumable` names. */
+  readonly head: Head | null;
   readonly deliveries: number;
   readonly signal: AbortSignal;
   /** Bound to the task, the event and the consumer. */
@@ -60,7 +72,10 @@ export interface WorkOptions {
 export type WorkerRow = FlowRow & { readonly consumer: string };
 
 export interface Bus extends EventLog {
-  /** Handles spine events: those that are no longer the head are acknowledged unseen, so a redelivery changes nothing. */
+  /**
+   * Handles events: those that are no longer the head are acknowledged unseen, so a redelivery changes nothing. One that
+   * this version cannot read is given back, for a service that can; what is no event is acknowledged.
+   */
   workEvents(
     row: WorkerRow,
     handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
@@ -74,19 +89,20 @@ export interface Bus extends EventLog {
   ): Promise<void>;
 }
 
-export function createBus(connection: Connection, source: string, log: Logger): Bus {
+export function createBus(connection: Connection, source: string, log: Logger, host: HostToken = anyHost): Bus {
   const bus: Bus = {
     connection,
+    host,
     async append(draft, fence, signal) {
       const appended = await append(connection, source, draft, fence, signal);
       if (appended.kind === 'overtaken') tellOfRefusal(log, draft, fence, appended.head);
       return appended;
     },
     announce: announcer(connection, source),
-    head: (spine) => readHead(connection, spine),
-    async eventAt(seq) {
+    head: (key) => readHead(connection, key, host),
+    async messageAt(seq) {
       const message = await connection.jsm.streams.getMessage('EVENTS', { seq });
-      return message === null ? null : unseal(rawOf(message));
+      return message === null ? null : rawOf(message);
     },
     async now() {
       const { ts } = await connection.jsm.streams.info('EVENTS');
@@ -95,7 +111,8 @@ export function createBus(connection: Connection, source: string, log: Logger): 
     },
     async workEvents(row, handle, options) {
       await runWorker(bus, row, options, log, async (delivery, bound) => {
-        const event = unseal(delivery.message);
+        const event = await eventIn(bus, decode(delivery.message), { ...delivery, past: options.past === true }, bound);
+        if ('kind' in event) return event;
         return options.past === true
           ? handle({ event, head: null, ...delivery, log: bindTo(event, bound) })
           : onlyIfHead(bus, event, delivery, bindTo(event, bound), handle);
@@ -112,7 +129,7 @@ export function createBus(connection: Connection, source: string, log: Logger): 
 }
 
 /** Whoever is late says what it had meant to publish: how a stale worker is told from one that lost its work. */
-function tellOfRefusal(log: Logger, draft: Draft, fence: number, head: Stored | null): void {
+function tellOfRefusal(log: Logger, draft: Draft, fence: number, head: Head | null): void {
   const about = { task: 'task' in draft.data ? draft.data.task : null, type: draft.type, expected: fence };
   const found = head === null ? null : { seq: head.seq, type: head.type };
   log.info({ ...about, found }, 'the broker refused an event: the task has moved on');
@@ -124,6 +141,42 @@ function bindTo(event: Stored, log: Logger): Logger {
   return log.child({ ...about, event: id });
 }
 
+/** The event that was delivered, if it is one that counts and that can be read; else what becomes of the message. */
+async function eventIn(
+  bus: Bus,
+  decoded: Decoded,
+  { message, signal, past }: Delivery & { readonly past: boolean },
+  log: Logger,
+): Promise<Stored | HandlerOutcome> {
+  if (decoded.kind === 'none') {
+    log.warn({ seq: message.seq, subject: message.subject, why: decoded.why }, 'a message that is no event');
+    return done();
+  }
+  const { event } = decoded;
+  const all = isTrusted(event, bus.host) ? [] : await eventsBeside(bus, event);
+  // What has been purged meanwhile is over; and `task.setup.done` is beside the others.
+  if (all.length > 0 && !all.some(({ seq }) => seq === event.seq)) {
+    log.warn({ seq: event.seq, subject: event.subject }, 'an event of a host that may not speak for the task');
+    return done();
+  }
+  if (event.type !== 'unknown') return event;
+  const last = all.at(-1) ?? event;
+  // Only who handles what is past has anything to do behind the task's end.
+  return !past && last.seq !== event.seq && isTaskEnd(last) ? done() : giveBack(bus, event, signal);
+}
+
+/** Those of the same task that count; none for what is about no task. */
+async function eventsBeside(bus: Bus, event: Head): Promise<readonly Head[]> {
+  const about = factsOfSubject(event.subject)?.about;
+  if (about === undefined || !('task' in about)) return [];
+  return (await readHistory(bus.connection, about)).events;
+}
+
+async function giveBack(bus: Bus, event: UnknownEvent, signal: AbortSignal): Promise<HandlerOutcome> {
+  await tellOfUnknown(bus, event, signal);
+  return retry(newerPauseMs, event.why);
+}
+
 async function onlyIfHead(
   bus: Bus,
   event: Stored,
@@ -131,7 +184,8 @@ async function onlyIfHead(
   log: Logger,
   handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
 ): Promise<HandlerOutcome> {
-  const head = await readHeadSince(bus.connection, event);
+  const head = await readHead(bus.connection, keyOf(event), bus.host);
+  if (head?.type === 'unknown' && !isTaskEnd(head)) return giveBack(bus, head, signal);
   if (head?.seq !== event.seq && !resumable(event, head)) {
     log.debug({ head: head?.type ?? null }, 'nothing to do: it has moved on');
     return done();
@@ -140,14 +194,14 @@ async function onlyIfHead(
 }
 
 /** The exceptions: an attempt whose runner died, or that was cancelled before its runner saw it, is the runner's still. */
-function resumable(event: Stored, head: Stored | null): boolean {
+function resumable(event: Stored, head: Head | null): boolean {
   if (event.type !== 'vm.ready' || head === null) return false;
   return (head.type === 'task.resumed' || head.type === 'task.cancelling') && head.data.attempt === event.data.attempt;
 }
 
-/** Whoever resumed the attempt has a later delivery of the same message. */
+/** Whoever resumed the attempt has a later delivery of the same message; a later version is to have one. */
 function wasTakenOver(appended: Appended): boolean {
-  return appended.kind === 'overtaken' && appended.head?.type === 'task.resumed';
+  return appended.kind === 'overtaken' && isTakenOver(appended.head);
 }
 
 async function runWorker(
@@ -160,7 +214,7 @@ async function runWorker(
   const worker = consumerFor(row, options.scope);
   const bound = log.child({ consumer: worker.name });
   const { slots, stop, abort } = options;
-  await ensureConsumer(bus.connection, worker, { stop, log: bound });
+  await requireConsumer(bus.connection, worker, { stop, log: bound });
   const hooks = {
     // One span over deciding and appending, so that what is appended carries the trace on.
     handle: (delivery: Delivery) =>
@@ -174,6 +228,7 @@ async function runWorker(
   };
   const replaying = {
     connection: bus.connection,
+    host: bus.host,
     worker,
     handle: hooks.handle,
     bury: (delivery: Delivery, reason: string, replayed: DeadLetter) =>

@@ -9,6 +9,8 @@ export interface BrokerAddress {
   readonly servers: readonly string[];
   readonly user: string;
   readonly pass: string;
+  /** Under which the broker's own API is for this user, where that is not its usual name. */
+  readonly apiPrefix?: string | undefined;
 }
 
 export interface Connection extends AsyncDisposable {
@@ -62,7 +64,8 @@ export async function openConnection(address: BrokerAddress, name: string): Prom
   try {
     requireServerVersion(nc.info?.version ?? '0.0.0');
     // checkAPI would ask for account information, which services may not see.
-    const options = { timeout: requestTimeoutMs, checkAPI: false };
+    const prefix = address.apiPrefix === undefined ? {} : { apiPrefix: address.apiPrefix };
+    const options = { timeout: requestTimeoutMs, checkAPI: false, ...prefix };
     const jsm = await jetstreamManager(nc, options);
     return { nc, js: jetstream(nc, options), jsm, [Symbol.asyncDispose]: () => nc.close() };
   } catch (error) {

@@ -11,10 +11,11 @@ import type { BrokerAddress } from './connection.ts';
 export const brokerUsers = ['system', 'submit', ...services] as const;
 export type BrokerUser = (typeof brokerUsers)[number];
 
-const fileSchema = z.strictObject({
+const fileSchema = z.object({
   servers: z.array(z.string()).min(1),
   user: z.string(),
   pass: z.string(),
+  apiPrefix: z.string().optional(),
 });
 
 /** One file per user, 0600: a service can be given its own and no other. */

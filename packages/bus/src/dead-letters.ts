@@ -1,6 +1,8 @@
 /** The letters of `DEAD`, as people look at them and as a replay needs them. */
 import type { NextMsgRequest, StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
+import { anyHost, type HostToken } from '@vm-task/shared/events';
+import { deadSubject } from '@vm-task/shared/subjects';
 import { z } from 'zod';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
@@ -25,6 +27,8 @@ export interface DeadLetter {
   /** In `DEAD`: what people name it by. */
   readonly seq: number;
   readonly buriedAt: Date;
+  /** Who could not handle the message: a host's worker, or control's. */
+  readonly host: HostToken;
   readonly letter: Letter;
 }
 
@@ -41,7 +45,8 @@ export async function listLetters({ jsm }: Connection, after: number, most: numb
     const next: NextMsgRequest & { seq: number } = { seq, next_by_subj: 'dead.>' };
     const message = await jsm.streams.getMessage('DEAD', next);
     if (message === null) break;
-    found.push(letterOf(message));
+    const letter = letterOf(message);
+    if (letter !== null) found.push(letter);
     seq = message.seq + 1;
   }
   return found;
@@ -65,6 +70,14 @@ export async function readOriginal({ jsm }: Connection, { letter }: DeadLetter):
   return { seq, subject, time: new Date(letter.time), headers: copied, data: Buffer.from(data, 'base64') };
 }
 
-function letterOf({ seq, time, data }: StoredMsg): DeadLetter {
-  return { seq, buriedAt: time, letter: letterSchema.parse(JSON.parse(Buffer.from(data).toString('utf8'))) };
+/** Null for what is no letter: one is stored under what it says. */
+function letterOf({ seq, time, subject, data }: StoredMsg): DeadLetter | null {
+  const host = subject.split('.').at(-1) ?? anyHost;
+  try {
+    const letter = letterSchema.parse(JSON.parse(Buffer.from(data).toString('utf8')));
+    if (deadSubject(letter.consumer, letter.stream, letter.seq, host) !== subject) return null;
+    return { seq, buriedAt: time, host, letter };
+  } catch {
+    return null;
+  }
 }

@@ -7,7 +7,9 @@ import type { JsMsg, StoredMsg } from '@nats-io/jetstream';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { context, propagation } from '@opentelemetry/api';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { type Draft, eventSchemas, isEventType, type Stored } from '@vm-task/shared/events';
+import { type Draft, eventSchemas, type Head, type HostToken, isEventType, type Stored } from '@vm-task/shared/events';
+import { readEventData } from '@vm-task/shared/read-event';
+import { eventsOf, factsOfSubject, type SubjectFacts } from '@vm-task/shared/subjects';
 
 export interface RawMessage {
   readonly seq: number;
@@ -17,10 +19,13 @@ export interface RawMessage {
   readonly data: Uint8Array;
 }
 
-/** `<type>/<task, VM, pipeline or alert>/<fence>`: one decision on one state of the spine. */
+/**
+ * `<type>/<task, VM, pipeline or alert>/<fence>/<host>`: one decision on one state, by one host. So a broker that says
+ * "duplicate" speaks of oneself.
+ */
 export function eventId(draft: Draft, fence: number | null): string {
-  const about = 'vm' in draft.data && draft.type === 'vm.gone' ? draft.data.vm : aboutOf(draft);
-  return fence === null ? `${draft.type}/${about}` : `${draft.type}/${about}/${fence}`;
+  const about = draft.type === 'vm.gone' ? draft.data.vm : aboutOf(draft);
+  return [draft.type, about, ...(fence === null ? [] : [fence]), draft.host].join('/');
 }
 
 function aboutOf(draft: Draft): string {
@@ -28,7 +33,9 @@ function aboutOf(draft: Draft): string {
   return String('pipeline' in draft.data ? draft.data.pipeline : draft.data.task);
 }
 
+/** @throws Error for data that its own schema refuses: a programming error, which must not reach the log. */
 export function seal(draft: Draft, id: string, source: string, now: Date): { payload: Uint8Array; headers: MsgHdrs } {
+  const data = eventSchemas[draft.type].parse(draft.data);
   const sealed = headers();
   sealed.set('ce-specversion', '1.0');
   sealed.set('ce-id', id);
@@ -37,39 +44,91 @@ export function seal(draft: Draft, id: string, source: string, now: Date): { pay
   sealed.set('ce-time', now.toISOString());
   sealed.set('content-type', 'application/json');
   propagation.inject(context.active(), sealed, { set: (carrier, key, value) => carrier.set(key, value) });
-  return { payload: Buffer.from(JSON.stringify(draft.data)), headers: sealed };
+  return { payload: Buffer.from(JSON.stringify(data)), headers: sealed };
 }
 
-/** Thrown: `unreadable-event` for what is not JSON, of no known type, or of a version from another time. */
-export function unseal(message: RawMessage): Stored {
-  const type = message.headers?.get('ce-type') ?? '';
-  if (!isEventType(type)) throw unreadable(message, `its type ${JSON.stringify(type.slice(0, 80))} is unknown`);
-  const parsed = eventSchemas[type].safeParse(parseJson(message));
-  if (!parsed.success)
-    throw unreadable(message, parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; '));
-  return {
-    type,
-    data: parsed.data,
-    id: message.headers?.get('ce-id') ?? '',
+export type Decoded =
+  | { readonly kind: 'event'; readonly event: Head }
+  /** No event: it moves the sequence of what it is stored under, and the state of nothing. */
+  | { readonly kind: 'none'; readonly why: string; readonly host: HostToken | null };
+
+/**
+ * What a message of `EVENTS` is. Only what carries our envelope, on the subject that its type has, with the expectation
+ * of the task or pipeline that it is about, is an event; a copy that the broker made for somebody is none.
+ */
+export function decode(message: RawMessage): Decoded {
+  const facts = factsOfSubject(message.subject);
+  const why = whyNoEvent(message, facts);
+  if (why !== null || facts === null) return { kind: 'none', why: why ?? '', host: facts?.host ?? null };
+  const said = header(message, 'ce-type');
+  const envelope = {
+    id: header(message, 'ce-id'),
     seq: message.seq,
     time: message.time,
     subject: message.subject,
-    traceparent: message.headers?.get('traceparent') || null,
-  } as Stored;
+    host: facts.host,
+    traceparent: header(message, 'traceparent') || null,
+  };
+  const json = jsonOf(message.data);
+  const unknown = (reason: string): Decoded => ({
+    kind: 'event',
+    event: { ...envelope, type: 'unknown', said, version: versionIn(json), why: reason, before: null },
+  });
+  if (!isEventType(said)) return unknown(`its type ${JSON.stringify(said.slice(0, 80))} is not known here`);
+  const read = readEventData(said, json);
+  if (read.kind === 'unknown') return unknown(read.why);
+  const event = { ...envelope, type: said, data: read.data } as Stored;
+  if (!isAbout(event, facts))
+    return { kind: 'none', why: 'it is about something else than its subject', host: facts.host };
+  return { kind: 'event', event };
 }
 
-export function parseJson(message: RawMessage): unknown {
+/** Headers that the broker adds to a copy that it sends to somebody. */
+const copyHeaders = ['Nats-Stream', 'Nats-Sequence'];
+
+function whyNoEvent(message: RawMessage, facts: SubjectFacts | null): string | null {
+  if (facts === null) return 'no event has such a subject';
+  if (header(message, 'ce-specversion') !== '1.0' || header(message, 'ce-id') === '')
+    return 'it has no envelope of ours';
+  if (copyHeaders.some((name) => header(message, name) !== '')) return 'it is a copy that the broker made';
+  if (header(message, 'ce-type') !== facts.type) return 'its type is not that of its subject';
+  if (!('task' in facts.about || 'pipeline' in facts.about)) return null;
+  if (header(message, 'Nats-Expected-Last-Subject-Sequence') === '') return 'it was published without an expectation';
+  const expectsOf = header(message, 'Nats-Expected-Last-Subject-Sequence-Subject');
+  return expectsOf === eventsOf(facts.about) ? null : 'its expectation is of something else';
+}
+
+function isAbout({ data, host }: Stored, { about }: SubjectFacts): boolean {
+  if ('pipeline' in about) return 'pipeline' in data && data.pipeline === about.pipeline;
+  if ('vm' in about) return 'vm' in data && data.vm === about.vm && 'host' in data && data.host === host;
+  if ('alert' in about) return 'id' in data && data.id === about.alert;
+  const isOfHost = !('access' in data) || data.host === host;
+  return 'task' in data && data.task === about.task && data.pool === about.pool && isOfHost;
+}
+
+function header(message: RawMessage, name: string): string {
+  return message.headers?.get(name) ?? '';
+}
+
+function versionIn(json: unknown): number {
+  const version = typeof json === 'object' && json !== null && 'v' in json ? json.v : 0;
+  return typeof version === 'number' && Number.isSafeInteger(version) ? version : 0;
+}
+
+/** Undefined for what is not JSON. */
+function jsonOf(data: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(message.data).toString('utf8'));
-  } catch (error) {
-    throw unreadable(message, 'it is not JSON', error);
+    return JSON.parse(Buffer.from(data).toString('utf8'));
+  } catch {
+    return undefined;
   }
 }
 
-function unreadable(message: RawMessage, why: string, cause?: unknown): VmTaskError {
-  return new VmTaskError('unreadable-event', `message ${message.seq} on ${message.subject} cannot be read: ${why}`, {
-    cause,
-  });
+/** The JSON of a command or a timer. @throws `unreadable-event` for what is none. */
+export function parseJson(message: RawMessage): unknown {
+  const json = jsonOf(message.data);
+  if (json !== undefined) return json;
+  throw new VmTaskError('unreadable-event', `message ${message.seq} on ${message.subject} is not JSON`);
 }
 
 export function rawOf(message: StoredMsg): RawMessage {

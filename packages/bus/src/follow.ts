@@ -9,7 +9,8 @@ import { type RawMessage, rawOfDelivery } from './envelope.ts';
 
 export interface FollowOptions {
   readonly stream: string;
-  readonly filters: readonly string[];
+  /** `>`: everything. */
+  readonly filter: string;
   /** The first sequence wanted; 1 is the beginning, `new` only what comes from now on. */
   readonly from: number | 'new';
   readonly signal: AbortSignal;
@@ -17,7 +18,7 @@ export interface FollowOptions {
 
 export interface Followed {
   readonly message: RawMessage;
-  /** Messages of these filters that the stream had behind this one when it was sent. */
+  /** Messages of this filter that the stream had behind this one when it was sent. */
   readonly pending: number;
 }
 
@@ -52,10 +53,10 @@ export async function* follow(connection: Connection, options: FollowOptions): A
 
 async function* readFrom(
   { js }: Connection,
-  { stream, filters, signal }: FollowOptions,
+  { stream, filter, signal }: FollowOptions,
   from: number,
 ): AsyncGenerator<Followed, void, void> {
-  const filtered = filters.includes(everything) ? {} : { filter_subjects: [...filters] };
+  const filtered = filter === everything ? {} : { filter_subjects: [filter] };
   const consumer = await js.consumers.get(stream, { ...filtered, opt_start_seq: from });
   const messages = await consumer.consume({ expires: expiresMs });
   const stop = () => messages.stop();

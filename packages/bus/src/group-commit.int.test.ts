@@ -21,7 +21,7 @@ async function stored({ connection: { jsm } }: Broker): Promise<{ vms: string[];
   const numbers = Array.from({ length: state.last_seq }, (_, index) => index + 1);
   const messages = await Promise.all(numbers.map((seq) => jsm.streams.getMessage('EVENTS', { seq })));
   return {
-    vms: messages.map((message) => message?.subject.split('.').at(-1) ?? '').sort(),
+    vms: messages.map((message) => message?.subject.split('.').at(-2) ?? '').sort(),
     together: messages.filter((message) => message?.header.get('Nats-Batch-Id')).length,
     withIds: messages.filter((message) => message?.header.get('ce-id')?.startsWith('vm.gone/')).length,
   };

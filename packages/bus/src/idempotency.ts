@@ -9,7 +9,7 @@ import { type PipelineId, type TaskId, taskIdPattern } from '@vm-task/shared/ids
 import { z } from 'zod';
 import type { Connection } from './connection.ts';
 
-const entrySchema = z.strictObject({ id: z.string().regex(taskIdPattern), bodyHash: z.string() });
+const entrySchema = z.object({ id: z.string().regex(taskIdPattern), bodyHash: z.string() });
 
 /** Keys of tasks and of pipelines are different ones: who claims says which it is. */
 export interface IdempotencyEntry<Id extends TaskId | PipelineId = TaskId> {

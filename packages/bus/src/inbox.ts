@@ -5,17 +5,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NextMsgRequest, StoredMsg } from '@nats-io/jetstream';
 import { VmTaskError } from '@vm-task/shared/errors';
+import { anyHost, type HostToken } from '@vm-task/shared/events';
 import type { MessageId } from '@vm-task/shared/ids';
 import { type Message, messageSchema, type Sending } from '@vm-task/shared/inbox';
 import { inboxMessage, inboxMessages, inboxSubject } from '@vm-task/shared/subjects';
+import { tolerant } from '@vm-task/shared/tolerant';
 import { isFull, throwIfHopeless, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { follow } from './follow.ts';
+
+const readerSchema = tolerant(messageSchema);
+
+export interface SendOptions {
+  readonly id: MessageId;
+  readonly keepMs: number;
+  readonly since?: Date;
+  /** From where it is sent: a host's name, or control's. */
+  readonly host?: HostToken;
+}
 
 /** A message and its place in the stream, which changes with every mark. */
 export interface Kept {
   readonly seq: number;
   readonly message: Message;
+  /** From where it was sent. */
+  readonly host: HostToken;
 }
 
 /**
@@ -25,7 +39,7 @@ export interface Kept {
 export async function sendMessage(
   connection: Connection,
   sending: Sending,
-  { id, keepMs, since }: { readonly id: MessageId; readonly keepMs: number; readonly since?: Date },
+  { id, keepMs, since, host = anyHost }: SendOptions,
 ): Promise<Message> {
   const now = await brokerNow(connection);
   const sentAt = since ?? now;
@@ -39,13 +53,19 @@ export async function sendMessage(
     readAt: null,
     archivedAt: null,
   };
-  await store(connection, message, 0, now);
+  await store(connection, { message, host, seq: 0 }, now);
   return message;
 }
 
-/** The message with its marks; null when there is none, or no longer. */
+/**
+ * The message with its marks; null when there is none, or no longer. Of several with one id (a host can take that of
+ * another's) it is control's, else the one that was there first.
+ */
 export async function readMessage({ jsm }: Connection, id: MessageId): Promise<Kept | null> {
-  const stored = await jsm.streams.getMessage('INBOX', { last_by_subj: inboxMessage(id) });
+  const own = await jsm.streams.getMessage('INBOX', { last_by_subj: inboxMessage(id, anyHost) });
+  if (own !== null) return keptOf(own);
+  const first: NextMsgRequest & { seq: number } = { seq: 1, next_by_subj: inboxMessage(id, '*') };
+  const stored = await jsm.streams.getMessage('INBOX', first);
   return stored === null ? null : keptOf(stored);
 }
 
@@ -60,7 +80,8 @@ export async function listMessages(
     const next: NextMsgRequest & { seq: number } = { seq, next_by_subj: inboxMessages(to) };
     const stored = await jsm.streams.getMessage('INBOX', next);
     if (stored === null) break;
-    found.push(keptOf(stored));
+    const kept = keptOf(stored);
+    if (kept !== null) found.push(kept);
     seq = stored.seq + 1;
   }
   return found;
@@ -73,9 +94,10 @@ export async function* followMessages(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<Kept, void, void> {
-  const filters = [inboxMessages(to)];
-  for await (const { message } of follow(connection, { stream: 'INBOX', filters, from: after + 1, signal })) {
-    yield keptOf(message);
+  const options = { stream: 'INBOX', filter: inboxMessages(to), from: after + 1, signal };
+  for await (const { message } of follow(connection, options)) {
+    const kept = keptOf(message);
+    if (kept !== null) yield kept;
   }
 }
 
@@ -91,7 +113,7 @@ export async function markMessage(connection: Connection, id: MessageId, mark: M
     if (kept === null) throw noMessage(id);
     const marked = withMark(kept.message, mark, now);
     if (marked === kept.message) return marked;
-    const outcome = await store(connection, marked, kept.seq, now);
+    const outcome = await store(connection, { ...kept, message: marked }, now);
     if (outcome === 'stored') return marked;
     if (outcome === 'expired') throw noMessage(id);
     // Somebody else marked it, or it went: what is there now decides.
@@ -109,14 +131,13 @@ function withMark(message: Message, mark: Mark, now: Date): Message {
 /** Over the message of that sequence, and over no other: what has gone is never brought back. */
 async function store(
   { js }: Connection,
-  message: Message,
-  over: number,
+  { message, host, seq: over }: Kept,
   now: Date,
 ): Promise<'stored' | 'overtaken' | 'expired'> {
   const leftMs = Date.parse(message.expiresAt) - now.getTime();
   if (leftMs <= 0) return 'expired';
   try {
-    await js.publish(inboxSubject(message), JSON.stringify(message), {
+    await js.publish(inboxSubject(message, host), JSON.stringify(message), {
       expect: { lastSubjectSequence: over },
       // The broker counts in seconds.
       ttl: `${Math.ceil(leftMs / 1_000)}s`,
@@ -136,8 +157,15 @@ async function brokerNow({ jsm }: Connection): Promise<Date> {
   return new Date(ts);
 }
 
-function keptOf({ seq, data }: Pick<StoredMsg, 'seq' | 'data'>): Kept {
-  return { seq, message: messageSchema.parse(JSON.parse(Buffer.from(data).toString('utf8'))) };
+/** Null for what is no message that can be read here: it is in the way of no other. */
+function keptOf({ seq, subject, data }: Pick<StoredMsg, 'seq' | 'subject' | 'data'>): Kept | null {
+  try {
+    const message = readerSchema.parse(JSON.parse(Buffer.from(data).toString('utf8')));
+    const host = subject.split('.').at(-1) ?? anyHost;
+    return inboxSubject(message, host) === subject ? { seq, message, host } : null;
+  } catch {
+    return null;
+  }
 }
 
 function noMessage(id: MessageId): VmTaskError {

@@ -1,29 +1,40 @@
-import { inboxPattern } from '@vm-task/shared/subjects';
-import { startBroker } from '@vm-task/testing/broker';
+import { eventPatterns, inboxPattern } from '@vm-task/shared/subjects';
+import { accountsWith, type Broker, sampleScope, startBroker } from '@vm-task/testing/broker';
 import { expect, test } from 'vitest';
-import { brokerUsers } from './credentials.ts';
+import { type Accounts, ownRights, type Permissions } from './accounts.ts';
+import { type BrokerUser, brokerUsers } from './credentials.ts';
 import { lackingRights } from './lacking-rights.ts';
-import { ownRights, type Permissions, permissionsOf } from './permissions.ts';
-import { buckets, objectStores, streams } from './streams.ts';
+import { artifactsOf, buckets, streams } from './streams.ts';
 import { storeTemplate } from './templates.ts';
 
+type Change = (user: BrokerUser, permissions: Permissions) => Permissions;
+
 /** A broker with its users; `change` alters what one of them may do. */
-function startWithUsers(change: (user: string, permissions: Permissions) => Permissions = (_user, same) => same) {
-  const users = brokerUsers.map((user) => ({ user, password: user, permissions: change(user, permissionsOf(user)) }));
-  const test = { user: 'test', password: 'test' };
-  return startBroker({ config: `authorization: ${JSON.stringify({ users: [test, ...users] })}` });
+function startWithUsers(change: Change = (_user, same) => same) {
+  const { accounts, ...config } = JSON.parse(`{${accountsWith(brokerUsers, sampleScope)}}`) as { accounts: Accounts };
+  const users = Object.values(accounts).flatMap((account) => account.users ?? []);
+  for (const user of users) {
+    const name = brokerUsers.find((one) => one === user.user);
+    if (name !== undefined && user.permissions !== undefined) user.permissions = change(name, user.permissions);
+  }
+  return startBroker({ config: JSON.stringify({ accounts, ...config }).slice(1, -1) });
 }
+
+const lackingOf = async (broker: Broker, user: BrokerUser) => {
+  await using own = await broker.connect({ user });
+  return await lackingRights(own.connection, user, sampleScope);
+};
 
 test('with all that it has to have, no user is refused anything, and nothing is stored, taken or removed', async () => {
   await using broker = await startWithUsers();
   const { connection } = broker;
   await storeTemplate(connection, { name: 'a-template', task: {} }, new Date());
   await connection.js.publish('task.submit', '{}');
-  await connection.js.publish('dead.someone.EVENTS.1', '{}');
+  await connection.js.publish('dead.someone.EVENTS.1.any', '{}');
   const all = [
     ...Object.keys(streams),
     ...Object.keys(buckets).map((name) => `KV_${name}`),
-    ...Object.keys(objectStores).map((name) => `OBJ_${name}`),
+    `OBJ_${artifactsOf(sampleScope.host)}`,
   ];
   const states = () =>
     Promise.all(
@@ -34,15 +45,14 @@ test('with all that it has to have, no user is refused anything, and nothing is 
     );
   const before = await states();
   for (const user of brokerUsers) {
-    await using own = await broker.connect({ user, pass: user });
-    expect({ user, refused: await lackingRights(own.connection, user) }).toEqual({ user, refused: [] });
+    expect({ user, refused: await lackingOf(broker, user) }).toEqual({ user, refused: [] });
   }
   expect(await states()).toEqual(before);
 });
 
 test('each permission that a service lacks is named, and no other', async () => {
   const taken: string[] = [];
-  const takeOne = (user: string, { publish, subscribe }: Permissions) => {
+  const takeOne = (user: BrokerUser, { publish, subscribe }: Permissions) => {
     if (user === 'submit' || user === 'system') return { publish, subscribe };
     // `$JS.API.STREAM.INFO.*` gives what the ones for single streams give, and without `ownRights` nothing is learnt.
     const single = publish.filter(
@@ -55,47 +65,40 @@ test('each permission that a service lacks is named, and no other', async () => 
   await using broker = await startWithUsers(takeOne);
   const named: string[] = [];
   for (const user of brokerUsers) {
-    await using own = await broker.connect({ user, pass: user });
-    const refused = await lackingRights(own.connection, user);
+    const refused = await lackingOf(broker, user);
     named.push(...refused.map(({ what, subject }) => `${user} ${what} ${subject}`));
   }
   expect(named.sort()).toEqual(taken.sort());
 });
 
 test('a user that may not hear answers is named with where it would hear them', async () => {
-  const deaf = (user: string, { publish, subscribe }: Permissions) => ({
+  const deaf = (user: BrokerUser, { publish, subscribe }: Permissions) => ({
     publish,
     subscribe: user === 'runner' ? subscribe.filter((subject) => !subject.startsWith('_INBOX_')) : subscribe,
   });
   await using broker = await startWithUsers(deaf);
-  await using own = await broker.connect({ user: 'runner', pass: 'runner' });
-  const refused = await lackingRights(own.connection, 'runner');
-  expect(refused).toEqual([{ what: 'may not subscribe to', subject: '_INBOX_runner.>' }]);
+  expect(await lackingOf(broker, 'runner')).toEqual([{ what: 'may not subscribe to', subject: '_INBOX_runner.>' }]);
 });
 
 test('a user that may not ask is named with that, and one whose rights are denied again with those', async () => {
-  const without = ({ publish, subscribe }: Permissions) => ({
-    publish: publish.filter((subject) => subject !== ownRights),
-    subscribe,
-  });
-  const denied = { publish: { allow: permissionsOf('reaper').publish, deny: ['task.retrying.>'] }, subscribe: ['>'] };
-  const users = [
-    { user: 'test', password: 'test' },
-    { user: 'runner', password: 'runner', permissions: without(permissionsOf('runner')) },
-    { user: 'reaper', password: 'reaper', permissions: denied },
-  ];
-  await using broker = await startBroker({ config: `authorization: ${JSON.stringify({ users })}` });
-  await using runner = await broker.connect({ user: 'runner', pass: 'runner' });
-  expect(await lackingRights(runner.connection, 'runner')).toEqual([{ what: 'may not publish', subject: ownRights }]);
-  await using reaper = await broker.connect({ user: 'reaper', pass: 'reaper' });
-  expect(await lackingRights(reaper.connection, 'reaper')).toEqual([
-    { what: 'may not publish', subject: 'task.retrying.*.*' },
+  const change: Change = (user, { publish, subscribe }) => {
+    if (user === 'runner') return { publish: publish.filter((subject) => subject !== ownRights), subscribe };
+    if (user !== 'reaper') return { publish, subscribe };
+    // The server takes such an object for a list.
+    const denied: unknown = { allow: publish, deny: ['task.retrying.>'] };
+    return { publish: denied as readonly string[], subscribe: ['>'] };
+  };
+  await using broker = await startWithUsers(change);
+  expect(await lackingOf(broker, 'runner')).toEqual([{ what: 'may not publish', subject: ownRights }]);
+  expect(await lackingOf(broker, 'reaper')).toEqual([
+    { what: 'may not publish', subject: eventPatterns['task.retrying'] },
   ]);
 });
 
 test('a stream that is not there gives no answer', async () => {
   await using broker = await startWithUsers();
   await broker.connection.jsm.streams.delete('INBOX');
-  await using own = await broker.connect({ user: 'runner', pass: 'runner' });
-  expect(await lackingRights(own.connection, 'runner')).toEqual([{ what: 'gets no answer on', subject: inboxPattern }]);
+  expect(await lackingOf(broker, 'runner')).toEqual([
+    { what: 'gets no answer on', subject: inboxPattern.replace(/\*$/, sampleScope.host) },
+  ]);
 });

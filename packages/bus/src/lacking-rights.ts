@@ -1,13 +1,13 @@
 /**
- * What a user of the broker lacks of all that `permissions.ts` gives it: rights, by the broker's own word, and answers of
+ * What a user of the broker lacks of all that `accounts.ts` gives it: rights, by the broker's own word, and answers of
  * the streams. Nothing is stored, taken or removed.
  */
 import { errors, headers } from '@nats-io/transport-node';
 import { subjectMatches } from '@vm-task/shared/subjects';
 import { z } from 'zod';
+import { ownRights, type Permissions, permissionsOf, type Scope } from './accounts.ts';
 import { type Connection, requestTimeoutMs } from './connection.ts';
 import type { BrokerUser } from './credentials.ts';
-import { ownRights, type Permissions, permissionsOf } from './permissions.ts';
 import { streams } from './streams.ts';
 
 export interface Lacking {
@@ -28,8 +28,8 @@ const ownRightsSchema = z.object({
 const nobody = 'doctor--';
 
 /** The connection must be that user's. */
-export async function lackingRights({ nc }: Connection, user: BrokerUser): Promise<Lacking[]> {
-  const wanted = permissionsOf(user);
+export async function lackingRights({ nc }: Connection, user: BrokerUser, scope: Scope): Promise<Lacking[]> {
+  const wanted = permissionsOf(user, scope);
   const answer = await nc.request(ownRights, undefined, { timeout: requestTimeoutMs }).catch((error) => error);
   // Whoever may not ask, or hears no answer, learns nothing about the rest.
   if (answer instanceof Error) return [refusalIn(answer, wanted)];

@@ -4,16 +4,16 @@ import { silentLogger } from '@vm-task/service/log';
 import type { Stored } from '@vm-task/shared/events';
 import { consumerFor, flow } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
-import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { accountsWith, type Broker, sampleScope, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { type Proxy as Relay, startProxy } from '@vm-task/testing/proxy';
 import { created, sampleTask, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
+import type { Accounts } from './accounts.ts';
 import type { Appended } from './append.ts';
 import { type Bus, createBus } from './bus.ts';
 import { openConnection } from './connection.ts';
 import { done, type HandlerOutcome } from './outcome.ts';
-import { permissionsOf } from './permissions.ts';
 
 const never = new AbortController().signal;
 const scope = { pool: 'default' };
@@ -129,20 +129,15 @@ test.concurrent('a late ack of a stale worker takes nothing from the one that ha
 });
 
 test.concurrent('rights that are taken away under a running service: it goes on when they are given back', async () => {
-  const users = (publish: readonly string[]) => {
-    const own = { ...permissionsOf('provisioner'), publish };
-    const all = [
-      { user: 'test', password: 'test' },
-      { user: 'provisioner', password: 'own', permissions: own },
-    ];
-    return `authorization: ${JSON.stringify({ users: all })}`;
-  };
-  const { publish } = permissionsOf('provisioner');
-  const fewer = publish.filter(
-    (subject) => !subject.startsWith('vm.ready') && !subject.startsWith('$JS.API.STREAM.MSG'),
-  );
-  await using broker = await startBroker({ config: users(publish) });
-  await using service = await broker.connect({ user: 'provisioner', pass: 'own' });
+  const all = accountsWith(['provisioner'], sampleScope);
+  const { accounts, ...config } = JSON.parse(`{${all}}`) as { accounts: Accounts };
+  for (const user of accounts['HOST_host-1']?.users ?? []) {
+    const isLeft = (subject: string) => !subject.startsWith('vm.ready') && !subject.includes('STREAM.MSG.GET');
+    user.permissions = { publish: user.permissions?.publish.filter(isLeft) ?? [], subscribe: ['>'] };
+  }
+  const fewer = JSON.stringify({ accounts, ...config }).slice(1, -1);
+  await using broker = await startBroker({ users: ['provisioner'] });
+  await using service = await broker.connect({ user: 'provisioner' });
   const tried: TaskId[] = [];
   await using _worker = startWorker(service.bus, async ({ data }) => {
     if (!('task' in data)) throw new Error('no task');
@@ -151,7 +146,7 @@ test.concurrent('rights that are taken away under a running service: it goes on 
   });
   const first = await submit(broker);
   await eventually(() => headOf(broker, first).then((head) => head?.type === 'vm.ready'), { what: 'it works' });
-  await broker.server.reload(users(fewer));
+  await broker.server.reload(fewer);
   // The server tells a connection that it lost a right only by refusing it.
   const isRefused = async () => {
     const task = await submit(broker);
@@ -160,7 +155,7 @@ test.concurrent('rights that are taken away under a running service: it goes on 
     return (await headOf(broker, task))?.type === 'task.created' && task;
   };
   const second = await eventually(isRefused, { what: 'a task is stuck', limitMs: 60_000 });
-  await broker.server.reload(users(publish));
+  await broker.server.reload(all);
   const isReady = () => headOf(broker, second).then((head) => head?.type === 'vm.ready');
   await eventually(isReady, { what: 'it goes on', limitMs: 90_000 });
   await expectSettled(broker);

@@ -25,8 +25,8 @@ test('output comes back byte for byte, with the offset of each chunk in its stre
   await using broker = await startBroker();
   const task = sampleTask();
   const binary = randomBytes(100_000);
-  const stdout = await openLogWriter(broker.connection, task, 1, 'stdout');
-  const stderr = await openLogWriter(broker.connection, task, 1, 'stderr');
+  const stdout = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
+  const stderr = await openLogWriter(broker.connection, task, 1, 'stderr', 'host-1');
   await stdout.write(bytes('垃圾'), never);
   await stderr.write(binary, never);
   await stdout.write(bytes('域名\n'), never);
@@ -44,7 +44,7 @@ test('output comes back byte for byte, with the offset of each chunk in its stre
 test('a follower of one task gets only its output, from where it asks', async () => {
   await using broker = await startBroker();
   const [task, other] = [sampleTask(), sampleTask()];
-  const writers = [task, other].map((id) => openLogWriter(broker.connection, id, 1, 'stdout'));
+  const writers = [task, other].map((id) => openLogWriter(broker.connection, id, 1, 'stdout', 'host-1'));
   for (const text of ['a', 'b']) for (const writer of writers) await (await writer).write(bytes(text), never);
   const chunks = await read(broker, task, 1, 2);
   expect(chunks).toMatchObject([{ seq: 3, offset: 1 }]);
@@ -53,12 +53,12 @@ test('a follower of one task gets only its output, from where it asks', async ()
 test('a writer that takes over goes on behind the last stored byte', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
-  const first = await openLogWriter(broker.connection, task, 1, 'stdout');
+  const first = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   await first.write(bytes('0123456789'), never);
   await broker.server.kill();
   await broker.server.restart();
   await using replacement = await broker.connect();
-  const second = await openLogWriter(replacement.connection, task, 1, 'stdout');
+  const second = await openLogWriter(replacement.connection, task, 1, 'stdout', 'host-1');
   expect(second.offset).toBe(10);
   await second.write(bytes('abc'), never);
   expect(await read(broker, task, 2)).toMatchObject([{ offset: 0 }, { offset: 10 }]);
@@ -67,9 +67,9 @@ test('a writer that takes over goes on behind the last stored byte', async () =>
 test('a stale writer is refused, and learns that it is stale', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
-  const stale = await openLogWriter(broker.connection, task, 1, 'stdout');
+  const stale = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   await stale.write(bytes('one'), never);
-  const fresh = await openLogWriter(broker.connection, task, 1, 'stdout');
+  const fresh = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   await fresh.write(bytes('two'), never);
   await expect(stale.write(bytes('late'), never)).rejects.toMatchObject({ code: 'log-overtaken' });
   await fresh.write(bytes('three'), never);
@@ -84,8 +84,8 @@ test('of two writers at the same place one is refused, even when they read diffe
   await using broker = await startBroker();
   const task = sampleTask();
   const [first, second] = await Promise.all([
-    openLogWriter(broker.connection, task, 1, 'stdout'),
-    openLogWriter(broker.connection, task, 1, 'stdout'),
+    openLogWriter(broker.connection, task, 1, 'stdout', 'host-1'),
+    openLogWriter(broker.connection, task, 1, 'stdout', 'host-1'),
   ]);
   await first.write(bytes('short'), never);
   await expect(second.write(bytes('much longer'), never)).rejects.toMatchObject({ code: 'log-overtaken' });
@@ -95,7 +95,7 @@ test('of two writers at the same place one is refused, even when they read diffe
 test('writing goes on over a broker that is killed, and stores each chunk once', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
-  const writer = await openLogWriter(broker.connection, task, 1, 'stdout');
+  const writer = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   const writing = (async () => {
     for (let index = 0; index < 400; index++) await writer.write(bytes(`${index}\n`.padStart(10)), never);
   })();
@@ -110,7 +110,7 @@ test('writing goes on over a broker that is killed, and stores each chunk once',
 test("a flood that pushes out all of a task's output does not stop the task", async () => {
   await using broker = await startBroker();
   const task = sampleTask();
-  const writer = await openLogWriter(broker.connection, task, 1, 'stdout');
+  const writer = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   await writer.write(bytes('before'), never);
   await broker.connection.jsm.streams.purge('LOGS');
   await writer.write(bytes('after'), never);

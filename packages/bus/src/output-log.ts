@@ -7,14 +7,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { VmTaskError } from '@vm-task/shared/errors';
+import type { HostToken } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { orAborted } from '@vm-task/shared/or-aborted';
 import type { ProgressView } from '@vm-task/shared/progress';
-import { type LogStream, logStreams, logSubject, logSubjects, ownerOfProgress } from '@vm-task/shared/subjects';
+import { factsOfLog, type LogFacts, type LogStream, logSubject, logSubjects } from '@vm-task/shared/subjects';
 import { throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
+import { findCreated } from './find-task.ts';
 import { follow } from './follow.ts';
+import { readHistory } from './task-history.ts';
 import { progressOf } from './task-progress.ts';
 
 const offsetHeader = 'vm-task-offset';
@@ -44,16 +47,23 @@ export async function openLogWriter(
   task: TaskId,
   attempt: number,
   stream: LogStream,
+  host: HostToken,
 ): Promise<LogWriter> {
-  const subject = logSubject(task, attempt, stream);
+  const subject = logSubject(task, attempt, stream, host);
   const last = await connection.jsm.streams.getMessage('LOGS', { last_by_subj: subject });
   const offset = last === null ? 0 : Number(last.header.get(offsetHeader)) + last.data.length;
   return writerFrom(connection, subject, last?.seq ?? 0, offset);
 }
 
 /** A writer of a stream that nobody is known to have written yet; its first write is refused where somebody has. */
-export function beginLog(connection: Connection, task: TaskId, attempt: number, stream: LogStream): LogWriter {
-  return writerFrom(connection, logSubject(task, attempt, stream), 0, 0);
+export function beginLog(
+  connection: Connection,
+  task: TaskId,
+  attempt: number,
+  stream: LogStream,
+  host: HostToken,
+): LogWriter {
+  return writerFrom(connection, logSubject(task, attempt, stream, host), 0, 0);
 }
 
 function writerFrom(connection: Connection, subject: string, lastSeq: number, begin: number): LogWriter {
@@ -121,17 +131,52 @@ export interface ProgressEntry {
   readonly progress: ProgressView;
 }
 
-/** The output of a task, and its progress, as they come, from a sequence of `LOGS` on, until `signal`. */
+/** A message that is nobody's output: it is passed over, and was there. */
+export interface NoEntry {
+  readonly seq: number;
+  readonly attempt: null;
+}
+
+/**
+ * The output of a task, and its progress, as they come, from a sequence of `LOGS` on, until `signal`. What another host
+ * than that of the attempt's VM has written is no output of the task.
+ */
 export async function* followLog(
   connection: Connection,
   task: TaskId,
   from: number,
   signal: AbortSignal,
-): AsyncGenerator<LogChunk | ProgressEntry, void, void> {
-  const options = { stream: 'LOGS', filters: [logSubjects(task)], from: Math.max(1, from), signal };
+): AsyncGenerator<LogChunk | ProgressEntry | NoEntry, void, void> {
+  const writers = new AttemptHosts(connection, task);
+  const options = { stream: 'LOGS', filter: logSubjects(task), from: Math.max(1, from), signal };
   for await (const { message } of follow(connection, options)) {
-    const entry = progressEntryOf(message) ?? chunkOf(message);
-    if (entry !== null) yield entry;
+    const facts = factsOfLog(message.subject);
+    const isOwn = facts !== null && (await writers.hostOf(facts.attempt)) === facts.host;
+    yield (isOwn ? entryOf(message, facts) : null) ?? { seq: message.seq, attempt: null };
+  }
+}
+
+/** The host of each attempt's VM, by the task's events. Output comes after them. */
+class AttemptHosts {
+  readonly #connection: Connection;
+  readonly #task: TaskId;
+  readonly #known = new Map<number, HostToken>();
+
+  constructor(connection: Connection, task: TaskId) {
+    this.#connection = connection;
+    this.#task = task;
+  }
+
+  async hostOf(attempt: number): Promise<HostToken | null> {
+    if (!this.#known.has(attempt)) await this.#read();
+    return this.#known.get(attempt) ?? null;
+  }
+
+  async #read(): Promise<void> {
+    const created = await findCreated(this.#connection, this.#task);
+    if (created === null) return;
+    const { events } = await readHistory(this.#connection, created.data);
+    for (const event of events) if (event.type === 'vm.ready') this.#known.set(event.data.attempt, event.host);
   }
 }
 
@@ -140,21 +185,11 @@ export async function lastLogSeq({ jsm }: Connection, task: TaskId): Promise<num
   return (await jsm.streams.getMessage('LOGS', { last_by_subj: logSubjects(task) }))?.seq ?? 0;
 }
 
-function progressEntryOf(message: RawMessage): ProgressEntry | null {
-  const owner = ownerOfProgress(message.subject);
-  const progress = owner === null ? null : progressOf(message);
-  return owner === null || progress === null ? null : { seq: message.seq, attempt: owner.attempt, progress };
-}
-
-function chunkOf(message: RawMessage): LogChunk | null {
-  const [, , attempt, stream] = message.subject.split('.');
-  const known = logStreams.find((name) => name === stream);
-  if (known === undefined) return null;
-  return {
-    seq: message.seq,
-    attempt: Number(attempt),
-    stream: known,
-    offset: Number(message.headers?.get(offsetHeader) ?? 0),
-    bytes: message.data,
-  };
+function entryOf(message: RawMessage, { attempt, stream }: LogFacts): LogChunk | ProgressEntry | null {
+  if (stream === 'progress') {
+    const progress = progressOf(message);
+    return progress === null ? null : { seq: message.seq, attempt, progress };
+  }
+  const offset = Number(message.headers?.get(offsetHeader) ?? 0);
+  return { seq: message.seq, attempt, stream, offset, bytes: message.data };
 }

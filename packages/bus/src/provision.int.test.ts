@@ -1,21 +1,25 @@
 import { DeliverPolicy } from '@nats-io/jetstream';
-import { consumerFor, flow } from '@vm-task/shared/flow';
+import { silentLogger } from '@vm-task/service/log';
+import { consumerFor, durablesFor, flow } from '@vm-task/shared/flow';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import { startBroker } from '@vm-task/testing/broker';
 import { startNatsServer } from '@vm-task/testing/nats-server';
 import { expect, test } from 'vitest';
 import { openConnection } from './connection.ts';
-import { makeConsumer, makeStreams, readBackStreams } from './provision.ts';
+import { alteredStreams, makeDurables, makeInfrastructure, readBackStreams, requireConsumer } from './provision.ts';
 import { streams } from './streams.ts';
 import { consumerConfig } from './work.ts';
 
 const names = Object.keys(streams) as StreamName[];
+const infrastructure = { durables: durablesFor(['default'], ['host-1']), hosts: ['host-1'] };
+const log = silentLogger;
+const never = new AbortController().signal;
 
 test('what was made is read back as it was meant, also when it is made again', async () => {
   await using broker = await startBroker();
   await readBackStreams(broker.connection, names);
   const { seq } = await broker.connection.js.publish('task.submit', '{}');
-  await makeStreams(broker.connection);
+  await makeInfrastructure(broker.connection, infrastructure);
   await readBackStreams(broker.connection, names);
   expect(await broker.connection.jsm.streams.getMessage('COMMANDS', { seq })).not.toBeNull();
 });
@@ -31,7 +35,7 @@ test.each([
   const reading = readBackStreams(broker.connection, names);
   await expect(reading).rejects.toMatchObject({ code: 'stream-altered' });
   await expect(reading).rejects.toThrow(new RegExp(`stream ${name}: ${setting} is .+ and must be .+vm-task up`));
-  await makeStreams(broker.connection);
+  await makeInfrastructure(broker.connection, infrastructure);
   await readBackStreams(broker.connection, names);
 });
 
@@ -42,40 +46,52 @@ test('a stream that is missing is an error that says what makes it', async () =>
   await expect(reading).rejects.toThrow('stream EVENTS cannot be read: stream not found. ./vm-task up makes it');
 });
 
-test('every durable of the flow table can be made, and found again', async () => {
+test('what a newer version added stays, and is no fault to an older one', async () => {
   await using broker = await startBroker();
-  const scope = { pool: 'default', host: 'host-1' };
-  for (const row of Object.values(flow)) {
-    if (row.consumer === null) continue;
-    const worker = consumerFor(row, scope);
-    await makeConsumer(broker.connection, worker);
-    await makeConsumer(broker.connection, worker);
+  const { jsm } = broker.connection;
+  const { config } = await jsm.streams.info('EVENTS');
+  const newer = {
+    subjects: [...config.subjects, 'future.*.*.*.*'],
+    max_bytes: config.max_bytes + 1,
+    max_age: config.max_age === 0 ? 0 : config.max_age + 1,
+  };
+  await jsm.streams.update('EVENTS', newer);
+  await makeInfrastructure(broker.connection, infrastructure);
+  expect((await jsm.streams.info('EVENTS')).config).toMatchObject(newer);
+  expect(await alteredStreams(broker.connection, ['host-1'])).toEqual(new Map());
+});
+
+test('every durable of the flow table is made, with one filter, and found by its worker', async () => {
+  await using broker = await startBroker();
+  for (const durable of infrastructure.durables) {
+    await requireConsumer(broker.connection, durable, { stop: never, log });
+    const { config } = await broker.connection.jsm.consumers.info(durable.stream, durable.name);
+    expect(config).toMatchObject({ filter_subject: durable.filter });
   }
 });
 
-test.each([
-  ['max_deliver', { max_deliver: 5 }],
-  ['ack_wait', { ack_wait: 60_000_000_000 }],
-  ['filter_subjects', { filter_subjects: ['task.created.other.*'] }],
-])('a durable whose %s was altered is set right, and keeps its place in the stream', async (setting, change) => {
+test('a worker waits for its durable until it is made, and one that was deleted is made again', async () => {
   await using broker = await startBroker();
   const { jsm } = broker.connection;
-  const worker = consumerFor(flow.provisionerOnTaskCreated, { pool: 'default' });
-  await makeConsumer(broker.connection, worker);
-  const { config, created } = await jsm.consumers.info('EVENTS', worker.name);
-  await jsm.consumers.update('EVENTS', worker.name, change);
-  await makeConsumer(broker.connection, worker);
-  const after = await jsm.consumers.info('EVENTS', worker.name);
-  expect(after).toMatchObject({ config, created });
-  expect(after.config).not.toHaveProperty(setting, Object.values(change)[0]);
+  const [durable] = infrastructure.durables;
+  if (durable === undefined) throw new Error('there is one');
+  await jsm.consumers.delete(durable.stream, durable.name);
+  let isThere = false;
+  const waiting = requireConsumer(broker.connection, durable, { stop: never, log }).then(() => {
+    isThere = true;
+  });
+  await jsm.streams.info('EVENTS');
+  expect(isThere).toBe(false);
+  await makeDurables(broker.connection, infrastructure.durables);
+  await waiting;
 });
 
-test('a durable that cannot be set right is an error that names what differs', async () => {
+test('a durable that is not as it has to be is an error that names what differs', async () => {
   await using broker = await startBroker();
-  const worker = consumerFor(flow.provisionerOnTaskCreated, { pool: 'default' });
+  const worker = consumerFor(flow.provisionerOnTaskCreated, { pool: 'other' });
   const config = { ...consumerConfig(worker), deliver_policy: DeliverPolicy.New };
   await broker.connection.jsm.consumers.add('EVENTS', config);
-  const making = makeConsumer(broker.connection, worker);
-  await expect(making).rejects.toMatchObject({ code: 'stream-altered' });
-  await expect(making).rejects.toThrow(`consumer ${worker.name}: deliver_policy is "new" and must be "all"`);
+  const looking = requireConsumer(broker.connection, worker, { stop: never, log });
+  await expect(looking).rejects.toMatchObject({ code: 'stream-altered' });
+  await expect(looking).rejects.toThrow(`consumer ${worker.name}: deliver_policy is "new" and must be "all"`);
 });

@@ -1,42 +1,96 @@
 /**
- * Making streams, buckets and consumers, and reading back what a service relies on. A difference between what was
- * asked for and what the server has is an error that names the setting: old servers drop newer settings silently.
+ * Making streams, buckets and durables, and reading back what a service relies on. Only the system itself makes and
+ * alters them, and only by adding: a service of an older version finds all that it needs beside what is newer. What is
+ * read back has to be *at least* what was asked for: old servers drop newer settings silently.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { JetStreamApiError, type StreamConfig } from '@nats-io/jetstream';
+import { type ConsumerConfig, JetStreamApiError, type StreamConfig } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Objm } from '@nats-io/obj';
 import { VmTaskError } from '@vm-task/shared/errors';
+import type { Durable } from '@vm-task/shared/flow';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import type { Logger } from 'pino';
 import { throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
-import { buckets, objectStores, type StreamDefinition, streams } from './streams.ts';
-import { consumerConfig, type WorkerDefinition } from './work.ts';
+import { artifactsMaxAgeMs, artifactsOf, buckets, type StreamDefinition, streams } from './streams.ts';
+import { consumerConfig } from './work.ts';
 
-/** The broker's code for a durable of that name that is not as asked for. */
-const consumerExists = 10148;
-/** Between two tries while the broker is away. */
+/** The broker's code for a durable that is not there. */
+const consumerNotFound = 10014;
+/** Between two tries while the broker is away, or control has not made what is needed. */
 const pauseMs = 1_000;
 
-/** Makes what is missing and brings what is there to its definition. For the one user who may: the system itself. */
-export async function makeStreams(connection: Connection): Promise<void> {
-  for (const definition of Object.values(streams)) await makeStream(connection, definition);
+const nanosPerMs = 1_000_000;
+
+/** What there has to be besides the streams themselves. */
+export interface Infrastructure {
+  readonly durables: readonly Durable[];
+  /** Each has a store for the files of its tasks. */
+  readonly hosts: readonly string[];
+}
+
+/** Makes what is missing and adds what is lacking. For the one user who may: the system itself. */
+export async function makeInfrastructure(connection: Connection, { durables, hosts }: Infrastructure): Promise<void> {
+  const names = new Set(await listed(connection.jsm.streams.names()));
+  for (const definition of Object.values(streams)) await makeStream(connection, definition, names);
   const kvm = new Kvm(connection.js);
   for (const [name, { ttlMs }] of Object.entries(buckets)) await kvm.create(name, { ttl: ttlMs, history: 1 });
   const objm = new Objm(connection.js);
-  for (const [name, { ttlMs }] of Object.entries(objectStores)) {
-    await objm.create(name, { ttl: ttlMs * 1_000_000 });
+  for (const host of hosts) await objm.create(artifactsOf(host), { ttl: artifactsMaxAgeMs * nanosPerMs });
+  await makeDurables(connection, durables);
+}
+
+/** Makes the durables that are not there; whoever has deleted one gets everything delivered once more, which changes nothing (I4). */
+export async function makeDurables({ jsm }: Connection, durables: readonly Durable[]): Promise<void> {
+  const known = new Map<string, Set<string>>();
+  for (const stream of new Set(durables.map((durable) => durable.stream))) {
+    const found = await listed(jsm.consumers.list(stream));
+    known.set(stream, new Set(found.map(({ name }) => name)));
+  }
+  for (const durable of durables) {
+    if (known.get(durable.stream)?.has(durable.name)) continue;
+    await jsm.consumers.add(durable.stream, consumerConfig(durable));
   }
 }
 
-async function makeStream({ jsm }: Connection, definition: StreamDefinition): Promise<void> {
-  const names = await jsm.streams.names().next();
-  if (names.includes(definition.name)) await jsm.streams.update(definition.name, definition);
-  else await jsm.streams.add(definition);
+async function listed<T>(lister: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of lister) all.push(one);
+  return all;
 }
 
-/** Thrown: `stream-altered` when a stream is missing or not as defined. */
+async function makeStream({ jsm }: Connection, wanted: StreamDefinition, names: ReadonlySet<string>): Promise<void> {
+  if (!names.has(wanted.name)) {
+    await jsm.streams.add(wanted);
+    return;
+  }
+  const { config } = await jsm.streams.info(wanted.name);
+  if (lacking(wanted, config as unknown as Record<string, unknown>) === null) return;
+  await jsm.streams.update(wanted.name, additive(wanted, config));
+}
+
+/** A newer version may have added subjects and raised limits: they stay. */
+function additive(wanted: StreamDefinition, found: StreamConfig): Partial<StreamConfig> {
+  const subjects = [...new Set([...wanted.subjects, ...(found.subjects ?? [])])];
+  const limits = Object.fromEntries(
+    limitKeys.flatMap((key) => {
+      const limit = wanted[key];
+      return limit === undefined ? [] : [[key, isAtLeast(found[key], limit) ? found[key] : limit]];
+    }),
+  );
+  return { ...wanted, ...limits, subjects };
+}
+
+/** Settings of which more, or none, is as good. */
+const limitKeys = ['max_bytes', 'max_age', 'max_consumers', 'max_msgs_per_subject'] as const;
+
+function isAtLeast(found: unknown, wanted: unknown): boolean {
+  // 0 and -1 stand for no limit.
+  return typeof found === 'number' && (found <= 0 || (typeof wanted === 'number' && wanted > 0 && found >= wanted));
+}
+
+/** @throws `stream-altered` when a stream is missing or lacks what its definition says. */
 export async function readBackStreams(connection: Connection, names: readonly StreamName[]): Promise<void> {
   for (const name of names) await readBack(connection, name, streams[name]);
 }
@@ -48,71 +102,83 @@ async function readBack({ jsm }: Connection, name: string, wanted: Partial<Strea
       cause: error,
     });
   });
-  const found = info.config as unknown as Record<string, unknown>;
-  requireSame(`stream ${name}`, wanted, found, 'Run ./vm-task up to set it right');
+  const problem = lacking(wanted, info.config as unknown as Record<string, unknown>);
+  if (problem !== null) throw altered(`stream ${name}`, problem, 'Run ./vm-task up to set it right');
 }
 
-/** What of all that `makeStreams` makes is missing or not as defined, by the stream's name, with why: `stream-altered`. */
-export async function alteredStreams(connection: Connection): Promise<ReadonlyMap<string, VmTaskError>> {
+/** What of all that `makeInfrastructure` makes is missing or lacks something, by the stream's name, with why: `stream-altered`. */
+export async function alteredStreams(
+  connection: Connection,
+  hosts: readonly string[],
+): Promise<ReadonlyMap<string, VmTaskError>> {
   const stores = [
     ...Object.entries(buckets).map(([name, { ttlMs }]) => ({ name: `KV_${name}`, ttlMs })),
-    ...Object.entries(objectStores).map(([name, { ttlMs }]) => ({ name: `OBJ_${name}`, ttlMs })),
+    ...hosts.map((host) => ({ name: `OBJ_${artifactsOf(host)}`, ttlMs: artifactsMaxAgeMs })),
   ];
-  const altered = new Map<string, VmTaskError>();
+  const found = new Map<string, VmTaskError>();
   const look = async (name: string, reading: Promise<void>) => {
     await reading.catch((error) => {
       if (!(error instanceof VmTaskError && error.code === 'stream-altered')) throw error;
-      altered.set(name, error);
+      found.set(name, error);
     });
   };
   await Promise.all([
     ...Object.values(streams).map(({ name }) => look(name, readBackStreams(connection, [name]))),
-    ...stores.map(({ name, ttlMs }) => look(name, readBack(connection, name, { max_age: ttlMs * 1_000_000 }))),
+    ...stores.map(({ name, ttlMs }) => look(name, readBack(connection, name, { max_age: ttlMs * nanosPerMs }))),
   ]);
-  return altered;
+  return found;
 }
 
-/** As `makeConsumer`, and waits for a broker that is away, until `stop`. Thrown: what waiting cannot heal. */
-export async function ensureConsumer(
-  connection: Connection,
-  worker: WorkerDefinition,
+/** Returns when control has made the durable, or at `stop`. @throws `stream-altered` when it is not as it has to be. */
+export async function requireConsumer(
+  { jsm }: Connection,
+  durable: Durable,
   { stop, log }: { readonly stop: AbortSignal; readonly log: Logger },
 ): Promise<void> {
   while (!stop.aborted) {
     try {
-      return await makeConsumer(connection, worker);
+      const { config } = await jsm.consumers.info(durable.stream, durable.name);
+      return requireSame(durable, config);
     } catch (error) {
-      throwIfHopeless(error);
       if (error instanceof VmTaskError) throw error;
-      log.warn({ err: error, consumer: worker.name }, 'the broker did not make the consumer; trying again');
+      const isMissing = error instanceof JetStreamApiError && error.code === consumerNotFound;
+      if (!isMissing) throwIfHopeless(error);
+      log.warn({ err: error, consumer: durable.name }, 'the consumer is not there yet; looking again');
       await delay(pauseMs, undefined, { signal: stop }).catch(() => undefined);
     }
   }
 }
 
-/** Makes the durable, or brings the one that is there to its definition. Thrown: `stream-altered` where it cannot be. */
-export async function makeConsumer({ jsm }: Connection, worker: WorkerDefinition): Promise<void> {
-  const wanted = consumerConfig(worker);
-  const { config } = await jsm.consumers.add(worker.stream, wanted).catch(async (error: unknown) => {
-    if (!(error instanceof JetStreamApiError && error.code === consumerExists)) throw error;
-    // What a server does not alter in a consumer, it refuses: then what differs is told.
-    const refused = () => jsm.consumers.info(worker.stream, worker.name);
-    return jsm.consumers.update(worker.stream, worker.name, wanted).catch(refused);
-  });
-  const found: Record<string, unknown> = { ...config };
-  // The server hands a single filter back in the singular form.
-  if (config.filter_subject !== undefined) found['filter_subjects'] = [config.filter_subject];
-  const remedy = 'Delete the consumer: it is made anew, and nothing is done twice';
-  requireSame(`consumer ${worker.name}`, wanted, found, remedy);
-}
-
-function requireSame(what: string, wanted: object, found: Record<string, unknown>, remedy: string): void {
-  for (const [key, value] of Object.entries(wanted)) {
-    const have = found[key];
-    if (JSON.stringify(have) === JSON.stringify(value) || (have === undefined && value === false)) continue;
-    throw new VmTaskError(
-      'stream-altered',
-      `${what}: ${key} is ${JSON.stringify(have)} and must be ${JSON.stringify(value)}. ${remedy}, or upgrade nats-server`,
+function requireSame(durable: Durable, config: ConsumerConfig): void {
+  for (const [key, wanted] of Object.entries(consumerConfig(durable))) {
+    const found = (config as unknown as Record<string, unknown>)[key];
+    if (JSON.stringify(found) === JSON.stringify(wanted)) continue;
+    const problem = `${key} is ${JSON.stringify(found)} and must be ${JSON.stringify(wanted)}`;
+    throw altered(
+      `consumer ${durable.name}`,
+      problem,
+      'Delete the consumer: it is made anew, and nothing is done twice',
     );
   }
+}
+
+/** What the server has that is less than what is relied on, as words; null when nothing is. */
+function lacking(wanted: Partial<StreamConfig>, found: Record<string, unknown>): string | null {
+  for (const [key, value] of Object.entries(wanted)) {
+    const have = found[key];
+    if (isEnough(key, have, value)) continue;
+    return `${key} is ${JSON.stringify(have)} and must be ${JSON.stringify(value)}`;
+  }
+  return null;
+}
+
+function isEnough(key: string, have: unknown, value: unknown): boolean {
+  if (key === 'subjects') return (value as string[]).every((one) => Array.isArray(have) && have.includes(one));
+  // What holds more than the newest of each subject would hold marks of messages beside the messages.
+  if (key !== 'max_msgs_per_subject' && limitKeys.some((limit) => limit === key)) return isAtLeast(have, value);
+  return JSON.stringify(have) === JSON.stringify(value) || (have === undefined && value === false);
+}
+
+function altered(what: string, problem: string, remedy: string): VmTaskError {
+  return new VmTaskError('stream-altered', `${what}: ${problem}. ${remedy}, or upgrade nats-server`);
 }

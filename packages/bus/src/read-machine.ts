@@ -1,20 +1,18 @@
 /** The VM in which a task worked last, by the stream alone. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
-import type { SpineKey } from '@vm-task/shared/subjects';
+import type { TaskKey } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import type { Connection } from './connection.ts';
-import { findLast } from './find-task.ts';
+import { lastOf, readHistory } from './task-history.ts';
 
 export type TaskMachine = Pick<EventData<'vm.ready'>, 'vm' | 'host' | 'pool' | 'image' | 'driver'> &
   Pick<TaskSpec, 'size' | 'egress'>;
 
 /** Thrown: `left-vm-gone` for a task that had none, or is no longer kept. */
-export async function readMachine(connection: Connection, spine: SpineKey): Promise<TaskMachine> {
-  const [created, ready] = await Promise.all([
-    findLast(connection, 'task.created', spine),
-    findLast(connection, 'vm.ready', spine),
-  ]);
+export async function readMachine(connection: Connection, spine: TaskKey): Promise<TaskMachine> {
+  const history = await readHistory(connection, spine);
+  const [created, ready] = [lastOf(history, 'task.created'), lastOf(history, 'vm.ready')];
   if (created === null || ready === null) {
     throw new VmTaskError('left-vm-gone', `task ${spine.task} left no VM, or is no longer kept; run its stage again`);
   }

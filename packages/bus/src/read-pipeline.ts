@@ -4,19 +4,19 @@ import type { Stored } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import type { NeededRun, TaskOutput } from '@vm-task/shared/needs';
 import { foldPipeline, type PipelineState } from '@vm-task/shared/pipelines/state';
-import { type PipelineEventType, spineSubject } from '@vm-task/shared/subjects';
+import { isPipelineEvent, type PipelineEventType } from '@vm-task/shared/subjects';
 import type { Connection } from './connection.ts';
-import { rawOf, unseal } from './envelope.ts';
 import { findLast } from './find-task.ts';
+import { messagesFrom } from './task-history.ts';
 
-/** Reads on behind what is `known` of it. Null when there is no such pipeline, or no longer. Thrown: `unreadable-event`. */
+/** Reads on behind what is `known` of it. Null when there is no such pipeline, or no longer. @throws `newer-event`. */
 export async function readPipeline(
   connection: Connection,
   pipeline: PipelineId,
   known: PipelineState | null = null,
 ): Promise<PipelineState | null> {
   let state = known;
-  for await (const event of eventsOf(connection, pipeline, known?.seq ?? 0)) state = foldPipeline(state, event);
+  for await (const event of decisionsOf(connection, pipeline, known?.seq ?? 0)) state = foldPipeline(state, event);
   return state;
 }
 
@@ -26,24 +26,23 @@ export async function readDecisions(
   pipeline: PipelineId,
 ): Promise<Stored<'pipeline.advanced'>[]> {
   const decisions: Stored<'pipeline.advanced'>[] = [];
-  for await (const event of eventsOf(connection, pipeline, 0)) {
+  for await (const event of decisionsOf(connection, pipeline, 0)) {
     if (event.type === 'pipeline.advanced') decisions.push(event);
   }
   return decisions;
 }
 
-async function* eventsOf(
-  { jsm }: Connection,
+/** @throws `newer-event` when a decision is of a version that is not known here: whoever goes on would contradict it. */
+async function* decisionsOf(
+  connection: Connection,
   pipeline: PipelineId,
   after: number,
 ): AsyncGenerator<Stored<PipelineEventType>, void, void> {
-  const filter = spineSubject({ pipeline });
-  for (let seq = after + 1; ; ) {
-    const query = { seq, next_by_subj: filter };
-    const message = await jsm.streams.getMessage('EVENTS', query);
-    if (message === null) return;
-    yield unseal(rawOf(message)) as Stored<PipelineEventType>;
-    seq = message.seq + 1;
+  for await (const { decoded } of messagesFrom(connection, { pipeline }, after + 1)) {
+    if (decoded.kind === 'none') continue;
+    const { event } = decoded;
+    if (isPipelineEvent(event)) yield event;
+    else throw new VmTaskError('newer-event', `pipeline ${pipeline} has an event that cannot be read here`);
   }
 }
 
@@ -53,6 +52,9 @@ export async function readOutput(
   { task, pool }: Pick<NeededRun, 'task' | 'pool'>,
 ): Promise<TaskOutput> {
   const ended = await findLast(connection, 'task.completed', { task, pool });
-  if (ended !== null) return { result: ended.data.result?.value ?? null, artifacts: ended.data.artifacts };
+  if (ended !== null) {
+    const { result, artifacts } = ended.data;
+    return { result: result?.value ?? null, artifacts, host: ended.host };
+  }
   throw new VmTaskError('needed-result-gone', `what task ${task} left behind is no longer kept; run its stage again`);
 }

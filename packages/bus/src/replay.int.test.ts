@@ -1,15 +1,15 @@
 import { headers } from '@nats-io/transport-node';
+import { anyHost } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
 import { commandSubjects } from '@vm-task/shared/subjects';
-import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { accountsWith, type Broker, sampleScope, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
-import { created, sampleTask } from '@vm-task/testing/sample-events';
+import { completed, created, sampleTask } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import type { WorkerRow } from './bus.ts';
 import { dropLetter, listLetters, readLetter } from './dead-letters.ts';
 import type { RawMessage } from './envelope.ts';
 import { done, type HandlerOutcome, reject, retry } from './outcome.ts';
-import { permissionsOf } from './permissions.ts';
 import { askForReplay } from './replay.ts';
 
 type Handle = (message: RawMessage) => Promise<HandlerOutcome>;
@@ -135,11 +135,9 @@ test('a replay is asked for again until the worker is back and has decided', asy
 });
 
 test('a worker that may not hear of replays handles what is delivered to it all the same', async () => {
-  const { publish } = permissionsOf('intake');
-  const deaf = { user: 'deaf', password: 'deaf', permissions: { publish, subscribe: ['_INBOX_deaf.>'] } };
-  const users = [{ user: 'test', password: 'test' }, deaf];
-  await using broker = await startBroker({ config: `authorization: ${JSON.stringify({ users })}` });
-  await using own = await broker.connect({ user: 'deaf', pass: 'deaf' });
+  const all = accountsWith(['intake'], sampleScope);
+  await using broker = await startBroker({ config: all.replace('"replay.*.any"', '"replay.nobody"') });
+  await using own = await broker.connect({ user: 'intake' });
   const seen: string[] = [];
   await using _working = workOn(own, flow.intakeOnTaskSubmit, async (message) => {
     seen.push(textOf(message));
@@ -147,6 +145,27 @@ test('a worker that may not hear of replays handles what is delivered to it all 
   });
   await submitBad(broker);
   await eventually(() => seen.includes('bad'), { what: 'it is handled' });
+});
+
+test("a host's worker is asked in its own account, and control drops the letter", async () => {
+  await using broker = await startBroker({ users: ['intake', 'provisioner'] });
+  await using intake = await broker.connect({ user: 'intake' });
+  await using host = await broker.connect({ user: 'provisioner' });
+  await using _replays = takeReplays({ ...broker, ...intake });
+  const task = sampleTask();
+  await broker.bus.append(created(task), 0, new AbortController().signal);
+  let handled = 0;
+  await using _working = lend((options) =>
+    host.bus.workEvents(flow.provisionerOnTaskCreated, async () => (handled++ === 0 ? reject('cannot') : done()), {
+      ...options,
+      scope: { pool: 'default' },
+    }),
+  );
+  await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
+  expect(await letters(broker)).toMatchObject([{ host: 'host-1', letter: { consumer: 'created-pool-default' } }]);
+  await replay(broker, 1);
+  await eventually(async () => (await letters(broker)).length === 0, { what: 'the letter is gone' });
+  expect(handled).toBe(2);
 });
 
 test('a message that its stream no longer has is replayed from the letter, with its headers and time', async () => {
@@ -190,9 +209,7 @@ test('a replay of an event whose task has ended changes nothing, and the letter 
     options,
   );
   await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
-  await eventually(async () => (await broker.bus.head({ pool: 'default', task }))?.type === 'task.completed', {
-    what: 'the task has ended',
-  });
+  await broker.bus.append(completed(task, { outcome: 'cancelled' }, anyHost), 1, signal);
   await replay(broker, 1);
   await eventually(async () => (await letters(broker)).length === 0, { what: 'the letter is gone' });
   expect(handled).toBe(1);

@@ -1,13 +1,14 @@
 /**
  * Replaying a dead letter: the worker that could not handle the message gets it once more, as it was stored. Nothing is
- * published again. The command is intake's, which asks the letter's worker on a subject of its own until the letter is
- * gone: a worker that is away is asked again when it may be back.
+ * published again. The command is intake's, which asks the letter's worker on a subject of its own until it says that it
+ * has decided, and then drops the letter: a worker that is away is asked again when it may be back.
  */
-
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Subscription } from '@nats-io/transport-node';
+import { type Msg, RequestError, type Subscription, TimeoutError } from '@nats-io/transport-node';
 import { deadletterReplaySchema } from '@vm-task/shared/commands';
 import { errorInfo } from '@vm-task/shared/errors';
+import type { HostToken } from '@vm-task/shared/events';
+import type { Durable } from '@vm-task/shared/flow';
 import { replaySubject } from '@vm-task/shared/subjects';
 import type { Logger } from 'pino';
 import { z } from 'zod';
@@ -15,13 +16,17 @@ import type { Connection } from './connection.ts';
 import { type DeadLetter, dropLetter, readLetter, readOriginal } from './dead-letters.ts';
 import { parseJson, type RawMessage } from './envelope.ts';
 import { done, type HandlerOutcome, retry } from './outcome.ts';
-import { type Delivery, retryDelayMs, type Verdict, type WorkerDefinition, type WorkerHooks } from './work.ts';
+import { type Delivery, retryDelayMs, type Verdict, type WorkerHooks } from './work.ts';
 
 /** Between two tries to hear the questions. */
 const listenAgainMs = 1_000;
+/** A worker that takes longer says so when it is asked again. */
+const answerWithinMs = 5_000;
 
 /** The letter's sequence in `DEAD`, and which delivery of its message the replay counts as. */
-const questionSchema = z.strictObject({ seq: z.int().min(1), deliveries: z.int().min(1) });
+const questionSchema = z.object({ seq: z.int().min(1), deliveries: z.int().min(1) });
+/** True once the worker has decided: the message is handled, or there is a newer letter about it. */
+const answerSchema = z.object({ decided: z.boolean() });
 
 /** Handles `deadletter.replay`: done once there is no such letter, which goes when its worker has decided. */
 export async function askForReplay(
@@ -37,9 +42,10 @@ export async function askForReplay(
     return done();
   }
   // Never the first delivery: whatever its handler does then is to look for what an earlier one left.
-  const question: z.infer<typeof questionSchema> = { seq: found.seq, deliveries: command.deliveries + 1 };
-  connection.nc.publish(replaySubject(found.letter.consumer), JSON.stringify(question));
-  // A worker that takes longer than that finds the letter gone when it comes to the next question.
+  if (await ask(connection, found, command.deliveries + 1)) {
+    await dropLetter(connection, found.seq);
+    return done();
+  }
   return retry(
     retryDelayMs(command.deliveries),
     `${found.letter.consumer} was asked to handle dead letter ${found.seq} again`,
@@ -55,9 +61,23 @@ function wantedLetter(command: RawMessage): number | null {
   }
 }
 
+/** False while the worker is away, or at work on it. */
+async function ask({ nc }: Connection, { seq, host, letter }: DeadLetter, deliveries: number): Promise<boolean> {
+  const question: z.infer<typeof questionSchema> = { seq, deliveries };
+  try {
+    const options = { timeout: answerWithinMs };
+    const { data } = await nc.request(replaySubject(letter.consumer, host), JSON.stringify(question), options);
+    return answerSchema.parse(JSON.parse(Buffer.from(data).toString('utf8'))).decided;
+  } catch (error) {
+    if (error instanceof TimeoutError || error instanceof RequestError || error instanceof z.ZodError) return false;
+    throw error;
+  }
+}
+
 export interface Replaying {
   readonly connection: Connection;
-  readonly worker: WorkerDefinition;
+  readonly host: HostToken;
+  readonly worker: Durable;
   readonly handle: WorkerHooks['handle'];
   /** Stores a new letter in place of `replayed`. */
   readonly bury: (delivery: Delivery, reason: string, replayed: DeadLetter) => Promise<unknown>;
@@ -71,12 +91,12 @@ export interface ReplayTimes {
 
 /** Replays what the worker is asked for until `stop`, one at a time: a person asked for each. */
 export async function workReplays(replaying: Replaying, times: ReplayTimes): Promise<void> {
-  const { connection, worker, log } = replaying;
+  const { connection, worker, host, log } = replaying;
   while (!times.stop.aborted) {
     try {
       // Of several workers one is asked.
-      const questions = connection.nc.subscribe(replaySubject(worker.name), { queue: worker.name });
-      await answer(replaying, questions, times);
+      const questions = connection.nc.subscribe(replaySubject(worker.name, host), { queue: worker.name });
+      await answerAll(replaying, questions, times);
     } catch (error) {
       if (!times.stop.aborted) log.warn({ err: error }, 'replays of dead letters cannot be heard; trying again');
     }
@@ -85,37 +105,40 @@ export async function workReplays(replaying: Replaying, times: ReplayTimes): Pro
 }
 
 /** Thrown: why the broker has ended the subscription. */
-async function answer(replaying: Replaying, questions: Subscription, { stop, abort }: ReplayTimes): Promise<void> {
+async function answerAll(replaying: Replaying, questions: Subscription, { stop, abort }: ReplayTimes): Promise<void> {
   const end = () => questions.unsubscribe();
   stop.addEventListener('abort', end, { once: true });
   try {
-    for await (const { data } of questions) {
-      try {
-        const { seq, deliveries } = questionSchema.parse(JSON.parse(Buffer.from(data).toString('utf8')));
-        await replay(replaying, seq, deliveries, abort);
-      } catch (error) {
-        replaying.log.error({ err: error }, 'replaying a dead letter failed');
-      }
-    }
+    for await (const question of questions) await answer(replaying, question, abort);
   } finally {
     stop.removeEventListener('abort', end);
   }
 }
 
-/** A letter that has been handled goes; of one that is rejected again, or fails, a newer one takes the place. */
-async function replay(replaying: Replaying, seq: number, deliveries: number, signal: AbortSignal): Promise<void> {
+async function answer(replaying: Replaying, question: Msg, signal: AbortSignal): Promise<void> {
+  try {
+    const { seq, deliveries } = questionSchema.parse(JSON.parse(Buffer.from(question.data).toString('utf8')));
+    const said: z.infer<typeof answerSchema> = { decided: await replay(replaying, seq, deliveries, signal) };
+    question.respond(JSON.stringify(said));
+  } catch (error) {
+    replaying.log.error({ err: error }, 'replaying a dead letter failed');
+  }
+}
+
+/** True when the letter can go; of a message that is rejected again, or fails, a newer letter takes the place. */
+async function replay(replaying: Replaying, seq: number, deliveries: number, signal: AbortSignal): Promise<boolean> {
   const { connection, worker, bury, log } = replaying;
   const letter = await readLetter(connection, seq);
-  if (letter === null || letter.letter.consumer !== worker.name) return;
+  if (letter === null || letter.letter.consumer !== worker.name) return true;
   const original = await readOriginal(connection, letter);
-  if (original === null) return;
+  if (original === null) return false;
   const again: Delivery = { message: original, deliveries, signal };
   const verdict = await judge(replaying, again);
   log.info({ letter: seq, verdict }, 'replayed a dead letter');
   // It is asked for again.
-  if (verdict.kind === 'retry' || verdict.kind === 'leave') return;
+  if (verdict.kind === 'retry' || verdict.kind === 'leave') return false;
   if (verdict.kind === 'reject') await bury(again, verdict.reason, letter);
-  await dropLetter(connection, seq);
+  return true;
 }
 
 /** Whatever fails is told as the newer letter's reason, unless this worker is going. */

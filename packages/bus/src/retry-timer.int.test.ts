@@ -1,4 +1,4 @@
-import type { Stored } from '@vm-task/shared/events';
+import { anyHost, type Stored } from '@vm-task/shared/events';
 import { retryDueSubject, retryTimerSubject } from '@vm-task/shared/subjects';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
@@ -13,7 +13,7 @@ function waiting(inMs: number, seq = 7): Stored<'task.retrying'> {
 }
 
 async function dueOf({ connection }: Pick<Broker, 'connection'>, { data }: Stored<'task.retrying'>) {
-  const message = await connection.jsm.streams.getMessage('TIMERS', { last_by_subj: retryDueSubject(data) });
+  const message = await connection.jsm.streams.getMessage('TIMERS', { last_by_subj: retryDueSubject(data, anyHost) });
   return message === null ? null : { time: message.time.getTime(), retrying: readRetryDue(rawOf(message)) };
 }
 
@@ -23,7 +23,7 @@ const comesDue = (broker: Broker, event: Stored<'task.retrying'>) =>
 test('a timer fires once its time has come, and says for which wait', async () => {
   await using broker = await startBroker();
   const event = waiting(700);
-  await setRetryTimer(broker.connection, event);
+  await setRetryTimer(broker.connection, event, anyHost);
   expect(await dueOf(broker, event)).toBeNull();
   const due = await comesDue(broker, event);
   expect(due.retrying).toBe(7);
@@ -33,8 +33,8 @@ test('a timer fires once its time has come, and says for which wait', async () =
 test('a timer survives a crash of the broker, and one whose time passed meanwhile fires at once', async () => {
   await using broker = await startBroker();
   const [soon, later] = [waiting(300), waiting(4_000)];
-  await setRetryTimer(broker.connection, soon);
-  await setRetryTimer(broker.connection, later);
+  await setRetryTimer(broker.connection, soon, anyHost);
+  await setRetryTimer(broker.connection, later, anyHost);
   await broker.server.kill();
   await eventually(() => Date.now() > Date.parse(soon.data.notBefore), { what: 'the time of one has passed' });
   await broker.server.restart();
@@ -47,11 +47,11 @@ test('a timer survives a crash of the broker, and one whose time passed meanwhil
 test('a timer that is set again replaces the one before', async () => {
   await using broker = await startBroker();
   const first = waiting(60_000);
-  await setRetryTimer(broker.connection, first);
+  await setRetryTimer(broker.connection, first, anyHost);
   const notBefore = new Date().toISOString();
-  await setRetryTimer(broker.connection, { ...first, seq: 9, data: { ...first.data, notBefore } });
+  await setRetryTimer(broker.connection, { ...first, seq: 9, data: { ...first.data, notBefore } }, anyHost);
   expect((await comesDue(broker, first)).retrying).toBe(9);
-  const timer = retryTimerSubject(first.data);
+  const timer = retryTimerSubject(first.data, anyHost);
   await eventually(
     async () => (await broker.connection.jsm.streams.getMessage('TIMERS', { last_by_subj: timer })) === null,
     { what: 'no timer is left' },
@@ -61,16 +61,16 @@ test('a timer that is set again replaces the one before', async () => {
 test('a wait whose timer was lost is ended by exactly one of those who look', async () => {
   await using broker = await startBroker();
   const { data } = waiting(-20_000);
-  const looks = Array.from({ length: 4 }, () => wakeRetry(broker.connection, data, 7));
+  const looks = Array.from({ length: 4 }, () => wakeRetry(broker.connection, data, anyHost, 7));
   expect((await Promise.all(looks)).filter(Boolean)).toHaveLength(1);
-  expect(await wakeRetry(broker.connection, data, 7)).toBe(false);
-  expect(await wakeRetry(broker.connection, data, 12)).toBe(true);
+  expect(await wakeRetry(broker.connection, data, anyHost, 7)).toBe(false);
+  expect(await wakeRetry(broker.connection, data, anyHost, 12)).toBe(true);
 });
 
 test('a wait whose timer has fired is left alone', async () => {
   await using broker = await startBroker();
   const event = waiting(0);
-  await setRetryTimer(broker.connection, event);
+  await setRetryTimer(broker.connection, event, anyHost);
   await comesDue(broker, event);
-  expect(await wakeRetry(broker.connection, event.data, 7)).toBe(false);
+  expect(await wakeRetry(broker.connection, event.data, anyHost, 7)).toBe(false);
 });

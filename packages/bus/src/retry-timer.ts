@@ -5,8 +5,8 @@
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { context, propagation } from '@opentelemetry/api';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Stored } from '@vm-task/shared/events';
-import { retryDueSubject, retryTimerSubject, type SpineKey } from '@vm-task/shared/subjects';
+import type { HostToken, Stored } from '@vm-task/shared/events';
+import { retryDueSubject, retryTimerSubject, type TaskKey } from '@vm-task/shared/subjects';
 import { z } from 'zod';
 import { wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
@@ -22,15 +22,24 @@ export function readRetryDue(message: RawMessage): number {
   throw new VmTaskError('unreadable-event', `message ${message.seq} on ${message.subject} is no timer of a retry`);
 }
 
-/** Returns once the broker has it. Another timer of the same task is replaced, one whose time has passed fires at once. */
-export async function setRetryTimer({ js }: Connection, { data, seq }: Stored<'task.retrying'>): Promise<void> {
-  const schedule = { specification: new Date(data.notBefore), target: retryDueSubject(data) };
-  await js.publish(retryTimerSubject(data), dueData(seq), { headers: traced(), schedule });
+/** `host`: of the task's `task.created`. Returns once the broker has it. Another timer of the same task is replaced, one whose time has passed fires at once. */
+export async function setRetryTimer(
+  { js }: Connection,
+  { data, seq }: Stored<'task.retrying'>,
+  host: HostToken,
+): Promise<void> {
+  const schedule = { specification: new Date(data.notBefore), target: retryDueSubject(data, host) };
+  await js.publish(retryTimerSubject(data, host), dueData(seq), { headers: traced(), schedule });
 }
 
 /** Says that the wait is over, in the broker's stead. False when that has been said already. */
-export async function wakeRetry(connection: Connection, spine: SpineKey, retrying: number): Promise<boolean> {
-  const subject = retryDueSubject(spine);
+export async function wakeRetry(
+  connection: Connection,
+  key: TaskKey,
+  host: HostToken,
+  retrying: number,
+): Promise<boolean> {
+  const subject = retryDueSubject(key, host);
   const said = await connection.jsm.streams.getMessage('TIMERS', { last_by_subj: subject });
   if (said !== null && readRetryDue(rawOf(said)) === retrying) return false;
   try {

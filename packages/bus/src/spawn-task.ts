@@ -5,11 +5,12 @@
 import { createHash } from 'node:crypto';
 import { taskSpawnSchema } from '@vm-task/shared/commands';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Stored } from '@vm-task/shared/events';
+import type { HostToken, Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
 import { taskIdFromCause } from '@vm-task/shared/new-ids';
 import { spawnSubject } from '@vm-task/shared/subjects';
+import { tolerant } from '@vm-task/shared/tolerant';
 import type { z } from 'zod';
 import { isFull, throwIfHopeless, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
@@ -20,61 +21,68 @@ export interface Spawning {
   readonly key: string;
   readonly file: Json;
   /** How many children the parent may have. */
-  readonly most: number;
+  readonly limit: number;
+  /** The host of the parent's VM. */
+  readonly host: HostToken;
 }
 
+type Question = z.infer<typeof taskSpawnSchema>;
+
 /**
- * The child's id, once the question is stored (I1). Thrown: `limit-reached`, `idempotency-conflict` when the key stands
- * for another file, `stream-full`; what the broker's absence throws.
+ * The child's id, once the question is stored (I1). A question's number is part of its subject, and the broker takes one
+ * for each number: so however many ask at once, there are never more than the limit.
+ * @throws `limit-reached`, `idempotency-conflict` when the key stands for another file, `stream-full`; what the broker's
+ * absence throws.
  */
-export async function spawnTask(connection: Connection, { parent, key, file, most }: Spawning): Promise<TaskId> {
+export async function spawnTask(connection: Connection, spawning: Spawning): Promise<TaskId> {
+  const { parent, key, file, limit, host } = spawning;
   const { task } = parent.data;
   const digest = createHash('sha256').update(key).digest('hex');
-  const subject = spawnSubject(task, digest.slice(0, 32));
   const id = taskIdFromCause(parent.time.getTime(), 'child', task, digest);
-  const asked = await readQuestion(connection, subject);
-  if (asked !== null) return sameOrConflict(asked, file, key);
-  if ((await countQuestions(connection, task)) >= most) {
-    throw new VmTaskError('limit-reached', `the task has submitted ${most} tasks and may submit no more: children`);
+  for (;;) {
+    const asked = await readQuestions(connection, task);
+    const same = asked.find((question) => question.id === id);
+    if (same !== undefined) return sameOrConflict(same, file, key);
+    if (asked.length >= limit) {
+      throw new VmTaskError('limit-reached', `the task has submitted ${limit} tasks and may submit no more: children`);
+    }
+    const question = { v: 1, id, parent: task, file } satisfies Question;
+    if (await ask(connection, question, asked.length + 1, host)) return id;
   }
+}
+
+/** False when another question has taken the number meanwhile. */
+async function ask({ js }: Connection, question: Question, n: number, host: HostToken): Promise<boolean> {
+  const { parent } = question;
   try {
-    const question = { v: 1, id, parent: task, file } satisfies z.infer<typeof taskSpawnSchema>;
-    await connection.js.publish(subject, JSON.stringify(question), { expect: { lastSubjectSequence: 0 } });
-    return id;
+    const expect = { lastSubjectSequence: 0, lastSubjectSequenceSubject: spawnSubject(parent, n, '*') };
+    await js.publish(spawnSubject(parent, n, host), JSON.stringify(question), { expect });
+    return true;
   } catch (error) {
     throwIfHopeless(error);
     if (isFull(error)) throw new VmTaskError('stream-full', 'no more tasks are taken at present', { cause: error });
     if (!wasRefused(error)) throw error;
-    const first = await readQuestion(connection, subject);
-    if (first === null) throw error;
-    return sameOrConflict(first, file, key);
+    return false;
   }
 }
 
 /** True when `id` is a child that `parent` has asked for. */
 export async function isChild(connection: Connection, parent: TaskId, id: TaskId): Promise<boolean> {
-  const { subjects } = await infoOf(connection, parent);
-  for (const subject of Object.keys(subjects)) {
-    if ((await readQuestion(connection, subject))?.id === id) return true;
-  }
-  return false;
+  return (await readQuestions(connection, parent)).some((question) => question.id === id);
 }
 
-async function countQuestions(connection: Connection, parent: TaskId): Promise<number> {
-  return Object.keys((await infoOf(connection, parent)).subjects).length;
+/** In the order of their numbers. */
+async function readQuestions({ jsm }: Connection, parent: TaskId): Promise<Question[]> {
+  const { state } = await jsm.streams.info('COMMANDS', { subjects_filter: spawnSubject(parent, '*', '*') });
+  const subjects = Object.keys(state.subjects ?? {});
+  const stored = subjects.map((last_by_subj) => jsm.streams.getMessage('COMMANDS', { last_by_subj }));
+  return (await Promise.all(stored)).flatMap((message) => {
+    const parsed = message === null ? null : tolerant(taskSpawnSchema).safeParse(message.json());
+    return parsed?.success === true ? [parsed.data] : [];
+  });
 }
 
-async function infoOf({ jsm }: Connection, parent: TaskId): Promise<{ subjects: Readonly<Record<string, number>> }> {
-  const { state } = await jsm.streams.info('COMMANDS', { subjects_filter: spawnSubject(parent, '*') });
-  return { subjects: state.subjects ?? {} };
-}
-
-async function readQuestion({ jsm }: Connection, subject: string): Promise<z.infer<typeof taskSpawnSchema> | null> {
-  const stored = await jsm.streams.getMessage('COMMANDS', { last_by_subj: subject });
-  return stored === null ? null : taskSpawnSchema.parse(stored.json());
-}
-
-function sameOrConflict(asked: z.infer<typeof taskSpawnSchema>, file: Json, key: string): TaskId {
+function sameOrConflict(asked: Question, file: Json, key: string): TaskId {
   if (JSON.stringify(asked.file) === JSON.stringify(file)) return asked.id;
   throw new VmTaskError(
     'idempotency-conflict',

@@ -1,10 +1,18 @@
 /**
  * Every stream, bucket and store as data. The embedded system makes them at its first start; every service reads back
- * those that it relies on and refuses to start on any difference, because an old server takes newer settings silently.
+ * those that it relies on and refuses to start on less, because an old server takes newer settings silently.
  */
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
 import type { StreamName } from '@vm-task/shared/stream-name';
-import { commandSubjects, duePatterns, eventPatterns, inboxPattern, timerPatterns } from '@vm-task/shared/subjects';
+import {
+  commandSubjects,
+  deadPattern,
+  duePatterns,
+  eventPatterns,
+  inboxPattern,
+  logPattern,
+  timerPatterns,
+} from '@vm-task/shared/subjects';
 
 /** The server's program; the set-up sees to it that the first one on the PATH is new enough. */
 export const serverProgram = 'nats-server';
@@ -23,6 +31,9 @@ export const leastDiskBytes = 2 * GiB;
 
 const days = 24 * 3600 * 1_000_000_000;
 
+/** Six for each host, one for each pool and for each reader: the server's own limit is a thousand. */
+const maxConsumers = 100_000;
+
 export type StreamDefinition = Partial<StreamConfig> & { name: StreamName; subjects: string[] };
 
 export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
@@ -35,8 +46,7 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     max_bytes: 8 * GiB,
     storage: StorageType.File,
     deny_delete: true,
-    /** For reads that need not be of the leader: they cost a fraction. */
-    allow_direct: true,
+    max_consumers: maxConsumers,
     /** For messages that are stored together when many come at once. */
     allow_atomic: true,
     /** The broker's default, two minutes; the expectations carry the guarantee, this only makes a resend cheap. */
@@ -68,17 +78,18 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
   /** Output. The oldest goes first when it is full: a flood never stops a task. */
   LOGS: {
     name: 'LOGS',
-    subjects: ['log.*.*.*'],
+    subjects: [logPattern],
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
     max_age: 7 * days,
     max_bytes: 8 * GiB,
+    max_consumers: maxConsumers,
     storage: StorageType.File,
   },
   /** What no handler could take, with the reason. */
   DEAD: {
     name: 'DEAD',
-    subjects: ['dead.*.*.*'],
+    subjects: [deadPattern],
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
     max_age: 30 * days,
@@ -106,7 +117,16 @@ export const buckets = {
   processed: { ttlMs: 7 * 24 * 3_600_000 },
   /** For ever. */
   templates: { ttlMs: 0 },
+  /** One entry for each host, renewed by its provisioner (`host-lease.ts`). Nothing is decided by its age but by the broker's times. */
+  hosts: { ttlMs: 0 },
+  /** Which additions to the events are switched on: none before every service that reads them is new enough. */
+  features: { ttlMs: 0 },
 } as const;
 
-/** Object stores, with the age at which an object goes. */
-export const objectStores = { artifacts: { ttlMs: 30 * 24 * 3_600_000 } } as const;
+/** The object store of a host: the files that its tasks leave behind. Control reads all of them. */
+export function artifactsOf(host: string): string {
+  return `artifacts-${host}`;
+}
+
+/** The age at which such a file goes. */
+export const artifactsMaxAgeMs = 30 * 24 * 3_600_000;

@@ -8,7 +8,7 @@ import { explainIssues, nearest } from '@vm-task/shared/unknown-keys';
 import { z } from 'zod';
 import type { Connection } from './connection.ts';
 
-const storedSchema = z.strictObject({
+const storedSchema = z.object({
   v: z.literal(1),
   version: z.int().min(1),
   installedAt: z.iso.datetime(),

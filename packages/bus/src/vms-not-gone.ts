@@ -1,27 +1,30 @@
 /** VMs by the log alone: which were there, and are not said to be gone. */
-import type { Stored } from '@vm-task/shared/events';
+import type { Head, HostToken, Stored } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
-import { eventPatterns } from '@vm-task/shared/subjects';
 import type { Connection } from './connection.ts';
-import { unseal } from './envelope.ts';
+import { decode } from './envelope.ts';
 import { follow } from './follow.ts';
 
-const filters = [eventPatterns['vm.ready'], eventPatterns['vm.gone']];
-
-/** Each by its `vm.ready`, in their order. Reads all of both that the stream has. Thrown: `unreadable-event`. */
-export async function readVmsNotGone(connection: Connection): Promise<Stored<'vm.ready'>[]> {
-  const lasts = await Promise.all(
-    filters.map((last_by_subj) => connection.jsm.streams.getMessage('EVENTS', { last_by_subj })),
-  );
-  const lastSeq = Math.max(0, ...lasts.map((message) => message?.seq ?? 0));
+/** Of one host, each by its `vm.ready`, in their order. Reads all of both that the stream has. */
+export async function readVmsNotGone(connection: Connection, host: HostToken): Promise<Stored<'vm.ready'>[]> {
   const found = new Map<VmId, Stored<'vm.ready'>>();
-  if (lastSeq === 0) return [];
-  const signal = new AbortController().signal;
-  for await (const { message } of follow(connection, { stream: 'EVENTS', filters, from: 1, signal })) {
-    const event = unseal(message);
+  for await (const event of eventsOn(connection, `vm.ready.*.*.${host}`)) {
     if (event.type === 'vm.ready') found.set(event.data.vm, event);
+  }
+  for await (const event of eventsOn(connection, `vm.gone.*.*.${host}`)) {
     if (event.type === 'vm.gone') found.delete(event.data.vm);
-    if (message.seq >= lastSeq) break;
   }
   return [...found.values()];
+}
+
+/** All that the stream has there now. */
+async function* eventsOn(connection: Connection, filter: string): AsyncGenerator<Head, void, void> {
+  const last = await connection.jsm.streams.getMessage('EVENTS', { last_by_subj: filter });
+  if (last === null) return;
+  const signal = new AbortController().signal;
+  for await (const { message } of follow(connection, { stream: 'EVENTS', filter, from: 1, signal })) {
+    const decoded = decode(message);
+    if (decoded.kind === 'event') yield decoded.event;
+    if (message.seq >= last.seq) return;
+  }
 }

@@ -1,22 +1,17 @@
 /**
- * Consuming safely (I4): one message per free slot, `working` while busy, acks waited for, delayed naks only. What
- * cannot be read is a dead letter at once; what throws is tried again with growing delays and an alert at the fifth.
+ * Consuming safely (I4): one message per free slot, `working` while busy, acks waited for, delayed naks only. What no
+ * handler takes is a dead letter at once; what a newer version wrote is left to one; what throws is tried again with
+ * growing delays and an alert at the fifth.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  AckPolicy,
-  type Consumer,
-  type ConsumerConfig,
-  DeliverPolicy,
-  JetStreamApiError,
-  type JsMsg,
-} from '@nats-io/jetstream';
+import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
 import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
+import type { Durable } from '@vm-task/shared/flow';
 import type { Logger } from 'pino';
 import type { Connection } from './connection.ts';
 import { type RawMessage, rawOfDelivery } from './envelope.ts';
-import type { Leave, Reject, Retry } from './outcome.ts';
+import { type Leave, type Reject, type Retry, retry } from './outcome.ts';
 import { Pull } from './pull.ts';
 
 /**
@@ -29,20 +24,12 @@ const signsPerAckWait = 3;
 
 const nanosPerMs = 1_000_000;
 
-/** The broker's code for a durable that is not there. */
-const consumerNotFound = 10014;
-
-const firstRetryMs = 1_000;
-const retries = { firstMs: firstRetryMs, longestMs: 60_000 };
+const retries = { firstMs: 1_000, longestMs: 60_000 };
 const alertAtDelivery = 5;
+/** A service that is not as new gives the message to one that is; where there is none yet, it waits for its update. */
+export const newerPauseMs = 10_000;
 /** A task's deadline ends its retries; a command has none, so its number of deliveries does. */
 const mostCommandDeliveries = 20;
-
-export interface WorkerDefinition {
-  readonly stream: string;
-  readonly name: string;
-  readonly filters: readonly string[];
-}
 
 export interface Delivery {
   readonly message: RawMessage;
@@ -76,7 +63,7 @@ export interface WorkerOptions {
 }
 
 /** The durable's configuration; read back at every start. */
-export function consumerConfig(worker: WorkerDefinition): Partial<ConsumerConfig> & { durable_name: string } {
+export function consumerConfig(worker: Durable): Partial<ConsumerConfig> & { durable_name: string } {
   return {
     durable_name: worker.name,
     ack_policy: AckPolicy.Explicit,
@@ -86,20 +73,20 @@ export function consumerConfig(worker: WorkerDefinition): Partial<ConsumerConfig
     max_deliver: -1,
     // Above every number of slots that all workers of a durable have together.
     max_ack_pending: 10_000,
-    filter_subjects: [...worker.filters],
+    filter_subject: worker.filter,
   };
 }
 
 /** Works until `stop`; resolves when every message in hand is settled. Failures of the broker are waited out. */
 export async function work(
   connection: Connection,
-  worker: WorkerDefinition,
+  worker: Durable,
   hooks: WorkerHooks,
   options: WorkerOptions,
 ): Promise<void> {
   let workingEveryMs = ackWaitMs / signsPerAckWait;
   const find = async () => {
-    const consumer = await findOrMake(connection, worker);
+    const consumer = await connection.js.consumers.get(worker.stream, worker.name);
     const { config } = await consumer.info(true);
     workingEveryMs = (config.ack_wait ?? ackWaitMs * nanosPerMs) / nanosPerMs / signsPerAckWait;
     return consumer;
@@ -125,30 +112,14 @@ export async function work(
       } catch (error) {
         if (options.stop.aborted) return;
         options.log.warn({ err: error, consumer: worker.name }, 'the broker did not answer; trying again');
-        await delay(firstRetryMs, undefined, { signal: options.stop }).catch(() => undefined);
+        await delay(retries.firstMs, undefined, { signal: options.stop }).catch(() => undefined);
       }
     }
   };
   await Promise.all(Array.from({ length: options.slots }, slot));
 }
 
-/** One that somebody has deleted begins anew: that everything is delivered once more changes nothing (I4). */
-async function findOrMake({ js, jsm }: Connection, worker: WorkerDefinition): Promise<Consumer> {
-  try {
-    return await js.consumers.get(worker.stream, worker.name);
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError && error.code === consumerNotFound)) throw error;
-    await jsm.consumers.add(worker.stream, consumerConfig(worker));
-    return js.consumers.get(worker.stream, worker.name);
-  }
-}
-
-async function handleOne(
-  message: JsMsg,
-  worker: WorkerDefinition,
-  hooks: WorkerHooks,
-  options: WorkerOptions,
-): Promise<void> {
+async function handleOne(message: JsMsg, worker: Durable, hooks: WorkerHooks, options: WorkerOptions): Promise<void> {
   const delivery: Delivery = {
     message: rawOfDelivery(message),
     deliveries: message.info.deliveryCount,
@@ -162,20 +133,17 @@ async function handleOne(
       { err: error, consumer: worker.name, subject: message.subject, seq: message.seq },
       'handling failed',
     );
-    message.nak(backOffMs(retries, delivery.deliveries));
+    message.nak(retryDelayMs(delivery.deliveries));
     if (delivery.deliveries === alertAtDelivery) await hooks.alert(delivery, errorInfo(error).message);
   }
 }
 
 /** What the handler decides; what cannot be read, or fails without end, is rejected. Thrown: what may heal by itself. */
-export async function judge(
-  delivery: Delivery,
-  worker: WorkerDefinition,
-  hooks: Pick<WorkerHooks, 'handle'>,
-): Promise<Verdict> {
+export async function judge(delivery: Delivery, worker: Durable, hooks: Pick<WorkerHooks, 'handle'>): Promise<Verdict> {
   try {
     return await hooks.handle(delivery);
   } catch (error) {
+    if (error instanceof VmTaskError && error.code === 'newer-event') return retry(newerPauseMs, error.message);
     const unreadable = error instanceof VmTaskError && error.code === 'unreadable-event';
     const givenUp = worker.stream === 'COMMANDS' && delivery.deliveries >= mostCommandDeliveries;
     if (unreadable || givenUp) return { kind: 'reject', reason: errorInfo(error).message };

@@ -1,4 +1,4 @@
-import type { Draft, EventData, Stored } from '@vm-task/shared/events';
+import { anyHost, type Draft, type EventData, type Stored } from '@vm-task/shared/events';
 import { Random } from '@vm-task/simulation/random';
 import * as sample from '@vm-task/testing/sample-events';
 import { describe, expect, it } from 'vitest';
@@ -16,6 +16,7 @@ const stageOf = (task: typeof first, stage: string) =>
 const over = (outcome: EventData<'pipeline.completed'>['outcome']): Draft => ({
   type: 'pipeline.completed',
   data: { v: 1, pipeline, ended: [], expand: [], start: [], skip: [], fail: [], outcome, error: null },
+  host: anyHost,
 });
 const firstRan = [stageOf(first, 'first'), sample.completed(first)];
 const secondRan = [stageOf(second, 'second'), sample.completed(second)];

@@ -1,10 +1,12 @@
 /** Everything that the streams hold, read by a connection of our own from the first message on. */
+
 import type { Connection } from '@vm-task/bus/connection';
-import { type RawMessage, unseal } from '@vm-task/bus/envelope';
+import type { RawMessage } from '@vm-task/bus/envelope';
 import { follow } from '@vm-task/bus/follow';
 import type { Stored } from '@vm-task/shared/events';
 import { commandSubjects, everything, type LogStream } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
+import { storedIn } from '@vm-task/testing/stored';
 
 export interface OutputChunk {
   readonly offset: number;
@@ -69,7 +71,7 @@ export class StreamWatch implements StreamContents, AsyncDisposable {
   }
 
   async #watch(stream: 'EVENTS' | 'COMMANDS' | 'LOGS', take: (message: RawMessage) => void): Promise<void> {
-    const options = { stream, filters: [everything], from: 1, signal: this.#stop.signal };
+    const options = { stream, filter: everything, from: 1, signal: this.#stop.signal };
     for await (const { message } of follow(this.#connection, options)) {
       take(message);
       this.#read[stream] = message.seq;
@@ -77,7 +79,7 @@ export class StreamWatch implements StreamContents, AsyncDisposable {
   }
 
   #takeEvent(message: RawMessage): void {
-    const event = unseal(message);
+    const event = storedIn(message);
     this.events.push(event);
     if (event.type === 'task.created') {
       this.ids.set(Number(event.data.spec.env['CHAOS_TASK']), event.data.task);

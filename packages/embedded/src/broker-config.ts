@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { accountsFor, hostApiPrefix, isHostUser, type Scope } from '@vm-task/bus/accounts';
 import { type BrokerUser, brokerUsers, credentialFile } from '@vm-task/bus/credentials';
-import { permissionsOf } from '@vm-task/bus/permissions';
 import { maxPayloadBytes } from '@vm-task/bus/streams';
 import type { Home } from '@vm-task/shared/home';
 import { writePrivateFile } from './private-file.ts';
@@ -21,20 +21,21 @@ export interface BrokerFiles {
 }
 
 /** Writes the configuration and every user's credentials for a server on this port of the loopback. */
-export function writeBrokerFiles(home: Home, port: number): BrokerFiles {
+export function writeBrokerFiles(home: Home, scope: Scope, port: number): BrokerFiles {
   mkdirSync(home.nats, { recursive: true, mode: 0o700 });
   mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
   const url = `nats://127.0.0.1:${port}`;
   const users = brokerUsers.map((user) => ({ user, password: passwordOf(home, user) }));
   for (const { user, password } of users) {
-    writePrivateFile(credentialFile(home, user), JSON.stringify({ servers: [url], user, pass: password }));
+    const prefix = isHostUser(user) ? { apiPrefix: hostApiPrefix } : {};
+    writePrivateFile(credentialFile(home, user), JSON.stringify({ servers: [url], user, pass: password, ...prefix }));
   }
   const config = join(home.nats, 'nats.conf');
-  writePrivateFile(config, `${JSON.stringify(brokerConfig(home, port, users), null, 2)}\n`);
+  writePrivateFile(config, `${JSON.stringify(brokerConfig(home, port, accountsFor(users, scope)), null, 2)}\n`);
   return { config, url };
 }
 
-function brokerConfig(home: Home, port: number, users: readonly { user: BrokerUser; password: string }[]): object {
+function brokerConfig(home: Home, port: number, accounts: object): object {
   return {
     host: '127.0.0.1',
     port,
@@ -46,9 +47,8 @@ function brokerConfig(home: Home, port: number, users: readonly { user: BrokerUs
       // An acknowledged message survives a power cut.
       sync_interval: 'always',
     },
-    authorization: {
-      users: users.map(({ user, password }) => ({ user, password, permissions: permissionsOf(user) })),
-    },
+    accounts,
+    system_account: 'SYS',
   };
 }
 

@@ -7,6 +7,7 @@ import { serverProgram } from '@vm-task/bus/streams';
 import { freePort } from '@vm-task/hypervisor/host/free-port';
 import { silentLogger } from '@vm-task/service/log';
 import { homeAt } from '@vm-task/shared/home';
+import { sampleScope } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, it } from 'vitest';
@@ -17,7 +18,7 @@ import { type ChildReport, superviseChild } from './child.ts';
 /** A server as `up` starts it: generated configuration, generated passwords, every stream made. */
 async function startEmbedded(root: string) {
   const home = homeAt(root);
-  const { config } = writeBrokerFiles(home, await freePort(0));
+  const { config } = writeBrokerFiles(home, sampleScope, await freePort(0));
   const stop = new AbortController();
   const reports: ChildReport[] = [];
   const over = superviseChild(
@@ -26,7 +27,7 @@ async function startEmbedded(root: string) {
       command: serverProgram,
       args: ['-c', config],
       logFile: join(root, 'nats.log'),
-      ready: async (signal) => void (await prepareBroker(home, signal)),
+      ready: async (signal) => void (await prepareBroker(home, sampleScope, signal)),
     },
     { stop: stop.signal, graceMs: 10_000, report: (report) => void reports.push(report) },
   );
@@ -46,7 +47,7 @@ it('gives the submitter the right to publish commands, and no other', async () =
   await using submitter = await server.connect('submit');
   await using intake = await server.connect('intake');
   submitter.nc.publish('task.submit', '{"run":"true"}');
-  submitter.nc.publish('vm.gone.default.x', '{}');
+  submitter.nc.publish('vm.gone.default.x.any', '{}');
   await submitter.nc.flush();
   const stored = await intake.jsm.streams.getMessage('COMMANDS', { last_by_subj: 'task.submit' });
   expect(stored?.string()).toBe('{"run":"true"}');
@@ -54,14 +55,16 @@ it('gives the submitter the right to publish commands, and no other', async () =
   await expect(submitter.jsm.streams.getMessage('COMMANDS', { last_by_subj: 'task.submit' })).rejects.toThrow();
 });
 
-it('lets no service publish the events of another', async () => {
+it('lets no host publish the events of control, or of another host', async () => {
   await using folder = await makeTempFolder('broker');
   await using server = await startEmbedded(folder.path);
   await using provisioner = await server.connect('provisioner');
   const bus = createBus(provisioner, 'test', silentLogger);
-  provisioner.nc.publish('task.setup.done.default.x', '{}');
+  for (const subject of ['task.created.default.x.any', 'vm.ready.default.x.host-2']) {
+    provisioner.nc.publish(subject, '{}');
+  }
   await provisioner.nc.flush();
-  expect(await provisioner.jsm.streams.getMessage('EVENTS', { last_by_subj: 'task.setup.done.>' })).toBeNull();
+  expect(await provisioner.jsm.streams.getMessage('EVENTS', { last_by_subj: '*.*.default.x.*' })).toBeNull();
   expect(await bus.now()).toBeInstanceOf(Date);
 });
 

@@ -2,10 +2,12 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Scope } from '@vm-task/bus/accounts';
 import { openConnection, requireServerVersion } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
-import { makeStreams } from '@vm-task/bus/provision';
+import { makeInfrastructure } from '@vm-task/bus/provision';
 import { VmTaskError } from '@vm-task/shared/errors';
+import { durablesFor } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 
 const pollMs = 50;
@@ -25,13 +27,17 @@ export async function requireBrokerProgram(program: string): Promise<void> {
   requireServerVersion(stdout.replace(/^\D*/, '').trim());
 }
 
-/** Opens once as the system user: waits until the server answers, checks its version, makes the streams. */
-export async function prepareBroker(home: Home, signal: AbortSignal): Promise<{ version: string }> {
+/** Opens once as the system user: waits until the server answers, checks its version, makes what the services need. */
+export async function prepareBroker(
+  home: Home,
+  { host, pools }: Scope,
+  signal: AbortSignal,
+): Promise<{ version: string }> {
   for (;;) {
     signal.throwIfAborted();
     try {
       await using connection = await openConnection(readBrokerAddress(home, 'system'), 'vm-task up');
-      await makeStreams(connection);
+      await makeInfrastructure(connection, { durables: durablesFor(pools, [host]), hosts: [host] });
       return { version: connection.nc.info?.version ?? 'unknown' };
     } catch (error) {
       const starting = error instanceof VmTaskError && error.code === 'broker-unreachable';

@@ -27,9 +27,7 @@ export interface ChildReport {
   readonly lastExit: string | null;
 }
 
-const firstPauseMs = 250;
-const longestPauseMs = 30_000;
-const pauses = { firstMs: firstPauseMs, longestMs: longestPauseMs };
+const pauses = { firstMs: 250, longestMs: 30_000 };
 /** A child that lived so long does not end by its own start: it is started again at once. */
 const settledAfterMs = 10_000;
 /** A log larger than this begins anew at the next start; the one before is kept. */

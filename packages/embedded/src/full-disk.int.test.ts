@@ -1,13 +1,15 @@
 /** The disk under the broker is full for a while: a small filesystem in memory that is mounted for the test. */
+
 import { execFile } from 'node:child_process';
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
-import { unseal } from '@vm-task/bus/envelope';
 import { type Home, homeAt } from '@vm-task/shared/home';
+import { sampleScope } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
+import { storedIn } from '@vm-task/testing/stored';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
 import { createBoard } from './board.ts';
@@ -32,7 +34,7 @@ async function fill(folder: string): Promise<() => Promise<void>> {
 async function startEmbedded(home: Home) {
   const stop = new AbortController();
   const board = createBoard(home, () => undefined);
-  const { answering, gone } = superviseBroker(home, 0, board, stop.signal);
+  const { answering, gone } = superviseBroker(home, sampleScope, 0, board, stop.signal);
   await answering;
   const dispose = async () => {
     stop.abort();
@@ -68,11 +70,11 @@ test.runIf(isRoot)(
     await eventually(submit, { what: 'submissions are stored again', limitMs: 60_000 });
     expect(embedded.board.state.nats?.pid).not.toBe(before);
     const alert = await eventually(
-      () => system.jsm.streams.getMessage('EVENTS', { last_by_subj: 'alert.raised.*.*.*' }),
+      () => system.jsm.streams.getMessage('EVENTS', { last_by_subj: 'alert.raised.*.*.*.*' }),
       { what: 'the alert', limitMs: 60_000 },
     );
     const { subject, time, header: headers, data } = alert;
-    expect(unseal({ seq: alert.seq, subject, time, headers, data })).toMatchObject({
+    expect(storedIn({ seq: alert.seq, subject, time, headers, data })).toMatchObject({
       data: { kind: 'disk-full', severity: 'critical' },
     });
     expect(await system.jsm.streams.getMessage('COMMANDS', { seq })).not.toBeNull();

@@ -1,5 +1,6 @@
 /** nats-server as a child of `up`: started again when it ends, and restarted when it has met a full disk. */
 import { join } from 'node:path';
+import type { Scope } from '@vm-task/bus/accounts';
 import { createBus } from '@vm-task/bus/bus';
 import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
@@ -8,6 +9,7 @@ import { freePort } from '@vm-task/hypervisor/host/free-port';
 import { processRef } from '@vm-task/hypervisor/ledger/process-ref';
 import { silentLogger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
+import { anyHost } from '@vm-task/shared/events';
 import type { Home } from '@vm-task/shared/home';
 import type { Board } from './board.ts';
 import { prepareBroker } from './broker.ts';
@@ -26,14 +28,20 @@ export interface SupervisedBroker {
 }
 
 /** Keeps the broker running until `stop`, on this port of the loopback, or on another one where it is taken. */
-export function superviseBroker(home: Home, wantedPort: number, board: Board, stop: AbortSignal): SupervisedBroker {
+export function superviseBroker(
+  home: Home,
+  scope: Scope,
+  wantedPort: number,
+  board: Board,
+  stop: AbortSignal,
+): SupervisedBroker {
   const answering = Promise.withResolvers<void>();
   const gone = (async () => {
     const port = await freePort(wantedPort);
-    const { config, url } = writeBrokerFiles(home, port);
+    const { config, url } = writeBrokerFiles(home, scope, port);
     const ready = async (signal: AbortSignal) => {
       try {
-        const { version } = await prepareBroker(home, signal);
+        const { version } = await prepareBroker(home, scope, signal);
         board.update({ nats: { url, version, pid: board.state.nats?.pid ?? null } });
         answering.resolve();
       } catch (error) {
@@ -53,7 +61,7 @@ export function superviseBroker(home: Home, wantedPort: number, board: Board, st
         }
       },
     });
-    const onRoomAgain = () => restartAfterFullDisk(home, board, stop);
+    const onRoomAgain = () => restartAfterFullDisk(home, scope, board, stop);
     await Promise.all([supervising, watchDisk({ folder: home.nats, onRoomAgain, stop })]);
   })();
   gone.catch(answering.reject);
@@ -66,16 +74,19 @@ function didNotStart(lastExit: string | null, logFile: string): VmTaskError {
 }
 
 /** Ends the server, which its supervision starts again, and tells people once it takes events. */
-async function restartAfterFullDisk(home: Home, board: Board, stop: AbortSignal): Promise<void> {
+async function restartAfterFullDisk(home: Home, scope: Scope, board: Board, stop: AbortSignal): Promise<void> {
   const server = processRef(board.state.nats?.pid ?? 0);
   if (server !== null) await stopProcess(server, graceMs);
   try {
-    await prepareBroker(home, stop);
+    await prepareBroker(home, scope, stop);
     await using connection = await openConnection(readBrokerAddress(home, 'system'), 'vm-task up');
     const text =
       'the disk of the home was full, so that nothing could be stored; there is room again, and nats-server was restarted';
     const data = { v: 1 as const, severity: 'critical' as const, kind: 'disk-full', id: 'broker', text };
-    await createBus(connection, 'vm-task/up', silentLogger).announce({ type: 'alert.raised', data }, stop);
+    await createBus(connection, 'vm-task/up', silentLogger).announce(
+      { type: 'alert.raised', data, host: anyHost },
+      stop,
+    );
   } catch (error) {
     if (!stop.aborted) throw error;
   }

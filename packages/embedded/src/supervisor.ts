@@ -79,7 +79,8 @@ async function superviseAll(
 ): Promise<void> {
   const brokerStop = new AbortController();
   const { environment, config } = options;
-  const broker = superviseBroker(environment.home, config.nats.port, board, brokerStop.signal);
+  const scope = { host: readHostId(environment.home), pools: Object.keys(config.pools) };
+  const broker = superviseBroker(environment.home, scope, config.nats.port, board, brokerStop.signal);
   try {
     await Promise.race([broker.answering, aborted(stop)]);
     if (!stop.aborted) await superviseServices(options, board, stop);

@@ -33,6 +33,7 @@ export function isOfClass(record: VmRecord, vmClass: VmClass): boolean {
   return Object.entries(vmClass).every(([key, value]) => isDeepStrictEqual(Reflect.get(record, key), value));
 }
 
-function isSameSize(one: Size, other: Size): boolean {
-  return one.cpus === other.cpus && one.memoryMiB === other.memoryMiB && one.diskMiB === other.diskMiB;
+/** True when VMs of one are as good as those of the other. */
+export function isSameClass(one: VmClass, other: VmClass): boolean {
+  return isDeepStrictEqual(one, other);
 }

@@ -16,6 +16,16 @@ export function secondsHistogram(name: string, description: string, bounds: read
   };
 }
 
+/** Counts what has happened. */
+export function counter(name: string, description: string) {
+  const make = () => metrics.getMeter('vm-task').createCounter(name, { description });
+  let made: ReturnType<typeof make> | null = null;
+  return (count: number, attributes: Attributes): void => {
+    made ??= make();
+    made.add(count, attributes);
+  };
+}
+
 /** Records how many there are now. */
 export function countGauge(name: string, description: string) {
   const make = () => metrics.getMeter('vm-task').createGauge(name, { description });

@@ -17,7 +17,8 @@ import { readBackStreams } from '@vm-task/bus/provision';
 import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import { type Environment, readEnvironment } from '@vm-task/shared/environment';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
-import type { ServiceName } from '@vm-task/shared/flow';
+import { anyHost, type HostToken } from '@vm-task/shared/events';
+import { hostServices, type ServiceName } from '@vm-task/shared/flow';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import { loadConfig, type SystemConfig } from './config.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -104,10 +105,15 @@ async function withBus(definition: ServiceDefinition, local: LocalContext): Prom
   await using connection = await reach(address, `${definition.name}@${hostname()}`);
   if (connection === null) return;
   await readBackStreams(connection, definition.streams);
-  const bus = createBus(connection, `vm-task/${host}/${definition.name}`, log);
+  const bus = createBus(connection, `vm-task/${host}/${definition.name}`, log, hostOf(definition.name, host));
   // The line that `up` waits for; everything else on stdout would be a mistake.
   const ready = () => process.stdout.write('ready\n');
   await definition.run({ ...local, bus, ready });
+}
+
+/** What a service says is its host's, or control's. */
+function hostOf(name: ServiceName, host: string): HostToken {
+  return hostServices.some((service) => service === name) ? host : anyHost;
 }
 
 /** Tries until the broker takes us in; null when `stop` came first. What waiting cannot heal is thrown. */

@@ -1,6 +1,13 @@
 /** What may be asked for on `COMMANDS`: any NATS client publishes JSON there, and it is stored even while intake is down. */
 import { z } from 'zod';
-import { type PipelineId, pipelineIdPattern, type TaskId, taskIdPattern } from './ids.ts';
+import {
+  type MessageId,
+  messageIdPattern,
+  type PipelineId,
+  pipelineIdPattern,
+  type TaskId,
+  taskIdPattern,
+} from './ids.ts';
 import { jsonSchema } from './json.ts';
 
 /** `seq` is the letter's in `DEAD`. */
@@ -19,6 +26,12 @@ export const taskSpawnSchema = z.strictObject({
   parent: z.string().regex(taskIdPattern) as unknown as z.ZodType<TaskId>,
   /** A task file; intake plans it. */
   file: jsonSchema,
+});
+
+/** A task has read a message that is to it. */
+export const messageReadSchema = z.object({
+  v: z.literal(1),
+  id: z.string().regex(messageIdPattern) as unknown as z.ZodType<MessageId>,
 });
 
 /** The data of `pipeline.submit` is `{pipeline, parameters}` (`pipelines/file.ts`). */

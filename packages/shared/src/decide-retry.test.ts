@@ -32,6 +32,7 @@ test('an attempt that failed in a phase of the policy is followed by another one
   const notBefore = new Date(nowMs + retryDelayMs({ maxAttempts: 3, backoffMs: 10_000, on: [] }, task, 1));
   expect(decide()).toEqual({
     type: 'task.retrying',
+    host: 'host-1',
     data: {
       v: 1,
       task,

@@ -1,7 +1,7 @@
 /** What follows a failed attempt: decided once, and by the same rules for provisioner, runner and reaper. */
 import { createHash } from 'node:crypto';
 import { backOffMs } from './back-off.ts';
-import { errorCodes } from './errors.ts';
+import { isPermanent } from './errors.ts';
 import type { Draft, Stored } from './events.ts';
 import type { TaskId } from './ids.ts';
 import { processFailed } from './process-end.ts';
@@ -27,13 +27,13 @@ export function decideRetry(ended: EndedAttempt): Draft<'task.retrying'> | Draft
   const { task, pool, attempt, vm, outcome, exitCode } = ending.data;
   const { retry, timeouts } = created.data.spec;
   const error = ending.data.error ?? processFailed(ending.data);
-  const mayHelp = outcome === 'failed' && !cancelling && !errorCodes[error.code].permanent;
+  const mayHelp = outcome === 'failed' && !cancelling && !isPermanent(error.code);
   if (!mayHelp || !retry.on.includes(phase) || attempt >= retry.maxAttempts) return ending;
   const notBeforeMs = nowMs + retryDelayMs(retry, task, attempt);
   if (notBeforeMs >= created.time.getTime() + timeouts.totalMs) return ending;
   const notBefore = new Date(notBeforeMs).toISOString();
   const data = { v: 1 as const, task, pool, attempt, next: attempt + 1, vm, phase, exitCode, error, notBefore };
-  return { type: 'task.retrying', data };
+  return { type: 'task.retrying', data, host: ending.host };
 }
 
 /** Past this the wait grows no further, unless it began longer. */

@@ -19,6 +19,7 @@ export const errorCodes = {
   'invalid-request': { status: 400, permanent: true, title: 'The request has a part that cannot be understood' },
   'invalid-id': { status: 400, permanent: true, title: 'Not an id of the form that this place takes' },
   'unreadable-event': { status: 500, permanent: true, title: 'A stored message cannot be read' },
+  'newer-event': { status: 503, permanent: false, title: 'A stored message is of a version that is not known here' },
   'broker-unreachable': { status: 503, permanent: false, title: 'NATS does not answer, or does not take us in' },
   'broker-denied': { status: 503, permanent: false, title: 'NATS does not allow this user what it has to do' },
   'broker-too-old': { status: 503, permanent: true, title: 'nats-server is older than what the guarantees need' },
@@ -109,6 +110,11 @@ export const errorCodes = {
 } as const satisfies Record<string, { status: number; permanent: boolean; title: string }>;
 
 export type ErrorCode = keyof typeof errorCodes;
+
+/** True when trying the same thing again cannot help; a code that a newer version wrote is taken for such a one. */
+export function isPermanent(code: string): boolean {
+  return Object.hasOwn(errorCodes, code) ? errorCodes[code as ErrorCode].permanent : true;
+}
 
 /** How an error travels in events, logs and HTTP bodies: the code, and a sentence that says what to do. */
 export interface ErrorInfo {

@@ -1,6 +1,7 @@
 /**
- * Every event: one zod schema each, with a version. An event's subject follows from its data alone (`subjects.ts`).
- * CloudEvents attributes and the trace context travel as headers (`bus/envelope.ts`), the data as JSON.
+ * Every event: one zod schema each, the strict one of its newest version; readers use `read-event.ts`. An event's subject
+ * follows from its data and its host (`subjects.ts`). CloudEvents attributes and the trace context travel as headers
+ * (`bus/envelope.ts`), the data as JSON.
  */
 import { z } from 'zod';
 import { namePattern, type TaskId, taskIdPattern, type VmId, vmIdPattern } from './ids.ts';
@@ -17,6 +18,7 @@ import {
   type TaskResult,
 } from './task-ending.ts';
 import { taskSpecSchema } from './task-spec.ts';
+import { openEnum } from './tolerant.ts';
 import { vmAccessSchema } from './vm-access.ts';
 
 const task = z.string().regex(taskIdPattern) as unknown as z.ZodType<TaskId>;
@@ -39,7 +41,7 @@ export const eventSchemas = {
     pool,
     spec: taskSpecSchema,
     /** Where it came from: an HTTP request, a command's sequence in `COMMANDS`, the task that it does once more, a pipeline, the task that submitted it. */
-    cause: z.strictObject({ kind: z.enum(['http', 'command', 'retry', 'pipeline', 'task']), id: z.string() }),
+    cause: z.strictObject({ kind: openEnum(['http', 'command', 'retry', 'pipeline', 'task']), id: z.string() }),
     /** The part of a pipeline that it is. */
     stage: stageRefSchema.optional(),
   }),
@@ -80,7 +82,7 @@ export const eventSchemas = {
     next: attempt,
     /** The VM that this releases; null when the attempt never had one. */
     vm: vm.nullable(),
-    phase: z.enum(retryPhases),
+    phase: openEnum(retryPhases),
     exitCode: z.int().nullable(),
     error: errorInfoSchema,
     /** When the next attempt begins, by the broker's clock. */
@@ -96,7 +98,7 @@ export const eventSchemas = {
     attempt,
     /** The VM that this ending releases; null when the attempt never had one. */
     vm: vm.nullable(),
-    outcome: z.enum(outcomes),
+    outcome: openEnum(outcomes),
     exitCode: z.int().nullable(),
     signal: z.string().nullable(),
     result: resultSchema.nullable(),
@@ -112,7 +114,7 @@ export const eventSchemas = {
   /** Somebody should look at this. */
   'alert.raised': z.strictObject({
     v: v1,
-    severity: z.enum(['info', 'warning', 'critical']),
+    severity: openEnum(['info', 'warning', 'critical']),
     kind: z.string().regex(namePattern),
     id: z.string().regex(/^[a-z0-9-]{1,64}$/),
     text: z.string(),
@@ -123,22 +125,61 @@ export const eventSchemas = {
 export type EventType = keyof typeof eventSchemas;
 export type EventData<T extends EventType> = z.infer<(typeof eventSchemas)[T]>;
 
-/** An event that is not stored yet. */
-export type Draft<T extends EventType = EventType> = { [K in T]: { readonly type: K; readonly data: EventData<K> } }[T];
+/** The host that an event is about: the one that has, or must have, the task's VM. */
+export type HostToken = string;
 
-/** An event as the stream has it. `time` and `seq` are the broker's; `id` is `ce-id`. */
-export type Stored<T extends EventType = EventType> = {
-  [K in T]: {
-    readonly type: K;
-    readonly data: EventData<K>;
-    readonly id: string;
-    readonly seq: number;
-    readonly time: Date;
-    readonly subject: string;
-    readonly traceparent: string | null;
-  };
+/** No host: control says so, or nobody has the task yet. It is the name of no host. */
+export const anyHost = 'any';
+
+/** An event that is not stored yet. `host` is a token of its subject; an event of a pipeline has none there. */
+export type Draft<T extends EventType = EventType> = {
+  [K in T]: { readonly type: K; readonly data: EventData<K>; readonly host: HostToken };
 }[T];
+
+/** What every stored message of ours has, whatever it says. `time` and `seq` are the broker's; `id` is `ce-id`. */
+interface Envelope {
+  readonly id: string;
+  readonly seq: number;
+  readonly time: Date;
+  readonly subject: string;
+  readonly host: HostToken;
+  readonly traceparent: string | null;
+}
+
+/** An event as the stream has it. */
+export type Stored<T extends EventType = EventType> = {
+  [K in T]: Envelope & { readonly type: K; readonly data: EventData<K> };
+}[T];
+
+/**
+ * An event of ours that this version cannot read: of a type or a version that it does not know, or damaged. It is left
+ * alone, and it ends nothing.
+ */
+export interface UnknownEvent extends Envelope {
+  readonly type: 'unknown';
+  /** The `ce-type` that it carries: what a type says of its task is the same in every version. */
+  readonly said: string;
+  /** Its version; 0 where it has none. One that is known and cannot be read all the same is damaged. */
+  readonly version: number;
+  /** Why it cannot be read. */
+  readonly why: string;
+  /** What the task stood at before: the last event that can be read, as far as the reader has looked. */
+  readonly before: Stored | null;
+}
+
+/** The last event that counts of a task or a pipeline. */
+export type Head = Stored | UnknownEvent;
 
 export function isEventType(text: string): text is EventType {
   return Object.hasOwn(eventSchemas, text);
+}
+
+/** What an event says that it is: known here or not, of whatever version. */
+export function typeOf(event: Pick<Head, 'type'> & { readonly said?: string }): string {
+  return event.type === 'unknown' ? (event.said ?? '') : event.type;
+}
+
+/** True for the end of a task, of whatever version: nothing follows it. */
+export function isTaskEnd(event: Head): boolean {
+  return typeOf(event) === 'task.completed';
 }

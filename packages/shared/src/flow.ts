@@ -4,10 +4,13 @@
  * without acknowledging and may be replayed from any point.
  */
 
-import type { EventType } from './events.ts';
+import { anyHost, type EventType } from './events.ts';
 import type { StreamName } from './stream-name.ts';
-import { commandSubjects, eventPatterns, everything, pipelineSubject, taskSubject } from './subjects.ts';
+import { commandSubjects, eventPatterns, everything } from './subjects.ts';
 
+/** The services of the control side, and those of each host. */
+export const controlServices = ['intake', 'reaper'] as const;
+export const hostServices = ['provisioner', 'runner'] as const;
 export const services = ['intake', 'provisioner', 'runner', 'reaper'] as const;
 export type ServiceName = (typeof services)[number];
 
@@ -18,7 +21,8 @@ export interface FlowRow {
   readonly stream: StreamName;
   /** The durable's name; `<pool>` and `<host>` make it one per pool or host. Null: a follower. */
   readonly consumer: string | null;
-  readonly filters: readonly string[];
+  /** One for each durable: with several the broker takes half a second for each of its steps. */
+  readonly filter: string;
   readonly emits: readonly EventType[];
 }
 
@@ -30,7 +34,7 @@ export const flow = {
     file: 'on-task-submit',
     stream: 'COMMANDS',
     consumer: 'intake-task-submit',
-    filters: [commandSubjects.submit],
+    filter: commandSubjects.submit,
     emits: ['task.created'],
   }),
   intakeOnTaskSpawn: row({
@@ -38,15 +42,23 @@ export const flow = {
     file: 'on-task-spawn',
     stream: 'COMMANDS',
     consumer: 'intake-task-spawn',
-    filters: [commandSubjects.spawn],
+    filter: commandSubjects.spawn,
     emits: ['task.created'],
+  }),
+  intakeOnMessageRead: row({
+    service: 'intake',
+    file: 'on-message-read',
+    stream: 'COMMANDS',
+    consumer: 'intake-message-read',
+    filter: commandSubjects.readMessage,
+    emits: [],
   }),
   intakeOnTaskCancel: row({
     service: 'intake',
     file: 'on-task-cancel',
     stream: 'COMMANDS',
     consumer: 'intake-task-cancel',
-    filters: [commandSubjects.cancel],
+    filter: commandSubjects.cancel,
     emits: ['task.cancelling'],
   }),
   intakeOnDeadletterReplay: row({
@@ -54,7 +66,7 @@ export const flow = {
     file: 'on-deadletter-replay',
     stream: 'COMMANDS',
     consumer: 'intake-deadletter-replay',
-    filters: [commandSubjects.replay],
+    filter: commandSubjects.replay,
     emits: [],
   }),
   intakeOnAlertRaised: row({
@@ -62,7 +74,7 @@ export const flow = {
     file: 'on-alert-raised',
     stream: 'EVENTS',
     consumer: 'intake-alert-raised',
-    filters: [eventPatterns['alert.raised']],
+    filter: eventPatterns['alert.raised'],
     emits: [],
   }),
   intakeOnPipelineSubmit: row({
@@ -70,7 +82,7 @@ export const flow = {
     file: 'on-pipeline-submit',
     stream: 'COMMANDS',
     consumer: 'intake-pipeline-submit',
-    filters: [commandSubjects.submitPipeline],
+    filter: commandSubjects.submitPipeline,
     emits: ['pipeline.created'],
   }),
   intakeOnPipelineCancel: row({
@@ -78,7 +90,7 @@ export const flow = {
     file: 'on-pipeline-cancel',
     stream: 'COMMANDS',
     consumer: 'intake-pipeline-cancel',
-    filters: [commandSubjects.cancelPipeline],
+    filter: commandSubjects.cancelPipeline,
     emits: ['pipeline.cancelling'],
   }),
   intakeOnPipelineCreated: row({
@@ -86,7 +98,7 @@ export const flow = {
     file: 'on-pipeline-created',
     stream: 'EVENTS',
     consumer: 'intake-pipeline-created',
-    filters: [pipelineSubject('pipeline.created', '*')],
+    filter: eventPatterns['pipeline.created'],
     emits: ['pipeline.advanced', 'pipeline.completed'],
   }),
   intakeOnPipelineAdvanced: row({
@@ -94,7 +106,7 @@ export const flow = {
     file: 'on-pipeline-advanced',
     stream: 'EVENTS',
     consumer: 'intake-pipeline-advanced',
-    filters: [pipelineSubject('pipeline.advanced', '*')],
+    filter: eventPatterns['pipeline.advanced'],
     emits: ['task.created'],
   }),
   intakeOnPipelineCancelling: row({
@@ -102,7 +114,7 @@ export const flow = {
     file: 'on-pipeline-cancelling',
     stream: 'EVENTS',
     consumer: 'intake-pipeline-cancelling',
-    filters: [pipelineSubject('pipeline.cancelling', '*')],
+    filter: eventPatterns['pipeline.cancelling'],
     emits: ['task.created', 'task.cancelling', 'pipeline.completed'],
   }),
   intakeOnTaskCompleted: row({
@@ -110,7 +122,7 @@ export const flow = {
     file: 'on-task-completed',
     stream: 'EVENTS',
     consumer: 'intake-task-completed',
-    filters: [taskSubject('task.completed', '*', '*')],
+    filter: eventPatterns['task.completed'],
     emits: ['pipeline.advanced', 'pipeline.completed'],
   }),
   intakeOnAnyEvent: row({
@@ -118,55 +130,71 @@ export const flow = {
     file: 'on-any-event',
     stream: 'EVENTS',
     consumer: null,
-    filters: [everything],
+    filter: everything,
     emits: [],
   }),
   provisionerOnTaskCreated: row({
     service: 'provisioner',
     file: 'on-task-created',
     stream: 'EVENTS',
-    consumer: 'provisioner-task-created-<pool>',
-    filters: ['task.created.<pool>.*'],
+    consumer: 'created-pool-<pool>',
+    filter: `task.created.<pool>.*.${anyHost}`,
+    emits: ['vm.ready', 'task.retrying', 'task.completed'],
+  }),
+  provisionerOnTaskCreatedHere: row({
+    service: 'provisioner',
+    file: 'on-task-created',
+    stream: 'EVENTS',
+    consumer: 'created-host-<host>',
+    filter: 'task.created.*.*.<host>',
     emits: ['vm.ready', 'task.retrying', 'task.completed'],
   }),
   provisionerOnDueRetry: row({
     service: 'provisioner',
     file: 'on-due-retry',
     stream: 'TIMERS',
-    consumer: 'provisioner-due-retry-<pool>',
-    filters: ['due.retry.<pool>.*'],
+    consumer: 'due-pool-<pool>',
+    filter: `due.retry.<pool>.*.${anyHost}`,
+    emits: ['vm.ready', 'task.retrying', 'task.completed'],
+  }),
+  provisionerOnDueRetryHere: row({
+    service: 'provisioner',
+    file: 'on-due-retry',
+    stream: 'TIMERS',
+    consumer: 'due-host-<host>',
+    filter: 'due.retry.*.*.<host>',
     emits: ['vm.ready', 'task.retrying', 'task.completed'],
   }),
   provisionerOnTaskRetrying: row({
     service: 'provisioner',
     file: 'on-task-retrying',
     stream: 'EVENTS',
-    consumer: 'provisioner-task-retrying-<host>',
-    filters: [taskSubject('task.retrying', '*', '*')],
+    consumer: 'retrying-<host>',
+    filter: 'task.retrying.*.*.<host>',
     emits: ['vm.gone'],
   }),
   provisionerOnTaskCompleted: row({
     service: 'provisioner',
     file: 'on-task-completed',
     stream: 'EVENTS',
-    consumer: 'provisioner-task-completed-<host>',
-    filters: [taskSubject('task.completed', '*', '*')],
+    consumer: 'release-<host>',
+    filter: 'task.completed.*.*.<host>',
     emits: ['vm.gone'],
   }),
   runnerOnVmReady: row({
     service: 'runner',
     file: 'on-vm-ready',
     stream: 'EVENTS',
-    consumer: 'runner-vm-ready',
-    filters: [taskSubject('vm.ready', '*', '*')],
+    consumer: 'runner-<host>',
+    filter: 'vm.ready.*.*.<host>',
     emits: ['task.resumed', 'task.setup.done', 'task.retrying', 'task.completed'],
   }),
   runnerOnTaskCancelling: row({
     service: 'runner',
     file: 'on-task-cancelling',
     stream: 'EVENTS',
-    consumer: null,
-    filters: [taskSubject('task.cancelling', '*', '*'), taskSubject('task.completed', '*', '*')],
+    consumer: 'cancelling-<host>',
+    filter: 'task.cancelling.*.*.<host>',
     emits: [],
   }),
   reaperOnTaskCancelling: row({
@@ -174,7 +202,7 @@ export const flow = {
     file: 'on-task-cancelling',
     stream: 'EVENTS',
     consumer: 'reaper-task-cancelling',
-    filters: [taskSubject('task.cancelling', '*', '*')],
+    filter: `task.cancelling.*.*.${anyHost}`,
     emits: ['task.completed'],
   }),
   reaperOnTaskRetrying: row({
@@ -182,7 +210,7 @@ export const flow = {
     file: 'on-task-retrying',
     stream: 'EVENTS',
     consumer: 'reaper-task-retrying',
-    filters: [taskSubject('task.retrying', '*', '*')],
+    filter: eventPatterns['task.retrying'],
     emits: [],
   }),
   reaperOnAnyEvent: row({
@@ -190,7 +218,7 @@ export const flow = {
     file: 'on-any-event',
     stream: 'EVENTS',
     consumer: null,
-    filters: [everything],
+    filter: everything,
     emits: [],
   }),
 } as const satisfies Record<string, FlowRow>;
@@ -210,15 +238,35 @@ export const ownInitiative: Readonly<Record<ServiceName, readonly EventType[]>> 
   reaper: ['task.retrying', 'task.completed', 'vm.gone', 'alert.raised'],
 };
 
-/** A row's durable and filters for one pool or host. Thrown when a placeholder is left: a programming error. */
+/** A durable consumer: what it is called, and the one pattern that it takes. */
+export interface Durable {
+  readonly stream: StreamName;
+  readonly name: string;
+  readonly filter: string;
+}
+
+/** A row's durable for one pool or host. Thrown when a placeholder is left: a programming error. */
 export function consumerFor(
   flowRow: FlowRow & { consumer: string },
   scope: { readonly pool?: string; readonly host?: string } = {},
-): { readonly stream: StreamName; readonly name: string; readonly filters: readonly string[] } {
+): Durable {
   const fill = (text: string) => {
     const filled = text.replace('<pool>', scope.pool ?? '<pool>').replace('<host>', scope.host ?? '<host>');
     if (filled.includes('<')) throw new Error(`${text} needs a scope`);
     return filled;
   };
-  return { stream: flowRow.stream, name: fill(flowRow.consumer), filters: flowRow.filters.map(fill) };
+  return { stream: flowRow.stream, name: fill(flowRow.consumer), filter: fill(flowRow.filter) };
+}
+
+/** Every durable that there has to be for these pools and hosts: control makes them all, hosts make none. */
+export function durablesFor(pools: readonly string[], hosts: readonly string[]): Durable[] {
+  const rows: readonly FlowRow[] = Object.values(flow);
+  return rows.flatMap((flowRow) => {
+    const { consumer } = flowRow;
+    if (consumer === null) return [];
+    const named = { ...flowRow, consumer };
+    if (consumer.includes('<pool>')) return pools.map((pool) => consumerFor(named, { pool }));
+    if (consumer.includes('<host>')) return hosts.map((host) => consumerFor(named, { host }));
+    return [consumerFor(named)];
+  });
 }

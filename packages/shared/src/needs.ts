@@ -2,28 +2,34 @@
 import { z } from 'zod';
 import { namePattern, type TaskId, taskIdPattern } from './ids.ts';
 import { type Json, jsonSchema } from './json.ts';
-import { artifactSchema, errorInfoSchema, outcomes } from './task-ending.ts';
+import { artifactSchema, copiedErrorSchema, copiedOutcomeSchema } from './task-ending.ts';
+import { openEnum } from './tolerant.ts';
 
 /** What a task left behind. */
-const outputSchema = z.strictObject({ result: jsonSchema, artifacts: z.array(artifactSchema) });
+const outputSchema = z.strictObject({
+  result: jsonSchema,
+  artifacts: z.array(artifactSchema),
+  /** Whose store has the files. */
+  host: z.string(),
+});
 export type TaskOutput = z.infer<typeof outputSchema>;
 
 const neededRunSchema = z.strictObject({
   index: z.int().min(0),
   task: z.string().regex(taskIdPattern) as unknown as z.ZodType<TaskId>,
   pool: z.string().regex(namePattern),
-  outcome: z.enum(outcomes),
-  error: errorInfoSchema.nullable(),
+  outcome: copiedOutcomeSchema,
+  error: copiedErrorSchema.nullable(),
   /** Null for a large one: it is in the task's own `task.completed`. */
   output: outputSchema.nullable(),
 });
 export type NeededRun = z.infer<typeof neededRunSchema>;
 
 export const neededStageSchema = z.strictObject({
-  outcome: z.enum(['succeeded', 'failed', 'skipped']),
+  outcome: openEnum(['succeeded', 'failed', 'skipped']),
   /** One run for each item; else one in all, or none of a stage that never ran. */
   perItem: z.boolean(),
-  error: errorInfoSchema.nullable(),
+  error: copiedErrorSchema.nullable(),
   runs: z.array(neededRunSchema),
 });
 export type NeededStage = z.infer<typeof neededStageSchema>;

@@ -2,14 +2,14 @@ import { sampleTask } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import {
   deadSubject,
+  eventsOf,
   logSubject,
   logSubjects,
   retryDueSubject,
-  spineOfRetryDue,
-  spineSubject,
   subjectMatches,
   taskOfCompleted,
-  taskSubjects,
+  taskOfRetryDue,
+  taskSubject,
 } from './subjects.ts';
 
 test.each([
@@ -32,37 +32,36 @@ test.each([
 test("a task's subjects are its own: no other task's output or events are among them", () => {
   const [task, other] = [sampleTask(), sampleTask()];
   const key = { pool: 'default', task };
-  expect(subjectMatches(logSubjects(task), logSubject(task, 2, 'stderr'))).toBe(true);
-  expect(subjectMatches(logSubjects(task), logSubject(other, 2, 'stderr'))).toBe(false);
-  const patterns = taskSubjects(key);
-  const chosen = (subject: string) => patterns.some((pattern) => subjectMatches(pattern, subject));
-  expect(chosen(`task.completed.default.${task}`)).toBe(true);
-  expect(chosen(`task.setup.done.default.${task}`)).toBe(true);
-  expect(chosen(`task.completed.default.${other}`)).toBe(false);
-  expect(chosen(`task.completed.other.${task}`)).toBe(false);
-  expect(patterns.at(-1)).toBe(spineSubject(key));
+  expect(subjectMatches(logSubjects(task), logSubject(task, 2, 'stderr', 'host-1'))).toBe(true);
+  expect(subjectMatches(logSubjects(task), logSubject(other, 2, 'stderr', 'host-1'))).toBe(false);
+  const chosen = (subject: string) => subjectMatches(eventsOf(key), subject);
+  for (const host of ['any', 'host-1', 'host-2']) expect(chosen(taskSubject('task.completed', key, host))).toBe(true);
+  expect(chosen(taskSubject('task.completed', { pool: 'default', task: other }, 'any'))).toBe(false);
+  expect(chosen(taskSubject('task.completed', { pool: 'other', task }, 'any'))).toBe(false);
+  // It is beside the course of the task.
+  expect(chosen(taskSubject('task.setup.done', key, 'host-1'))).toBe(false);
 });
 
 test('a timer that is due names its task, and nothing else does', () => {
   const key = { pool: 'default', task: sampleTask() };
-  expect(spineOfRetryDue(retryDueSubject(key))).toEqual(key);
-  for (const other of [`due.retry.default.x`, `due.ttl.default.${key.task}`, `due.retry.default.${key.task}.x`]) {
-    expect(spineOfRetryDue(other)).toBeNull();
+  expect(taskOfRetryDue(retryDueSubject(key, 'host-1'))).toEqual({ ...key, host: 'host-1' });
+  for (const other of [`due.retry.default.x.any`, `due.ttl.default.${key.task}.any`, `due.retry.default.${key.task}`]) {
+    expect(taskOfRetryDue(other)).toBeNull();
   }
 });
 
 test("a task's end names the task, and nothing else does", () => {
   const task = sampleTask();
-  expect(taskOfCompleted(`task.completed.default.${task}`)).toBe(task);
+  expect(taskOfCompleted(`task.completed.default.${task}.host-1`)).toBe(task);
   for (const other of [
-    `task.created.default.${task}`,
-    'task.completed.default.x',
-    `task.completed.default.${task}.x`,
+    `task.created.default.${task}.any`,
+    'task.completed.default.x.any',
+    `task.completed.default.${task}`,
   ]) {
     expect(taskOfCompleted(other)).toBeNull();
   }
 });
 
-test('a dead letter is named after who could not handle which message', () => {
-  expect(deadSubject('runner-vm-ready', 'EVENTS', 17)).toBe('dead.runner-vm-ready.EVENTS.17');
+test('a dead letter is named after who could not handle which message, and where', () => {
+  expect(deadSubject('runner-host-1', 'EVENTS', 17, 'host-1')).toBe('dead.runner-host-1.EVENTS.17.host-1');
 });

@@ -1,19 +1,22 @@
 /**
  * Every subject of the system, written once. Tokens are ids and names that have been checked; nothing else goes in.
  *
- * The *spine* of a task is `*.*.<pool>.<task>`: exactly the events that decide its fate. Whatever is published for the
- * task carries the expectation that the spine has not moved since the message that is being handled (I3, I10). A
- * pipeline's spine is all that it has: `pipeline.*.<pipeline>`.
+ * An event of a task is on `<what>.<happened>.<pool>.<task>.<host>`, so `*.*.<pool>.<task>.*` is the task's own stream of
+ * events: exactly those that decide its fate. Whatever is published for the task carries the expectation that this
+ * stream has not moved since the message that is being handled (I3, I10). Whatever a host says ends in its own name.
+ * A pipeline's stream of events is all that it has: `pipeline.*.<pipeline>`.
  */
-import type { Draft, EventType, Stored } from './events.ts';
+import { anyHost, type Draft, type EventType, type Head, type HostToken, type Stored } from './events.ts';
 import { isPipelineId, isTaskId, type MessageId, type PipelineId, type TaskId, type VmId } from './ids.ts';
 import type { Message } from './inbox.ts';
 
 export const commandSubjects = {
   submit: 'task.submit',
   cancel: 'task.cancel',
-  /** By the task of the third token, which asks for a task of its own; the fourth tells its questions apart. */
-  spawn: 'task.spawn.*.*',
+  /** By the task of the third token, which asks for its n-th task; from the host that has its VM. */
+  spawn: 'task.spawn.*.*.*',
+  /** By the task of the third token, which has read a message to it; from the host that has its VM. */
+  readMessage: 'message.read.*.*',
   submitPipeline: 'pipeline.submit',
   cancelPipeline: 'pipeline.cancel',
   replay: 'deadletter.replay',
@@ -24,41 +27,41 @@ export const everything = '>';
 
 /** Patterns that the `EVENTS` stream takes, one for each event type. */
 export const eventPatterns: Readonly<Record<EventType, string>> = {
-  'task.created': 'task.created.*.*',
-  'vm.ready': 'vm.ready.*.*',
-  'task.resumed': 'task.resumed.*.*',
-  'task.setup.done': 'task.setup.done.*.*',
-  'task.retrying': 'task.retrying.*.*',
-  'task.cancelling': 'task.cancelling.*.*',
-  'task.completed': 'task.completed.*.*',
-  'vm.gone': 'vm.gone.*.*',
+  'task.created': 'task.created.*.*.*',
+  'vm.ready': 'vm.ready.*.*.*',
+  'task.resumed': 'task.resumed.*.*.*',
+  'task.setup.done': 'task.setup.done.*.*.*',
+  'task.retrying': 'task.retrying.*.*.*',
+  'task.cancelling': 'task.cancelling.*.*.*',
+  'task.completed': 'task.completed.*.*.*',
+  'vm.gone': 'vm.gone.*.*.*',
   'pipeline.created': 'pipeline.created.*',
   'pipeline.advanced': 'pipeline.advanced.*',
   'pipeline.cancelling': 'pipeline.cancelling.*',
   'pipeline.completed': 'pipeline.completed.*',
-  'alert.raised': 'alert.raised.*.*.*',
+  'alert.raised': 'alert.raised.*.*.*.*',
 };
 
 export function eventSubject(draft: Draft): string {
   switch (draft.type) {
     case 'vm.gone':
-      return vmGoneSubject(draft.data.pool, draft.data.vm);
+      return vmGoneSubject(draft.data.pool, draft.data.vm, draft.host);
     case 'alert.raised':
-      return `alert.raised.${draft.data.severity}.${draft.data.kind}.${draft.data.id}`;
+      return `alert.raised.${draft.data.severity}.${draft.data.kind}.${draft.data.id}.${draft.host}`;
     case 'pipeline.created':
     case 'pipeline.advanced':
     case 'pipeline.cancelling':
     case 'pipeline.completed':
       return pipelineSubject(draft.type, draft.data.pipeline);
     default:
-      return taskSubject(draft.type, draft.data.pool, draft.data.task);
+      return taskSubject(draft.type, draft.data, draft.host);
   }
 }
 
 export type PipelineEventType = Extract<EventType, `pipeline.${string}`>;
 export type TaskEventType = Exclude<EventType, 'vm.gone' | 'alert.raised' | PipelineEventType>;
 
-export function isPipelineEvent(event: Stored): event is Stored<PipelineEventType> {
+export function isPipelineEvent(event: Head): event is Stored<PipelineEventType> {
   return event.type.startsWith('pipeline.');
 }
 
@@ -67,16 +70,7 @@ export function pipelineSubject(type: PipelineEventType, pipeline: PipelineId | 
   return `${type}.${pipeline}`;
 }
 
-/** One task's events of one type; `*` for any pool or any task. */
-export function taskSubject(type: TaskEventType, pool: string, task: TaskId | '*'): string {
-  return `${type}.${pool}.${task}`;
-}
-
-export function vmGoneSubject(pool: string, vm: VmId): string {
-  return `vm.gone.${pool}.${vm}`;
-}
-
-export interface SpineKey {
+export interface TaskKey {
   readonly pool: string;
   readonly task: TaskId;
 }
@@ -85,103 +79,158 @@ export interface PipelineKey {
   readonly pipeline: PipelineId;
 }
 
-export function spineSubject(key: SpineKey | PipelineKey): string {
-  return 'pipeline' in key ? `pipeline.*.${key.pipeline}` : `*.*.${key.pool}.${key.task}`;
+/** One task's events of one type; `*` for any pool, task or host. */
+export function taskSubject(
+  type: TaskEventType,
+  { pool, task }: TaskKey | { readonly pool: string; readonly task: TaskId | '*' },
+  host: HostToken | '*',
+): string {
+  return `${type}.${pool}.${task}.${host}`;
 }
 
-/** The pipeline of a subject of its spine; null for any other subject. */
-export function pipelineOfSubject(subject: string): PipelineId | null {
-  const [about, , pipeline = '', ...more] = subject.split('.');
-  return about === 'pipeline' && isPipelineId(pipeline) && more.length === 0 ? pipeline : null;
+export function vmGoneSubject(pool: string, vm: VmId, host: HostToken | '*'): string {
+  return `vm.gone.${pool}.${vm}.${host}`;
 }
 
-/** The task of `task.completed.<pool>.<task>`; null for any other subject. */
+/** All the events of a task that decide its fate, or all those of a pipeline. */
+export function eventsOf(key: TaskKey | PipelineKey): string {
+  return 'pipeline' in key ? `pipeline.*.${key.pipeline}` : `*.*.${key.pool}.${key.task}.*`;
+}
+
+/** What a subject of `EVENTS` says of the message there, whatever that contains. */
+export interface SubjectFacts {
+  /** `task.setup.done` of `task.setup.done.<pool>.<task>.<host>`. */
+  readonly type: string;
+  readonly about: TaskKey | PipelineKey | { readonly vm: string } | { readonly alert: string };
+  readonly host: HostToken;
+}
+
+/** Null for a subject that no event of any version has. */
+export function factsOfSubject(subject: string): SubjectFacts | null {
+  const tokens = subject.split('.');
+  const [what, happened] = tokens;
+  if (what === 'pipeline') {
+    const [, , pipeline = ''] = tokens;
+    if (tokens.length !== 3 || !isPipelineId(pipeline)) return null;
+    return { type: `${what}.${happened}`, about: { pipeline }, host: anyHost };
+  }
+  const [host = '', id = '', pool = ''] = tokens.toReversed();
+  const type = tokens.slice(0, -3).join('.');
+  if (what === 'alert') return tokens.length === 6 ? { type: `${what}.${happened}`, about: { alert: id }, host } : null;
+  if (type === 'vm.gone') return { type, about: { vm: id }, host };
+  return tokens.length >= 5 && isTaskId(id) ? { type, about: { pool, task: id }, host } : null;
+}
+
+/** The task of `task.completed.<pool>.<task>.<host>`; null for any other subject. */
 export function taskOfCompleted(subject: string): TaskId | null {
-  const [about, what, , task = '', ...more] = subject.split('.');
-  return about === 'task' && what === 'completed' && isTaskId(task) && more.length === 0 ? task : null;
+  const facts = factsOfSubject(subject);
+  return facts?.type === 'task.completed' && 'task' in facts.about ? facts.about.task : null;
 }
 
-/** All that is stored for a task, besides `vm.gone` of its VMs. The spine is the last. */
-export function taskSubjects({ pool, task }: SpineKey): readonly string[] {
-  return [taskSubject('task.setup.done', pool, task), spineSubject({ pool, task })];
-}
-
-/** Alerts about one thing, of any severity and kind. */
+/** Alerts about one thing, of any severity, kind and host. */
 export function alertSubjects(id: string): string {
-  return `alert.raised.*.*.${id}`;
+  return `alert.raised.*.*.${id}.*`;
 }
 
-/** A broker's schedule and what it becomes when its time has come; one of each for a task. */
-export const timerPatterns = { retry: 'timer.retry.*.*' } as const;
-export const duePatterns = { retry: 'due.retry.*.*' } as const;
+/** A broker's schedule and what it becomes when its time has come; one of each for a task, with its `task.created`'s host. */
+export const timerPatterns = { retry: 'timer.retry.*.*.*' } as const;
+export const duePatterns = { retry: 'due.retry.*.*.*' } as const;
 
-export function retryTimerSubject({ pool, task }: SpineKey): string {
-  return `timer.retry.${pool}.${task}`;
+export function retryTimerSubject({ pool, task }: TaskKey, host: HostToken): string {
+  return `timer.retry.${pool}.${task}.${host}`;
 }
 
-export function retryDueSubject({ pool, task }: SpineKey): string {
-  return `due.retry.${pool}.${task}`;
+export function retryDueSubject({ pool, task }: TaskKey, host: HostToken): string {
+  return `due.retry.${pool}.${task}.${host}`;
 }
 
 export const logStreams = ['setup', 'stdout', 'stderr'] as const;
 export type LogStream = (typeof logStreams)[number];
 
-export function logSubject(task: TaskId, attempt: number, stream: LogStream): string {
-  return `log.${task}.${attempt}.${stream}`;
+export const logPattern = 'log.*.*.*.*';
+
+/** One stream of an attempt, as the host of the attempt's VM writes it. */
+export function logSubject(task: TaskId, attempt: number, stream: LogStream, host: HostToken): string {
+  return `log.${task}.${attempt}.${stream}.${host}`;
 }
 
-/** How far an attempt says that it is; `*` for any task or attempt. */
-export function progressSubject(task: TaskId | '*', attempt: number | '*'): string {
-  return `log.${task}.${attempt}.progress`;
+/** How far an attempt says that it is; `*` for any task, attempt or host. */
+export function progressSubject(task: TaskId | '*', attempt: number | '*', host: HostToken | '*'): string {
+  return `log.${task}.${attempt}.progress.${host}`;
 }
 
-/** Task and attempt of `log.<task>.<attempt>.progress`; null for any other subject. */
-export function ownerOfProgress(subject: string): { readonly task: TaskId; readonly attempt: number } | null {
-  const [log, task = '', attempt, stream, ...more] = subject.split('.');
-  if (log !== 'log' || stream !== 'progress' || more.length > 0 || !isTaskId(task)) return null;
-  return { task, attempt: Number(attempt) };
+export interface LogFacts {
+  readonly task: TaskId;
+  readonly attempt: number;
+  readonly stream: LogStream | 'progress';
+  readonly host: HostToken;
 }
 
-/** A task's question for a task of its own; `*` for all of them. `key` is hexadecimal digits. */
-export function spawnSubject(parent: TaskId, key: string): string {
-  return `task.spawn.${parent}.${key}`;
+/** Null for a subject that is none of a log. */
+export function factsOfLog(subject: string): LogFacts | null {
+  const [log, task = '', attempt, stream = '', host = '', ...more] = subject.split('.');
+  if (log !== 'log' || more.length > 0 || host === '' || !isTaskId(task)) return null;
+  const known = stream === 'progress' ? stream : logStreams.find((name) => name === stream);
+  return known === undefined ? null : { task, attempt: Number(attempt), stream: known, host };
 }
 
-/** Every log subject of a task, all attempts and streams. */
+/** A task's question for its n-th task; `*` for all of them, and from any host. */
+export function spawnSubject(parent: TaskId, n: number | '*', host: HostToken | '*'): string {
+  return `task.spawn.${parent}.${n}.${host}`;
+}
+
+/** That a task has read a message to it. */
+export function readMessageSubject(task: TaskId, host: HostToken): string {
+  return `message.read.${task}.${host}`;
+}
+
+/** Task and host of `task.spawn.<task>.<n>.<host>` and `message.read.<task>.<host>`; null for any other subject. */
+export function askerOf(subject: string): { readonly task: TaskId; readonly host: HostToken } | null {
+  const [what, how, task = '', ...more] = subject.split('.');
+  const host = more.at(-1) ?? '';
+  const isSpawn = what === 'task' && how === 'spawn' && more.length === 2;
+  const isRead = what === 'message' && how === 'read' && more.length === 1;
+  return (isSpawn || isRead) && isTaskId(task) && host !== '' ? { task, host } : null;
+}
+
+/** Every log subject of a task, all attempts, streams and hosts. */
 export function logSubjects(task: TaskId): string {
   return `log.${task}.>`;
 }
 
-/** Pool and task of `due.retry.<pool>.<task>`; null for any other subject. */
-export function spineOfRetryDue(subject: string): SpineKey | null {
-  const [due, kind, pool, task, ...more] = subject.split('.');
-  if (due !== 'due' || kind !== 'retry' || pool === undefined || !isTaskId(task ?? '') || more.length > 0) return null;
-  return { pool, task: task as TaskId };
+/** Pool, task and host of `due.retry.<pool>.<task>.<host>`; null for any other subject. */
+export function taskOfRetryDue(subject: string): (TaskKey & { readonly host: HostToken }) | null {
+  const [due, kind, pool, task = '', host, ...more] = subject.split('.');
+  if (due !== 'due' || kind !== 'retry' || pool === undefined || host === undefined || more.length > 0) return null;
+  return isTaskId(task) ? { pool, task, host } : null;
 }
 
-export function deadSubject(consumer: string, stream: string, seq: number): string {
-  return `dead.${consumer}.${stream}.${seq}`;
+export const deadPattern = 'dead.*.*.*.*';
+
+export function deadSubject(consumer: string, stream: string, seq: number, host: HostToken): string {
+  return `dead.${consumer}.${stream}.${seq}.${host}`;
 }
 
-/** Where a worker is asked to handle a dead letter of its own again; `*` for any worker. No stream has it. */
-export function replaySubject(consumer: string): string {
-  return `replay.${consumer}`;
+/** Where a worker is asked to handle a dead letter of its own again; `*` for any. No stream has it. */
+export function replaySubject(consumer: string, host: HostToken): string {
+  return `replay.${consumer}.${host}`;
 }
 
-export const inboxPattern = 'inbox.*.*.*';
+export const inboxPattern = 'inbox.*.*.*.*';
 
-export function inboxSubject({ to, priority, id }: Pick<Message, 'to' | 'priority' | 'id'>): string {
-  return `inbox.${to}.${priority}.${id}`;
+/** `host`: from where it was sent. */
+export function inboxSubject({ to, priority, id }: Pick<Message, 'to' | 'priority' | 'id'>, host: HostToken): string {
+  return `inbox.${to}.${priority}.${id}.${host}`;
 }
 
 /** Every message to one recipient; `*` for any. */
 export function inboxMessages(to: string): string {
-  return `inbox.${to}.*.*`;
+  return `inbox.${to}.*.*.*`;
 }
 
-/** One message, whoever it is to. */
-export function inboxMessage(id: MessageId): string {
-  return `inbox.*.*.${id}`;
+/** One message, whoever it is to; `*`: from anywhere. */
+export function inboxMessage(id: MessageId, host: HostToken | '*'): string {
+  return `inbox.*.*.${id}.${host}`;
 }
 
 /** True when `subject` is one of those that `pattern` (with `*` and a final `>`) selects. */

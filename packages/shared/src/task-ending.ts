@@ -2,18 +2,23 @@
 import { z } from 'zod';
 import { errorCodes } from './errors.ts';
 import { jsonSchema } from './json.ts';
+import { openEnum, tolerant } from './tolerant.ts';
 
 const errorCodeList = Object.keys(errorCodes) as [keyof typeof errorCodes, ...(keyof typeof errorCodes)[]];
-export const errorInfoSchema = z.strictObject({ code: z.enum(errorCodeList), message: z.string() });
+export const errorInfoSchema = z.strictObject({ code: openEnum(errorCodeList), message: z.string() });
 
 export const outcomes = ['succeeded', 'failed', 'cancelled', 'timed_out'] as const;
 export type Outcome = (typeof outcomes)[number];
+
+/** How some other task has ended, where that is written down once more: as it was read, whatever version has written it. */
+export const copiedOutcomeSchema = tolerant(openEnum(outcomes));
+export const copiedErrorSchema = tolerant(errorInfoSchema);
 
 /**
  * `source`: the file that `$VM_TASK_RESULT` names, the last 64 KiB of stdout where the process wrote none, or whoever
  * answered a stage that waits for an answer.
  */
-const resultSourceSchema = z.enum(['file', 'stdout', 'answer']);
+const resultSourceSchema = openEnum(['file', 'stdout', 'answer']);
 export const resultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('json'), source: resultSourceSchema, value: jsonSchema }),
   z.strictObject({ kind: z.literal('text'), source: resultSourceSchema, value: z.string() }),

@@ -120,10 +120,11 @@ function dueOf({ created, spine, ready, setUp }: SeenTask, cancelGraceMs: number
     if (ready === null) return { kind: 'queue', atMs: at(created) + queueMs };
     return setUp === null ? { kind: 'setup', atMs: at(ready) + setupMs } : { kind: 'run', atMs: at(setUp) + runMs };
   };
+  if (head.type === 'unknown') return total;
   const phase = inPhase();
   return phase.atMs <= total.atMs ? phase : total;
 }
 
-function at({ time }: Stored): number {
+function at({ time }: Pick<Stored, 'time'>): number {
   return time.getTime() - epochMs;
 }

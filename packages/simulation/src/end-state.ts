@@ -27,8 +27,11 @@ export function standingStill(
   nowMs: number,
 ): readonly Violation[] {
   const live = properties.tasks.filter(({ completed }) => completed === null);
+  // One that a later version has goes on until its time is over, as far as anybody here knows.
   const lastMoveMs = (task: SeenTask) =>
-    Math.max(calmSinceMs, lastEventMs(task), guests.busyUntilMs(task.created.data.task));
+    task.spine.at(-1)?.type === 'unknown'
+      ? nowMs
+      : Math.max(calmSinceMs, lastEventMs(task), guests.busyUntilMs(task.created.data.task));
   const lastOfAllMs = Math.max(...properties.tasks.map(lastMoveMs));
   const stands = (task: SeenTask) =>
     // One that has no VM yet may wait for those that have.

@@ -17,7 +17,6 @@ export interface Rates {
   readonly slowDelivery: number;
   readonly hypervisorFails: number;
   readonly guestBreaks: number;
-  readonly lag: number;
 }
 
 const highest: Rates = {
@@ -29,7 +28,6 @@ const highest: Rates = {
   slowDelivery: 0.06,
   hypervisorFails: 0.2,
   guestBreaks: 0.1,
-  lag: 0.5,
 };
 
 /** What makes everything late: in some seeds nothing does, so that lateness is judged strictly (I7). */

@@ -97,10 +97,11 @@ export class Guests {
   usedBy(process: HostProcess): ConnectGuest {
     return async ({ vm }, signal) => {
       const { faults, ledgers } = this.#parts;
-      const find = () => ledgers.map((ledger) => ledger.machine(vm)).find((one) => one !== null) ?? null;
+      const ledger = ledgers.find(({ host }) => host === process.host);
+      const find = () => ledger?.machine(vm) ?? null;
       const machine = await faults.effect(process, `guest.connect ${vm}`, find, 60);
       signal.throwIfAborted();
-      if (!ledgers.some((ledger) => ledger.states.some(({ record }) => record.vm === vm))) {
+      if (ledger?.states.some(({ record }) => record.vm === vm) !== true) {
         throw new VmTaskError('vm-lost', `${vm} has no login key on this host any more`);
       }
       if (machine === null || faults.happens('guestBreaks')) throw new VmTaskError('ssh-unreachable', 'refused');

@@ -12,7 +12,7 @@ import { acceptPipeline } from '@vm-task/intake/pipelines/accept-pipeline';
 import { cancelPipeline } from '@vm-task/intake/pipelines/cancel-pipeline';
 import { pipelineReader, workPipelines } from '@vm-task/intake/work-pipelines';
 import type { SystemConfig } from '@vm-task/service/config';
-import { flow } from '@vm-task/shared/flow';
+import { type Durable, flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 
 type ReadPipeline = ReturnType<typeof pipelineReader>;
@@ -83,6 +83,28 @@ export class Intake {
   #acceptance() {
     return { config: this.#parts.config, bus: this.#bus, admission: this.#admission, now: Date.now };
   }
+}
+
+/** What nobody here asks for. */
+const unworked = [
+  flow.intakeOnAlertRaised,
+  flow.intakeOnTaskSpawn,
+  flow.intakeOnMessageRead,
+  flow.intakeOnDeadletterReplay,
+];
+const ofPipelines = [
+  flow.intakeOnPipelineSubmit,
+  flow.intakeOnPipelineCancel,
+  flow.intakeOnPipelineCreated,
+  flow.intakeOnPipelineAdvanced,
+  flow.intakeOnPipelineCancelling,
+  flow.intakeOnTaskCompleted,
+];
+
+/** True for a durable that some service works on here. */
+export function isWorkedOn({ name }: Durable, hasPipelines: boolean): boolean {
+  const idle = hasPipelines ? unworked : [...unworked, ...ofPipelines];
+  return !idle.some(({ consumer }) => consumer === name);
 }
 
 const limit = () => AbortSignal.timeout(appendLimitMs);

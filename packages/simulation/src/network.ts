@@ -21,8 +21,6 @@ export interface NetworkParts {
 const wayMs = [0.05, 3] as const;
 /** Late enough to arrive after its sender has given up, and after others have gone on. */
 const slowMs = [10, 9_000] as const;
-/** Messages that a replica may be behind its leader. */
-const mostLag = 4;
 /** The client tries every 250 to 500 ms. */
 const reconnectMs = [250, 600] as const;
 
@@ -137,13 +135,6 @@ export class Link implements Network {
 
   get isConnected(): boolean {
     return this.#isConnected;
-  }
-
-  lag(): number {
-    const { faults, observations } = this.#parts;
-    if (!this.#host.broker.isOfThree || !faults.happens('lag')) return 0;
-    observations.sometimes('a replica lagged');
-    return Math.ceil(faults.between(0, mostLag));
   }
 
   #disturbed(untilMs = this.#parts.time.nowMs): void {

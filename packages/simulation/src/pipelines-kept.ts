@@ -80,7 +80,7 @@ export class PipelinesKept {
   #requireOrder(event: Stored<PipelineEventType>, { spine }: SeenPipeline): void {
     const { pipeline } = event.data;
     const head = spine.at(-1);
-    const fence = Number(event.id.split('/').at(-1));
+    const fence = Number(event.id.split('/').at(-2));
     if (head?.seq !== fence) {
       this.#observations.broken(
         'I10',

@@ -3,33 +3,24 @@
  * the ledger and the host have, what ran in the guests. Named as in ARCHITECTURE.md.
  */
 
-import { type RawMessage, unseal } from '@vm-task/bus/envelope';
+import { decode, type RawMessage } from '@vm-task/bus/envelope';
 import { readRetryDue } from '@vm-task/bus/retry-timer';
-import { attemptAt } from '@vm-task/shared/attempt-at';
-import type { EventType, Stored } from '@vm-task/shared/events';
+import type { Head, Stored } from '@vm-task/shared/events';
 import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
 import { isPipelineEvent, type TaskEventType } from '@vm-task/shared/subjects';
+import { storedIn } from '@vm-task/testing/stored';
 import type { StoredMessage } from './broker/stream.ts';
 import type { Guests } from './guest.ts';
 import type { Ledger } from './ledger.ts';
 import type { Observations } from './observations.ts';
+import { OrderKept } from './order-kept.ts';
 import { PipelinesKept } from './pipelines-kept.ts';
 import { isSometimes } from './sometimes.ts';
 import { StoredOutput } from './stored-output.ts';
 
-/** What may follow what on a spine. */
-const followers: Readonly<Partial<Record<EventType, readonly EventType[]>>> = {
-  'task.created': ['vm.ready', 'task.retrying', 'task.cancelling', 'task.completed'],
-  'vm.ready': ['task.resumed', 'task.retrying', 'task.cancelling', 'task.completed'],
-  'task.resumed': ['task.resumed', 'task.retrying', 'task.cancelling', 'task.completed'],
-  'task.retrying': ['vm.ready', 'task.retrying', 'task.cancelling', 'task.completed'],
-  'task.cancelling': ['task.completed'],
-  'task.completed': [],
-};
-
 export interface SeenTask {
   readonly created: Stored<'task.created'>;
-  readonly spine: Stored[];
+  readonly spine: Head[];
   /** Of all its attempts. */
   readonly vms: VmId[];
   /** Of the attempt that is under way. */
@@ -49,6 +40,7 @@ export class Properties {
   readonly #vmOf = new Map<VmId, TaskId>();
   readonly #hostOf = new Map<VmId, string>();
   readonly #gone = new Set<VmId>();
+  readonly #order: OrderKept;
   readonly #output: StoredOutput;
   readonly pipelines: PipelinesKept;
   /** The waits that somebody has asked the broker to end, or has ended, by the sequence of their event. */
@@ -56,6 +48,7 @@ export class Properties {
 
   constructor(observations: Observations) {
     this.#observations = observations;
+    this.#order = new OrderKept(observations);
     this.#output = new StoredOutput(observations);
     this.pipelines = new PipelinesKept(observations);
   }
@@ -89,11 +82,19 @@ export class Properties {
     if (stream === 'LOGS') this.#output.onStored(message, (task) => this.#tasks.get(task)?.created ?? null);
     if (stream === 'TIMERS') this.#onTimer(message);
     if (stream !== 'EVENTS') return;
-    const event = unseal(rawOf(message));
+    const event = storedIn(rawOf(message));
     if (isPipelineEvent(event)) this.pipelines.onEvent(event);
     else if (event.type === 'vm.gone') this.#onGone(event);
     else if (event.type === 'task.setup.done') this.#onSetUp(event);
     else if (event.type !== 'alert.raised') this.#onSpine(event, guests);
+  }
+
+  /** Somebody goes on with the attempt of whom nobody here knows more than that. */
+  onLaterVersion({ spine }: SeenTask, message: StoredMessage): void {
+    const decoded = decode(rawOf(message));
+    if (decoded.kind === 'event') spine.push({ ...decoded.event, before: spine.at(-1) } as Head);
+    this.#observations.trace(`stored EVENTS ${message.seq} ${message.subject} by a later version`);
+    this.#observations.sometimes('a later version went on with an attempt');
   }
 
   #onSetUp(event: Stored<'task.setup.done'>): void {
@@ -116,7 +117,7 @@ export class Properties {
       return;
     }
     this.#requireFence(event);
-    this.#requireOrder(event, found);
+    this.#order.require(event, found.spine);
     found.spine.push(event);
     if (event.type === 'vm.ready') this.#onReady(event, found);
     if (event.type === 'task.retrying') this.#onRetrying(event, found);
@@ -124,30 +125,10 @@ export class Properties {
     this.#noteResumption(found);
   }
 
-  /** What may follow, and of the attempt that is under way or to come. */
-  #requireOrder(event: Stored<Exclude<TaskEventType, 'task.created'>>, { spine }: SeenTask): void {
-    const { task, attempt } = event.data;
-    const head = spine.at(-1);
-    if (head === undefined) return;
-    if (followers[head.type]?.includes(event.type) !== true) {
-      const promise = event.type === 'task.completed' ? 'I2' : 'I3';
-      this.#observations.broken(promise, `${event.type} follows ${head.type} on the spine of ${task}`);
-    }
-    if (attempt !== attemptAt(head)) {
-      this.#observations.broken('I3', `${event.type} of ${task} is of attempt ${attempt}, not ${attemptAt(head)}`);
-    }
-    if (event.type === 'task.cancelling' && head.type === 'task.retrying') {
-      this.#observations.sometimes('a wait for another attempt was cancelled');
-    }
-    if (event.type === 'vm.ready' && head.type === 'task.retrying' && event.time < new Date(head.data.notBefore)) {
-      this.#observations.broken('I3', `attempt ${attempt} of ${task} begins before its time`);
-    }
-  }
-
   /** I10: the event's id names the sequence that its decision was made on; that must have been the spine's last. */
   #requireFence(event: Stored<TaskEventType>): void {
     const head = this.#tasks.get(event.data.task)?.spine.at(-1);
-    const fence = Number(event.id.split('/').at(-1));
+    const fence = Number(event.id.split('/').at(-2));
     if (head?.seq !== fence) {
       this.#observations.broken(
         'I10',
@@ -214,7 +195,7 @@ export class Properties {
     const end = guests.endOf(vm, `${event.data.task}-${attempt}-main`);
     if (end?.exitCode !== 0 || end.isStopped)
       this.#observations.broken('I9', `${event.data.task} succeeded, and its process did not`);
-    this.#output.requireWhole(task.created, attempt);
+    this.#output.requireWhole(task.created, attempt, event.host);
   }
 
   #noteEnding({ data }: Stored<'task.completed'>, { ready }: SeenTask): void {

@@ -88,6 +88,8 @@ async function simulate(
   const { faults, brokerHost, people, onStep } = world;
   people.follow([...planTasks(random, stormMs), ...pipelines]);
   const longestMs = isLong ? longAbsenceMs : absenceMs;
+  world.intruder.begin(brokerHost, untilMs);
+  world.laterVersion.begin(brokerHost, untilMs);
   planDisturbances(random, { ...world, time, observations, untilMs, longestMs }, 1 * seconds);
   const broke = () => observations.violation !== null;
   faults.isOn = true;

@@ -8,6 +8,8 @@ import { startReaper } from '@vm-task/reaper/start';
 import { startRunner } from '@vm-task/runner/start';
 import type { SystemConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
+import { anyHost, type HostToken } from '@vm-task/shared/events';
+import { hostServices } from '@vm-task/shared/flow';
 import { homeAt } from '@vm-task/shared/home';
 import type { TaskId } from '@vm-task/shared/ids';
 import { connectTo } from './broker/connection.ts';
@@ -77,7 +79,7 @@ export class Service {
     const connection = connectTo(brokerHost.broker, new Link(brokerHost, process, this.#parts));
     const running: Running = {
       process,
-      bus: createBus(connection, `vm-task/${host.name}/${this.name}`, log),
+      bus: createBus(connection, `vm-task/${host.name}/${this.name}`, log, this.#speaksAs()),
       hypervisor: this.ledger.usedBy(process),
       stop: stop.signal,
       abort: abort.signal,
@@ -120,6 +122,11 @@ export class Service {
     const [running, intake] = [this.#running, this.#intake];
     if (running === null || intake === null) return Promise.reject(new Error(`${this.name} does not run`));
     return runAs(running.process, () => question(intake));
+  }
+
+  /** Control's services speak for none. */
+  #speaksAs(): HostToken {
+    return hostServices.some((service) => service === this.name) ? this.ledger.host.name : anyHost;
   }
 
   #work(running: Running): Promise<unknown> {

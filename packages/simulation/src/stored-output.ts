@@ -1,6 +1,6 @@
 /** I8: an attempt's output is stored without a gap or a repetition, and byte for byte as its processes wrote it. */
 import type { Stored } from '@vm-task/shared/events';
-import type { LogStream } from '@vm-task/shared/subjects';
+import { type LogStream, logSubject } from '@vm-task/shared/subjects';
 import type { StoredMessage } from './broker/stream.ts';
 import { outputOf, readProgram } from './guest.ts';
 import type { Observations } from './observations.ts';
@@ -32,12 +32,12 @@ export class StoredOutput {
     }
   }
 
-  /** For an attempt that has succeeded. */
-  requireWhole(created: Created, attempt: number): void {
+  /** For an attempt that has succeeded, on that host. */
+  requireWhole(created: Created, attempt: number, host: string): void {
     const { task } = created.data;
     for (const stream of ['setup', 'stdout', 'stderr'] as const) {
       const expected = expectedOutput(created, `${task}-${attempt}`, stream).length;
-      const stored = this.#bytes.get(`log.${task}.${attempt}.${stream}`) ?? 0;
+      const stored = this.#bytes.get(logSubject(task, attempt, stream, host)) ?? 0;
       if (stored === expected) continue;
       this.#observations.broken('I8', `${task} has ${stored} bytes of ${stream}, and wrote ${expected}`);
     }

@@ -1,13 +1,19 @@
 /** Everything of one seed, put together: the broker, one host or two, their services, and who watches over them. */
 
 import { streams } from '@vm-task/bus/streams';
+import { consumerConfig } from '@vm-task/bus/work';
 import { parseConfig, type SystemConfig } from '@vm-task/service/config';
+import { type Durable, durablesFor } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { Broker, type BrokerWatch } from './broker/broker.ts';
+import type { Publication } from './broker/stream.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
 import { Faults } from './faults.ts';
 import { Guests } from './guest.ts';
 import { epochMs, type Host } from './host.ts';
+import { isWorkedOn } from './intake.ts';
+import { Intruder } from './intruder.ts';
+import { LaterVersion } from './later-version.ts';
 import { Ledger } from './ledger.ts';
 import { BrokerHost } from './network.ts';
 import { noteNotStored } from './not-stored.ts';
@@ -24,6 +30,8 @@ export interface World {
   readonly brokerHost: BrokerHost;
   readonly ledgers: readonly Ledger[];
   readonly guests: Guests;
+  readonly intruder: Intruder;
+  readonly laterVersion: LaterVersion;
   readonly properties: Properties;
   readonly services: readonly Service[];
   readonly people: People;
@@ -52,7 +60,15 @@ export function makeWorld({ seed, random, time, observations, hosts: all, hasPip
   const ledgers = hosts.map((host) => new Ledger({ host, faults, observations }));
   const guests = new Guests({ time, faults, observations, ledgers });
   const properties = new Properties(observations);
-  const broker = makeBroker(random, time, observations, properties, guests);
+  const durables = durablesFor(
+    Object.keys(config.pools),
+    hosts.map(({ name }) => name),
+  );
+  const worked = durables.filter((durable) => isWorkedOn(durable, hasPipelines));
+  const intruder = new Intruder({ random: Random.of(seed, 'intruder'), time, observations, properties });
+  const laterVersion = new LaterVersion({ random: Random.of(seed, 'later version'), time, properties });
+  const strangers = { intruder, laterVersion };
+  const broker = makeBroker({ random, time, observations, properties, guests, ...strangers, durables: worked });
   const brokerHost = new BrokerHost(broker);
   const isPlain = (task: TaskId) => properties.isPlain(task);
   const common = { time, faults, observations, brokerHost };
@@ -76,7 +92,8 @@ export function makeWorld({ seed, random, time, observations, hosts: all, hasPip
     deadlines.onStep(time.nowMs);
   };
   const warm = config.pools['default']?.warm ?? 0;
-  return { faults, broker, brokerHost, ledgers, guests, properties, services, people, warm, provisioners, onStep };
+  const parties = { services, people, ...strangers, guests };
+  return { ...parties, faults, broker, brokerHost, ledgers, properties, warm, provisioners, onStep };
 }
 
 function configOf(random: Random): SystemConfig {
@@ -91,15 +108,29 @@ function configOf(random: Random): SystemConfig {
   return parseConfig(text, 'simulation');
 }
 
-function makeBroker(
-  random: Random,
-  time: VirtualTime,
-  observations: Observations,
-  properties: Properties,
-  guests: Guests,
-): Broker {
+interface BrokerParts extends Pick<Beginning, 'random' | 'time' | 'observations'> {
+  readonly properties: Properties;
+  readonly guests: Guests;
+  readonly intruder: Intruder;
+  readonly laterVersion: LaterVersion;
+  readonly durables: readonly Durable[];
+}
+
+/** With all that control makes before any service starts. */
+function makeBroker(parts: BrokerParts): Broker {
+  const { random, time, observations, properties, guests, intruder, laterVersion, durables } = parts;
   const watch: BrokerWatch = {
-    onStored(stream, message) {
+    onStored(stream, message, publication) {
+      if (intruder.hasPublished(publication, message)) {
+        observations.trace(`stored ${stream} ${message.seq} ${message.subject} by an intruder`);
+        return;
+      }
+      const goneOnWith = laterVersion.spokeOf(publication);
+      if (goneOnWith !== null) {
+        properties.onLaterVersion(goneOnWith, message);
+        return;
+      }
+      if (isBehindOthers(publication)) observations.sometimes('an append went behind what does not count');
       properties.onStored(stream, message, guests);
       const isCrowded = broker.stream('EVENTS').otherBytes > 0;
       if (isCrowded && message.subject.startsWith('task.completed.')) {
@@ -107,20 +138,29 @@ function makeBroker(
       }
     },
     onNotStored(answer, publication) {
+      if (intruder.hasPublished(publication)) return;
       const last = broker.streamOf(publication.subject).lastOf(publication.subject);
       noteNotStored(observations, answer, publication, last);
     },
     onDelivered({ deliveries }) {
       if (deliveries > 1) observations.sometimes('a message was delivered again');
     },
-    onAck: (durable, message) => properties.onAck(durable, message),
+    onAck(durable, message) {
+      if (!intruder.hasSaid(message)) properties.onAck(durable, message);
+    },
   };
   const clock = {
     nowMs: () => epochMs + time.nowMs,
     after: (delayMs: number, action: () => void) => time.after(delayMs, null, action),
   };
   const broker = new Broker(Object.values(streams), clock, { watch, isOfThree: random.chance(0.5) });
+  for (const durable of durables) broker.makeDurable(durable.stream, consumerConfig(durable));
   return broker;
+}
+
+/** It expects another sequence than that of the event which it was decided on. */
+function isBehindOthers({ headers, expect }: Publication): boolean {
+  return expect?.filter.startsWith('*.*.') === true && headers.get('ce-id').split('/').at(-2) !== String(expect.last);
 }
 
 interface Starting {
@@ -130,17 +170,16 @@ interface Starting {
   readonly parts: ServiceParts;
 }
 
-/** One intake; a provisioner or two and a reaper on each host; runners anywhere. */
+/** One intake; a provisioner or two, a runner or two and a reaper on each host. */
 function startServices({ random, provisioners, ledgers, parts }: Starting): readonly Service[] {
   const runners = random.chance(0.5) ? 1 : 2;
   if (runners > 1) parts.observations.sometimes('two runners at once');
   if (provisioners > 1) parts.observations.sometimes('two provisioners at once');
   const some = (name: Service['name'], count: number, on: () => Ledger) =>
     Array.from({ length: count }, (_, index) => new Service(name, index + 1, on(), parts));
-  const anywhere = () => random.pick(ledgers);
   const services = [
-    ...some('intake', 1, anywhere),
-    ...some('runner', runners, anywhere),
+    ...some('intake', 1, () => random.pick(ledgers)),
+    ...ledgers.flatMap((ledger) => some('runner', runners, () => ledger)),
     ...ledgers.flatMap((ledger) => some('provisioner', provisioners, () => ledger)),
     ...ledgers.flatMap((ledger) => some('reaper', 1, () => ledger)),
   ];

@@ -11,7 +11,6 @@ const network: Network = {
   deliver: (_order, arrive) => queueMicrotask(arrive),
   onReconnect: () => () => undefined,
   isConnected: true,
-  lag: () => 0,
 };
 
 const clock = {

@@ -1,5 +1,6 @@
 /** Events of an ordinary task in an ordinary VM, for tests that need some; each may be altered where it matters. */
-import type { Draft, EventData } from '@vm-task/shared/events';
+
+import { anyHost, type Draft, type EventData, type HostToken } from '@vm-task/shared/events';
 import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
 import { newPipelineId, newTaskId, newVmId } from '@vm-task/shared/new-ids';
 import { noChanges } from '@vm-task/shared/pipelines/events';
@@ -7,6 +8,9 @@ import type { PipelineSpec } from '@vm-task/shared/pipelines/spec';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 
 const minutes = 60_000;
+
+/** Of the VMs of sample events. */
+export const sampleHost = 'host-1';
 
 export const sampleSpec: TaskSpec = {
   image: 'python',
@@ -33,19 +37,25 @@ export function sampleVm(): VmId {
   return newVmId(Date.now());
 }
 
+/** Bound to the host of the VM that it goes on in, where there is one. */
 export function created(task: TaskId, changes: Partial<EventData<'task.created'>> = {}): Draft<'task.created'> {
   const data = { v: 1 as const, task, pool: 'default', spec: sampleSpec, cause: { kind: 'http' as const, id: 'test' } };
-  return { type: 'task.created', data: { ...data, ...changes } };
+  const host = (changes.spec?.leftVm as { host?: HostToken } | undefined)?.host ?? anyHost;
+  return { type: 'task.created', data: { ...data, ...changes }, host };
 }
 
-export function vmReady(task: TaskId, changes: Partial<EventData<'vm.ready'>> = {}): Draft<'vm.ready'> {
+export function vmReady(
+  task: TaskId,
+  changes: Partial<EventData<'vm.ready'>> = {},
+  host: HostToken = sampleHost,
+): Draft<'vm.ready'> {
   const data: EventData<'vm.ready'> = {
     v: 1,
     task,
     pool: 'default',
     attempt: 1,
     vm: sampleVm(),
-    host: 'host-1',
+    host,
     driver: 'qemu',
     image: 'python@3.2.0',
     runtimes: { shell: ['/bin/sh', '-eu'], python: ['/usr/bin/python3'] },
@@ -53,24 +63,33 @@ export function vmReady(task: TaskId, changes: Partial<EventData<'vm.ready'>> = 
     access: { host: '127.0.0.1', port: 2222, user: 'root', hostKey: 'ssh-ed25519 AAAA' },
     warm: true,
   };
-  return { type: 'vm.ready', data: { ...data, ...changes } };
+  return { type: 'vm.ready', data: { ...data, ...changes }, host };
 }
 
 export function resumed(
   task: TaskId,
   vm: VmId,
   changes: Partial<EventData<'task.resumed'>> = {},
+  host: HostToken = sampleHost,
 ): Draft<'task.resumed'> {
   const data = { v: 1 as const, task, pool: 'default', attempt: 1, vm, runner: 'runner-2' };
-  return { type: 'task.resumed', data: { ...data, ...changes } };
+  return { type: 'task.resumed', data: { ...data, ...changes }, host };
 }
 
-export function setupDone(task: TaskId, changes: Partial<EventData<'task.setup.done'>> = {}): Draft<'task.setup.done'> {
+export function setupDone(
+  task: TaskId,
+  changes: Partial<EventData<'task.setup.done'>> = {},
+  host: HostToken = sampleHost,
+): Draft<'task.setup.done'> {
   const data = { v: 1 as const, task, pool: 'default', attempt: 1, steps: [{ name: 'run 1', ms: 12 }] };
-  return { type: 'task.setup.done', data: { ...data, ...changes } };
+  return { type: 'task.setup.done', data: { ...data, ...changes }, host };
 }
 
-export function retrying(task: TaskId, changes: Partial<EventData<'task.retrying'>> = {}): Draft<'task.retrying'> {
+export function retrying(
+  task: TaskId,
+  changes: Partial<EventData<'task.retrying'>> = {},
+  host: HostToken = sampleHost,
+): Draft<'task.retrying'> {
   const data: EventData<'task.retrying'> = {
     v: 1,
     task,
@@ -83,18 +102,23 @@ export function retrying(task: TaskId, changes: Partial<EventData<'task.retrying
     error: { code: 'vm-not-started', message: 'no VM could be made: no space left on device' },
     notBefore: new Date().toISOString(),
   };
-  return { type: 'task.retrying', data: { ...data, ...changes } };
+  return { type: 'task.retrying', data: { ...data, ...changes }, host };
 }
 
 export function cancelling(
   task: TaskId,
   changes: Partial<EventData<'task.cancelling'>> = {},
+  host: HostToken = sampleHost,
 ): Draft<'task.cancelling'> {
   const data = { v: 1 as const, task, pool: 'default', attempt: 1, by: 'http', reason: 'no longer needed' };
-  return { type: 'task.cancelling', data: { ...data, ...changes } };
+  return { type: 'task.cancelling', data: { ...data, ...changes }, host };
 }
 
-export function completed(task: TaskId, changes: Partial<EventData<'task.completed'>> = {}): Draft<'task.completed'> {
+export function completed(
+  task: TaskId,
+  changes: Partial<EventData<'task.completed'>> = {},
+  host: HostToken = sampleHost,
+): Draft<'task.completed'> {
   const data: EventData<'task.completed'> = {
     v: 1,
     task,
@@ -110,17 +134,21 @@ export function completed(task: TaskId, changes: Partial<EventData<'task.complet
     artifacts: [],
     processMs: 5,
   };
-  return { type: 'task.completed', data: { ...data, ...changes } };
+  return { type: 'task.completed', data: { ...data, ...changes }, host };
 }
 
-export function vmGone(vm: VmId, changes: Partial<EventData<'vm.gone'>> = {}): Draft<'vm.gone'> {
-  const data = { v: 1 as const, pool: 'default', vm, host: 'host-1', task: null, reason: 'the task is completed' };
-  return { type: 'vm.gone', data: { ...data, ...changes } };
+export function vmGone(
+  vm: VmId,
+  changes: Partial<EventData<'vm.gone'>> = {},
+  host: HostToken = sampleHost,
+): Draft<'vm.gone'> {
+  const data = { v: 1 as const, pool: 'default', vm, host, task: null, reason: 'the task is completed' };
+  return { type: 'vm.gone', data: { ...data, ...changes }, host };
 }
 
 export function alertRaised(changes: Partial<EventData<'alert.raised'>> = {}): Draft<'alert.raised'> {
   const data = { v: 1 as const, severity: 'warning' as const, kind: 'pool-full', id: 'default', text: 'Look at this' };
-  return { type: 'alert.raised', data: { ...data, ...changes } };
+  return { type: 'alert.raised', data: { ...data, ...changes }, host: anyHost };
 }
 
 /** Two stages, the second of which needs the first. */
@@ -153,18 +181,22 @@ export function pipelineCreated(
 ): Draft<'pipeline.created'> {
   const cause = { kind: 'http' as const, id: 'test' };
   const data = { v: 1 as const, pipeline, spec: samplePipelineSpec, parameters: {}, cause, resumed: null };
-  return { type: 'pipeline.created', data: { ...data, ...changes } };
+  return { type: 'pipeline.created', data: { ...data, ...changes }, host: anyHost };
 }
 
 export function pipelineAdvanced(
   pipeline: PipelineId,
   changes: Partial<EventData<'pipeline.advanced'>> = {},
 ): Draft<'pipeline.advanced'> {
-  return { type: 'pipeline.advanced', data: { v: 1, pipeline, ...noChanges, ...changes } };
+  return { type: 'pipeline.advanced', data: { v: 1, pipeline, ...noChanges, ...changes }, host: anyHost };
 }
 
 export function pipelineCancelling(pipeline: PipelineId): Draft<'pipeline.cancelling'> {
-  return { type: 'pipeline.cancelling', data: { v: 1, pipeline, by: 'http', reason: 'no longer needed' } };
+  return {
+    type: 'pipeline.cancelling',
+    data: { v: 1, pipeline, by: 'http', reason: 'no longer needed' },
+    host: anyHost,
+  };
 }
 
 export function pipelineCompleted(
@@ -172,5 +204,5 @@ export function pipelineCompleted(
   changes: Partial<EventData<'pipeline.completed'>> = {},
 ): Draft<'pipeline.completed'> {
   const data = { v: 1 as const, pipeline, ...noChanges, outcome: 'succeeded' as const, error: null };
-  return { type: 'pipeline.completed', data: { ...data, ...changes } };
+  return { type: 'pipeline.completed', data: { ...data, ...changes }, host: anyHost };
 }

@@ -5,7 +5,7 @@ import { type Delivery, type Verdict, type WorkerHooks, work } from '@vm-task/bu
 import { silentLogger } from '@vm-task/service/log';
 import type { Broker } from './broker.ts';
 
-const worker = { stream: 'COMMANDS', name: 'testing', filters: ['task.submit'] };
+const worker = { stream: 'COMMANDS', name: 'testing', filter: 'task.submit' } as const;
 
 export const ack: Verdict = { kind: 'ack' };
 
@@ -15,7 +15,7 @@ export async function makeDurable({ connection }: Broker, ackWaitMs = 900): Prom
     durable_name: worker.name,
     ack_policy: AckPolicy.Explicit,
     ack_wait: ackWaitMs * 1_000_000,
-    filter_subjects: [...worker.filters],
+    filter_subject: worker.filter,
   };
   await connection.jsm.consumers.add(worker.stream, config);
 }

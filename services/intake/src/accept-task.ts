@@ -7,7 +7,7 @@ import type { IdempotencyEntry } from '@vm-task/bus/idempotency';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import type { SystemConfig } from '@vm-task/service/config';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { EventData, Stored } from '@vm-task/shared/events';
+import { anyHost, type EventData, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { newTaskId, taskIdFromCause } from '@vm-task/shared/new-ids';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
@@ -56,7 +56,7 @@ export async function acceptAgain(
 ): Promise<Accepted> {
   const { task, pool, spec: earlierSpec } = earlier.data;
   // No stage comes after it this time.
-  const { keep: _, ...spec } = earlierSpec;
+  const { keep: _keep, leftVm: _leftVm, ...spec } = earlierSpec;
   if (!Object.hasOwn(deps.config.pools, pool)) {
     throw new VmTaskError('pool-not-found', `there is no pool "${pool}" any more; submit the task to another one`);
   }
@@ -80,7 +80,11 @@ async function accept(
   // A repeated key's task may be there already, in another pool if the configuration has changed since.
   const earlier = keyed.key === null ? null : await deps.findCreated(id);
   if (earlier !== null) return { id, seq: earlier.seq };
-  const appended = await deps.bus.append({ type: 'task.created', data: { v: 1, task: id, ...planned } }, 0, signal);
+  const appended = await deps.bus.append(
+    { type: 'task.created', data: { v: 1, task: id, ...planned }, host: anyHost },
+    0,
+    signal,
+  );
   // Overtaken means that the task goes on already: another request with the same key was faster.
   return { id, seq: appended.kind === 'stored' ? appended.event.seq : (appended.head?.seq ?? 0) };
 }

@@ -1,6 +1,8 @@
 import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
 import { manualPool } from '@vm-task/shared/ids';
 import { newTaskId } from '@vm-task/shared/new-ids';
+import { asNewer } from '@vm-task/testing/newer-events';
+import { created } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
 import { type Answer, answerTask } from './answer-task.ts';
@@ -18,9 +20,8 @@ function ask(from: 'external' | 'approval', deadlineMs = 60_000) {
     inputs: {},
     labels: {},
   });
-  const cause = { kind: 'pipeline' as const, id: task };
-  const created = events.put('task.created', { v: 1, task, pool: manualPool, spec, cause });
-  const clock = { ms: created.time.getTime() };
+  const asked = events.put(created(task, { pool: manualPool, spec, cause: { kind: 'pipeline', id: task } }));
+  const clock = { ms: asked.time.getTime() };
   const bus = { ...events, now: async () => new Date(clock.ms) };
   const answer = (given: Answer) => answerTask({ bus, findCreated: events.findCreated }, task, given, signal);
   return { events, task, clock, answer };
@@ -62,6 +63,15 @@ test('after the deadline nothing is taken, whether the task has been ended or no
   const { clock, answer } = ask('approval', 1_000);
   clock.ms += 1_001;
   await expect(answer(approve)).rejects.toMatchObject({ code: 'answer-too-late' });
+});
+
+test('behind an event of a newer version nobody answers', async () => {
+  const { events, task } = ask('external');
+  const asked = events.stored[0];
+  if (asked === undefined) throw new Error('nobody was asked');
+  const bus = { ...events, head: async () => asNewer(asked), now: async () => asked.time };
+  const answering = answerTask({ bus, findCreated: events.findCreated }, task, { kind: 'complete', result: 1 }, signal);
+  await expect(answering).rejects.toMatchObject({ code: 'newer-event' });
 });
 
 test('an answer of the wrong kind is refused with the right one', async () => {

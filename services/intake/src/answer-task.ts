@@ -5,7 +5,7 @@
 import type { Bus } from '@vm-task/bus/bus';
 import { formatDuration } from '@vm-task/shared/durations';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Draft, EventData, Stored } from '@vm-task/shared/events';
+import { anyHost, type Draft, type EventData, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { type Json, jsonProblem } from '@vm-task/shared/json';
 
@@ -41,6 +41,8 @@ export async function answerTask(
     const head = await bus.head(created.data);
     if (head === null) throw new VmTaskError('task-not-found', `task ${task} is no longer kept`);
     if (head.type === 'task.completed') return { kind: 'over', outcome: head.data.outcome };
+    if (head.type === 'unknown')
+      throw new VmTaskError('newer-event', `task ${task} is at an event that cannot be read here`);
     if (head.type === 'task.cancelling') {
       throw new VmTaskError('not-answerable', `task ${task} is being cancelled; an answer changes nothing any more`);
     }
@@ -87,7 +89,7 @@ function endingBy({ data: { task, pool } }: Stored<'task.created'>, answer: Answ
     artifacts: [],
     processMs: null,
   };
-  return { type: 'task.completed', data };
+  return { type: 'task.completed', data, host: anyHost };
 }
 
 function resultOf(answer: Answer): Json {

@@ -1,9 +1,9 @@
-/** Asking for a task's end: one `task.cancelling` at the head of its spine, read again for as long as others are faster. */
+/** Asking for a task's end: one `task.cancelling` behind its last event, read again for as long as others are faster. */
 
 import type { Bus } from '@vm-task/bus/bus';
-import { attemptAt } from '@vm-task/shared/attempt-at';
-import type { Draft, Outcome, Stored } from '@vm-task/shared/events';
-import type { SpineKey } from '@vm-task/shared/subjects';
+import { attemptAt, vmNamedBy } from '@vm-task/shared/attempt-at';
+import { anyHost, type Draft, type Head, isTaskEnd, type Outcome } from '@vm-task/shared/events';
+import type { TaskKey } from '@vm-task/shared/subjects';
 
 export interface CancelRequest {
   readonly by: string;
@@ -13,14 +13,14 @@ export interface CancelRequest {
 export type Cancelled =
   /** It is being cancelled, since the event `seq`. */
   | { readonly kind: 'cancelling'; readonly seq: number }
-  /** Too late: it has ended, in this way. */
-  | { readonly kind: 'over'; readonly outcome: Outcome }
+  /** Too late: it has ended, in this way; `unknown` for an end that cannot be read here. */
+  | { readonly kind: 'over'; readonly outcome: Outcome | 'unknown' }
   /** There is no such task, or no longer. */
   | { readonly kind: 'unknown' };
 
 export async function cancelTask(
   bus: Pick<Bus, 'head' | 'append'>,
-  spine: SpineKey,
+  spine: TaskKey,
   request: CancelRequest,
   signal: AbortSignal,
 ): Promise<Cancelled> {
@@ -38,11 +38,13 @@ type Decision =
   | Cancelled
   | { readonly kind: 'append'; readonly draft: Draft<'task.cancelling'>; readonly fence: number };
 
-function decideCancel({ pool, task }: SpineKey, { by, reason }: CancelRequest, head: Stored | null): Decision {
+function decideCancel({ pool, task }: TaskKey, { by, reason }: CancelRequest, head: Head | null): Decision {
   if (head === null) return { kind: 'unknown' };
   if (head.type === 'task.completed') return { kind: 'over', outcome: head.data.outcome };
+  if (isTaskEnd(head)) return { kind: 'over', outcome: 'unknown' };
   if (head.type === 'task.cancelling') return { kind: 'cancelling', seq: head.seq };
-  // Between two attempts it is for the one to come: of that no runner has anything to stop.
+  // Between two attempts it is for the one to come: of that no runner has anything to stop, and no host is named.
   const data = { v: 1 as const, task, pool, attempt: attemptAt(head), by, reason };
-  return { kind: 'append', draft: { type: 'task.cancelling', data }, fence: head.seq };
+  const host = vmNamedBy(head)?.host ?? anyHost;
+  return { kind: 'append', draft: { type: 'task.cancelling', data, host }, fence: head.seq };
 }

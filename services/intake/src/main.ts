@@ -4,7 +4,7 @@
  * | file | role |
  * |---|---|
  * | `on-task-submit.ts`, `on-task-cancel.ts`, `plan-or-reason.ts` | commands from any NATS client |
- * | `on-task-spawn.ts` | tasks that tasks ask for |
+ * | `on-task-spawn.ts`, `on-message-read.ts` | what tasks ask for from inside: tasks, marks of messages that they read |
  * | `on-deadletter-replay.ts` | whoever could not handle a message is asked to try again |
  * | `accept-task.ts`, `cancel-task.ts`, `answer-task.ts` | by HTTP: the same, and answers |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
@@ -18,18 +18,21 @@
  * what is shown) and I13 (new tasks are refused while there is still room for running ones).
  */
 import { setInterval } from 'node:timers/promises';
-import { findCreated } from '@vm-task/bus/find-task';
+import { findCreated, hadVmOn } from '@vm-task/bus/find-task';
 import { claimKey, type IdempotencyEntry } from '@vm-task/bus/idempotency';
 import { lastEventSeq } from '@vm-task/bus/last-event';
 import { runService, type ServiceContext } from '@vm-task/service/service';
+import type { HostToken } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+import type { TaskKey } from '@vm-task/shared/subjects';
 import { createAdmission, measureRoom } from './admission.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
 import { announce, closeNow, finishHttp, listen } from './http/listen.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onDeadletterReplay } from './on-deadletter-replay.ts';
+import { onMessageRead } from './on-message-read.ts';
 import { onTaskCancel } from './on-task-cancel.ts';
 import { onTaskSpawn } from './on-task-spawn.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
@@ -69,6 +72,10 @@ async function run(context: ServiceContext): Promise<void> {
       slots: submitSlots,
       ...drain,
     }),
+    bus.workMessages(flow.intakeOnMessageRead, (handling) => onMessageRead(deps, handling), {
+      slots: cancelSlots,
+      ...drain,
+    }),
     bus.workMessages(flow.intakeOnTaskCancel, (handling) => onTaskCancel(deps, handling), {
       slots: cancelSlots,
       ...drain,
@@ -99,6 +106,7 @@ function brokerQuestions({ bus, environment: { home } }: ServiceContext) {
   return {
     admission: createAdmission(measure, () => performance.now()),
     findCreated: (task: TaskId) => findCreated(connection, task),
+    hadVmOn: (key: TaskKey, host: HostToken) => hadVmOn(connection, key, host),
     claimKey: (key: string, wanted: IdempotencyEntry) => claimKey(connection, key, wanted),
     claimPipelineKey: (key: string, wanted: IdempotencyEntry<PipelineId>) => claimKey(connection, key, wanted),
     readPipeline: pipelineReader(bus),

@@ -1,36 +1,47 @@
 /** Handles any event. Emits: nothing. Follows the stream into the projection, in batches while it catches up. */
 import type { Bus } from '@vm-task/bus/bus';
-import { type RawMessage, unseal } from '@vm-task/bus/envelope';
+import { decode, type RawMessage } from '@vm-task/bus/envelope';
+import { tellOfForeign, tellOfUnknown } from '@vm-task/bus/tell-unknown';
 import type { Logger } from '@vm-task/service/log';
-import { VmTaskError } from '@vm-task/shared/errors';
-import type { Stored } from '@vm-task/shared/events';
+import type { Head } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
+import { recordForeign } from './measurements.ts';
 import { openBatch } from './projection/batch.ts';
 import type { Projection } from './projection/projection.ts';
 
 export interface FollowDeps {
-  readonly bus: Pick<Bus, 'follow'>;
+  readonly bus: Pick<Bus, 'follow' | 'announce' | 'host'>;
   readonly projection: Projection;
   readonly log: Logger;
 }
 
-/** Follows until `stop`. */
+/** Follows until `stop`. People are told, once, of what is no event, and of what this version cannot read. */
 export async function onAnyEvent({ bus, projection, log }: FollowDeps, stop: AbortSignal): Promise<void> {
-  const { filters } = flow.intakeOnAnyEvent;
+  const { filter } = flow.intakeOnAnyEvent;
   using batch = openBatch(projection, log);
-  for await (const { message } of bus.follow({ filters, from: projection.position + 1, signal: stop })) {
-    batch.add({ seq: message.seq, event: readable(message, log) }, message.data.length);
+  for await (const { message } of bus.follow({ filter, from: projection.position + 1, signal: stop })) {
+    batch.add({ seq: message.seq, event: eventIn({ bus, log }, message, stop) }, message.data.length);
     await batch.room(stop);
   }
 }
 
-/** What cannot be read is skipped here: whoever handles events of that kind makes it a dead letter. */
-function readable(message: RawMessage, log: Logger): Stored | null {
-  try {
-    return unseal(message);
-  } catch (error) {
-    if (!(error instanceof VmTaskError)) throw error;
-    log.warn({ seq: message.seq, subject: message.subject, reason: error.message }, 'an event that cannot be shown');
+function eventIn({ bus, log }: Pick<FollowDeps, 'bus' | 'log'>, message: RawMessage, stop: AbortSignal): Head | null {
+  const decoded = decode(message);
+  const about = { seq: message.seq, subject: message.subject };
+  const failed = (error: unknown) => {
+    if (!stop.aborted) log.warn({ err: error, ...about }, 'people could not be told of a message');
+  };
+  if (decoded.kind === 'none') {
+    const { why, host } = decoded;
+    recordForeign(host ?? 'none');
+    log.warn({ ...about, why }, 'a message that is no event');
+    tellOfForeign(bus, { ...about, host, why }, stop).catch(failed);
     return null;
   }
+  const { event } = decoded;
+  if (event.type === 'unknown') {
+    log.warn({ ...about, why: event.why }, 'an event that cannot be read here');
+    tellOfUnknown(bus, event, stop).catch(failed);
+  }
+  return event;
 }

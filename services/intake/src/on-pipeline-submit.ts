@@ -4,6 +4,7 @@ import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
 import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
 import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import type { SystemConfig } from '@vm-task/service/config';
+import { anyHost } from '@vm-task/shared/events';
 import { pipelineIdFromCause } from '@vm-task/shared/new-ids';
 import type { Admission } from './admission.ts';
 import { roomPauseMs } from './on-task-submit.ts';
@@ -24,8 +25,7 @@ export async function onPipelineSubmit(
   const pipeline = pipelineIdFromCause(event.time.getTime(), 'COMMANDS', String(event.seq));
   // Asked before it is planned: the configuration may have changed since it was created.
   if ((await deps.readPipeline(pipeline)) !== null) return done();
-  const submitted = parseJson(event);
-  const planned = planOrReason(() => planPipeline(submitted, deps.config));
+  const planned = planOrReason(() => planPipeline(parseJson(event), deps.config));
   if (typeof planned === 'string') return reject(planned);
   const full = await deps.admission.refusal();
   if (full !== null) return retry(roomPauseMs, full);
@@ -38,5 +38,5 @@ export async function onPipelineSubmit(
     cause,
     resumed: null,
   };
-  return done({ type: 'pipeline.created', data }, { fence: 0 });
+  return done({ type: 'pipeline.created', data, host: anyHost }, { fence: 0 });
 }

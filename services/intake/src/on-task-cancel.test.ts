@@ -21,7 +21,7 @@ function command(data: object): Handling<RawMessage> {
 test('a cancel finds the pool of its task, and its redelivery changes nothing', async () => {
   const events = memoryEvents();
   const task = newTaskId(Date.now());
-  events.put('task.created', created(task));
+  events.put(created(task));
   const deps = { bus: events, findCreated: events.findCreated };
   for (const _delivery of [1, 2]) {
     expect(await onTaskCancel(deps, command({ task, reason: 'enough' }))).toMatchObject({ kind: 'done', event: null });
@@ -33,8 +33,8 @@ test('a cancel finds the pool of its task, and its redelivery changes nothing', 
 test('a cancel that comes after the end changes nothing', async () => {
   const events = memoryEvents();
   const task = newTaskId(Date.now());
-  events.put('task.created', created(task));
-  events.put('task.completed', completed(task, null));
+  events.put(created(task));
+  events.put(completed(task, null));
   const deps = { bus: events, findCreated: events.findCreated };
   expect(await onTaskCancel(deps, command({ task }))).toMatchObject({ kind: 'done' });
   expect(events.stored).toHaveLength(2);

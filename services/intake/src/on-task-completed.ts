@@ -7,6 +7,7 @@ import type { TaskId } from '@vm-task/shared/ids';
 import type { EndedRun } from '@vm-task/shared/pipelines/events';
 import { liveRun } from '@vm-task/shared/pipelines/state';
 import { processFailed } from '@vm-task/shared/process-end';
+import { outcomes } from '@vm-task/shared/task-ending';
 import { type Advancing, advancePipeline } from './pipelines/advance.ts';
 
 export interface CompletedDeps extends Advancing {
@@ -32,5 +33,8 @@ export async function onTaskCompleted(
 function errorOf({ data: { outcome, error, exitCode, signal } }: Stored<'task.completed'>): ErrorInfo | null {
   if (error !== null || outcome === 'succeeded') return error;
   if (outcome === 'cancelled') return { code: 'interrupted', message: 'the task was cancelled' };
+  if (!outcomes.includes(outcome)) {
+    return { code: 'newer-event', message: `the task ended as ${JSON.stringify(outcome)}, which is not known here` };
+  }
   return processFailed({ exitCode, signal });
 }

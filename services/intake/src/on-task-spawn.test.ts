@@ -4,28 +4,36 @@ import { silentLogger } from '@vm-task/service/log';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
-import { config } from '../test/task-events.ts';
-import { onTaskSpawn } from './on-task-spawn.ts';
+import { config, created } from '../test/task-events.ts';
+import { onTaskSpawn, type SpawnDeps } from './on-task-spawn.ts';
 
 const [parent, id] = [newTaskId(1_000_000), newTaskId(1_000_001)];
 
-function question(file: unknown): Handling<RawMessage> {
+function question(file: unknown, subject = `task.spawn.${parent}.1.host-1`): Handling<RawMessage> {
   const data = Buffer.from(JSON.stringify({ v: 1, id, parent, file }));
-  const event = { seq: 7, subject: `task.spawn.${parent}.ab`, time: new Date(1_000_000), headers: undefined, data };
+  const event = { seq: 7, subject, time: new Date(1_000_000), headers: undefined, data };
   return { event, head: null, deliveries: 1, signal: new AbortController().signal, log: silentLogger };
 }
 
+/** The parent is there, and its VM was on `host-1`. */
 function setUp(full: string | null = null) {
   const events = memoryEvents();
-  return { events, deps: { config, admission: { refusal: async () => full }, findCreated: events.findCreated } };
+  events.put(created(parent));
+  const deps: SpawnDeps = {
+    config,
+    admission: { refusal: async () => full },
+    findCreated: events.findCreated,
+    hadVmOn: async ({ task }, host) => task === parent && host === 'host-1',
+  };
+  return { events, deps };
 }
 
-test('the task that a task asked for names its parent, and is made once', async () => {
+test('the task that a task asked for names its parent, may run anywhere, and is made once', async () => {
   const { events, deps } = setUp();
   const asked = question({ run: 'echo hi' });
   const outcome = await onTaskSpawn(deps, asked);
   const data = { task: id, pool: 'default', cause: { kind: 'task', id: parent } };
-  expect(outcome).toMatchObject({ kind: 'done', fence: 0, event: { type: 'task.created', data } });
+  expect(outcome).toMatchObject({ kind: 'done', fence: 0, event: { type: 'task.created', host: 'any', data } });
   if (outcome.kind !== 'done' || outcome.event === null) throw new Error('not accepted');
   await events.append(outcome.event, 0, asked.signal);
   expect(await onTaskSpawn(deps, asked)).toMatchObject({ kind: 'done', event: null });
@@ -37,4 +45,13 @@ test('what is no task is rejected with a sentence, and without room it waits', a
     reason: expect.stringContaining('rnu'),
   });
   expect(await onTaskSpawn(setUp('the disk is full').deps, question({ run: 'x' }))).toMatchObject({ kind: 'retry' });
+});
+
+test('nobody asks in the name of a task but the host that had its VM', async () => {
+  const { deps } = setUp();
+  const reason = `task ${parent} was never at work on the host that asks for it`;
+  const from = (subject: string) => onTaskSpawn(deps, question({ run: 'x' }, subject));
+  expect(await from(`task.spawn.${parent}.1.host-2`)).toEqual({ kind: 'reject', reason });
+  // The subject is what the broker has checked: a question names no other task than that.
+  expect(await from(`task.spawn.${newTaskId(1)}.1.host-1`)).toEqual({ kind: 'reject', reason });
 });

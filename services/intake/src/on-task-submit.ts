@@ -4,7 +4,7 @@ import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
 import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import type { SystemConfig } from '@vm-task/service/config';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import { anyHost, type Draft, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { taskIdFromCause } from '@vm-task/shared/new-ids';
 import type { Admission } from './admission.ts';
@@ -27,12 +27,11 @@ export async function onTaskSubmit(deps: SubmitDeps, { event }: Handling<RawMess
   const task = taskIdFromCause(event.time.getTime(), 'COMMANDS', String(event.seq));
   // Asked before the task is planned: the configuration may have changed since it was created.
   if ((await deps.findCreated(task)) !== null) return done();
-  const submitted = parseJson(event);
-  const planned = planOrReason(() => planTask(submitted, deps.config));
+  const planned = planOrReason(() => planTask(parseJson(event), deps.config));
   if (typeof planned === 'string') return reject(planned);
   const full = await deps.admission.refusal();
   if (full !== null) return retry(roomPauseMs, full);
   const cause = { kind: 'command' as const, id: String(event.seq) };
-  const created: Draft = { type: 'task.created', data: { v: 1, task, ...planned, cause } };
+  const created: Draft = { type: 'task.created', data: { v: 1, task, ...planned, cause }, host: anyHost };
   return done(created, { fence: 0 });
 }

@@ -17,7 +17,7 @@ import { readDecisions, readOutput, readPipeline } from '@vm-task/bus/read-pipel
 import type { SystemConfig } from '@vm-task/service/config';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
-import { type SpineKey, taskOfCompleted } from '@vm-task/shared/subjects';
+import { type TaskKey, taskOfCompleted } from '@vm-task/shared/subjects';
 import type { Admission } from './admission.ts';
 import { onPipelineAdvanced } from './on-pipeline-advanced.ts';
 import { onPipelineCancel } from './on-pipeline-cancel.ts';
@@ -61,7 +61,7 @@ export async function workPipelines({
     admission,
     readPipeline: pipelineReader(bus),
     readOutput: (run: Parameters<typeof readOutput>[1]) => readOutput(connection, run),
-    readMachine: (run: SpineKey) => readMachine(connection, run),
+    readMachine: (run: TaskKey) => readMachine(connection, run),
     readDecisions: (pipeline: PipelineId) => readDecisions(connection, pipeline),
     findCreated: (task: TaskId) => findCreated(connection, task),
   };

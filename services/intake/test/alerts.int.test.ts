@@ -7,8 +7,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { alertRaised } from '@vm-task/testing/sample-events';
 import { type Answer, signingKey, startReceiver } from '@vm-task/testing/webhook-receiver';
 import { expect, test } from 'vitest';
-import { startBrokerWithRights } from './broker-with-rights.ts';
-import { makeHome, startIntake } from './intake-process.ts';
+import { makeHome, startIntake, startIntakeBroker } from './intake-process.ts';
 
 const { signal } = new AbortController();
 
@@ -26,7 +25,7 @@ async function messages(broker: Broker, to: string): Promise<string[]> {
 }
 
 test('an alert is in the inbox and at the receiver, which verifies it', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using receiver = await startReceiver();
   configure(folder.home, receiver.url);
@@ -40,7 +39,7 @@ test('an alert is in the inbox and at the receiver, which verifies it', async ()
 });
 
 test('a receiver that is down gets the alert once it is up', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   const { port, url, [Symbol.asyncDispose]: stop } = await startReceiver();
   await stop();
@@ -53,7 +52,7 @@ test('a receiver that is down gets the alert once it is up', async () => {
 });
 
 test('what a crash made intake post twice has the same id both times', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   const hang: Answer = () => undefined;
   const take: Answer = (response) => void response.writeHead(200).end();
@@ -71,7 +70,7 @@ test('what a crash made intake post twice has the same id both times', async () 
 });
 
 test('what a receiver never takes is a dead letter that raises no alert, and a replay posts it', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   let status = 500;
   await using receiver = await startReceiver({ answer: (response) => void response.writeHead(status).end() });

@@ -1,7 +1,7 @@
 /** The contract of `packages/api` between intake and its client: everything is asked once, and what is sent is what is declared. */
 import { createReadStream } from 'node:fs';
 import { allRoutes } from '@vm-task/api/api';
-import { storeArtifact } from '@vm-task/bus/artifacts';
+import { artifactName, storeArtifact } from '@vm-task/bus/artifacts';
 import { openLogWriter } from '@vm-task/bus/output-log';
 import { storeProgress } from '@vm-task/bus/task-progress';
 import { type Client, createClient } from '@vm-task/client/client';
@@ -10,11 +10,11 @@ import { parseTaskId, type TaskId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
+import { sampleHost, setupDone, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { startBrokerWithRights } from './broker-with-rights.ts';
-import { makeHome, startIntake, token } from './intake-process.ts';
+import { makeHome, startIntake, startIntakeBroker, token } from './intake-process.ts';
 import { type Exchange, recordExchanges } from './recording-fetch.ts';
-import { completed, setupDone, vmReady } from './task-events.ts';
+import { completed } from './task-events.ts';
 
 const { signal } = new AbortController();
 
@@ -34,16 +34,21 @@ async function askOfTasks({ tasks }: Client, broker: Broker): Promise<void> {
   const task = parseTaskId(await tasks.submit({ run: 'echo hi', labels: { a: 'b' } }, 'once'));
   expect(await tasks.submit({ run: 'echo hi', labels: { a: 'b' } }, 'once')).toBe(task);
   const vm = newVmId(Date.now());
-  await append(broker, { type: 'vm.ready', data: vmReady(task, vm) });
-  await append(broker, { type: 'task.setup.done', data: setupDone(task) });
-  await storeProgress(broker.connection, task, 1, { percent: 40 });
+  await append(broker, vmReady(task, { vm }));
+  await append(broker, setupDone(task));
+  await storeProgress(broker.connection, task, 1, sampleHost, { percent: 40 });
   await eventually(async () => (await tasks.show(task)).progress !== null, { what: 'the progress is shown' });
-  const stdout = await openLogWriter(broker.connection, task, 1, 'stdout');
+  const stdout = await openLogWriter(broker.connection, task, 1, 'stdout', sampleHost);
   await stdout.write(Buffer.from('hi\n'), signal);
-  const file = await storeArtifact(broker.connection, `${task}/1/a b`, createReadStream(import.meta.filename));
+  const file = await storeArtifact(
+    broker.connection,
+    sampleHost,
+    artifactName(task, 1),
+    createReadStream(import.meta.filename),
+  );
   const error = { code: 'process-failed' as const, message: 'it exited with 1' };
   const more = { outcome: 'failed' as const, exitCode: 1, error, artifacts: [{ path: 'a b', ...file }] };
-  await append(broker, { type: 'task.completed', data: completed(task, vm, more) });
+  await append(broker, completed(task, vm, more));
   const said = await Array.fromAsync(tasks.output(task, { follow: true, signal }));
   expect(said.map(({ event }) => event)).toEqual(['progress', 'output']);
   const events = await Array.fromAsync(tasks.followEvents(task.slice(0, 20), signal));
@@ -123,7 +128,7 @@ function asDeclared({ route, json, messages }: Exchange): Omit<Exchange, 'route'
 }
 
 test('the client asks every route of the contract, and intake sends what is declared, no more and no less', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const { fetch, exchanges } = recordExchanges();

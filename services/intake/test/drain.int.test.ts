@@ -3,8 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
-import { startBrokerWithRights } from './broker-with-rights.ts';
-import { makeHome, startIntake } from './intake-process.ts';
+import { makeHome, startIntake, startIntakeBroker } from './intake-process.ts';
 import { created } from './task-events.ts';
 
 /** A connection that is open, and has not said a word yet. */
@@ -16,11 +15,11 @@ async function openConnection(url: string): Promise<Socket> {
 }
 
 test('neither who says nothing, nor who keeps a connection, nor who follows a task holds intake back from ending', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const task = newTaskId(Date.now());
-  await broker.bus.append({ type: 'task.created', data: created(task) }, 0, new AbortController().signal);
+  await broker.bus.append(created(task), 0, new AbortController().signal);
   await eventually(async () => (await intake.ask('GET', `/v1/tasks/${task}`)).ok, { what: 'the task is shown' });
   const [silent, kept] = [await openConnection(intake.url), await openConnection(intake.url)];
   kept.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');

@@ -1,10 +1,16 @@
 import { appendFileSync } from 'node:fs';
+import { listLetters } from '@vm-task/bus/dead-letters';
+import { readMessage } from '@vm-task/bus/inbox';
+import type { MessageId } from '@vm-task/shared/ids';
 import { textMaxBytes } from '@vm-task/shared/inbox';
+import { newTaskId } from '@vm-task/shared/new-ids';
+import { readMessageSubject } from '@vm-task/shared/subjects';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
+import { vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { startBrokerWithRights } from './broker-with-rights.ts';
-import { type IntakeProcess, makeHome, startIntake } from './intake-process.ts';
+import { type IntakeProcess, makeHome, startIntake, startIntakeBroker } from './intake-process.ts';
+import { completed, created } from './task-events.ts';
 
 interface Answer {
   readonly id: string;
@@ -28,7 +34,7 @@ async function priorities(broker: Broker): Promise<string[]> {
 }
 
 test('messages of each priority go after their time while nothing runs but the broker', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   appendFileSync(folder.home.config, 'inbox: { keep: { info: 3s, normal: 5s, urgent: 7s } }\n');
   const intake = await startIntake(folder.home);
@@ -44,7 +50,7 @@ test('messages of each priority go after their time while nothing runs but the b
 });
 
 test('a message is sent, shown in its group, read and put away', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const text = '请看垃圾域名 🚀\n';
@@ -61,8 +67,38 @@ test('a message is sent, shown in its group, read and put away', async () => {
   expect((await ask(intake, 'GET', `/v1/inbox/${id}`))[1]).toMatchObject({ text, archivedAt: expect.any(String) });
 });
 
+test('what a task has read is marked when the host says so that had its VM, whether it has ended or not', async () => {
+  await using broker = await startIntakeBroker();
+  await using folder = await makeHome(broker);
+  await using intake = await startIntake(folder.home);
+  const { bus, connection } = broker;
+  const task = newTaskId(Date.now());
+  const drafts = [created(task), vmReady(task), completed(task, null)];
+  let fence = 0;
+  for (const draft of drafts) {
+    const appended = await bus.append(draft, fence, new AbortController().signal);
+    fence = appended.kind === 'stored' ? appended.event.seq : 0;
+  }
+  const send = async (to: string) => (await ask(intake, 'POST', '/v1/inbox', { to, from: 'test', text: to }))[1].id;
+  const [own, pools, others] = [await send(task), await send('default'), await send('anna')];
+  const say = (id: string, host: string) =>
+    connection.js.publish(readMessageSubject(task, host), JSON.stringify({ v: 1, id }));
+  const reasons = async () => (await listLetters(connection, 0, 10)).map(({ letter }) => letter.reason);
+  await say(own, 'host-2');
+  await say(others, 'host-1');
+  await eventually(async () => (await reasons()).length === 2, { what: 'both are refused' });
+  expect((await reasons()).sort()).toEqual([
+    `task ${task} was never at work on the host that says so`,
+    `the message is not to task ${task}`,
+  ]);
+  for (const id of [own, pools]) await say(id, 'host-1');
+  const readAt = async (id: string) => (await readMessage(connection, id as MessageId))?.message.readAt;
+  for (const id of [own, pools]) await eventually(() => readAt(id), { what: 'it is marked' });
+  expect(await readAt(others)).toBeNull();
+});
+
 test('what is too long, or to nobody, is refused with a sentence', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const [status, { code, detail }] = await ask(intake, 'POST', '/v1/inbox', {
@@ -80,7 +116,7 @@ test('what is too long, or to nobody, is refused with a sentence', async () => {
 });
 
 test('a reader is told of messages and marks as they come, and goes on where it was', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const send = (text: string) => ask(intake, 'POST', '/v1/inbox', { to: 'anna', from: 'test', text });

@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { credentialFile } from '@vm-task/bus/credentials';
 import { type Home, homeAt } from '@vm-task/shared/home';
-import type { Broker } from '@vm-task/testing/broker';
+import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { dyingWithUs } from '@vm-task/testing/processes';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
-import { intakeUser } from './broker-with-rights.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 export const token = 'a-token-of-this-test';
@@ -18,16 +17,19 @@ export interface TestHome extends AsyncDisposable {
   readonly home: Home;
 }
 
+/** A broker on which intake, and whoever submits, may do what they may do on a real one, and the test everything. */
+export function startIntakeBroker(): Promise<Broker> {
+  return startBroker({ users: ['intake', 'submit'] });
+}
+
 /** A home as `up` makes it for this broker; HTTP gets a free port. */
 export async function makeHome(broker: Broker): Promise<TestHome> {
   const folder = await makeTempFolder('intake');
   const home = homeAt(folder.path);
   for (const path of [home.credentials, home.run]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  writeFileSync(
-    credentialFile(home, 'intake'),
-    JSON.stringify(broker.server.address(intakeUser.user, intakeUser.pass)),
-    { mode: 0o600 },
-  );
+  writeFileSync(credentialFile(home, 'intake'), JSON.stringify(broker.server.address('intake', 'intake')), {
+    mode: 0o600,
+  });
   writeFileSync(join(home.credentials, 'http-token'), `${token}\n`, { mode: 0o600 });
   writeFileSync(home.config, 'http: { port: 0 }\n');
   return { home, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };

@@ -1,16 +1,16 @@
-/** `EVENTS` in memory, with the broker's one rule: an event is stored when its spine is where its writer thought. */
+/** `EVENTS` in memory, with the broker's one rule: an event is stored when its task is where its writer thought. */
 import type { Appended } from '@vm-task/bus/append';
 import type { Bus } from '@vm-task/bus/bus';
 import { eventId } from '@vm-task/bus/envelope';
 import type { Draft, EventData, EventType, Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
-import { eventSubject, type SpineKey, spineSubject, subjectMatches } from '@vm-task/shared/subjects';
+import { eventSubject, eventsOf, subjectMatches, type TaskKey } from '@vm-task/shared/subjects';
 
 export interface MemoryEvents extends Pick<Bus, 'append' | 'head'> {
   readonly stored: Stored[];
   findCreated(task: TaskId): Promise<Stored<'task.created'> | null>;
   /** Stores without an expectation, a second after the one before. */
-  put<T extends EventType>(type: T, data: EventData<T>): Stored<T>;
+  put<T extends EventType>(draft: Draft<T>): Stored<T>;
 }
 
 const start = Date.UTC(2026, 0, 1);
@@ -31,12 +31,12 @@ export function memoryEvents(): MemoryEvents {
       const own = lastOn(eventSubject(draft));
       if (own?.id === eventId(draft, fence)) return { kind: 'stored', event: own };
       const { pool, task } = draft.data as EventData<'task.created'>;
-      const head = lastOn(spineSubject({ pool, task }));
+      const head = lastOn(eventsOf({ pool, task }));
       if ((head?.seq ?? 0) !== fence) return { kind: 'overtaken', head };
       return { kind: 'stored', event: add(draft, fence) };
     },
-    head: async (spine: SpineKey) => lastOn(spineSubject(spine)),
-    findCreated: async (task) => lastOn(`task.created.*.${task}`) as Stored<'task.created'> | null,
-    put: (type, data) => add({ type, data } as Draft, stored.length) as never,
+    head: async (key: TaskKey) => lastOn(eventsOf(key)),
+    findCreated: async (task) => lastOn(`task.created.*.${task}.*`) as Stored<'task.created'> | null,
+    put: (draft) => add(draft as Draft, stored.length) as never,
   };
 }

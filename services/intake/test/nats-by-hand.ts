@@ -1,4 +1,4 @@
-/** A message published by nothing but a TCP connection and the NATS protocol, as any client in any language can. */
+/** A message of `submit`'s, published by nothing but a TCP connection and the NATS protocol, as any client in any language can. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
@@ -12,7 +12,7 @@ export async function publishByHand(port: number, subject: string, payload: stri
   });
   const connected = once(socket, 'connect');
   await connected;
-  const options = JSON.stringify({ verbose: false, user: 'test', pass: 'test' });
+  const options = JSON.stringify({ verbose: false, user: 'submit', pass: 'submit' });
   socket.write(`CONNECT ${options}\r\nPUB ${subject} ${Buffer.byteLength(payload)}\r\n${payload}\r\nPING\r\n`);
   await once(socket, 'close');
   if (said.includes('-ERR')) throw new Error(said);

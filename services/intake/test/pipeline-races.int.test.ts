@@ -1,4 +1,5 @@
 /** Two intakes that were given the same news about one pipeline: whoever is late decides again, or has nothing to do. */
+
 import type { Appended } from '@vm-task/bus/append';
 import type { Handling } from '@vm-task/bus/bus';
 import { findCreated } from '@vm-task/bus/find-task';
@@ -6,10 +7,11 @@ import { readMachine } from '@vm-task/bus/read-machine';
 import { readOutput, readPipeline } from '@vm-task/bus/read-pipeline';
 import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import { silentLogger } from '@vm-task/service/log';
-import type { Stored } from '@vm-task/shared/events';
+import { anyHost, type Stored } from '@vm-task/shared/events';
 import { newPipelineId } from '@vm-task/shared/new-ids';
-import type { SpineKey } from '@vm-task/shared/subjects';
+import type { TaskKey } from '@vm-task/shared/subjects';
 import { type Broker, type BusConnection, startBroker } from '@vm-task/testing/broker';
+import { eventAt } from '@vm-task/testing/stored';
 import { expect, test } from 'vitest';
 import { onPipelineAdvanced } from '../src/on-pipeline-advanced.ts';
 import { onPipelineCreated } from '../src/on-pipeline-created.ts';
@@ -27,7 +29,7 @@ function intakeOn({ bus, connection }: BusConnection) {
     config,
     readPipeline: rememberPipelines((pipeline, known) => readPipeline(connection, pipeline, known)),
     readOutput: (needed: Parameters<typeof readOutput>[1]) => readOutput(connection, needed),
-    readMachine: (run: SpineKey) => readMachine(connection, run),
+    readMachine: (run: TaskKey) => readMachine(connection, run),
     findCreated: (task: Parameters<typeof findCreated>[1]) => findCreated(connection, task),
   };
 }
@@ -44,12 +46,12 @@ async function create({ bus }: Broker, stages: object): Promise<Stored> {
   const pipeline = newPipelineId(Date.now());
   const cause = { kind: 'http' as const, id: 'test' };
   const data = { v: 1 as const, pipeline, spec: planned.spec, parameters: {}, cause, resumed: null };
-  return stored(await bus.append({ type: 'pipeline.created', data }, 0, signal));
+  return stored(await bus.append({ type: 'pipeline.created', data, host: anyHost }, 0, signal));
 }
 
 async function eventsOf({ bus, connection }: Broker): Promise<Stored[]> {
   const { state } = await connection.jsm.streams.info('EVENTS');
-  const all = await Promise.all(Array.from({ length: state.last_seq }, (_, n) => bus.eventAt(n + 1)));
+  const all = await Promise.all(Array.from({ length: state.last_seq }, (_, n) => eventAt(bus, n + 1)));
   return all.filter((event) => event !== null);
 }
 
@@ -88,8 +90,7 @@ async function endAll({ bus }: Broker, { data: { start } }: Stored<'pipeline.adv
   const ends: Stored[] = [];
   for (const { task } of start) {
     const head = await bus.head({ pool: 'default', task });
-    const data = completed(task, null);
-    ends.push(stored(await bus.append({ type: 'task.completed', data }, head?.seq ?? 0, signal)));
+    ends.push(stored(await bus.append(completed(task, null), head?.seq ?? 0, signal)));
   }
   return ends;
 }

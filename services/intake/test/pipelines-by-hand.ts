@@ -3,7 +3,7 @@ import type { TaskMachine } from '@vm-task/bus/read-machine';
 import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { parseConfig } from '@vm-task/service/config';
-import type { Draft, EventData, Stored } from '@vm-task/shared/events';
+import { anyHost, type Draft, type EventData, eventSchemas, type Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
 import type { TaskOutput } from '@vm-task/shared/needs';
@@ -18,6 +18,7 @@ const config = parseConfig('', 'test');
 
 export interface End {
   readonly outcome?: EndedRun['outcome'];
+  readonly error?: EndedRun['error'];
   readonly result?: Json;
 }
 
@@ -36,7 +37,7 @@ export class PipelineByHand {
     const pipeline = newPipelineId(Date.now());
     const cause = { kind: 'http' as const, id: 'test' };
     const data = { v: 1 as const, pipeline, spec: planned.spec, parameters: { ...planned.parameters }, cause, resumed };
-    this.put({ type: 'pipeline.created', data });
+    this.put({ type: 'pipeline.created', data, host: anyHost });
   }
 
   get state(): PipelineState {
@@ -72,7 +73,9 @@ export class PipelineByHand {
     return Object.fromEntries(fails.map(({ stage, error }) => [stage, `${error.code}: ${error.message}`]));
   }
 
+  /** Stored, as far as a writer may write it. */
   put(draft: Draft<PipelineEventType>): void {
+    eventSchemas[draft.type].parse(draft.data);
     const seq = this.events.length + 1;
     const stored = {
       ...draft,
@@ -93,19 +96,19 @@ export class PipelineByHand {
 
   async cancel(): Promise<void> {
     const { pipeline } = this.state;
-    this.put({ type: 'pipeline.cancelling', data: { v: 1, pipeline, by: 'test', reason: 'test' } });
+    this.put({ type: 'pipeline.cancelling', data: { v: 1, pipeline, by: 'test', reason: 'test' }, host: anyHost });
     await this.#advance([]);
   }
 
   /** A task that was started ends, once or again. */
-  async end(run: StartedRun | string, { outcome = 'succeeded', result = null }: End = {}): Promise<void> {
+  async end(run: StartedRun | string, { outcome = 'succeeded', result = null, ...more }: End = {}): Promise<void> {
     const found = typeof run === 'string' ? this.live.find(({ stage }) => stage === run) : run;
     if (found === undefined) throw new Error(`${String(run)} does not run`);
     const { stage, index, task, pool } = found;
     if (liveRun(this.state, stage, task) === null) return;
-    this.#outputs.set(task, { result, artifacts: [] });
-    const error = outcome === 'succeeded' ? null : { code: 'process-failed' as const, message: `${stage} failed` };
-    await this.#advance([{ stage, index, task, pool, outcome, error }]);
+    this.#outputs.set(task, { result, artifacts: [], host: 'host-1' });
+    const failure = outcome === 'succeeded' ? null : { code: 'process-failed' as const, message: `${stage} failed` };
+    await this.#advance([{ stage, index, task, pool, outcome, error: more.error ?? failure }]);
   }
 
   /** Each task had the VM that it was given, or one of its own. */
@@ -119,7 +122,8 @@ export class PipelineByHand {
   };
 
   async #advance(ended: EndedRun[]): Promise<void> {
-    const read = async ({ task }: { task: TaskId }) => this.#outputs.get(task) ?? { result: null, artifacts: [] };
+    const nothing: TaskOutput = { result: null, artifacts: [], host: 'host-1' };
+    const read = async ({ task }: { task: TaskId }) => this.#outputs.get(task) ?? nothing;
     const plan = (file: unknown) => planTask(file, config);
     const { drivers } = config;
     const starting = { plan, outputs: new Outputs(read), drivers, readMachine: this.#machineOf, atMs: 1 };

@@ -1,18 +1,19 @@
 /** What processes say of how far they are, and the tasks that tasks ask for: as people see them. */
 
+import { listLetters } from '@vm-task/bus/dead-letters';
 import { findCreated } from '@vm-task/bus/find-task';
 import { spawnTask } from '@vm-task/bus/spawn-task';
 import { storeProgress } from '@vm-task/bus/task-progress';
-import type { Draft } from '@vm-task/shared/events';
+import type { Draft, Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
-import { newTaskId, newVmId } from '@vm-task/shared/new-ids';
+import { newTaskId } from '@vm-task/shared/new-ids';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
+import { retrying, setupDone, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { startBrokerWithRights } from './broker-with-rights.ts';
-import { type IntakeProcess, makeHome, startIntake } from './intake-process.ts';
+import { type IntakeProcess, makeHome, startIntake, startIntakeBroker } from './intake-process.ts';
 import { type ReadMessage, readMessages } from './read-messages.ts';
-import { completed, created, setupDone, vmReady } from './task-events.ts';
+import { completed, created } from './task-events.ts';
 
 const { signal } = new AbortController();
 
@@ -22,21 +23,21 @@ async function append(broker: Broker, draft: Draft & { data: { task: TaskId; poo
 }
 
 async function begin(broker: Broker, task: TaskId): Promise<void> {
-  await append(broker, { type: 'vm.ready', data: vmReady(task, newVmId(Date.now())) });
-  await append(broker, { type: 'task.setup.done', data: setupDone(task) });
+  await append(broker, vmReady(task));
+  await append(broker, setupDone(task));
 }
 
 const show = async (intake: IntakeProcess, path: string) =>
   (await (await intake.ask('GET', path)).json()) as Record<string, unknown>;
 
 test('progress is shown while the task runs, and told between its output to the end of that', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const task = newTaskId(Date.now());
-  await append(broker, { type: 'task.created', data: created(task) });
+  await append(broker, created(task));
   await begin(broker, task);
-  await storeProgress(broker.connection, task, 1, { percent: 40, text: '比较' });
+  await storeProgress(broker.connection, task, 1, 'host-1', { percent: 40, text: '比较' });
   const running = await eventually(
     async () => {
       const shown = await show(intake, `/v1/tasks/${task}`);
@@ -46,7 +47,7 @@ test('progress is shown while the task runs, and told between its output to the 
   );
   expect(running).toMatchObject({ status: 'running', progress: { percent: 40, text: '比较' } });
   const live = readMessages(await intake.ask('GET', `/v1/tasks/${task}/logs`));
-  await append(broker, { type: 'task.completed', data: completed(task, null) });
+  await append(broker, completed(task, null));
   const said: ReadMessage[] = [];
   for await (const message of live) said.push(message);
   expect(said).toMatchObject([{ event: 'progress', data: { attempt: 1, percent: 40 } }, { event: 'end' }]);
@@ -54,7 +55,7 @@ test('progress is shown while the task runs, and told between its output to the 
 });
 
 test('a pipeline is shown again when one of its tasks says how far it is', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const pipeline = { name: 'one', stages: { a: { run: 'true' } } };
@@ -75,31 +76,55 @@ test('a pipeline is shown again when one of its tasks says how far it is', async
     if (run?.task?.status !== 'running') continue;
     const { id: task } = run.task;
     // What is said before somebody listens is shown with what comes next.
-    const saying = setInterval(() => void storeProgress(broker.connection, task, 1, { text: 'half' }), 100);
+    const saying = setInterval(() => void storeProgress(broker.connection, task, 1, 'host-1', { text: 'half' }), 100);
     told.defer(() => clearInterval(saying));
   }
 });
 
-test('what a task asked for is made once, and names it', async () => {
-  await using broker = await startBrokerWithRights();
-  await using folder = await makeHome(broker);
-  await using intake = await startIntake(folder.home);
+/** What a task may ask for: one task of its own, from the host that it is on. */
+async function begunParent(broker: Broker): Promise<Stored<'task.created'>> {
   const task = newTaskId(Date.now());
-  await append(broker, { type: 'task.created', data: created(task, { run: 'true', children: 1 }) });
+  await append(broker, created(task, { run: 'true', children: 1 }));
+  await begin(broker, task);
   const parent = await findCreated(broker.connection, task);
   if (parent === null) throw new Error('it was not created');
+  return parent;
+}
+
+const causeOf = ({ connection }: Broker, child: TaskId) =>
+  eventually(async () => (await findCreated(connection, child))?.data.cause, { what: 'the child is there' });
+
+test('what a task asked for is made once, and names it', async () => {
+  await using broker = await startIntakeBroker();
+  await using folder = await makeHome(broker);
+  await using _intake = await startIntake(folder.home);
+  const parent = await begunParent(broker);
   const ask = (run: string, key: string) =>
-    spawnTask(broker.connection, { parent, key, file: { run }, most: 1 }).catch((error) => error.code);
+    spawnTask(broker.connection, { parent, key, file: { run }, limit: 1, host: 'host-1' }).catch((error) => error.code);
   const ids = await Promise.all([ask('echo', 'k'), ask('echo', 'k')]);
   expect(ids[0]).toBe(ids[1]);
   expect([await ask('other', 'k'), await ask('echo', 'l')]).toEqual(['idempotency-conflict', 'limit-reached']);
-  const { id } = await eventually(
-    async () => {
-      const shown = await show(intake, `/v1/tasks/${ids[0]}`);
-      return shown['status'] === 'queued' && shown;
-    },
-    { what: 'the child is there' },
-  );
-  const child = await findCreated(broker.connection, id as TaskId);
-  expect(child?.data.cause).toEqual({ kind: 'task', id: task });
+  expect(await causeOf(broker, ids[0])).toEqual({ kind: 'task', id: parent.data.task });
+});
+
+test('what a task was promised is made after its end, too; what another host asks in its name is not', async () => {
+  await using broker = await startIntakeBroker();
+  await using folder = await makeHome(broker);
+  const { connection } = broker;
+  const [ended, retried, robbed] = [await begunParent(broker), await begunParent(broker), await begunParent(broker)];
+  const ask = (parent: Stored<'task.created'>, host: string) =>
+    spawnTask(connection, { parent, key: 'k', file: { run: 'echo' }, limit: 1, host });
+  const forged = await ask(robbed, 'host-2');
+  const promised = [await ask(ended, 'host-1'), await ask(retried, 'host-1')];
+  await append(broker, completed(ended.data.task, null));
+  await append(broker, retrying(retried.data.task));
+  await append(broker, vmReady(retried.data.task, { attempt: 2 }, 'host-2'));
+  await using _intake = await startIntake(folder.home);
+  for (const child of promised) await causeOf(broker, child);
+  const letter = await eventually(async () => (await listLetters(connection, 0, 1))[0]?.letter, { what: 'it is dead' });
+  expect(letter).toMatchObject({
+    consumer: 'intake-task-spawn',
+    reason: `task ${robbed.data.task} was never at work on the host that asks for it`,
+  });
+  expect(await findCreated(connection, forged)).toBeNull();
 });

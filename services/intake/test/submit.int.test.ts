@@ -8,8 +8,7 @@ import { newTaskId } from '@vm-task/shared/new-ids';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
-import { startBrokerWithRights } from './broker-with-rights.ts';
-import { type IntakeProcess, makeHome, startAndFail, startIntake } from './intake-process.ts';
+import { type IntakeProcess, makeHome, startAndFail, startIntake, startIntakeBroker } from './intake-process.ts';
 import { publishByHand } from './nats-by-hand.ts';
 import { completed } from './task-events.ts';
 
@@ -30,7 +29,7 @@ async function codeIn(response: Response): Promise<string> {
 }
 
 test('the same submission three times with one key is one task, and another body with it is refused', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const headers = { 'idempotency-key': 'order-66' };
@@ -44,7 +43,7 @@ test('the same submission three times with one key is one task, and another body
 });
 
 test('a key that was claimed before a crash leads to the task that was meant', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   const body = { run: 'echo hi' };
   const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
@@ -57,7 +56,7 @@ test('a key that was claimed before a crash leads to the task that was meant', a
 });
 
 test('whoever was told yes finds the task at once', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   for (const n of Array(20).keys()) {
@@ -68,7 +67,7 @@ test('whoever was told yes finds the task at once', async () => {
 });
 
 test('a message by a bare TCP client is a task, also when it came while intake was down', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await publishByHand(broker.server.port, 'task.submit', '{"run":"echo before"}');
   await using intake = await startIntake(folder.home);
@@ -80,7 +79,7 @@ test('a message by a bare TCP client is a task, also when it came while intake w
 });
 
 test('a command that can be no task is a dead letter with its reason, and an alert; the next one is handled', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using _intake = await startIntake(folder.home);
   const { js, jsm } = broker.connection;
@@ -92,14 +91,14 @@ test('a command that can be no task is a dead letter with its reason, and an ale
     eventually(async () => (await jsm.streams.getMessage('DEAD', { last_by_subj: subject }))?.string(), {
       what: `a dead letter on ${subject}`,
     });
-  expect(await dead('dead.intake-task-submit.COMMANDS.1')).toMatch(/is not JSON/);
-  expect(await dead('dead.intake-task-submit.COMMANDS.2')).toMatch(/did you mean \\"run\\"/);
-  const alert = 'alert.raised.warning.dead-letter.commands-2';
+  expect(await dead('dead.intake-task-submit.COMMANDS.1.any')).toMatch(/is not JSON/);
+  expect(await dead('dead.intake-task-submit.COMMANDS.2.any')).toMatch(/did you mean \\"run\\"/);
+  const alert = 'alert.raised.warning.dead-letter.commands-2.any';
   await eventually(() => jsm.streams.getMessage('EVENTS', { last_by_subj: alert }), { what: 'an alert' });
 });
 
 test('cancelling works by HTTP and by command, and is refused with the outcome when it comes too late', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const ids = [0, 1].map(async () => idIn(await intake.ask('POST', '/v1/tasks', { body: { run: 'sleep 9' } })));
@@ -112,8 +111,8 @@ test('cancelling works by HTTP and by command, and is refused with the outcome w
   await eventually(async () => (await status(byCommand)) === 'cancelling', { what: 'the command was carried out' });
   const task = parseTaskId(byHttp);
   const head = await broker.bus.head({ pool: 'default', task });
-  const data = completed(task, null, { outcome: 'cancelled', exitCode: null });
-  await broker.bus.append({ type: 'task.completed', data }, head?.seq ?? 0, signal);
+  const ending = completed(task, null, { outcome: 'cancelled', exitCode: null });
+  await broker.bus.append(ending, head?.seq ?? 0, signal);
   const late = await intake.ask('DELETE', `/v1/tasks/${byHttp}`);
   expect([late.status, await late.json()]).toEqual([
     409,
@@ -122,7 +121,7 @@ test('cancelling works by HTTP and by command, and is refused with the outcome w
 });
 
 test('a stream that is nearly full takes no new tasks, says so, and leaves room for those that run (I13)', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const submit = () => intake.ask('POST', '/v1/tasks', { body: { run: 'x'.repeat(100_000) } });
@@ -143,14 +142,14 @@ test('a stream that is nearly full takes no new tasks, says so, and leaves room 
 });
 
 test('intake says what is missing when it cannot start', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   rmSync(join(folder.home.credentials, 'http-token'));
   expect(await startAndFail(folder.home)).toMatch(/the HTTP token .*http-token cannot be read .*vm-task up makes it/);
 });
 
 test('a task that is run once more is a new one, with the specification of the old one, which it names', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const file = { run: 'echo 垃圾域名', inputs: { limit: 15 }, retry: { on: ['run'] } };
@@ -168,7 +167,7 @@ test('a task that is run once more is a new one, with the specification of the o
 });
 
 test('dead letters are listed, shown, replayed and dropped; what is replayed becomes the task that it was to be', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   const { js } = broker.connection;
   await js.publish('task.submit', '{"run":"echo hi","pool":"later"}');

@@ -1,62 +1,27 @@
-/** What happens to a task, as the other services say it. */
-
+/** What happens to a task that was submitted as a file; the rest is as in every sample. */
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { parseConfig } from '@vm-task/service/config';
-import type { EventData } from '@vm-task/shared/events';
+import type { Draft, EventData, HostToken } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
+import * as sample from '@vm-task/testing/sample-events';
 
 export const config = parseConfig('', 'the test');
 
-export const size = { cpus: 1, memoryMiB: 512, diskMiB: 4096 };
-
-export function created(task: TaskId, file: object = { run: 'echo hi' }): EventData<'task.created'> {
-  return { v: 1, task, ...planTask(file, config), cause: { kind: 'http', id: 'test' } };
+export function created(
+  task: TaskId,
+  file: object = { run: 'echo hi' },
+  changes: Partial<EventData<'task.created'>> = {},
+): Draft<'task.created'> {
+  return sample.created(task, { ...planTask(file, config), ...changes });
 }
 
-export function vmReady(task: TaskId, vm: VmId): EventData<'vm.ready'> {
-  return {
-    v: 1,
-    task,
-    pool: 'default',
-    attempt: 1,
-    vm,
-    host: 'here',
-    driver: 'qemu',
-    image: 'python@1.0.0',
-    runtimes: { shell: ['sh'] },
-    size,
-    access: { host: '127.0.0.1', port: 22, user: 'root', hostKey: 'ssh-ed25519 AAAA' },
-    warm: false,
-  };
-}
-
-export function setupDone(task: TaskId): EventData<'task.setup.done'> {
-  return { v: 1, task, pool: 'default', attempt: 1, steps: [] };
-}
-
+/** Its process goes by the guest's clock, and has found three. */
 export function completed(
   task: TaskId,
   vm: VmId | null,
-  more: Partial<EventData<'task.completed'>> = {},
-): EventData<'task.completed'> {
-  return {
-    v: 1,
-    task,
-    pool: 'default',
-    attempt: 1,
-    vm,
-    outcome: 'succeeded',
-    exitCode: 0,
-    signal: null,
-    result: { kind: 'json', source: 'file', value: { found: 3 } },
-    error: null,
-    output: null,
-    artifacts: [],
-    processMs: 120,
-    ...more,
-  };
-}
-
-export function gone(task: TaskId, vm: VmId): EventData<'vm.gone'> {
-  return { v: 1, pool: 'default', vm, host: 'here', task, reason: 'completed' };
+  changes: Partial<EventData<'task.completed'>> = {},
+  host?: HostToken,
+): Draft<'task.completed'> {
+  const result = { kind: 'json', source: 'file', value: { found: 3 } } as const;
+  return sample.completed(task, { vm, result, output: null, processMs: 120, ...changes }, host);
 }

@@ -1,7 +1,7 @@
-import type { EventData } from '@vm-task/shared/events';
+import { findCreated } from '@vm-task/bus/find-task';
+import { parseTaskId } from '@vm-task/shared/ids';
 import { expect, test } from 'vitest';
-import { startBrokerWithRights } from './broker-with-rights.ts';
-import { type IntakeProcess, makeHome, startIntake } from './intake-process.ts';
+import { type IntakeProcess, makeHome, startIntake, startIntakeBroker } from './intake-process.ts';
 
 interface Answer {
   readonly id: string;
@@ -29,7 +29,7 @@ const chain = {
 };
 
 test('a template is installed once, listed, and run as a task or a pipeline with its parameters', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   const install = async (file: object) => (await ask(intake, 'POST', '/v1/templates', file))[1].version;
@@ -41,10 +41,8 @@ test('a template is installed once, listed, and run as a task or a pipeline with
 
   const [status, task] = await ask(intake, 'POST', '/v1/templates/greet/run', { parameters: { who: '你好' } });
   expect([status, task.kind]).toEqual([202, 'task']);
-  const created = await broker.connection.jsm.streams.getMessage('EVENTS', {
-    last_by_subj: `task.created.*.${task.id}`,
-  });
-  expect(created?.json<EventData<'task.created'>>().spec.inputs).toEqual({ who: '你好' });
+  const created = await findCreated(broker.connection, parseTaskId(task.id));
+  expect(created?.data.spec.inputs).toEqual({ who: '你好' });
 
   const [, pipeline] = await ask(intake, 'POST', '/v1/templates/chain/run', {});
   expect(pipeline.kind).toBe('pipeline');
@@ -52,7 +50,7 @@ test('a template is installed once, listed, and run as a task or a pipeline with
 });
 
 test('what cannot be a template, or lacks a parameter, is refused with a sentence', async () => {
-  await using broker = await startBrokerWithRights();
+  await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);
   expect(await ask(intake, 'POST', '/v1/templates', { ...greet, task: { run: 'x', imag: 'y' } })).toMatchObject([

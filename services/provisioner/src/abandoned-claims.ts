@@ -8,16 +8,16 @@ import type { HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import type { Logger } from '@vm-task/service/log';
 import { attemptAt } from '@vm-task/shared/attempt-at';
-import type { Stored } from '@vm-task/shared/events';
+import type { Head, Stored } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
-import type { SpineKey } from '@vm-task/shared/subjects';
+import type { TaskKey } from '@vm-task/shared/subjects';
 import type { PlannedAttempt } from './provide-vm.ts';
 
 export interface ClaimsLeft {
   readonly pool: string;
   readonly bus: Pick<Bus, 'head' | 'append'>;
   readonly hypervisor: Pick<Hypervisor, 'list'>;
-  readonly findCreated: (spine: SpineKey) => Promise<Stored<'task.created'> | null>;
+  readonly findCreated: (spine: TaskKey) => Promise<Stored<'task.created'> | null>;
   /** What is done when an attempt's message comes: done again, it finds the attempt's own VM. */
   readonly provide: (attempt: PlannedAttempt) => Promise<HandlerOutcome>;
   readonly log: Logger;
@@ -60,25 +60,17 @@ async function look(left: ClaimsLeft, told: Set<VmId>, before: ReadonlySet<VmId>
 type Waiting = Stored<'task.created' | 'task.retrying'>;
 
 /** True when the attempt has no VM yet, as far as the stream knows. */
-function waitsFor(head: Stored, attempt: number): head is Waiting {
+function waitsFor(head: Head, attempt: number): head is Waiting {
   return (head.type === 'task.created' || head.type === 'task.retrying') && attemptAt(head) === attempt;
 }
 
-async function tell(left: ClaimsLeft, head: Waiting): Promise<void> {
-  if (await provideAndTell(left, head))
-    left.log.info({ task: head.data.task }, 'told of a VM whose provisioner had died');
-}
-
-/** What its message would have led to, and its append; false when there is nothing to append. */
-export async function provideAndTell(
-  { bus, findCreated, provide, abort }: ClaimsLeft,
-  head: Waiting,
-): Promise<boolean> {
+/** What its message would have led to, and its append. */
+async function tell({ bus, findCreated, provide, abort, log }: ClaimsLeft, head: Waiting): Promise<void> {
   const created = head.type === 'task.created' ? head : await findCreated(head.data);
-  if (created === null) return false;
+  if (created === null) return;
   const outcome = await provide({ created, number: attemptAt(head), fence: head.seq });
-  if (outcome.kind !== 'done' || outcome.event === null) return false;
+  if (outcome.kind !== 'done' || outcome.event === null) return;
   const appended = await bus.append(outcome.event, head.seq, abort);
   await outcome.settle?.(appended);
-  return true;
+  log.info({ task: head.data.task }, 'told of a VM whose provisioner had died');
 }

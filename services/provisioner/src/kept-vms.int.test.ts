@@ -27,7 +27,7 @@ class TwoStages {
 
   async end(ready: Stored<'vm.ready'>): Promise<void> {
     const { task, vm } = ready.data;
-    await this.#rig.store(sample.completed(task, { vm }), ready.seq);
+    await this.#rig.store(sample.completed(task, { vm }, ready.host), ready.seq);
   }
 
   /** The second stage is decided upon, and its task is there. */

@@ -14,7 +14,8 @@ function watched() {
   const { signal } = new AbortController();
   const machine = new Machine({
     pool: 'kali',
-    bus: { announce: async ({ data }) => void alerts.push(data) },
+    host: 'host-1',
+    bus: { announce: async ({ data, host }) => void alerts.push([data, host]) },
     hypervisor: {
       async *watch() {
         for (;;) {
@@ -61,6 +62,6 @@ test('why it is away is told to people, and once for each time that it goes', as
   await watching;
   expect(told).toEqual(['away: no route', 'away: no route', null, 'away: no route']);
   const text = 'the named VM "kali" is away, and its tasks wait: no route';
-  const alert = { v: 1, severity: 'warning', kind: 'named-vm-away', id: 'kali', text };
+  const alert = [{ v: 1, severity: 'warning', kind: 'named-vm-away', id: 'kali', text }, 'host-1'];
   expect(alerts).toEqual([alert, alert]);
 });

@@ -7,6 +7,7 @@ import type { TellProgress } from './preparations.ts';
 
 export interface MachineWatching {
   readonly pool: string;
+  readonly host: string;
   readonly bus: Pick<Bus, 'announce'>;
   readonly hypervisor: Pick<Hypervisor, 'watch'>;
   readonly tellProgress: TellProgress;
@@ -52,10 +53,12 @@ export class Machine {
   }
 
   async #alert(reason: string): Promise<void> {
-    const { pool, bus, log, stop } = this.#watching;
+    const { pool, host, bus, log, stop } = this.#watching;
     log.warn({ pool, reason }, 'the named VM is away: its tasks wait');
     const text = `the named VM "${pool}" is away, and its tasks wait: ${reason}`;
     const data = { v: 1 as const, severity: 'warning' as const, kind: 'named-vm-away', id: pool, text };
-    await bus.announce({ type: 'alert.raised', data }, stop).catch((error) => log.warn({ err: error }, 'no alert'));
+    await bus
+      .announce({ type: 'alert.raised', data, host }, stop)
+      .catch((error) => log.warn({ err: error }, 'no alert'));
   }
 }

@@ -9,7 +9,7 @@
  * | `room.ts` | takes only what there is room for |
  * | `obtain-vm.ts`, `choose-vm.ts` | its own VM, a warm one or a new one: done, and decided |
  * | `preparations.ts`, `progress-file.ts` | images and snapshots, made once for all who wait, and told of |
- * | `take-left-vm.ts`, `kept-vms.ts` | the VM of an earlier stage, for the one that is to go on in it |
+ * | `take-left-vm.ts` | the VM of an earlier stage, for the one that is to go on in it |
  * | `abandoned-claims.ts` | VMs of provisioners that died before they told of them |
  * | `watch-task.ts` | a task that is over is not worked for |
  * | `warm-keeper.ts`, `warm-plan.ts`, `retire-vm.ts` | VMs kept ready: made, replaced, and decided |

@@ -101,7 +101,7 @@ async function carryOut(
 
 /** One that was claimed may be named by the stream, or be about to be: whoever counts on it must hear that it is gone. */
 async function discard({ bus, hypervisor, host }: ObtainContext, vm: VmId, reason: string, signal: AbortSignal) {
-  const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host } }, signal);
+  const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host }, host }, signal);
   await releaseVm(hypervisor, vm, reason, tell);
 }
 

@@ -1,5 +1,6 @@
 import { wakeRetry } from '@vm-task/bus/retry-timer';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import { anyHost, type Draft, type Stored } from '@vm-task/shared/events';
+import { consumerFor, flow } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { RetryPolicy } from '@vm-task/shared/retry-policy';
 import { retryDueSubject } from '@vm-task/shared/subjects';
@@ -7,7 +8,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { onlyLeft, type Rig, redelivering, startRig } from '../test/provisioner.ts';
+import { onlyLeft, type Rig, startRig } from '../test/provisioner.ts';
 
 const policy: RetryPolicy = { maxAttempts: 3, backoffMs: 10, on: ['vm'] };
 const spec = (changes: Partial<RetryPolicy> = {}) => ({ ...sample.sampleSpec, retry: { ...policy, ...changes } });
@@ -21,11 +22,12 @@ async function storeRetrying(rig: Rig, task: TaskId, last: Draft<'task.retrying'
 /** The reaper's part: the wait is over. */
 async function wake(rig: Rig, task: TaskId): Promise<Stored<'task.retrying'>> {
   const retrying = await rig.headOf(task, 'task.retrying');
-  await wakeRetry(rig.bus.connection, { pool: 'default', task }, retrying.seq);
+  await wakeRetry(rig.bus.connection, { pool: 'default', task }, anyHost, retrying.seq);
   return retrying;
 }
 
-const dueRetries = ({ bus }: Rig) => bus.connection.jsm.consumers.info('TIMERS', 'provisioner-due-retry-default');
+const dueRetries = ({ bus }: Rig) =>
+  bus.connection.jsm.consumers.info('TIMERS', consumerFor(flow.provisionerOnDueRetry, { pool: 'default' }).name);
 
 async function dueIsSettled(rig: Rig): Promise<boolean> {
   const info = await dueRetries(rig);
@@ -96,7 +98,7 @@ test('of two provisioners on one due retry, on two hosts, one VM survives', asyn
   await using rig = await startRig();
   const second = createFakeHypervisor();
   rig.provision();
-  rig.provision({ bus: redelivering(rig.bus), hypervisor: second, host: 'host-2' });
+  rig.provision({ isRedelivered: true, hypervisor: second, host: 'host-2' });
   const tasks = Array.from({ length: 4 }, () => sample.sampleTask());
   for (const task of tasks) await storeRetrying(rig, task, sample.retrying(task));
   await Promise.all(tasks.map((task) => wake(rig, task)));
@@ -112,9 +114,9 @@ test('a wait that was cancelled, or that is not the last one, is over without a 
   const { seq } = await storeRetrying(rig, cancelled, sample.retrying(cancelled));
   const early = await storeRetrying(rig, later, sample.retrying(later));
   const head = await rig.store(sample.retrying(later, { attempt: 2, next: 3 }), early.seq);
-  await wakeRetry(bus.connection, { pool: 'default', task: cancelled }, seq);
-  await wakeRetry(bus.connection, { pool: 'default', task: later }, early.seq);
-  await rig.store(sample.cancelling(cancelled, { attempt: 2 }), seq);
+  await wakeRetry(bus.connection, { pool: 'default', task: cancelled }, anyHost, seq);
+  await wakeRetry(bus.connection, { pool: 'default', task: later }, anyHost, early.seq);
+  await rig.store(sample.cancelling(cancelled, { attempt: 2 }, anyHost), seq);
   rig.provision();
   await eventually(() => dueIsSettled(rig).catch(() => false), { what: 'both are handled' });
   expect(hypervisor.made).toEqual([]);
@@ -148,15 +150,35 @@ test('a due retry that a full host took goes to a host with room', async () => {
   expect((await rig.headOf(task, 'vm.ready')).data).toMatchObject({ host: 'host-2', attempt: 2 });
 });
 
-test('a timer that nobody can read ends its task, which waits for it', async () => {
+test('a timer that nobody can read is told of, and ends nothing: the task waits for the next one', async () => {
   await using rig = await startRig();
   const { bus } = rig;
   rig.provision();
   const task = sample.sampleTask();
-  await storeRetrying(rig, task, sample.retrying(task));
-  await bus.connection.js.publish(retryDueSubject({ pool: 'default', task }), 'no timer');
-  const { data } = await rig.headOf(task, 'task.completed');
-  expect(data).toMatchObject({ attempt: 2, vm: null, outcome: 'failed', error: { code: 'unreadable-event' } });
+  const retrying = await storeRetrying(rig, task, sample.retrying(task));
+  const { seq } = await bus.connection.js.publish(retryDueSubject({ pool: 'default', task }, anyHost), 'no timer');
+  await eventually(async () => (await rig.eventsOf('alert.raised')).length > 0, { what: 'people are told' });
+  const [alert] = await rig.eventsOf('alert.raised');
+  expect(alert).toMatchObject({ host: 'host-1', data: { kind: 'dead-letter', id: `timers-${seq}` } });
+  expect((await bus.head({ pool: 'default', task }))?.seq).toBe(retrying.seq);
+  await bus.connection.js.publish(
+    retryDueSubject({ pool: 'default', task }, anyHost),
+    JSON.stringify({ v: 1, retrying: retrying.seq }),
+  );
+  expect((await rig.headOf(task, 'vm.ready')).data.attempt).toBe(2);
+});
+
+test('a retry of a task that must run on one host is due there and nowhere else', async () => {
+  await using rig = await startRig();
+  const task = sample.sampleTask();
+  const { seq } = await rig.store({ ...sample.created(task, { spec: spec() }), host: 'host-2' });
+  const retrying = await rig.store(sample.retrying(task, {}, 'host-2'), seq);
+  rig.provision();
+  const there = createFakeHypervisor();
+  rig.provision({ hypervisor: there, host: 'host-2' });
+  await wakeRetry(rig.bus.connection, { pool: 'default', task }, 'host-2', retrying.seq);
+  expect((await rig.headOf(task, 'vm.ready')).data).toMatchObject({ host: 'host-2', attempt: 2 });
+  expect(rig.hypervisor.made).toEqual([]);
 });
 
 test('a VM that was claimed for a later attempt before a crash is told of, although no timer comes due', async () => {

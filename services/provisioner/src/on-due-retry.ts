@@ -4,11 +4,13 @@ import type { RawMessage } from '@vm-task/bus/envelope';
 import { done, type HandlerOutcome, reject } from '@vm-task/bus/outcome';
 import { readRetryDue } from '@vm-task/bus/retry-timer';
 import type { Stored } from '@vm-task/shared/events';
-import { type SpineKey, spineOfRetryDue } from '@vm-task/shared/subjects';
+import { type TaskKey, taskOfRetryDue } from '@vm-task/shared/subjects';
 import { type Provisioning, provideVm } from './provide-vm.ts';
+import type { RoomLimits } from './room.ts';
 
-export interface RetryProvisioning extends Provisioning {
-  readonly findCreated: (spine: SpineKey) => Promise<Stored<'task.created'> | null>;
+export interface RetryProvisioning extends Omit<Provisioning, 'limits'> {
+  readonly limitsOf: (pool: string) => RoomLimits;
+  readonly findCreated: (spine: TaskKey) => Promise<Stored<'task.created'> | null>;
 }
 
 /**
@@ -19,15 +21,16 @@ const roomMs = 5_000;
 
 export function onDueRetry(context: RetryProvisioning) {
   return async ({ event, signal, log }: Handling<RawMessage>): Promise<HandlerOutcome> => {
-    const spine = spineOfRetryDue(event.subject);
-    if (spine === null) return reject(`${event.subject} names no task`);
+    const key = taskOfRetryDue(event.subject);
+    if (key === null) return reject(`${event.subject} names no task`);
     const fence = readRetryDue(event);
-    const head = await context.bus.head(spine);
+    const head = await context.bus.head(key);
     // A timer of an earlier wait, or of a task that was cancelled or timed out meanwhile.
     if (head?.type !== 'task.retrying' || head.seq !== fence) return done();
-    const created = await context.findCreated(spine);
-    if (created === null) throw new Error(`task ${spine.task} has no task.created`);
+    const created = await context.findCreated(key);
+    if (created === null) throw new Error(`task ${key.task} has no task.created`);
     const attempt = { created, number: head.data.next, fence };
-    return provideVm({ ...context, log: log.child({ task: spine.task }) }, attempt, { signal, roomMs });
+    const limits = context.limitsOf(key.pool);
+    return provideVm({ ...context, limits, log: log.child({ task: key.task }) }, attempt, { signal, roomMs });
   };
 }

@@ -1,8 +1,8 @@
-import { unseal } from '@vm-task/bus/envelope';
 import { eventPatterns } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
+import { storedIn } from '@vm-task/testing/stored';
 import { never } from '@vm-task/testing/tasks-by-hand';
 import { expect, test } from 'vitest';
 import { startRig } from '../test/provisioner.ts';
@@ -53,7 +53,7 @@ test('a VM of another host is left alone', async () => {
   const { task } = await rig.create();
   const ready = await rig.headOf(task, 'vm.ready');
   rig.provision({ hypervisor: createFakeHypervisor(), host: 'host-1' });
-  await rig.store(sample.completed(task, { vm: ready.data.vm }), ready.seq);
+  await rig.store(sample.completed(task, { vm: ready.data.vm }, ready.host), ready.seq);
   const gone = await eventually(async () => (await rig.eventsOf('vm.gone'))[0], { what: 'it is said to be gone' });
   expect(gone.data.host).toBe('host-2');
 });
@@ -73,8 +73,8 @@ test('20 tasks on a pool of 4 all run, and never more than 4 VMs', async () => {
   rig.provision({ hypervisor: counting, warm: 1 });
   const left = new Set(Array.from({ length: 20 }, () => sample.sampleTask()));
   for (const task of left) await rig.store(sample.created(task));
-  for await (const { message } of bus.follow({ filters: [eventPatterns['vm.ready']], from: 1, signal: never })) {
-    const ready = unseal(message);
+  for await (const { message } of bus.follow({ filter: eventPatterns['vm.ready'], from: 1, signal: never })) {
+    const ready = storedIn(message);
     if (ready.type !== 'vm.ready') continue;
     const { task, vm } = ready.data;
     await rig.store(sample.completed(task, { vm }), ready.seq);

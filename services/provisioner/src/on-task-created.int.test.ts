@@ -1,8 +1,9 @@
+import { anyHost } from '@vm-task/shared/events';
 import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor, fakeImage } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { onlyLeft, redelivering, startRig } from '../test/provisioner.ts';
+import { onlyLeft, startRig } from '../test/provisioner.ts';
 
 test('a task gets a new VM, claimed until after its last deadline', async () => {
   await using rig = await startRig();
@@ -70,7 +71,7 @@ test.each(['one host', 'two hosts'])('of two provisioners with the same task on 
   await using rig = await startRig();
   const second = hosts === 'one host' ? rig.hypervisor : createFakeHypervisor();
   rig.provision();
-  rig.provision({ bus: redelivering(rig.bus), hypervisor: second, host: 'host-2' });
+  rig.provision({ isRedelivered: true, hypervisor: second, host: hosts === 'one host' ? 'host-1' : 'host-2' });
   const tasks = Array.from({ length: 4 }, () => sample.sampleTask());
   for (const task of tasks) await rig.store(sample.created(task));
   const ready = await Promise.all(tasks.map((task) => rig.headOf(task, 'vm.ready')));
@@ -86,7 +87,7 @@ test('a task that is cancelled while its VM is being made leaves no VM, and hold
   const { task: cancelled, seq } = await rig.create();
   await eventually(() => hypervisor.prepared.length === 1, { what: 'its VM is being made' });
   const { task: next } = await rig.create();
-  await rig.store(sample.cancelling(cancelled), seq);
+  await rig.store(sample.cancelling(cancelled, {}, anyHost), seq);
   const { vm } = (await rig.headOf(next, 'vm.ready')).data;
   expect(await rig.states()).toEqual([[vm, 'claimed']]);
 });
@@ -98,7 +99,7 @@ test('a VM that is ready too late for its cancelled task is removed', async () =
   rig.provision();
   const { task, seq } = await rig.create();
   await eventually(() => hypervisor.made.length === 1, { what: 'the VM is made' });
-  await rig.store(sample.cancelling(task), seq);
+  await rig.store(sample.cancelling(task, {}, anyHost), seq);
   held.letGo();
   await eventually(async () => (await rig.states()).length === 0, { what: 'the VM is gone' });
   expect((await bus.head({ pool: 'default', task }))?.type).toBe('task.cancelling');

@@ -3,12 +3,14 @@ import type { Handling } from '@vm-task/bus/bus';
 import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Stored } from '@vm-task/shared/events';
 import { type Provisioning, provideVm } from './provide-vm.ts';
+import type { RoomLimits } from './room.ts';
 
-export function onTaskCreated(context: Provisioning) {
+export function onTaskCreated(context: Omit<Provisioning, 'limits'>, limitsOf: (pool: string) => RoomLimits) {
   return async ({ event, signal, log }: Handling<Stored>): Promise<HandlerOutcome> => {
     if (event.type !== 'task.created') return done();
     const attempt = { created: event, number: 1, fence: event.seq };
     // It was taken only because there was room; what has changed since then changes again.
-    return provideVm({ ...context, log }, attempt, { signal, roomMs: Number.POSITIVE_INFINITY });
+    const limits = limitsOf(event.data.pool);
+    return provideVm({ ...context, limits, log }, attempt, { signal, roomMs: Number.POSITIVE_INFINITY });
   };
 }

@@ -67,7 +67,6 @@ async function provide(
 ): Promise<HandlerOutcome> {
   const patience = AbortSignal.any([watch.signal, context.stop]);
   const { leftVm } = attempt.created.data.spec;
-  if (leftVm !== undefined && leftVm.host !== context.host) return retry(handOverMs, `the VM is on ${leftVm.host}`);
   const found = await findOffer(context, attempt, patience);
   if (found.kind === 'failed') return failed(context, attempt, found.error);
   const order = orderFor(attempt, found.offer, context, { signal: watch.signal, patience, roomMs });
@@ -156,13 +155,17 @@ function ready(
     access: vm.access,
     warm: vm.warm,
   };
-  return { type: 'vm.ready', data: ready };
+  return { type: 'vm.ready', data: ready, host };
 }
 
 /** Nothing of the task has happened anywhere: another attempt may have more luck. */
-function failed({ clock }: Provisioning, { created, number, fence }: PlannedAttempt, error: ErrorInfo): HandlerOutcome {
+function failed(
+  { clock, host }: Provisioning,
+  { created, number, fence }: PlannedAttempt,
+  error: ErrorInfo,
+): HandlerOutcome {
   const { task, pool } = created.data;
-  const ending = unrunEnding({ task, pool, attempt: number, vm: null, outcome: 'failed', error });
+  const ending = unrunEnding({ task, pool, attempt: number, vm: null, outcome: 'failed', error, host });
   return done(decideRetry({ ending, phase: 'vm', created, cancelling: false, nowMs: clock.nowMs() }), { fence });
 }
 

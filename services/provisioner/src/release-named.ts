@@ -25,7 +25,7 @@ export async function releaseNamed(
   signal: AbortSignal,
 ): Promise<void> {
   if (vm === null) return;
-  const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host } }, signal);
+  const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host }, host }, signal);
   try {
     if (!(await releaseVm(hypervisor, vm, reason, tell))) return;
     log.info({ vm }, 'the VM is gone');

@@ -2,15 +2,13 @@
 
 import { openBrokerClock } from '@vm-task/bus/broker-clock';
 import type { Bus } from '@vm-task/bus/bus';
-import { findLast } from '@vm-task/bus/find-task';
-import { readPipeline } from '@vm-task/bus/read-pipeline';
+import { readCreated } from '@vm-task/bus/find-task';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
 import { flow } from '@vm-task/shared/flow';
 import { type ClaimsLeft, tellOfAbandonedClaims } from './abandoned-claims.ts';
-import { provideKeptVms } from './kept-vms.ts';
 import { Machine } from './machine.ts';
 import { onDueRetry, type RetryProvisioning } from './on-due-retry.ts';
 import { onTaskCompleted } from './on-task-completed.ts';
@@ -39,6 +37,8 @@ export interface ProvisionerOptions {
  * burst of ends holds up the tasks that wait for room. One that hangs holds up nobody.
  */
 const releasesAtOnce = 64;
+/** Each may wait for room, and none holds up another. */
+const boundAtOnce = 64;
 
 /** Works until `stop`; resolves when nothing is in hand any more. Warm VMs stay, for the next provisioner. */
 export async function startProvisioner(options: ProvisionerOptions): Promise<void> {
@@ -52,7 +52,9 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
   const preparations = new Preparations(hypervisor, tellProgress, stop);
   const { drivers } = config;
   const shared = { ...options, clock, room, preparations, drivers };
-  const findCreated: RetryProvisioning['findCreated'] = (spine) => findLast(bus.connection, 'task.created', spine);
+  const findCreated: RetryProvisioning['findCreated'] = (key) => readCreated(bus.connection, key);
+  const created = onTaskCreated(shared, limitsOf);
+  const due = onDueRetry({ ...shared, limitsOf, findCreated });
   const workPool = async ([pool, poolConfig]: [string, PoolConfig]) => {
     const limits = limitsOf(pool);
     const machine = new Machine({ ...options, pool });
@@ -64,7 +66,7 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
     };
     await Promise.all([
       machine.watch(),
-      bus.workEvents(flow.provisionerOnTaskCreated, onTaskCreated({ ...shared, limits }), {
+      bus.workEvents(flow.provisionerOnTaskCreated, created, {
         slots: poolConfig.max,
         scope: { pool },
         admit: async (signal) => {
@@ -74,21 +76,24 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
         stop,
         abort,
       }),
-      bus.workMessages(flow.provisionerOnDueRetry, onDueRetry({ ...shared, limits, findCreated }), {
+      bus.workMessages(flow.provisionerOnDueRetry, due, {
         slots: poolConfig.max,
         scope: { pool },
         stop,
         abort,
       }),
       tellOfAbandonedClaims(unasked),
-      provideKeptVms({ ...unasked, readPipeline: (id, known) => readPipeline(bus.connection, id, known) }),
       keepWarm({ ...shared, pool, config: poolConfig, limits }),
     ]);
   };
+  // What must run here is not admitted before it is pulled: a VM that was kept for it is its room.
+  const here = { slots: boundAtOnce, scope: { host }, stop, abort };
   const releasing = { bus, hypervisor, host, room };
   const releases = { slots: releasesAtOnce, scope: { host }, past: true, stop, abort };
   await Promise.all([
     ...Object.entries(config.pools).map(workPool),
+    bus.workEvents(flow.provisionerOnTaskCreatedHere, created, here),
+    bus.workMessages(flow.provisionerOnDueRetryHere, due, here),
     bus.workEvents(flow.provisionerOnTaskCompleted, onTaskCompleted(releasing), releases),
     bus.workEvents(flow.provisionerOnTaskRetrying, onTaskRetrying(releasing), releases),
   ]);

@@ -20,6 +20,7 @@ export interface WarmKeeping {
   readonly config: PoolConfig;
   readonly drivers: Drivers;
   readonly limits: RoomLimits;
+  readonly host: string;
   readonly bus: Pick<Bus, 'announce'>;
   readonly hypervisor: Hypervisor;
   readonly preparations: Preparations;
@@ -101,8 +102,8 @@ async function warmClass({ pool, config, drivers, preparations, stop }: WarmKeep
   return (await preparations.offer(pool, { image, size, egress: 'none' }, stop)).vmClass;
 }
 
-async function raiseAlert({ bus, pool, stop }: WarmKeeping, error: unknown): Promise<void> {
+async function raiseAlert({ bus, host, pool, stop }: WarmKeeping, error: unknown): Promise<void> {
   const text = `pool "${pool}" has no warm VM and goes on trying: ${errorInfo(error).message}`;
   const data = { v: 1 as const, severity: 'warning' as const, kind: 'no-warm-vm', id: pool, text };
-  await bus.announce({ type: 'alert.raised', data }, stop);
+  await bus.announce({ type: 'alert.raised', data, host }, stop);
 }

@@ -1,5 +1,5 @@
 import type { Bus } from '@vm-task/bus/bus';
-import type { SpineKey } from '@vm-task/shared/subjects';
+import type { TaskKey } from '@vm-task/shared/subjects';
 
 export interface TaskWatch extends Disposable {
   /** Aborted when the work for the task is to stop: it has moved on, or `outer` was aborted. */
@@ -14,7 +14,7 @@ const lookEveryMs = 2_000;
 /** Watches whether the event at `fence` is still the last word on the task. Never wrong for good: the append decides. */
 export function watchTask(
   bus: Pick<Bus, 'head'>,
-  { pool, task }: SpineKey,
+  { pool, task }: TaskKey,
   fence: number,
   outer: AbortSignal,
   everyMs = lookEveryMs,

@@ -1,16 +1,19 @@
 /** Provisioners in this process, on a real broker and a hypervisor without machines, and what tests do with them. */
 
-import type { Bus } from '@vm-task/bus/bus';
+import { type Bus, createBus, type WorkerRow, type WorkOptions } from '@vm-task/bus/bus';
+import { makeDurables } from '@vm-task/bus/provision';
 import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
+import { consumerFor, durablesFor } from '@vm-task/shared/flow';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { eventPatterns } from '@vm-task/shared/subjects';
 import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
+import { eventAt } from '@vm-task/testing/stored';
 import { createTask, leaveClaimedVm, leaveWarmVm, storeEvent } from '@vm-task/testing/tasks-by-hand';
 import { startProvisioner } from '../src/start.ts';
 
@@ -39,6 +42,7 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
   await using started = new AsyncDisposableStack();
   const broker = started.use(await startBroker(options));
   const { bus } = broker;
+  await makeDurables(broker.connection, durablesFor(['default'], ['host-2']));
   const hypervisor = createFakeHypervisor();
   const all = started.move();
   return {
@@ -73,6 +77,8 @@ export interface ProvisionerOptions {
   readonly max?: number;
   readonly warm?: number;
   readonly host?: string;
+  /** Handed every message that another provisioner of the pool has been handed. */
+  readonly isRedelivered?: boolean;
   /** Instead of those of the rig. */
   readonly bus?: Bus;
   readonly hypervisor?: FakeHypervisor;
@@ -80,10 +86,12 @@ export interface ProvisionerOptions {
 
 /** A provisioner on `host`, with a pool of `max` VMs, `warm` of them kept ready. */
 function provision(
-  bus: Bus,
+  { connection }: Bus,
   hypervisor: FakeHypervisor,
-  { max = 4, warm = 0, host = 'host-1' }: ProvisionerOptions = {},
+  { max = 4, warm = 0, host = 'host-1', isRedelivered = false }: ProvisionerOptions = {},
 ): Provisioner {
+  const own = createBus(connection, 'vm-task/test', silentLogger, host);
+  const bus = isRedelivered ? redelivering(own) : own;
   const config = parseConfig(`pools: { default: { max: ${max}, warm: ${warm} } }`, 'test');
   const [stop, abort] = [new AbortController(), new AbortController()];
   const signals = { stop: stop.signal, abort: abort.signal };
@@ -121,7 +129,7 @@ async function eventsOf<T extends Stored['type']>(bus: Bus, type: T): Promise<St
   const { state } = await streams.info('EVENTS', { subjects_filter: eventPatterns[type] });
   const lasts = Object.keys(state.subjects ?? {}).map(async (subject) => {
     const message = await streams.getMessage('EVENTS', { last_by_subj: subject });
-    return bus.eventAt(message?.seq ?? 0);
+    return eventAt(bus, message?.seq ?? 0);
   });
   return (await Promise.all(lasts)) as Stored<T>[];
 }
@@ -131,13 +139,16 @@ async function statesOf(hypervisor: FakeHypervisor): Promise<(readonly [VmId, st
 }
 
 /** The same bus for a second worker: a durable of its own hands it every message too, as a redelivery does. */
-export function redelivering(bus: Bus): Bus {
+function redelivering(bus: Bus): Bus {
+  const again = async (row: WorkerRow, { scope }: WorkOptions): Promise<WorkerRow> => {
+    const renamed = { ...row, consumer: `again-${row.consumer}` };
+    await makeDurables(bus.connection, [consumerFor(renamed, scope)]);
+    return renamed;
+  };
   return {
     ...bus,
-    workEvents: (row, handle, options) =>
-      bus.workEvents({ ...row, consumer: `again-${row.consumer}` }, handle, options),
-    workMessages: (row, handle, options) =>
-      bus.workMessages({ ...row, consumer: `again-${row.consumer}` }, handle, options),
+    workEvents: async (row, handle, options) => bus.workEvents(await again(row, options), handle, options),
+    workMessages: async (row, handle, options) => bus.workMessages(await again(row, options), handle, options),
   };
 }
 

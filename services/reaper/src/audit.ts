@@ -15,10 +15,11 @@ import { describeLeft, type Quarantine } from '@vm-task/hypervisor/ledger/quaran
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { claimOf, deadlineOf } from '@vm-task/hypervisor/release-vm';
 import { isKept } from '@vm-task/pipelines/decisions/kept-vms';
-import { attemptAt } from '@vm-task/shared/attempt-at';
+import { attemptAt, vmNamedBy } from '@vm-task/shared/attempt-at';
+import { isTaskEnd } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import type { Keep } from '@vm-task/shared/kept-vm';
-import type { SpineKey } from '@vm-task/shared/subjects';
+import type { TaskKey } from '@vm-task/shared/subjects';
 
 /** What the log says of one attempt of a task. */
 export type TaskStanding =
@@ -38,7 +39,7 @@ export interface NamedVm {
 
 export interface TaskLog {
   /** `keep`: the VM may wait for a later stage, and is that one's then. */
-  standingOf(spine: SpineKey, attempt: number, vm: VmId, keep?: Keep): Promise<TaskStanding>;
+  standingOf(spine: TaskKey, attempt: number, vm: VmId, keep?: Keep): Promise<TaskStanding>;
   /** VMs of this host that the log says were there, and not that they are gone. */
   vmsNotGone(): Promise<readonly NamedVm[]>;
   /** By the clock that set the times of events. */
@@ -96,13 +97,12 @@ const removalMs = 30_000;
 /** What looks wrong is looked at again after so long: a VM may have been half-way from one state to the next. */
 const secondLookMs = 1_000;
 
-/** Where attempts stand, by the spine's head: one is over when its task is, or when another one follows. */
+/** Where attempts stand, by the last event of their task: one is over when its task is, or when another one follows. */
 export function taskLog(bus: Pick<Bus, 'head' | 'now' | 'connection'>, host: string): TaskLog {
   return {
     standingOf: (spine, attempt, vm, keep) => standingOf(bus, spine, { attempt, vm, keep }),
     async vmsNotGone() {
-      const ready = await readVmsNotGone(bus.connection);
-      return ready.filter(({ data }) => data.host === host).map(({ data }) => data);
+      return (await readVmsNotGone(bus.connection, host)).map(({ data }) => data);
     },
     now: () => bus.now(),
   };
@@ -110,18 +110,18 @@ export function taskLog(bus: Pick<Bus, 'head' | 'now' | 'connection'>, host: str
 
 async function standingOf(
   bus: Pick<Bus, 'head' | 'connection'>,
-  spine: SpineKey,
+  spine: TaskKey,
   { attempt, vm, keep }: { readonly attempt: number; readonly vm: VmId; readonly keep: Keep | undefined },
 ): Promise<TaskStanding> {
   const head = await bus.head(spine);
   if (head === null) return { kind: 'unknown' };
   if (await isKept(keep, head, (pipeline) => readPipeline(bus.connection, pipeline))) return { kind: 'live' };
-  if (head.type === 'task.completed' || attemptAt(head) > attempt) {
+  if (isTaskEnd(head) || attemptAt(head) > attempt) {
     // A pipeline that no longer wants the VM has said so in some event of its own.
     const pipeline = keep === undefined ? null : await bus.head(keep);
     return { kind: 'over', at: pipeline !== null && pipeline.time > head.time ? pipeline.time : head.time };
   }
-  const named = head.type === 'vm.ready' || head.type === 'task.resumed' ? head.data.vm : vm;
+  const named = vmNamedBy(head)?.id ?? vm;
   return named === vm ? { kind: 'live' } : { kind: 'elsewhere', vm: named, at: head.time };
 }
 

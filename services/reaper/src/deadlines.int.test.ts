@@ -1,7 +1,8 @@
 import type { Bus } from '@vm-task/bus/bus';
-import { taskSubject } from '@vm-task/shared/subjects';
+import { eventSubject, taskSubject } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import { eventually } from '@vm-task/testing/conditions';
+import { storeNewer } from '@vm-task/testing/newer-events';
 import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { startRig } from '../test/reaper.ts';
@@ -44,7 +45,7 @@ test('a task that is resumed just as it is being ended ends all the same, withou
   const { bus } = rig;
   const { task, vm } = await rig.createReady(within({ setupMs: 300 }));
   const told = Promise.withResolvers<void>();
-  const resumed = taskSubject('task.resumed', 'default', task);
+  const resumed = taskSubject('task.resumed', { pool: 'default', task }, 'host-1');
   let isResumed = false;
   const overtaken: Bus = {
     ...bus,
@@ -75,6 +76,25 @@ test('a task that goes on in time is left alone', async () => {
   const { task: witness } = await rig.create(within({ queueMs: 300 }));
   await rig.endOf(witness);
   expect((await rig.head(task))?.type).toBe('vm.ready');
+});
+
+test('whoever puts what on its subjects, a task ends in time: by its phase, or by its total behind a newer event', async () => {
+  await using rig = await startRig();
+  const { connection } = rig.bus;
+  rig.reap();
+  const { task: disturbed, vm, seq } = await rig.createReady(within({ setupMs: 300 }));
+  await rig.store(sample.setupDone(disturbed, {}, 'host-2'), seq);
+  await rig.store(sample.completed(disturbed, {}, 'host-2'), seq);
+  const copied = sample.completed(disturbed);
+  await connection.js.publish(eventSubject(copied), JSON.stringify(copied.data));
+  const { task: newer, ...created } = await rig.create(within({ queueMs: 100, totalMs: 1_000 }));
+  await storeNewer(connection, sample.vmReady(newer), created.seq);
+  const ended = await rig.endOf(disturbed);
+  expect(ended).toMatchObject({
+    host: 'host-1',
+    data: { outcome: 'timed_out', vm, error: { code: 'timed-out-setup' } },
+  });
+  expect((await rig.endOf(newer)).data).toMatchObject({ outcome: 'timed_out', error: { code: 'timed-out-total' } });
 });
 
 test('what came due while no reaper was there ends first of all', async () => {
@@ -109,7 +129,7 @@ test('a task that is cancelled before it has a VM is over at once', async () => 
   await using rig = await startRig();
   rig.reap();
   const { task, seq } = await rig.create();
-  await rig.store(sample.cancelling(task), seq);
+  await rig.store(sample.cancelling(task, {}, 'any'), seq);
   expect((await rig.endOf(task)).data).toMatchObject({ outcome: 'cancelled', vm: null, error: null });
 });
 
@@ -120,7 +140,7 @@ test("a cancelled task that has a VM is its runner's to end", async () => {
   const { task, vm, seq } = await rig.createReady();
   const cancelling = await rig.store(sample.cancelling(task), seq);
   const { task: witness, ...other } = await rig.create();
-  await rig.store(sample.cancelling(witness), other.seq);
+  await rig.store(sample.cancelling(witness, {}, 'any'), other.seq);
   await rig.endOf(witness);
   expect((await rig.head(task))?.seq).toBe(cancelling.seq);
   expect(await hypervisor.isAlive(vm)).toBe(true);

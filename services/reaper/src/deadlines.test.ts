@@ -1,16 +1,21 @@
 import type { Draft, Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
+import { eventSubject } from '@vm-task/shared/subjects';
+import { asNewer } from '@vm-task/testing/newer-events';
 import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { Deadlines } from './deadlines.ts';
 
 const timeouts = { queueMs: 10_000, setupMs: 20_000, runMs: 30_000, totalMs: 45_000 };
+/** Stored at `index` ms, as the message after so many. */
+const storedAt = (draft: Draft, index: number) =>
+  ({ ...draft, seq: index + 1, time: new Date(index), subject: eventSubject(draft) }) as Stored;
 const created = (task: TaskId) => sample.created(task, { spec: { ...sample.sampleSpec, timeouts } });
 
 function deadlinesOf(...events: readonly (readonly [atMs: number, draft: Draft])[]): Deadlines {
   const deadlines = new Deadlines(40_000);
   for (const [index, [atMs, draft]] of events.entries()) {
-    deadlines.take({ ...draft, seq: index + 1, time: new Date(atMs) } as Stored);
+    deadlines.take({ ...draft, seq: index + 1, time: new Date(atMs), subject: eventSubject(draft) } as Stored);
   }
   return deadlines;
 }
@@ -22,13 +27,29 @@ test('each phase has its deadline, and the total is above all', () => {
   expect(at([5_000, sample.vmReady(task)])).toBe(25_000);
   expect(at([5_000, sample.vmReady(task)], [10_000, sample.setupDone(task)])).toBe(40_000);
   expect(at([5_000, sample.vmReady(task)], [20_000, sample.setupDone(task)])).toBe(45_000);
-  expect(at([5_000, sample.cancelling(task)])).toBe(45_000);
-  expect(at([8_000, sample.cancelling(task)])).toBe(48_000);
+  expect(at([5_000, sample.cancelling(task, {}, 'any')])).toBe(45_000);
+  expect(at([8_000, sample.cancelling(task, {}, 'any')])).toBe(48_000);
   expect(at([8_000, sample.completed(task)])).toBe(null);
   const notBefore = new Date(30_000).toISOString();
   // The wait before it is not the fault of the queue; only the total goes on.
   expect(at([5_000, sample.retrying(task, { notBefore })])).toBe(40_000);
   expect(at([5_000, sample.retrying(task, { notBefore: new Date(40_000).toISOString() })])).toBe(45_000);
+});
+
+test('behind an event that cannot be read here only the total holds, and what strangers say moves nothing', () => {
+  const task = sample.sampleTask();
+  const events = [created(task), sample.vmReady(task)].map((draft, index) => storedAt(draft, index));
+  const deadlines = new Deadlines(40_000);
+  for (const event of events) deadlines.take(event);
+  expect(deadlines.nextMs()).toBe(20_001);
+  deadlines.take(storedAt(sample.setupDone(task, {}, 'host-2'), 2));
+  expect(deadlines.take(storedAt(sample.completed(task, {}, 'host-2'), 3))).toBeNull();
+  expect(deadlines.nextMs()).toBe(20_001);
+  deadlines.take(asNewer(storedAt(sample.resumed(task, sample.sampleVm()), 4)));
+  expect(deadlines.nextMs()).toBe(45_000);
+  expect(deadlines.takeDue(45_000)).toMatchObject([{ due: { kind: 'total' }, task: { headSeq: 5 } }]);
+  expect(deadlines.take(asNewer(storedAt(sample.completed(task), 5)))).toBe(task);
+  expect(deadlines.nextMs()).toBe(null);
 });
 
 test('what is due comes once, the earliest first, and only while it is due', () => {

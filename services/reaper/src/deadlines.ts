@@ -1,8 +1,8 @@
 /** When each task has to be over (I7), by the broker's times in its events. */
-import type { Stored } from '@vm-task/shared/events';
+import type { Head } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import TinyQueue from 'tinyqueue';
-import { type EndedTask, foldTask, type LiveTask, type TaskView } from './task-view.ts';
+import { type EndedTask, foldTask, type LiveTask, type TaskView, taskOf } from './task-view.ts';
 
 export type DueKind = 'queue' | 'setup' | 'run' | 'total' | 'cancel';
 
@@ -18,6 +18,7 @@ export interface Due {
 export function dueOf({ phase, createdMs, timeouts }: LiveTask, cancelPatienceMs: number): Due {
   if (phase.name === 'cancelling') return { kind: 'cancel', atMs: phase.sinceMs + cancelPatienceMs };
   const total = { kind: 'total', atMs: createdMs + timeouts.totalMs } as const;
+  if (phase.name === 'unknown') return total;
   const kind = phase.name === 'retry' ? 'queue' : phase.name;
   const inPhase = { kind, atMs: phase.sinceMs + timeouts[`${kind}Ms`] };
   return inPhase.atMs <= total.atMs ? inPhase : total;
@@ -39,15 +40,18 @@ export class Deadlines {
     this.#cancelPatienceMs = cancelPatienceMs;
   }
 
-  take(event: Stored): void {
-    if (!('task' in event.data) || event.data.task === null) return;
-    const { task } = event.data;
-    const view = foldTask(this.#views.get(task) ?? null, event);
-    if (view === null) return;
+  /** The task that has ended with this event, or null. */
+  take(event: Head): TaskId | null {
+    const task = event.type === 'vm.gone' ? event.data.task : (taskOf(event)?.task ?? null);
+    const before = task === null ? null : (this.#views.get(task) ?? null);
+    const view = task === null ? null : foldTask(before, event);
+    if (task === null || view === null || view === before) return null;
+    const hasEnded = view.kind === 'ended' && before?.kind !== 'ended';
     // What has ended is moved to the end, so that the first ended ones are found first.
-    if (view.kind === 'ended' && event.type === 'task.completed') this.#views.delete(task);
+    if (hasEnded) this.#views.delete(task);
     this.#views.set(task, view);
     if (view.kind === 'live') this.#heap.push({ atMs: this.#due(view).atMs, task });
+    return hasEnded ? task : null;
   }
 
   /** The time of the next deadline, or null when there is none. */

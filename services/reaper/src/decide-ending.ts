@@ -1,13 +1,12 @@
-/** How a task ends that is out of time: decided from its view, what is due, and the head of its spine. */
-import { attemptAt } from '@vm-task/shared/attempt-at';
+/** How a task ends that is out of time: decided from its view, what is due, and the last event of the task. */
+import { attemptAt, vmNamedBy } from '@vm-task/shared/attempt-at';
 import { formatDuration } from '@vm-task/shared/durations';
 import type { ErrorInfo } from '@vm-task/shared/errors';
-import type { Stored } from '@vm-task/shared/events';
-import type { VmId } from '@vm-task/shared/ids';
+import { anyHost, type Head, isTaskEnd } from '@vm-task/shared/events';
 import { manualPool } from '@vm-task/shared/ids';
 import type { UnrunEnding } from '@vm-task/shared/unrun-ending';
 import type { DueKind, Overdue } from './deadlines.ts';
-import { type LiveTask, vmOf } from './task-view.ts';
+import { type LiveTask, type NamedVm, vmOf } from './task-view.ts';
 
 /** How many VMs of the pool are there, and how many may be, on this host. */
 export interface PoolUse {
@@ -19,30 +18,31 @@ export interface PoolUse {
 /** Null: the task has moved on, and what it has moved on to has deadlines of its own. */
 export function decideEnding(
   { task, due }: Overdue,
-  head: Stored | null,
+  head: Head | null,
   use: PoolUse,
   nowMs: number,
 ): UnrunEnding | null {
-  if (head === null || head.type === 'task.completed') return null;
+  if (head === null || isTaskEnd(head)) return null;
   const isAsKnown = head.seq === task.headSeq;
   // The total does not depend on how far the task has come; a cancelling has the last word on how it ends.
   const isForGood = nowMs >= task.createdMs + task.timeouts.totalMs && head.type !== 'task.cancelling';
   if (!isAsKnown && !isForGood) return null;
   const kind = isAsKnown ? due.kind : 'total';
+  const vm = vmAt(head, task);
   return {
     task: task.task,
     pool: task.pool,
     attempt: attemptAt(head),
-    vm: vmAt(head, task),
+    vm: vm?.id ?? null,
+    host: vm?.host ?? anyHost,
     outcome: kind === 'cancel' ? 'cancelled' : 'timed_out',
     error: whyEnded(task, kind, use),
   };
 }
 
 /** The VM of the attempt that is under way: the head may be far ahead of what is known of the task. */
-function vmAt(head: Stored, task: LiveTask): VmId | null {
-  if (head.type === 'vm.ready' || head.type === 'task.resumed') return head.data.vm;
-  return head.type === 'task.cancelling' ? (vmOf(task)?.id ?? null) : null;
+function vmAt(head: Head, task: LiveTask): NamedVm | null {
+  return vmNamedBy(head) ?? (head.type === 'task.cancelling' ? vmOf(task) : null);
 }
 
 function whyEnded(task: LiveTask, kind: DueKind, use: PoolUse): ErrorInfo {

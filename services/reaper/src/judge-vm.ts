@@ -1,13 +1,13 @@
 /** What is to become of a VM that the ledger knows (I6): decided from what the ledger, the host and the log say of it. */
 import type { Missing } from '@vm-task/hypervisor/hypervisor';
 import type { Claim, VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import { attemptAt } from '@vm-task/shared/attempt-at';
-import type { Stored } from '@vm-task/shared/events';
+import { attemptAt, vmNamedBy } from '@vm-task/shared/attempt-at';
+import { type Head, isTaskEnd } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
 
 /** What the log says of the attempt that claimed a VM. */
 export type Standing =
-  /** Its spine goes on, and names no VM, or this one. */
+  /** Its task goes on, and names no VM, or this one. */
   | 'live'
   /** Live, and it has another VM. */
   | 'elsewhere'
@@ -15,9 +15,9 @@ export type Standing =
   | 'kept'
   | 'over';
 
-export function standingOf(claim: Claim, vm: VmId, head: Stored | null): Standing {
-  if (head === null || head.type === 'task.completed' || attemptAt(head) > claim.attempt) return 'over';
-  const named = head.type === 'vm.ready' || head.type === 'task.resumed' ? head.data.vm : vm;
+export function standingOf(claim: Claim, vm: VmId, head: Head | null): Standing {
+  if (head === null || isTaskEnd(head) || attemptAt(head) > claim.attempt) return 'over';
+  const named = vmNamedBy(head)?.id ?? vm;
   return named === vm ? 'live' : 'elsewhere';
 }
 

@@ -1,5 +1,5 @@
 /** The pipelines that the log still has. What their stages left behind is kept for as long as they are. */
-import type { Stored } from '@vm-task/shared/events';
+import type { Head } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import { isPipelineEvent } from '@vm-task/shared/subjects';
 
@@ -13,7 +13,7 @@ interface Kept {
 export class KeptPipelines {
   readonly #known = new Map<PipelineId, Kept>();
 
-  take(event: Stored): void {
+  take(event: Head): void {
     if (!isPipelineEvent(event)) return;
     const { pipeline } = event.data;
     // Its beginning may be one that cannot be read.

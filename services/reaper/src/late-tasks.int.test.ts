@@ -14,7 +14,7 @@ test('a task that is not done in time is told of once, over restarts and by two 
   const { bus } = rig;
   const late = { spec: { ...sample.sampleSpec, alertAfterMs: 300 } };
   const { task, time } = await rig.create(late);
-  const subject = `alert.raised.warning.task-late.${task}`;
+  const subject = `alert.raised.warning.task-late.${task}.any`;
   {
     await using _one = rig.reap();
     await using _two = rig.reap();

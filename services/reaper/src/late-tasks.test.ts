@@ -41,13 +41,14 @@ test('what was taken is due until the log has the alert', () => {
   expect(late.allDue(10_000)).toEqual([]);
 });
 
-test('a task that is over is late no more, and an alert of another kind tells nothing of it', () => {
+test('a task that is over is late no more; an alert of another kind, or of a host, tells nothing of it', () => {
   const [over, live] = [sample.sampleTask(), sample.sampleTask()];
   const late = lateTasksOf(
     [0, created(over, 10_000)],
     [0, created(live, 10_000)],
-    [5_000, sample.completed(over)],
     [6_000, sample.alertRaised({ kind: 'reaper-failing', id: live })],
+    [7_000, { ...sample.alertRaised({ kind: 'task-late', id: live }), host: 'host-2' }],
   );
+  late.forget(over);
   expect(late.takeDue(10_000).map(({ task }) => task)).toEqual([live]);
 });

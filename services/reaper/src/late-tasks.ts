@@ -1,7 +1,7 @@
 /** Tasks that somebody wants to hear of when they are not done in time (`alertAfter`). Nothing is stopped by it. */
 
 import { formatDuration } from '@vm-task/shared/durations';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import { anyHost, type Draft, type Head, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import TinyQueue from 'tinyqueue';
 
@@ -21,10 +21,16 @@ export class LateTasks {
   /** Entries of tasks that are over or told of stay until they come up, and are passed over then. */
   readonly #heap = new TinyQueue<LateTask>([], (a, b) => a.atMs - b.atMs);
 
-  take(event: Stored): void {
+  take(event: Head): void {
     if (event.type === 'task.created') this.#await(event);
-    if (event.type === 'task.completed') this.#waiting.delete(event.data.task);
-    if (event.type === 'alert.raised' && event.data.kind === kind) this.#waiting.delete(event.data.id);
+    if (event.type === 'alert.raised' && event.data.kind === kind && event.host === anyHost) {
+      this.#waiting.delete(event.data.id);
+    }
+  }
+
+  /** The task is over. */
+  forget(task: TaskId): void {
+    this.#waiting.delete(task);
   }
 
   /** When the next one is late, or null when none will be. */
@@ -63,5 +69,5 @@ export class LateTasks {
 export function lateAlert({ task, pool, afterMs }: LateTask): Draft<'alert.raised'> {
   const text = `task ${task} of pool "${pool}" is not done ${formatDuration(afterMs)} after it was submitted; it goes on`;
   const links = [{ title: 'task', href: `/v1/tasks/${task}` }];
-  return { type: 'alert.raised', data: { v: 1, severity: 'warning', kind, id: task, text, links } };
+  return { type: 'alert.raised', data: { v: 1, severity: 'warning', kind, id: task, text, links }, host: anyHost };
 }

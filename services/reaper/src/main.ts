@@ -13,6 +13,7 @@
  * | `sweep.ts`, `judge-vm.ts`, `first-seen.ts` | host, ledger and log compared, again and again |
  * | `measurements.ts` | how late deadlines were acted on, how many VMs are in quarantine |
  * | `retention.ts`, `kept-pipelines.ts` | tasks and pipelines that ended long ago are forgotten |
+ * | `keep-durables.ts` | durables that were deleted are made again |
  * | `audit.ts` | the same comparison once, for people |
  * | `chores.ts` | what fails is tried again, in no hurry |
  *
@@ -20,6 +21,8 @@
  */
 import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { runService } from '@vm-task/service/service';
+import { durablesFor } from '@vm-task/shared/flow';
+import { keepDurables } from './keep-durables.ts';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
 import { startReaper } from './start.ts';
 
@@ -31,8 +34,12 @@ await runService({
     return enforceLedgerDeadlines({ hypervisor, sweepMs: config.reaper.sweep, log, stop });
   },
   async run({ environment, config, ready, ...context }) {
-    const running = startReaper({ ...context, config, hypervisor: createHypervisor({ environment, config }) });
+    const durables = durablesFor(Object.keys(config.pools), [context.host]);
+    const running = [
+      startReaper({ ...context, config, hypervisor: createHypervisor({ environment, config }) }),
+      keepDurables(context.bus.connection, durables, context),
+    ];
     ready();
-    await running;
+    await Promise.all(running);
   },
 });

@@ -30,7 +30,7 @@ const messageOn = async ({ connection }: Bus, subject: string): Promise<RawMessa
 };
 
 const dueOf = (bus: Bus, task: TaskId) =>
-  eventually(() => messageOn(bus, retryDueSubject({ pool: 'default', task })), { what: 'the wait is over' });
+  eventually(() => messageOn(bus, retryDueSubject({ pool: 'default', task }, 'any')), { what: 'the wait is over' });
 
 test('a wait gets its timer at the broker, which ends it in time', async () => {
   await using rig = await startRig();
@@ -52,7 +52,7 @@ test('a wait of a task that has moved on gets no timer', async () => {
   await rig.store(sample.completed(over), seq);
   const { task: waiting } = await createRetrying(rig, 60_000);
   rig.reap();
-  const timerOf = (task: TaskId) => messageOn(bus, retryTimerSubject({ pool: 'default', task }));
+  const timerOf = (task: TaskId) => messageOn(bus, retryTimerSubject({ pool: 'default', task }, 'any'));
   await eventually(() => timerOf(waiting), { what: 'the timer of the one that waits' });
   expect(await timerOf(over)).toBeNull();
 });
@@ -73,7 +73,7 @@ test('a wait whose timer was lost is ended by the sweep, once, and not before it
   rig.reap({ bus: forgetful });
   const due = await dueOf(bus, lost);
   expect(readRetryDue(due)).toBe(seq);
-  expect(await messageOn(bus, retryDueSubject({ pool: 'default', task: perhaps }))).toBeNull();
+  expect(await messageOn(bus, retryDueSubject({ pool: 'default', task: perhaps }, 'any'))).toBeNull();
   await dueOf(bus, perhaps);
   expect((await dueOf(bus, lost)).seq).toBe(due.seq);
 });
@@ -82,10 +82,10 @@ test('a task that is cancelled between two attempts is over at once', async () =
   await using rig = await startRig();
   const vm = sample.sampleVm();
   const { task, seq } = await rig.create();
-  const ready = await rig.store(sample.vmReady(task, { vm, host: 'host-2' }), seq);
-  const retrying = await rig.store(sample.retrying(task, { vm, notBefore: inMs(60_000) }), ready.seq);
+  const ready = await rig.store(sample.vmReady(task, { vm }, 'host-2'), seq);
+  const retrying = await rig.store(sample.retrying(task, { vm, notBefore: inMs(60_000) }, 'host-2'), ready.seq);
   rig.reap();
-  const cancelling = await rig.store(sample.cancelling(task, { attempt: 2 }), retrying.seq);
+  const cancelling = await rig.store(sample.cancelling(task, { attempt: 2 }, 'any'), retrying.seq);
   const ended = await rig.endOf(task);
   expect(ended.data).toMatchObject({ outcome: 'cancelled', attempt: 2, vm: null, error: null });
   expect(ended.time.getTime() - cancelling.time.getTime()).toBeLessThan(5_000);

@@ -3,6 +3,7 @@ import { silentLogger } from '@vm-task/service/log';
 import { startBroker } from '@vm-task/testing/broker';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
+import { eventAt } from '@vm-task/testing/stored';
 import { never, storeEvent } from '@vm-task/testing/tasks-by-hand';
 import { expect, test } from 'vitest';
 import { storeReady } from '../test/reaper.ts';
@@ -25,7 +26,7 @@ test('a cancelling that no runner answers is enforced: the VM goes first, then t
   const spine = { pool: 'default', task };
   const { vm, seq } = await storeReady(bus, hypervisor, task);
   const head = await storeEvent(bus, sample.cancelling(task), seq);
-  const events = [await bus.eventAt(1), await bus.eventAt(2), head];
+  const events = [await eventAt(bus, 1), await eventAt(bus, 2), head];
   const view = events.reduce<TaskView | null>((known, event) => event && foldTask(known, event), null);
   if (view?.kind !== 'live') throw new Error('not live');
   const reaping: Reaping = {
@@ -44,7 +45,8 @@ test('a cancelling that no runner answers is enforced: the VM goes first, then t
   expect(order).toEqual(['task.cancelling']);
   expect(await hypervisor.list()).toEqual([]);
   const ended = await bus.head(spine);
-  expect(ended?.data).toMatchObject({ outcome: 'cancelled', vm, error: { code: 'cancel-forced' } });
+  const data = { outcome: 'cancelled', vm, error: { code: 'cancel-forced' } };
+  expect(ended).toMatchObject({ type: 'task.completed', host: 'host-1', data });
   // Once more, as after a crash before it was noted: nothing changes.
   await endOverdue(reaping, { task: view, due: { kind: 'cancel', atMs: 0 } });
   expect((await bus.head(spine))?.seq).toBe(ended?.seq);

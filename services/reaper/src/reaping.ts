@@ -8,9 +8,9 @@ import { type Gone, isQuarantined, releaseVm } from '@vm-task/hypervisor/release
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
 import { decideRetry } from '@vm-task/shared/decide-retry';
-import type { Draft, EventData, Stored } from '@vm-task/shared/events';
+import { anyHost, type Draft, type EventData, type HostToken, type Stored } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
-import type { SpineKey } from '@vm-task/shared/subjects';
+import type { TaskKey } from '@vm-task/shared/subjects';
 import { unrunEnding } from '@vm-task/shared/unrun-ending';
 import type { Overdue } from './deadlines.ts';
 import { decideEnding, type PoolUse } from './decide-ending.ts';
@@ -25,10 +25,10 @@ export interface Reaping {
   readonly log: Logger;
   readonly clock: BrokerClock;
   /** True when the attempt's setup steps are done, by the log itself. */
-  readonly isSetUp: (spine: SpineKey, attempt: number) => Promise<boolean>;
-  readonly findCreated: (spine: SpineKey) => Promise<Stored<'task.created'> | null>;
+  readonly isSetUp: (key: TaskKey & { readonly attempt: number }, host: HostToken) => Promise<boolean>;
+  readonly findCreated: (key: TaskKey) => Promise<Stored<'task.created'> | null>;
   /** Says that the wait before another attempt is over; false when that has been said. */
-  readonly wakeRetry: (spine: SpineKey, retrying: number) => Promise<boolean>;
+  readonly wakeRetry: (key: TaskKey, host: HostToken, retrying: number) => Promise<boolean>;
   readonly abort: AbortSignal;
 }
 
@@ -37,11 +37,11 @@ export async function endOverdue(reaping: Reaping, overdue: Overdue): Promise<vo
   const { bus, log, clock, abort } = reaping;
   const { task, due } = overdue;
   const head = await bus.head(task);
-  if (due.kind === 'setup' && (await reaping.isSetUp(task, task.attempt))) return;
+  const vm = vmOf(task);
+  if (due.kind === 'setup' && vm !== null && (await reaping.isSetUp(task, vm.host))) return;
   const use = due.kind === 'queue' ? await poolUse(reaping, task.pool) : notAsked;
   const ending = decideEnding(overdue, head, use, clock.nowMs());
   if (head === null || ending === null) return;
-  const vm = vmOf(task);
   // Nobody answered the cancelling, so nobody may go on in there when it is called over.
   if (due.kind === 'cancel') await removeNamed(reaping, vm, 'its task was cancelled');
   const appended = await bus.append(unrunEnding(ending), head.seq, abort);
@@ -73,7 +73,7 @@ async function removeNamed(reaping: Reaping, vm: NamedVm | null, reason: string)
  */
 export async function removeVm(reaping: Reaping, vm: VmId, reason: string): Promise<void> {
   const { bus, hypervisor, host, log, abort } = reaping;
-  const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host } }, abort);
+  const tell = (gone: Gone) => bus.announce({ type: 'vm.gone', data: { v: 1, ...gone, host }, host }, abort);
   try {
     if (await releaseVm(hypervisor, vm, reason, tell)) log.info({ vm, reason }, 'removed a VM');
   } catch (error) {
@@ -99,14 +99,14 @@ export async function tellOfUnreadable({ bus, abort }: Reaping, vm: VmId, why: s
  * Ends the attempt of a VM that is no more, if the log still takes that VM for the task's; then removes what is left.
  * Another attempt follows where the task's policy wants one.
  */
-export async function endLost(reaping: Reaping, spine: SpineKey, vm: VmId, reason: string): Promise<void> {
+export async function endLost(reaping: Reaping, key: TaskKey, vm: VmId, reason: string): Promise<void> {
   const { bus, abort } = reaping;
-  const head = await bus.head(spine);
+  const head = await bus.head(key);
   const named = head?.type === 'vm.ready' || head?.type === 'task.resumed' ? head : null;
   if (named?.data.vm === vm) {
     const error = { code: 'vm-lost', message: `VM ${vm} is lost: ${reason}` } as const;
     const { task, pool, attempt } = named.data;
-    const ending = unrunEnding({ task, pool, attempt, vm, outcome: 'failed', error });
+    const ending = unrunEnding({ task, pool, attempt, vm, outcome: 'failed', error, host: named.host });
     await bus.append(await endOrRetry(reaping, ending), named.seq, abort);
   }
   await removeVm(reaping, vm, reason);
@@ -121,7 +121,7 @@ async function endOrRetry(
   const hasSteps = created.data.spec.setup.length > 0;
   // Nobody can say how far a runner came that is gone: what may have been started counts as started.
   const before = hasSteps ? 'setup' : 'vm';
-  const phase = (await isSetUp(ending.data, ending.data.attempt)) ? 'run' : before;
+  const phase = (await isSetUp(ending.data, ending.host)) ? 'run' : before;
   return decideRetry({ ending, phase, created, cancelling: false, nowMs: clock.nowMs() });
 }
 
@@ -129,7 +129,8 @@ async function endOrRetry(
 export async function wakeOverdueRetry({ bus, log, wakeRetry }: Reaping, task: LiveTask): Promise<boolean> {
   const head = await bus.head(task);
   if (head?.type !== 'task.retrying' || head.seq !== task.headSeq) return false;
-  if (await wakeRetry(task, head.seq)) log.warn({ task: task.task }, 'the timer of a retry was lost; it goes on now');
+  if (await wakeRetry(task, task.course.boundTo, head.seq))
+    log.warn({ task: task.task }, 'the timer of a retry was lost; it goes on now');
   return true;
 }
 
@@ -146,5 +147,5 @@ export async function removeStray(reaping: Reaping, stray: Stray): Promise<void>
 
 export function alertOf(kind: string, id: string, text: string): Draft<'alert.raised'> {
   const data: EventData<'alert.raised'> = { v: 1, severity: 'warning', kind, id, text };
-  return { type: 'alert.raised', data };
+  return { type: 'alert.raised', data, host: anyHost };
 }

@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 import { startRig } from '../test/reaper.ts';
 
 test('the rights of its own user are enough for all that the reaper does', async () => {
-  await using rig = await startRig({ rightsOf: 'reaper' });
-  await using own = await rig.broker.connect({ user: 'reaper', pass: 'reaper' });
+  await using rig = await startRig({ users: ['reaper'] });
+  await using own = await rig.broker.connect({ user: 'reaper' });
   const { bus, hypervisor } = rig;
   hypervisor.addStray({ kind: 'process', pid: 4242, startTicks: 1, vm: sample.sampleVm() });
   const timeouts = { ...sample.sampleSpec.timeouts, setupMs: 300 };
@@ -14,7 +14,7 @@ test('the rights of its own user are enough for all that the reaper does', async
   await using _reaper = rig.reap({ retention: '5s', bus: own.bus });
   const { task: late, vm } = await rig.createReady({ spec });
   const { task: cancelled, seq } = await rig.create();
-  await rig.store(sample.cancelling(cancelled), seq);
+  await rig.store(sample.cancelling(cancelled, {}, 'any'), seq);
   const { task: retried, ...waiting } = await rig.create();
   await rig.store(sample.retrying(retried), waiting.seq);
   expect((await rig.endOf(late)).data.outcome).toBe('timed_out');
@@ -22,7 +22,7 @@ test('the rights of its own user are enough for all that the reaper does', async
   await rig.goneOf(vm);
   await eventually(async () => (await hypervisor.strays()).length === 0, { what: 'the stray is gone' });
   const { streams } = bus.connection.jsm;
-  const due = retryDueSubject({ pool: 'default', task: retried });
+  const due = retryDueSubject({ pool: 'default', task: retried }, 'any');
   await eventually(() => streams.getMessage('TIMERS', { last_by_subj: due }), { what: 'the timer has fired' });
   await own.connection.js.publish(due, '{}');
   const isForgotten = async () => (await rig.head(late)) === null;

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openBrokerClock } from '@vm-task/bus/broker-clock';
 import type { Bus } from '@vm-task/bus/bus';
-import { findLast } from '@vm-task/bus/find-task';
+import { findSetUp, readCreated } from '@vm-task/bus/find-task';
 import { readPipeline } from '@vm-task/bus/read-pipeline';
 import { setRetryTimer, wakeRetry } from '@vm-task/bus/retry-timer';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
@@ -17,7 +17,7 @@ import { FirstSeen } from './first-seen.ts';
 import { KeptPipelines } from './kept-pipelines.ts';
 import { type LateTask, LateTasks, lateAlert } from './late-tasks.ts';
 import { onAnyEvent } from './on-any-event.ts';
-import { type FindReady, onTaskCancelling } from './on-task-cancelling.ts';
+import { onTaskCancelling } from './on-task-cancelling.ts';
 import { onTaskRetrying, type SetRetryTimer } from './on-task-retrying.ts';
 import { alertOf, endOverdue, type Reaping } from './reaping.ts';
 import { purgeOld } from './retention.ts';
@@ -55,10 +55,9 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
   const reaping: Reaping = {
     ...options,
     clock,
-    isSetUp: async (spine, attempt) =>
-      (await findLast(bus.connection, 'task.setup.done', spine))?.data.attempt === attempt,
-    findCreated: (spine) => findLast(bus.connection, 'task.created', spine),
-    wakeRetry: (spine, retrying) => wakeRetry(bus.connection, spine, retrying),
+    isSetUp: async (key, host) => (await findSetUp(bus.connection, key, host)) !== null,
+    findCreated: (key) => readCreated(bus.connection, key),
+    wakeRetry: (key, host, retrying) => wakeRetry(bus.connection, key, host, retrying),
   };
   const onDue = (overdue: Overdue) => chores.start(endingOf(overdue), () => endOverdue(reaping, overdue));
   using timer = new DeadlineTimer(deadlines, clock, onDue);
@@ -88,25 +87,27 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     if (timer.isArmed) purgeOld(retention, clock.nowMs());
     await sweep(sweeping);
   };
-  const findReady: FindReady = (spine) => findLast(bus.connection, 'vm.ready', spine);
   const answers = { slots: answersAtOnce, stop, abort };
-  const setTimer: SetRetryTimer = (retrying) => setRetryTimer(bus.connection, retrying);
+  const setTimer: SetRetryTimer = async (retrying) => {
+    const created = await reaping.findCreated(retrying.data);
+    if (created !== null) await setRetryTimer(bus.connection, retrying, created.host);
+  };
   await Promise.all([
     onAnyEvent({
       bus,
       take(event) {
-        deadlines.take(event);
+        const ended = deadlines.take(event);
         late.take(event);
+        if (ended !== null) late.forget(ended);
         pipelines.take(event);
       },
       onNews() {
         timer.arm();
         lateTimer.arm();
       },
-      log,
       stop,
     }),
-    bus.workEvents(flow.reaperOnTaskCancelling, onTaskCancelling(findReady), answers),
+    bus.workEvents(flow.reaperOnTaskCancelling, onTaskCancelling, answers),
     bus.workEvents(flow.reaperOnTaskRetrying, onTaskRetrying(setTimer), answers),
     lookAgainAndAgain(look, options),
   ]);

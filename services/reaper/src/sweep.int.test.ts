@@ -39,7 +39,7 @@ test('a VM that this host has never heard of: audit says so while its task is li
   const { seq } = await rig.store(sample.created(task));
   const ready = await rig.store(sample.vmReady(task, { vm }), seq);
   const other = await rig.store(sample.created(elsewhere));
-  await rig.store(sample.vmReady(elsewhere, { host: 'host-2' }), other.seq);
+  await rig.store(sample.vmReady(elsewhere, {}, 'host-2'), other.seq);
   const look = () => audit(hypervisor, taskLog(bus, 'host-1'));
   expect((await look()).missing).toMatchObject([{ id: vm, task, why: expect.stringContaining('at work in it') }]);
   await rig.store(sample.completed(task, { vm }), ready.seq);
@@ -137,7 +137,7 @@ test('a task whose VM this host has never heard of has failed', async () => {
     [elsewhere, 'host-2'],
   ] as const) {
     const { seq } = await rig.store(sample.created(task, { spec: onceOnly }));
-    await rig.store(sample.vmReady(task, { host }), seq);
+    await rig.store(sample.vmReady(task, {}, host), seq);
   }
   rig.reap();
   expect((await rig.endOf(here)).data.error?.code).toBe('vm-lost');

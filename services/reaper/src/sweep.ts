@@ -44,7 +44,8 @@ export interface Sweeping extends Reaping {
 export async function sweep(sweeping: Sweeping): Promise<void> {
   const nowMs = performance.now();
   const states = await sweeping.hypervisor.list();
-  await Promise.all(states.map((state) => sweepVm(sweeping, state, nowMs)));
+  // One VM about which nothing can be known holds up no other.
+  await Promise.all(states.map((state) => apart(sweeping, state.record.vm, () => sweepVm(sweeping, state, nowMs))));
   sweepQuarantines(sweeping, states);
   const unreadable = await sweeping.hypervisor.unreadable();
   sweepUnreadable(sweeping, unreadable);
@@ -55,6 +56,10 @@ export async function sweep(sweeping: Sweeping): Promise<void> {
   }
   for (const stray of await sweeping.hypervisor.strays()) sweepStray(sweeping, stray, nowMs);
   sweeping.seen.endLook();
+}
+
+async function apart({ log }: Sweeping, vm: VmId, look: () => Promise<void>): Promise<void> {
+  await look().catch((error) => log.warn({ err: error, vm }, 'nothing could be found out about a VM'));
 }
 
 async function sweepVm(sweeping: Sweeping, state: VmState, nowMs: number): Promise<void> {

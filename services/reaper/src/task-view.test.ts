@@ -1,19 +1,45 @@
-import type { Draft, Stored } from '@vm-task/shared/events';
+import { type Draft, type Head, type Stored, typeOf } from '@vm-task/shared/events';
+import { eventSubject } from '@vm-task/shared/subjects';
+import { asNewer } from '@vm-task/testing/newer-events';
+import { hasEnded, randomHistory } from '@vm-task/testing/random-history';
 import * as sample from '@vm-task/testing/sample-events';
-import { expect, test } from 'vitest';
-import { foldTask, type TaskView } from './task-view.ts';
+import { describe, expect, it, test } from 'vitest';
+import { foldTask, type TaskView, vmOf } from './task-view.ts';
 
 const task = sample.sampleTask();
 const vm = sample.sampleVm();
 
 /** Stored one second apart, with sequences from 1 on. */
 function fold(...drafts: Draft[]): TaskView | null {
-  let view: TaskView | null = null;
-  for (const [index, draft] of drafts.entries()) {
-    view = foldTask(view, { ...draft, seq: index + 1, time: new Date(index * 1_000) } as Stored);
-  }
-  return view;
+  return foldAll(drafts.map(storedAt));
 }
+
+function storedAt(draft: Draft, index: number): Stored {
+  return { ...draft, seq: index + 1, time: new Date(index * 1_000), subject: eventSubject(draft) } as Stored;
+}
+
+function foldAll(events: readonly Head[]): TaskView | null {
+  return events.reduce<TaskView | null>(foldTask, null);
+}
+
+describe('of whatever there is on the subjects of a task', () => {
+  it.each(Array.from({ length: 200 }, (_, seed) => seed))(
+    'exactly what counts by the rule that all share has an effect: seed %i',
+    (seed) => {
+      const history = randomHistory(seed);
+      const view = foldAll(history.events);
+      const last = history.counting.findLast((event) => typeOf(event) !== 'task.setup.done');
+      if (view?.kind !== 'live') {
+        expect(hasEnded(history)).toBe(true);
+        expect(view).toMatchObject({ hasBegun: true, endedMs: last?.time.getTime() });
+        return;
+      }
+      expect(hasEnded(history)).toBe(false);
+      expect(view).toMatchObject({ course: history.course, headSeq: last?.seq });
+      expect([view.course.vmHost, null]).toContain(vmOf(view)?.host ?? null);
+    },
+  );
+});
 
 test('a task goes from its queue over its setup to its run, each since its event', () => {
   const steps = [sample.created(task), sample.vmReady(task, { vm }), sample.setupDone(task)];
@@ -33,11 +59,16 @@ test('a resumption moves the head and no deadline', () => {
 test('between two attempts a task has no VM, and the next attempt is its own', () => {
   const notBefore = new Date(9_000).toISOString();
   const view = fold(sample.created(task), sample.vmReady(task, { vm }), sample.retrying(task, { vm, notBefore }));
-  expect(view).toMatchObject({ attempt: 2, headSeq: 3, vms: [vm], phase: { name: 'retry', sinceMs: 9_000 } });
+  expect(view).toMatchObject({
+    attempt: 2,
+    headSeq: 3,
+    vms: [{ id: vm, host: 'host-1' }],
+    phase: { name: 'retry', sinceMs: 9_000 },
+  });
 });
 
 test('a cancelling remembers the VM, if there is one', () => {
-  expect(fold(sample.created(task), sample.cancelling(task))).toMatchObject({
+  expect(fold(sample.created(task), sample.cancelling(task, {}, 'any'))).toMatchObject({
     phase: { name: 'cancelling', vm: null },
   });
   const view = fold(sample.created(task), sample.vmReady(task, { vm }), sample.cancelling(task));
@@ -54,17 +85,42 @@ test('the first ending is the one that counts, and every VM is remembered', () =
     sample.vmGone(other, { task }),
     sample.vmGone(vm, { task }),
   );
-  expect(view).toEqual({ kind: 'ended', pool: 'default', task, partOf: null, vms: [vm, other], endedMs: 2_000 });
+  const vms = [vm, other].map((id) => ({ id, host: 'host-1' }));
+  const ended = { kind: 'ended', hasBegun: true, pool: 'default', task, partOf: null };
+  expect(view).toEqual({ ...ended, vms, endedMs: 2_000 });
 });
 
 test('a VM that is kept is forgotten with whoever had it last', () => {
   const spec = { ...sample.sampleSpec, keep: { pipeline: sample.samplePipeline(), stage: 'build' } };
   const steps = [sample.created(task, { spec }), sample.vmReady(task, { vm }), sample.completed(task, { vm })];
   expect(fold(...steps)).toMatchObject({ kind: 'ended', vms: [] });
-  expect(fold(...steps, sample.vmGone(vm, { task }))).toMatchObject({ kind: 'ended', vms: [vm] });
+  expect(fold(...steps, sample.vmGone(vm, { task }))).toMatchObject({
+    kind: 'ended',
+    vms: [{ id: vm, host: 'host-1' }],
+  });
 });
 
 test('what is said of a task that the log has forgotten is passed over', () => {
   expect(fold(sample.vmGone(vm, { task }))).toBe(null);
   expect(fold(sample.vmReady(task))).toBe(null);
+});
+
+test('an end that somebody tells of before the task is there does not end it', () => {
+  const early = sample.completed(task, { vm }, 'host-2');
+  expect(fold(early)).toMatchObject({ kind: 'ended', hasBegun: false });
+  expect(fold(early, sample.created(task))).toMatchObject({ kind: 'live', phase: { name: 'queue', sinceMs: 1_000 } });
+});
+
+test('of an event of a newer version the host that it names is known, and no deadline but the last', () => {
+  const created = storedAt(sample.created(task), 0);
+  const ready = asNewer(storedAt(sample.vmReady(task, { vm }, 'host-2'), 1));
+  const view = foldAll([created, ready]);
+  expect(view).toMatchObject({ phase: { name: 'unknown', vm: null }, course: { vmHost: 'host-2' }, headSeq: 2 });
+  const done = storedAt(sample.setupDone(task, {}, 'host-2'), 2);
+  expect(foldTask(view, asNewer(done))).toMatchObject({ headSeq: 2 });
+  const retrying = storedAt(sample.retrying(task, { vm }, 'host-2'), 2);
+  const again = storedAt(sample.vmReady(task, { vm }, 'host-1'), 3);
+  expect(foldAll([created, ready, asNewer(retrying), again])).toMatchObject({
+    phase: { name: 'setup', vm: { id: vm, host: 'host-1' } },
+  });
 });

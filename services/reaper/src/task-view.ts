@@ -1,6 +1,8 @@
 /** What the log says of one task, as far as its deadlines go: a fold over its events, and nothing else. */
-import type { EventData, Stored } from '@vm-task/shared/events';
+import { type Course, courseAfter, maySpeak } from '@vm-task/shared/course';
+import { type EventData, type Head, isTaskEnd, type Stored, typeOf } from '@vm-task/shared/events';
 import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
+import { factsOfSubject, type TaskKey } from '@vm-task/shared/subjects';
 
 export interface NamedVm {
   readonly id: VmId;
@@ -12,13 +14,15 @@ export type Phase =
   /** Between two attempts: `sinceMs` is when the next one may begin, and from when on it waits for its VM. */
   | { readonly name: 'retry'; readonly sinceMs: number }
   | { readonly name: 'setup' | 'run'; readonly sinceMs: number; readonly vm: NamedVm }
-  | { readonly name: 'cancelling'; readonly sinceMs: number; readonly vm: NamedVm | null };
+  | { readonly name: 'cancelling'; readonly sinceMs: number; readonly vm: NamedVm | null }
+  /** Something that this version cannot read: only the task's total time is sure. */
+  | { readonly name: 'unknown'; readonly sinceMs: number; readonly vm: NamedVm | null };
 
 interface KnownTask {
   readonly pool: string;
   readonly task: TaskId;
-  /** Every VM that worked for it, so that all it left behind can be forgotten one day. */
-  readonly vms: readonly VmId[];
+  /** Every VM that worked for it, and every other of which a host says so: what each has left is forgotten one day. */
+  readonly vms: readonly NamedVm[];
   /** The pipeline of which it is a stage. */
   readonly partOf: PipelineId | null;
 }
@@ -26,8 +30,10 @@ interface KnownTask {
 export interface LiveTask extends KnownTask {
   readonly kind: 'live';
   readonly attempt: number;
-  /** Of the last event of its spine. */
+  /** Of its last event that counts. */
   readonly headSeq: number;
+  /** Who may speak for it. */
+  readonly course: Course;
   readonly createdMs: number;
   /** Its VM may be another task's after it, and is forgotten with that one. */
   readonly keepsVm: boolean;
@@ -37,29 +43,36 @@ export interface LiveTask extends KnownTask {
 
 export interface EndedTask extends KnownTask {
   readonly kind: 'ended';
+  /** False where there is nothing but the end: it was purged but for that, or somebody has said so in advance. */
+  readonly hasBegun: boolean;
   readonly endedMs: number;
 }
 
 export type TaskView = LiveTask | EndedTask;
 
-/** The task after one more of its events; null for one that the log no longer knows. */
-export function foldTask(view: TaskView | null, event: Stored): TaskView | null {
-  switch (event.type) {
-    case 'task.created':
-      return view ?? begin(event);
-    case 'task.completed':
-      return view?.kind === 'ended' ? view : end(view, event);
-    case 'vm.gone':
-      return view === null ? null : withVm(view, event.data.vm);
-    case 'vm.ready':
-    case 'task.resumed':
-    case 'task.setup.done':
-    case 'task.retrying':
-    case 'task.cancelling':
-      return view?.kind === 'live' ? advance(view, event) : view;
-    default:
-      return view;
-  }
+/** The task that an event is about, whatever it says; null for an event of something else. */
+export function taskOf(event: Head): TaskKey | null {
+  const about = factsOfSubject(event.subject)?.about;
+  return about !== undefined && 'task' in about ? about : null;
+}
+
+/**
+ * The task after one more event on its subjects; null for one that the log no longer knows. Whoever may not speak for it
+ * changes nothing.
+ */
+export function foldTask(view: TaskView | null, event: Head): TaskView | null {
+  if (event.type === 'vm.gone') return view === null ? null : withVm(view, { id: event.data.vm, host: event.host });
+  const key = taskOf(event);
+  if (key === null || (view?.kind === 'ended' && view.hasBegun)) return view;
+  const task = view?.kind === 'live' ? view : null;
+  if (task === null && isTaskEnd(event)) return view ?? end(null, key, event);
+  const before = task?.course ?? null;
+  if (!maySpeak(before, event)) return view;
+  if (isTaskEnd(event)) return end(task, key, event);
+  const course = courseAfter(before, event);
+  if (event.type === 'task.created') return begin(event, course);
+  // Nothing can be said of a task whose beginning cannot be read here.
+  return task === null ? view : advance({ ...task, course }, event);
 }
 
 /** The VM that the task has now, or null. */
@@ -67,31 +80,28 @@ export function vmOf({ phase }: LiveTask): NamedVm | null {
   return 'vm' in phase ? phase.vm : null;
 }
 
-function begin({ data, seq, time }: Stored<'task.created'>): LiveTask {
+function begin({ data, seq, time }: Stored<'task.created'>, course: Course): LiveTask {
   const { pool, task, spec, stage } = data;
   const createdMs = time.getTime();
   const phase = { name: 'queue', sinceMs: createdMs } as const;
   const { timeouts, keep } = spec;
   const known = { pool, task, vms: [], partOf: stage?.pipeline ?? null };
   const more = { createdMs, keepsVm: keep !== undefined, timeouts, phase };
-  return { kind: 'live', ...known, attempt: 1, headSeq: seq, ...more };
+  return { kind: 'live', ...known, attempt: 1, headSeq: seq, course, ...more };
 }
 
-function advance(
-  view: LiveTask,
-  event: Stored<'vm.ready' | 'task.resumed' | 'task.setup.done' | 'task.retrying' | 'task.cancelling'>,
-): LiveTask {
+function advance(view: LiveTask, event: Head): LiveTask {
   const sinceMs = event.time.getTime();
   const headSeq = event.seq;
   switch (event.type) {
     case 'vm.ready': {
-      const { attempt, vm: id, host } = event.data;
-      return { ...withVm(view, id), attempt, headSeq, phase: { name: 'setup', sinceMs, vm: { id, host } } };
+      const vm = { id: event.data.vm, host: event.host };
+      return { ...withVm(view, vm), attempt: event.data.attempt, headSeq, phase: { name: 'setup', sinceMs, vm } };
     }
     case 'task.resumed':
       return { ...view, headSeq };
     case 'task.setup.done':
-      // Not of the spine: it moves the task on, and the spine's head stays.
+      // Beside the others: it moves the task on, and the last event stays.
       return view.phase.name === 'setup' ? { ...view, phase: { ...view.phase, name: 'run', sinceMs } } : view;
     case 'task.retrying': {
       const { next, notBefore } = event.data;
@@ -99,18 +109,26 @@ function advance(
     }
     case 'task.cancelling':
       return { ...view, headSeq, phase: { name: 'cancelling', sinceMs, vm: vmOf(view) } };
+    case 'unknown': {
+      const vm = view.course.vmHost === null ? null : vmOf(view);
+      const isBeside = typeOf(event) === 'task.setup.done';
+      return { ...view, headSeq: isBeside ? view.headSeq : headSeq, phase: { name: 'unknown', sinceMs, vm } };
+    }
+    default:
+      return view;
   }
 }
 
-function end(view: TaskView | null, { data, time }: Stored<'task.completed'>): EndedTask {
-  const { pool, task, vm } = data;
+function end(view: LiveTask | null, { pool, task }: TaskKey, event: Head): EndedTask {
   const known = { pool, task, vms: view?.vms ?? [], partOf: view?.partOf ?? null };
-  const ended: EndedTask = { kind: 'ended', ...known, endedMs: time.getTime() };
+  const ended: EndedTask = { kind: 'ended', ...known, hasBegun: view !== null, endedMs: event.time.getTime() };
+  const id = event.type === 'task.completed' ? event.data.vm : null;
   // Who had it last is said when it is gone.
-  if (view?.kind === 'live' && view.keepsVm) return { ...ended, vms: ended.vms.filter((one) => one !== vm) };
-  return vm === null ? ended : withVm(ended, vm);
+  if (view?.keepsVm === true) return { ...ended, vms: ended.vms.filter((one) => one.id !== id) };
+  return id === null ? ended : withVm(ended, { id, host: event.host });
 }
 
-function withVm<T extends TaskView>(view: T, vm: VmId): T {
-  return view.vms.includes(vm) ? view : { ...view, vms: [...view.vms, vm] };
+function withVm<T extends TaskView>(view: T, vm: NamedVm): T {
+  const isKnown = view.vms.some(({ id, host }) => id === vm.id && host === vm.host);
+  return isKnown ? view : { ...view, vms: [...view.vms, vm] };
 }

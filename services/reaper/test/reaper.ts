@@ -1,12 +1,11 @@
 /** Reapers in this process, on a real broker and a hypervisor without machines, with times that tests can wait for. */
 
 import type { Bus } from '@vm-task/bus/bus';
-import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
-import type { Draft, EventData, Stored } from '@vm-task/shared/events';
+import type { Draft, EventData, Head, Stored } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { vmGoneSubject } from '@vm-task/shared/subjects';
 import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
@@ -15,15 +14,6 @@ import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake
 import * as sample from '@vm-task/testing/sample-events';
 import { createTask, leaveClaimedVm, storeEvent } from '@vm-task/testing/tasks-by-hand';
 import { startReaper } from '../src/start.ts';
-
-export const never = new AbortController().signal;
-const vmClass: CloneClass = {
-  driver: 'qemu',
-  pool: 'default',
-  image: { name: 'python', version: '3.2.0' },
-  size: sample.sampleSpec.size,
-  egress: 'none',
-};
 
 export interface ReaperTimes {
   readonly sweep?: string;
@@ -50,7 +40,7 @@ export interface Rig extends AsyncDisposable {
   createReady(changes?: Partial<EventData<'task.created'>>): Promise<{ task: TaskId; vm: VmId; seq: number }>;
   /** A VM of this host that was claimed for the task, whatever the log says; past its own deadline in `lifeMs`. */
   claimFor(task: TaskId, claim?: { readonly lifeMs?: number; readonly attempt?: number }): Promise<VmId>;
-  head(task: TaskId): Promise<Stored | null>;
+  head(task: TaskId): Promise<Head | null>;
   endOf(task: TaskId): Promise<Stored<'task.completed'>>;
   /** The VM is said to be gone, and nothing of it is left in the ledger. */
   goneOf(vm: VmId): Promise<void>;
@@ -132,7 +122,7 @@ async function endOf(bus: Bus, task: TaskId): Promise<Stored<'task.completed'>> 
 /** The VM is said to be gone, and nothing of it is left in the ledger. */
 export async function goneOf(bus: Bus, hypervisor: Hypervisor, vm: VmId): Promise<void> {
   const { streams } = bus.connection.jsm;
-  const subject = vmGoneSubject('default', vm);
+  const subject = vmGoneSubject('default', vm, 'host-1');
   await eventually(() => streams.getMessage('EVENTS', { last_by_subj: subject }), { what: 'it is said to be gone' });
   await eventually(async () => (await hypervisor.find(vm)) === null, { what: 'nothing of it is left' });
 }

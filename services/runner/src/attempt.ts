@@ -13,10 +13,9 @@ export interface InVm {
 export class Attempt implements InVm {
   readonly ready: EventData<'vm.ready'>;
   readonly capabilities: Capabilities;
-  /** Aborted when the work must stop now: the service has ended its drain, or the task is over. */
+  /** Aborted when the work must stop now: the service has ended its drain. */
   readonly signal: AbortSignal;
   readonly #cancelling = new AbortController();
-  readonly #over = new AbortController();
   #fence: number;
   #phase: RetryPhase = 'vm';
   #resumed: boolean;
@@ -30,7 +29,7 @@ export class Attempt implements InVm {
     this.capabilities = capabilities;
     this.#resumed = begun.resumed;
     this.#fence = begun.fence;
-    this.signal = AbortSignal.any([drained, this.#over.signal]);
+    this.signal = drained;
   }
 
   /** True when another delivery may have left jobs in the guest, output and events. */
@@ -67,10 +66,5 @@ export class Attempt implements InVm {
     if (event.data.attempt !== this.ready.attempt || event.seq <= this.#fence) return;
     this.#fence = event.seq;
     this.#cancelling.abort(new Error('the task is being cancelled'));
-  }
-
-  /** The task has its terminal event: nothing that is done here counts any more. */
-  end(): void {
-    this.#over.abort(new Error('the task is over'));
   }
 }

@@ -29,7 +29,7 @@ export async function collectArtifacts(
   { bus, secrets, log }: { readonly bus: Bus; readonly secrets: Secrets; readonly log: Logger },
 ): Promise<CollectedArtifacts> {
   if (patterns.length === 0) return { artifacts: [], error: null };
-  const { task, attempt: number } = attempt.ready;
+  const { task, attempt: number, host } = attempt.ready;
   return contact.reach(async (guest) => {
     const artifacts: Artifacts = [];
     const request = { cwd: workFolderOf(attempt), patterns, limits, signal: attempt.signal };
@@ -37,7 +37,7 @@ export async function collectArtifacts(
       const path = secrets.maskText(file.path);
       artifacts.push({
         path,
-        ...(await storeArtifact(bus.connection, artifactName(task, number, path), file.content)),
+        ...(await storeArtifact(bus.connection, host, artifactName(task, number), file.content)),
       });
     });
     if (artifacts.length === 0) log.info({ patterns }, 'no file matches what the task wants kept');

@@ -1,6 +1,6 @@
 /** What is appended when an attempt has ended: the end of the task, or that another attempt follows. */
 import type { Bus } from '@vm-task/bus/bus';
-import { findLast } from '@vm-task/bus/find-task';
+import { readCreated } from '@vm-task/bus/find-task';
 import { decideRetry } from '@vm-task/shared/decide-retry';
 import type { Draft } from '@vm-task/shared/events';
 import type { Attempt } from './attempt.ts';
@@ -12,7 +12,7 @@ export async function endOrRetry(
   bus: Pick<Bus, 'connection' | 'now'>,
 ): Promise<Draft<'task.completed'> | Draft<'task.retrying'>> {
   if (ending.data.outcome !== 'failed') return ending;
-  const created = await findLast(bus.connection, 'task.created', ready);
+  const created = await readCreated(bus.connection, ready);
   if (created === null) return ending;
   const nowMs = (await bus.now()).getTime();
   return decideRetry({ ending, phase, created, cancelling: cancelling.aborted, nowMs });

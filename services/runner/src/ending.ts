@@ -41,9 +41,10 @@ export function cancelled(ready: Ready): Draft<'task.completed'> {
 }
 
 export function completed(ready: Ready, verdict: Verdict, more: Partial<Completed> = {}): Draft<'task.completed'> {
-  const { task, pool, attempt, vm } = ready;
+  const { task, pool, attempt, vm, host } = ready;
   return {
     type: 'task.completed',
+    host,
     data: {
       v: 1,
       task,

@@ -1,9 +1,10 @@
+import type { Handling } from '@vm-task/bus/bus';
 import { knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { Attempt } from './attempt.ts';
-import { AttemptsInHand } from './on-task-cancelling.ts';
+import { AttemptsInHand, onTaskCancelling } from './on-task-cancelling.ts';
 
 const task = newTaskId(0);
 const other = newTaskId(1);
@@ -13,50 +14,46 @@ const attemptOf = (of = task, number = 1) => {
   return new Attempt({ ready, capabilities }, { fence: 5, resumed: false }, new AbortController().signal);
 };
 const cancelling = (seq: number, attempt = 1) =>
-  ({ type: 'task.cancelling', seq, data: { task, attempt } }) as unknown as Stored<'task.cancelling'>;
+  ({ event: { type: 'task.cancelling', seq, data: { task, attempt } } }) as unknown as Handling<Stored>;
 
-test('a cancelling reaches the attempt of its task, and its sequence is the fence', () => {
+test('a cancelling reaches the attempt of its task, and its sequence is the fence', async () => {
   const inHand = new AttemptsInHand();
   const [mine, another] = [attemptOf(), attemptOf(other)];
   inHand.add(mine);
   inHand.add(another);
-  inHand.onTaskCancelling(cancelling(9));
+  expect(await onTaskCancelling(inHand)(cancelling(9))).toMatchObject({ kind: 'done', event: null });
   expect([mine.cancelling.aborted, mine.fence, mine.signal.aborted]).toEqual([true, 9, false]);
   expect([another.cancelling.aborted, another.fence]).toEqual([false, 5]);
 });
 
-test('a cancelling that came before the attempt was taken in hand reaches it all the same', () => {
+test('a cancelling that came before the attempt was taken in hand reaches it all the same', async () => {
   const inHand = new AttemptsInHand();
-  inHand.onTaskCancelling(cancelling(9));
+  const handle = onTaskCancelling(inHand);
+  expect(await handle(cancelling(9))).toMatchObject({ kind: 'retry' });
   const attempt = attemptOf();
   inHand.add(attempt);
+  expect(await handle(cancelling(9))).toMatchObject({ kind: 'done' });
   expect(attempt.fence).toBe(9);
 });
 
-test('nothing is remembered of a task that is over', () => {
-  const inHand = new AttemptsInHand();
-  inHand.onTaskCancelling(cancelling(9));
-  inHand.onTaskCompleted(task);
-  const attempt = attemptOf();
-  inHand.add(attempt);
-  expect(attempt.cancelling.aborted).toBe(false);
-});
-
-test('the end of the task ends the work on it', () => {
+test('an attempt that has learnt of its cancelling otherwise is told of it once', async () => {
   const inHand = new AttemptsInHand();
   const attempt = attemptOf();
   inHand.add(attempt);
-  inHand.onTaskCompleted(task);
-  expect(attempt.signal.aborted).toBe(true);
+  const handle = onTaskCancelling(inHand);
+  await handle(cancelling(9));
+  expect(await handle(cancelling(9))).toMatchObject({ kind: 'done' });
+  expect(attempt.fence).toBe(9);
 });
 
-test('what is no longer in hand, or another attempt, or older than the fence is left alone', () => {
+test('what is no longer in hand, or another attempt, or newer than the cancelling is left alone', async () => {
   const inHand = new AttemptsInHand();
+  const handle = onTaskCancelling(inHand);
   const gone = attemptOf();
   inHand.add(gone)[Symbol.dispose]();
   const second = attemptOf(task, 2);
   inHand.add(second);
-  inHand.onTaskCancelling(cancelling(9));
-  inHand.onTaskCancelling(cancelling(4, 2));
+  expect(await handle(cancelling(9))).toMatchObject({ kind: 'retry' });
+  expect(await handle(cancelling(4, 2))).toMatchObject({ kind: 'retry' });
   expect([gone.fence, second.fence]).toEqual([5, 5]);
 });

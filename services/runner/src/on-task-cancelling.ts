@@ -1,62 +1,35 @@
-/** Handles task.cancelling. Emits: nothing. One follower for all attempts in hand: who cancels, and who was completed. */
-import type { Bus } from '@vm-task/bus/bus';
-import { type RawMessage, unseal } from '@vm-task/bus/envelope';
-import type { Logger } from '@vm-task/service/log';
+/** Handles task.cancelling. Emits: nothing. The attempt in hand is told that its task is being cancelled. */
+import type { Handling } from '@vm-task/bus/bus';
+import { done, type HandlerOutcome, retry } from '@vm-task/bus/outcome';
 import type { Stored } from '@vm-task/shared/events';
-import { flow } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
-import { taskOfCompleted } from '@vm-task/shared/subjects';
 import type { Attempt } from './attempt.ts';
 
 /** The attempts that this runner works on. A task may be there twice for a moment: a stale one, and its successor. */
 export class AttemptsInHand {
   readonly #attempts = new Set<Attempt>();
-  /** Every task that is being cancelled now: one may be, between the read of its head and `add`. */
-  readonly #cancelling = new Map<TaskId, Stored<'task.cancelling'>>();
 
-  /** Tells the attempt of what follows, and of a cancelling that was there before, until disposed of. */
+  /** In hand until disposed of. */
   add(attempt: Attempt): Disposable {
     this.#attempts.add(attempt);
-    const cancelling = this.#cancelling.get(attempt.ready.task);
-    if (cancelling !== undefined) attempt.cancel(cancelling);
     return { [Symbol.dispose]: () => void this.#attempts.delete(attempt) };
   }
 
-  onTaskCancelling(event: Stored<'task.cancelling'>): void {
-    this.#cancelling.set(event.data.task, event);
-    for (const attempt of this.#of(event.data.task)) attempt.cancel(event);
-  }
-
-  onTaskCompleted(task: TaskId): void {
-    this.#cancelling.delete(task);
-    for (const attempt of this.#of(task)) attempt.end();
-  }
-
-  #of(task: TaskId): Attempt[] {
+  of(task: TaskId): Attempt[] {
     return [...this.#attempts].filter((attempt) => attempt.ready.task === task);
   }
 }
 
-/** Follows from the sequence `from` on until `signal`. What cannot be read is left to the workers, who report it. */
-export async function followCancelling(
-  bus: Bus,
-  inHand: AttemptsInHand,
-  { from, signal, log }: { from: number; signal: AbortSignal; log: Logger },
-): Promise<void> {
-  const { filters } = flow.runnerOnTaskCancelling;
-  for await (const { message } of bus.follow({ filters, from, signal })) {
-    try {
-      take(inHand, message);
-    } catch (error) {
-      log.warn({ err: error, seq: message.seq }, 'an event of a task cannot be read');
-    }
-  }
-}
+/** Another runner of this host may have the attempt, or have it in a moment. */
+const elsewherePauseMs = 250;
 
-function take(inHand: AttemptsInHand, message: RawMessage): void {
-  // Every task has an end, and whose it is the subject says: it is not read.
-  const ended = taskOfCompleted(message.subject);
-  const event = ended === null ? unseal(message) : null;
-  if (ended !== null) inHand.onTaskCompleted(ended);
-  else if (event?.type === 'task.cancelling') inHand.onTaskCancelling(event);
+/** Handled until the task is over: the message is with whoever has the attempt, and where nobody has it, it comes again. */
+export function onTaskCancelling(inHand: AttemptsInHand) {
+  return async ({ event }: Handling<Stored>): Promise<HandlerOutcome> => {
+    if (event.type !== 'task.cancelling') return done();
+    const attempts = inHand.of(event.data.task);
+    for (const attempt of attempts) attempt.cancel(event);
+    const isKnown = attempts.some(({ cancelling }) => cancelling.aborted);
+    return isKnown ? done() : retry(elsewherePauseMs, 'no attempt of the task is in hand here');
+  };
 }

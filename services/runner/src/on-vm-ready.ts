@@ -1,8 +1,9 @@
 /** Handles vm.ready. Emits: task.resumed | task.setup.done | task.retrying | task.completed. One attempt, from wherever it stands. */
 import type { Handling } from '@vm-task/bus/bus';
 import { done, type HandlerOutcome, leave, retry } from '@vm-task/bus/outcome';
+import { isTakenOver } from '@vm-task/shared/attempt-at';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import type { Draft, Head, Stored } from '@vm-task/shared/events';
 import { Attempt, type InVm } from './attempt.ts';
 import { endOrRetry } from './end-or-retry.ts';
 import type { AttemptsInHand } from './on-task-cancelling.ts';
@@ -54,10 +55,10 @@ async function begin(
   if (deliveries === 1 && head?.seq === event.seq)
     return new Attempt(inVm, { fence: event.seq, resumed: false }, signal);
   if (head?.type === 'task.cancelling') return cancelledBefore(inVm, head, signal);
-  const { task, pool, attempt, vm } = ready;
+  const { task, pool, attempt, vm, host: vmHost } = ready;
   // No two deliveries have one number, so this names exactly one of them.
   const runner = `${host}/${process.pid}/${deliveries}`;
-  const resumed: Draft = { type: 'task.resumed', data: { v: 1, task, pool, attempt, vm, runner } };
+  const resumed: Draft = { type: 'task.resumed', data: { v: 1, task, pool, attempt, vm, runner }, host: vmHost };
   const appended = await bus.append(resumed, head?.seq ?? event.seq, signal);
   if (appended.kind === 'stored') {
     const { data, seq } = appended.event;
@@ -104,6 +105,6 @@ async function standAfter(
   return 'again';
 }
 
-function whenMovedOn(head: Stored | null): HandlerOutcome {
-  return head?.type === 'task.resumed' ? leave('another runner goes on with this attempt') : done();
+function whenMovedOn(head: Head | null): HandlerOutcome {
+  return isTakenOver(head) ? leave('another runner goes on with this attempt') : done();
 }

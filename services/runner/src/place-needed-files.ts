@@ -4,10 +4,10 @@ import { posix } from 'node:path';
 import { openArtifact } from '@vm-task/bus/artifacts';
 import type { Connection } from '@vm-task/bus/connection';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Artifact } from '@vm-task/shared/task-ending';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
 import { workFolderOf } from './plan-jobs.ts';
+import type { NeededFile } from './read-needs.ts';
 
 /** As much as four tasks may leave behind: a disk of usual size has room for that, and for what is made of it. */
 const limits = { maxFiles: 1_024, maxBytes: 1024 * 1024 * 1024 };
@@ -20,7 +20,7 @@ export async function placeNeededFiles(
   attempt: Attempt,
   contact: Contact,
   connection: Connection,
-  files: readonly Artifact[],
+  files: readonly NeededFile[],
 ): Promise<string | null> {
   if (files.length === 0) return null;
   requireRoom(files);
@@ -32,7 +32,7 @@ export async function placeNeededFiles(
   return contact.reach((guest) => guest.place({ folder, by: String(fence), files: given, signal }));
 }
 
-function requireRoom(files: readonly Artifact[]): void {
+function requireRoom(files: readonly NeededFile[]): void {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   if (files.length <= limits.maxFiles && bytes <= limits.maxBytes) return;
   const has = `the needed stages left ${files.length} files of ${bytes} bytes together`;
@@ -43,9 +43,9 @@ function requireRoom(files: readonly Artifact[]): void {
 /** Ends with an error rather than with other bytes than those that the stage left. */
 async function* contentOf(
   connection: Connection,
-  { path, object, sha256 }: Artifact,
+  { path, host, object, sha256 }: NeededFile,
 ): AsyncGenerator<Uint8Array, void> {
-  const content = await openArtifact(connection, object);
+  const content = await openArtifact(connection, host, object);
   if (content === null) throw gone(path, 'is no longer kept');
   const hash = createHash('sha256');
   for await (const chunk of content) {

@@ -1,15 +1,19 @@
 /** What the stages that a task needs left behind, as its processes are given it. */
 import type { Connection } from '@vm-task/bus/connection';
 import { readOutput } from '@vm-task/bus/read-pipeline';
+import type { HostToken } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
 import { type NeededStage, neededValue, type TaskOutput } from '@vm-task/shared/needs';
 import type { Artifact } from '@vm-task/shared/task-ending';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 
+/** A file, and the host whose store has it. */
+export type NeededFile = Artifact & { readonly host: HostToken };
+
 export interface ReadNeeds {
   readonly values: Readonly<Record<string, Json>>;
   /** Under `<stage>/`, of a stage with items under `<stage>/<index>/`. */
-  readonly files: readonly Artifact[];
+  readonly files: readonly NeededFile[];
 }
 
 /** Large results come from the tasks' own ends. Null for a task of no pipeline. Thrown: `needed-result-gone`. */
@@ -26,9 +30,9 @@ export async function readNeeds(connection: Connection, { needs }: Pick<TaskSpec
   };
 }
 
-function filesOf(name: string, { perItem, runs }: NeededStage, outputs: readonly TaskOutput[]): Artifact[] {
-  return outputs.flatMap(({ artifacts }, at) => {
+function filesOf(name: string, { perItem, runs }: NeededStage, outputs: readonly TaskOutput[]): NeededFile[] {
+  return outputs.flatMap(({ artifacts, host }, at) => {
     const folder = perItem ? `${name}/${runs[at]?.index ?? 0}` : name;
-    return artifacts.map((artifact) => ({ ...artifact, path: `${folder}/${artifact.path}` }));
+    return artifacts.map((artifact) => ({ ...artifact, host, path: `${folder}/${artifact.path}` }));
   });
 }

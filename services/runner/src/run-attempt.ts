@@ -1,6 +1,6 @@
 /** One attempt from its fence to its terminal event: setup, main process, artifacts, result. */
 
-import { findLast, readCreated } from '@vm-task/bus/find-task';
+import { findSetUp, readCreated } from '@vm-task/bus/find-task';
 import { beginLog, type LogWriter, openLogWriter } from '@vm-task/bus/output-log';
 import type { Job, JobEnd } from '@vm-task/guest/job';
 import type { Logger } from '@vm-task/service/log';
@@ -96,20 +96,21 @@ class Run {
     const { bus } = this.#parts;
     const { ready, resumed, signal, cancelling } = this.#attempt;
     if (resumed) {
-      const setUp = await findLast(bus.connection, 'task.setup.done', ready);
-      const isSetUp = setUp?.data.attempt === ready.attempt;
-      if (isSetUp) this.#enterRun(setUp);
-      else if (spec.setup.length > 0) this.#attempt.enter('setup');
-      if (isSetUp) return null;
+      const setUp = await findSetUp(bus.connection, ready, ready.host);
+      if (setUp !== null) {
+        this.#enterRun(setUp);
+        return null;
+      }
+      if (spec.setup.length > 0) this.#attempt.enter('setup');
     }
     const outcome = await this.#runSteps(spec);
     if (outcome.kind === 'failed') return failed(ready, outcome.error);
     if (outcome.kind === 'cancelled') return cancelled(ready);
     // Whether the process is there decides then, not whether it may be started.
     if (cancelling.aborted) return null;
-    const { task, pool, attempt } = ready;
+    const { task, pool, attempt, host } = ready;
     const data = { v: 1 as const, task, pool, attempt, steps: outcome.steps };
-    const appended = await bus.append({ type: 'task.setup.done', data }, this.#attempt.fence, signal);
+    const appended = await bus.append({ type: 'task.setup.done', data, host }, this.#attempt.fence, signal);
     if (appended.kind === 'stored') {
       this.#runningSince = appended.event.time;
       return null;
@@ -175,11 +176,11 @@ class Run {
 
   async #openLog(stream: LogStream): Promise<LogWriter> {
     const { connection } = this.#parts.bus;
-    const { task, attempt } = this.#attempt.ready;
+    const { task, attempt, host } = this.#attempt.ready;
     // Every question to the broker is paid by every task; and what is taken for granted here, the first write proves.
     return this.#attempt.resumed
-      ? openLogWriter(connection, task, attempt, stream)
-      : beginLog(connection, task, attempt, stream);
+      ? openLogWriter(connection, task, attempt, stream, host)
+      : beginLog(connection, task, attempt, stream, host);
   }
 
   #followOptions(phase: 'setup' | 'run') {
@@ -187,9 +188,10 @@ class Run {
   }
 
   /** A guest's or a program's own words may have anything in them. */
-  #masked({ type, data }: Completed): Completed {
+  #masked(completed: Completed): Completed {
+    const { data } = completed;
     const { error } = data;
-    if (error === null) return { type, data };
-    return { type, data: { ...data, error: { ...error, message: this.#secrets.maskText(error.message) } } };
+    if (error === null) return completed;
+    return { ...completed, data: { ...data, error: { ...error, message: this.#secrets.maskText(error.message) } } };
   }
 }

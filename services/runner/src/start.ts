@@ -1,16 +1,18 @@
 /** The runner with everything it needs given to it. */
 import { flow } from '@vm-task/shared/flow';
-import { AttemptsInHand, followCancelling } from './on-task-cancelling.ts';
+import { AttemptsInHand, onTaskCancelling } from './on-task-cancelling.ts';
 import { onVmReady } from './on-vm-ready.ts';
 import type { RunnerParts } from './runner-parts.ts';
 
+/** Telling an attempt is nothing to wait for. */
+const cancelSlots = 4;
+
 /** Works until `stop`; resolves when no attempt is in hand any more. */
 export async function startRunner(parts: RunnerParts): Promise<void> {
-  const { bus, config, log, stop, abort } = parts;
+  const { bus, config, host, stop, abort } = parts;
   const inHand = new AttemptsInHand();
+  // Attempts in hand are still cancelled while this runner drains.
   const drained = new AbortController();
-  const { state } = await bus.connection.jsm.streams.info('EVENTS');
-  const following = followCancelling(bus, inHand, { from: state.last_seq + 1, signal: drained.signal, log });
   const working = bus.workEvents(
     flow.runnerOnVmReady,
     async (handling) => {
@@ -18,7 +20,13 @@ export async function startRunner(parts: RunnerParts): Promise<void> {
       if (event.type !== 'vm.ready') throw new Error(`${event.type} is not for the runner`);
       return onVmReady({ ...handling, event }, inHand, parts);
     },
-    { slots: config.runner.maxTasks, stop, abort },
+    { slots: config.runner.maxTasks, scope: { host }, stop, abort },
   );
-  await Promise.all([working.finally(() => drained.abort()), following]);
+  const cancelling = bus.workEvents(flow.runnerOnTaskCancelling, onTaskCancelling(inHand), {
+    slots: cancelSlots,
+    scope: { host },
+    stop: drained.signal,
+    abort,
+  });
+  await Promise.all([working.finally(() => drained.abort()), cancelling]);
 }

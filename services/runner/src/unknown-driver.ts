@@ -8,13 +8,13 @@ const lookAgainMs = 5_000;
 
 /** Gives the attempt back, untouched, and tells people of its VM once. */
 export async function leaveToNewer(
-  bus: Pick<Bus, 'announce'>,
+  bus: Pick<Bus, 'announce' | 'host'>,
   { task, vm, host, driver }: EventData<'vm.ready'>,
   signal: AbortSignal,
 ): Promise<Retry> {
   const what = `${vm} has the driver ${JSON.stringify(driver)}, which this runner does not know`;
   const text = `task ${task} waits on ${host}: ${what}. A runner of the version that made the VM goes on with it`;
   const data = { v: 1 as const, severity: 'warning' as const, kind: 'unknown-driver', id: vm, text };
-  await bus.announce({ type: 'alert.raised', data }, signal, { once: true });
+  await bus.announce({ type: 'alert.raised', data, host: bus.host }, signal, { once: true });
   return retry(lookAgainMs, what);
 }

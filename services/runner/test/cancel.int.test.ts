@@ -1,7 +1,9 @@
-import { Readable } from 'node:stream';
+import { rm } from 'node:fs/promises';
+import { anyHost } from '@vm-task/shared/events';
+import { flow } from '@vm-task/shared/flow';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { append, type Rig, type RunningRunner, startRig } from './rig.ts';
+import { append, type Rig, type RunningRunner, startRig, type Task } from './rig.ts';
 
 let rig: Rig;
 let runner: RunningRunner;
@@ -67,7 +69,11 @@ test('a cancelling between the end of the process and its event leaves the outco
   {
     // Told of nothing, so that the refused append is the first that it hears of the cancelling.
     await using _ = await rig.startRunner(({ bus, connect }) => ({
-      bus: { ...bus, follow: () => Readable.from([]) as never },
+      bus: {
+        ...bus,
+        workEvents: async (row, ...given) =>
+          row === flow.runnerOnTaskCancelling ? undefined : bus.workEvents(row, ...given),
+      },
       connect: async (ready, signal) => {
         const guest = await connect(ready, signal);
         return {
@@ -87,14 +93,22 @@ test('a cancelling between the end of the process and its event leaves the outco
   runner = await rig.startRunner();
 });
 
-test('a task that another ended is left as it is', async () => {
-  const task = await rig.submit({ run: 'echo begun; exec sleep 300' });
+const forEver = { run: 'echo begun; exec sleep 300' };
+
+async function begin(): Promise<Task> {
+  const task = await rig.submit(forEver);
   await eventually(async () => (await rig.output(task)).stdout.length > 0, { what: 'the process runs' });
+  return task;
+}
+
+/** What the reaper does when its time is over. */
+async function endByAnother(task: Task): Promise<void> {
   const { pool, ready } = task;
   await append(
     rig.broker.bus,
     {
       type: 'task.completed',
+      host: anyHost,
       data: {
         v: 1,
         task: task.task,
@@ -113,10 +127,31 @@ test('a task that another ended is left as it is', async () => {
     },
     ready.seq,
   );
-  // The process goes with its VM, which is the provisioner's; here the guest stays, so the test ends it.
+}
+
+function endProcesses(): Promise<unknown> {
   for (const pid of rig.guest.jobProcesses()) process.kill(pid, 'SIGKILL');
-  await eventually(() => rig.guest.jobProcesses().length === 0, { what: 'the process has ended' });
+  return eventually(() => rig.guest.jobProcesses().length === 0, { what: 'the processes have ended' });
+}
+
+test('a task that another ended is left as it is', async () => {
+  const task = await begin();
+  await endByAnother(task);
+  // The process goes with its VM, which is the provisioner's; here the guest stays, so the test ends it.
+  await endProcesses();
   // The slot is free, and nothing was added.
   expect(await rig.run({ run: 'true' })).toMatchObject({ outcome: 'succeeded' });
   expect((await rig.events(task)).filter(({ type }) => type === 'task.completed')).toHaveLength(1);
+});
+
+test('tasks that another ended hold up nobody once their VMs have gone', async () => {
+  // As many as this runner takes.
+  const tasks = await Promise.all([begin(), begin(), begin(), begin()]);
+  for (const task of tasks) {
+    await endByAnother(task);
+    await rm(rig.home.vm(task.ready.data.vm).root, { recursive: true });
+  }
+  rig.guest.dropConnections();
+  expect(await rig.run({ run: 'true' })).toMatchObject({ outcome: 'succeeded' });
+  await endProcesses();
 });

@@ -2,8 +2,9 @@
 import { listMessages, sendMessage } from '@vm-task/bus/inbox';
 import { readProgress } from '@vm-task/bus/task-progress';
 import { newMessageId } from '@vm-task/shared/new-ids';
+import { alertSubjects } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
-import { sampleTask } from '@vm-task/testing/sample-events';
+import { sampleHost, sampleTask } from '@vm-task/testing/sample-events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Rig, startRunningRig } from './rig.ts';
 
@@ -84,7 +85,10 @@ test('the newest progress is kept; what is none is refused', async () => {
     run: 'for i in 1 2 3 4 5; do vm-task progress --percent $i step $i; done; vm-task progress --percent 101 || true',
   });
   expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded' });
-  expect(await readProgress(rig.broker.connection, task.task)).toMatchObject({ percent: 5, text: 'step 5' });
+  expect(await readProgress(rig.broker.connection, task.task, sampleHost)).toMatchObject({
+    percent: 5,
+    text: 'step 5',
+  });
   expect((await rig.output(task)).stderr.toString()).toContain('percent');
 });
 
@@ -98,7 +102,7 @@ vm-task alert one more || echo refused`,
   await rig.completed(task);
   const { stdout, stderr } = await rig.output(task);
   expect(stdout.toString(), stderr.toString()).toBe('refused\n');
-  const filter = { subjects_filter: `alert.raised.*.*.${task.task}` };
+  const filter = { subjects_filter: alertSubjects(task.task) };
   const { state } = await rig.broker.connection.jsm.streams.info('EVENTS', filter);
   expect(Object.keys(state.subjects ?? {})).toHaveLength(16);
   const [critical = ''] = Object.keys(state.subjects ?? {}).filter((subject) => subject.includes('.critical.'));

@@ -2,6 +2,7 @@ import { artifactName, storeArtifact } from '@vm-task/bus/artifacts';
 import type { Needs } from '@vm-task/shared/needs';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import type { Artifact } from '@vm-task/shared/task-ending';
+import { sampleHost as host } from '@vm-task/testing/sample-events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Rig, startRunningRig } from './rig.ts';
 
@@ -24,9 +25,9 @@ async function run(
   const content = async function* () {
     yield Buffer.from(text);
   };
-  const stored = await storeArtifact(rig.broker.connection, artifactName(task, 1, path), content());
+  const stored = await storeArtifact(rig.broker.connection, host, artifactName(task, 1), content());
   const artifacts = [{ path, ...stored, ...alter }];
-  return { index, task, pool: 'default', outcome: 'succeeded', error: null, output: { result: null, artifacts } };
+  return { index, task, pool: 'default', outcome: 'succeeded', error: null, output: { result: null, artifacts, host } };
 }
 
 function stage(perItem: boolean, runs: Needs[string]['runs']): Needs[string] {
@@ -45,7 +46,7 @@ test('files of needed stages are there before the first setup step, those of ite
 });
 
 test('a file with other bytes than it had, or that has gone, is never given', async () => {
-  for (const alter of [{ sha256: '0'.repeat(64) }, { object: artifactName(newTaskId(Date.now()), 1, 'gone') }]) {
+  for (const alter of [{ sha256: '0'.repeat(64) }, { object: artifactName(newTaskId(Date.now()), 1) }]) {
     const needs: Needs = { one: stage(false, [await run(0, 'a', 'text', alter)]) };
     const end = await rig.run({ run: 'touch "$HOME/ran"' }, needs);
     expect(end).toMatchObject({ outcome: 'failed', error: { code: 'needed-result-gone' } });

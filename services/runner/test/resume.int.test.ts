@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLogWriter } from '@vm-task/bus/output-log';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { flow } from '@vm-task/shared/flow';
 import { eventually } from '@vm-task/testing/conditions';
+import { sampleHost } from '@vm-task/testing/sample-events';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { append, type Rig, startRig, type Task } from './rig.ts';
+import { append, beginDurableAnew, type Rig, startRig, type Task } from './rig.ts';
 
 let rig: Rig;
 
@@ -99,7 +99,7 @@ test('an attempt that comes as if for the first time goes on behind what is stor
     await outputReaches(task, 100);
   }
   // A consumer that is made anew counts its deliveries anew.
-  await rig.broker.connection.jsm.consumers.delete('EVENTS', flow.runnerOnVmReady.consumer);
+  await beginDurableAnew(rig);
   await using _ = await rig.startRunner();
   await expectUndisturbed(task);
   const types = (await rig.events(task)).map(({ type }) => type);
@@ -172,9 +172,9 @@ test('a stale runner is refused whatever it writes, and leaves the task to its s
   const { task: id, pool, ready } = task;
   const { vm } = ready.data;
   const data = { v: 1 as const, task: id, pool, attempt: 1, vm, runner: 'the successor' };
-  await append(rig.broker.bus, { type: 'task.resumed', data }, ready.seq);
+  await append(rig.broker.bus, { type: 'task.resumed', data, host: sampleHost }, ready.seq);
   const takeOver = async () => {
-    const log = await openLogWriter(rig.broker.connection, id, 1, 'stdout');
+    const log = await openLogWriter(rig.broker.connection, id, 1, 'stdout', sampleHost);
     await log.write(Buffer.from('from the successor'), AbortSignal.timeout(20_000));
     return true;
   };
@@ -189,5 +189,5 @@ test('a stale runner is refused whatever it writes, and leaves the task to its s
     expect(await rig.run({ run: 'true' })).toMatchObject({ outcome: 'succeeded' });
   expect(stdout.toString()).toMatch(/from the successor$/);
   expect((await rig.output(task)).stdout.equals(stdout)).toBe(true);
-  expect((await rig.broker.bus.head(task))?.data).toMatchObject({ runner: 'the successor' });
+  expect(await rig.broker.bus.head(task)).toMatchObject({ type: 'task.resumed', data: { runner: 'the successor' } });
 });

@@ -1,20 +1,25 @@
 /** A runner on a real broker with a guest on loopback: what the provisioner does is done by the test. */
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Connection } from '@vm-task/bus/connection';
-import { unseal } from '@vm-task/bus/envelope';
+import { makeDurables } from '@vm-task/bus/provision';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { parseConfig, type SystemConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
-import type { Draft, EventData, Stored } from '@vm-task/shared/events';
+import { anyHost, type Draft, type EventData, type Stored } from '@vm-task/shared/events';
+import { consumerFor, flow } from '@vm-task/shared/flow';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Needs } from '@vm-task/shared/needs';
 import { newTaskId, newVmId } from '@vm-task/shared/new-ids';
+import { factsOfLog } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
+import { sampleHost } from '@vm-task/testing/sample-events';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
+import { storedIn } from '@vm-task/testing/stored';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { connectBySsh } from '../src/guest.ts';
 import { IdleConnections } from '../src/idle-connections.ts';
@@ -51,7 +56,7 @@ export interface Rig extends AsyncDisposable {
   /** `submit`, and its terminal event; `needs`: what it is given of needed stages. */
   run(file: object, needs?: Needs): Promise<Completed>;
   events(task: Task): Promise<Stored[]>;
-  /** What is in `LOGS`; thrown when a stream of it has a gap or a repetition. */
+  /** What its host has written into `LOGS`; thrown when a stream of it has a gap or a repetition. */
   output(task: Task): Promise<Record<'setup' | 'stdout' | 'stderr', Buffer>>;
 }
 
@@ -98,14 +103,14 @@ async function startOne(
   home: Home,
   alter: (parts: RunnerParts) => Partial<RunnerParts>,
 ): Promise<RunningRunner> {
-  const { bus, ...own } = await broker.connect();
+  const { bus, ...own } = await broker.connect({ host: sampleHost });
   const stop = new AbortController();
   const abort = new AbortController();
   const parts: RunnerParts = {
     bus,
     config,
     home,
-    host: 'test-host',
+    host: sampleHost,
     log: silentLogger,
     stop: stop.signal,
     abort: abort.signal,
@@ -141,14 +146,18 @@ async function submit(
   const key = home.vm(vm).sshKey;
   await mkdir(dirname(key), { recursive: true });
   await writeFile(key, guest.privateKey, { mode: 0o600 });
-  const created = await append(bus, { type: 'task.created', data: createdData(task, pool, spec) }, 0);
-  const data = { ...readyData(task, pool, vm, spec, guest), driver };
-  const ready = await append(bus, { type: 'vm.ready', data }, created.seq);
+  const created = await append(bus, createdDraft(task, pool, spec), 0);
+  const ready = await append(bus, readyDraft({ ...readyData(task, pool, vm, spec, guest), driver }), created.seq);
   return { task, pool, ready: ready as Stored<'vm.ready'> };
 }
 
-function createdData(task: TaskId, pool: string, spec: TaskSpec): EventData<'task.created'> {
-  return { v: 1, task, pool, spec, cause: { kind: 'command', id: '1' } };
+function createdDraft(task: TaskId, pool: string, spec: TaskSpec): Draft<'task.created'> {
+  const data = { v: 1 as const, task, pool, spec, cause: { kind: 'command' as const, id: '1' } };
+  return { type: 'task.created', data, host: anyHost };
+}
+
+function readyDraft(data: EventData<'vm.ready'>): Draft<'vm.ready'> {
+  return { type: 'vm.ready', data, host: data.host };
 }
 
 function readyData(
@@ -161,7 +170,7 @@ function readyData(
   const runtimes = { shell: ['/bin/sh'], perl: ['/usr/bin/perl'] };
   const image = 'test@1';
   const driver = 'qemu';
-  return { v: 1, task, pool, attempt: 1, vm, host: 'test-host', driver, image, runtimes, size, access, warm: true };
+  return { v: 1, task, pool, attempt: 1, vm, host: sampleHost, driver, image, runtimes, size, access, warm: true };
 }
 
 export async function append(bus: Broker['bus'], draft: Draft, fence: number): Promise<Stored> {
@@ -170,10 +179,17 @@ export async function append(bus: Broker['bus'], draft: Draft, fence: number): P
   return appended.event;
 }
 
+/** The durable counts its deliveries from one again, and hands everything out once more. */
+export async function beginDurableAnew({ broker: { connection } }: Rig): Promise<void> {
+  const durable = consumerFor(flow.runnerOnVmReady, { host: sampleHost });
+  await connection.jsm.consumers.delete(durable.stream, durable.name);
+  await makeDurables(connection, [durable]);
+}
+
 async function cancel({ bus }: Broker, { task, pool }: Task): Promise<Stored> {
   const head = await bus.head({ task, pool });
   const data: EventData<'task.cancelling'> = { v: 1, task, pool, attempt: 1, by: 'test', reason: 'because' };
-  return append(bus, { type: 'task.cancelling', data }, head?.seq ?? 0);
+  return append(bus, { type: 'task.cancelling', data, host: sampleHost }, head?.seq ?? 0);
 }
 
 async function waitForEnd({ bus }: Broker, { task, pool }: Task): Promise<Completed> {
@@ -199,7 +215,7 @@ function waitForRetry({ bus }: Broker, { task, pool }: Task): Promise<Stored<'ta
 
 async function nextAttempt(broker: Broker, task: Task): Promise<Task> {
   const { seq, data } = await waitForRetry(broker, task);
-  const ready = await append(broker.bus, { type: 'vm.ready', data: { ...task.ready.data, attempt: data.next } }, seq);
+  const ready = await append(broker.bus, readyDraft({ ...task.ready.data, attempt: data.next }), seq);
   return { ...task, ready: ready as Stored<'vm.ready'> };
 }
 
@@ -210,7 +226,7 @@ async function readEvents({ jsm }: Connection, task: Task): Promise<Stored[]> {
     const message = await jsm.streams.getMessage('EVENTS', { seq });
     if (message === null) continue;
     const { subject, time, header: headers, data } = message;
-    const event = unseal({ seq, subject, time, headers, data });
+    const event = storedIn({ seq, subject, time, headers, data });
     if ('task' in event.data && event.data.task === task.task) found.push(event);
   }
   return found;
@@ -224,9 +240,9 @@ async function readOutput(
   const streams = { setup: Buffer.alloc(0), stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
   for (let seq = 1; seq <= state.last_seq; seq++) {
     const message = await connection.jsm.streams.getMessage('LOGS', { seq });
-    const [, owner, , stream] = message?.subject.split('.') ?? [];
-    if (message === null || owner !== task || !(stream === 'setup' || stream === 'stdout' || stream === 'stderr'))
-      continue;
+    const facts = message === null ? null : factsOfLog(message.subject);
+    if (message === null || facts?.task !== task || facts.host !== sampleHost || facts.stream === 'progress') continue;
+    const { stream } = facts;
     const offset = Number(message.header.get('vm-task-offset'));
     if (offset !== streams[stream].length)
       throw new Error(`${stream} has ${streams[stream].length} bytes before ${offset}`);

@@ -3,17 +3,24 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { hostApiPrefix } from '@vm-task/bus/accounts';
 import { credentialFile } from '@vm-task/bus/credentials';
 import { eventually } from '@vm-task/testing/conditions';
 import { dyingWithUs } from '@vm-task/testing/processes';
+import { sampleHost } from '@vm-task/testing/sample-events';
 import { type Rig, startRig } from './rig.ts';
 
 /** A rig whose broker knows the runner's own user, and whose home has what a runner process needs. */
 export async function startProcessRig(): Promise<Rig> {
-  const rig = await startRig({ rightsOf: 'runner' });
+  const rig = await startRig({ users: ['runner'] });
+  await writeFile(rig.home.host, JSON.stringify({ id: sampleHost }));
   const file = credentialFile(rig.home, 'runner');
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, JSON.stringify(rig.broker.server.address('runner', 'runner')), { mode: 0o600 });
+  await writeFile(
+    file,
+    JSON.stringify({ ...rig.broker.server.address('runner', 'runner'), apiPrefix: hostApiPrefix }),
+    { mode: 0o600 },
+  );
   return rig;
 }
 

@@ -19,11 +19,11 @@ afterAll(async () => {
   await rig[Symbol.asyncDispose]();
 });
 
-/** Every message of every stream, the object store's included, as one text. */
+/** Every message of every stream, buckets and object stores included, as one text. */
 async function everythingStored(): Promise<string> {
   const { jsm } = rig.broker.connection;
   const texts: string[] = [];
-  for (const name of ['EVENTS', 'LOGS', 'COMMANDS', 'DEAD', 'OBJ_artifacts']) {
+  for await (const name of jsm.streams.names()) {
     const { state } = await jsm.streams.info(name);
     for (let seq = 1; seq <= state.last_seq; seq++) {
       const message = await jsm.streams.getMessage(name, { seq });

@@ -32,7 +32,7 @@ test('a VM of a driver that the runner does not know is left to one that knows i
   const { task, pool, ready } = await rig.submit({ run: 'echo done' }, 'fake');
   const known = await rig.submit({ command: ['true'] });
   expect(await rig.completed(known)).toMatchObject({ outcome: 'succeeded' });
-  const consumer = () => rig.broker.connection.jsm.consumers.info('EVENTS', 'runner-vm-ready');
+  const consumer = () => rig.broker.connection.jsm.consumers.info('EVENTS', 'runner-host-1');
   await eventually(async () => (await consumer()).num_redelivered > 0, { what: 'it is given back' });
   const told = await alerts(rig);
   expect(Object.keys(told)).toEqual([expect.stringContaining(`.unknown-driver.${ready.data.vm}`)]);

@@ -2,10 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Draft } from '@vm-task/shared/events';
-import { flow } from '@vm-task/shared/flow';
 import { eventually } from '@vm-task/testing/conditions';
+import { sampleHost } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { append, type Rig, type Task } from './rig.ts';
+import { append, beginDurableAnew, type Rig, type Task } from './rig.ts';
 import { type RunnerProcess, startProcessRig, startRunnerProcess } from './runner-process.ts';
 
 const counting = (count: number) =>
@@ -46,7 +46,7 @@ test.concurrent('two runners that are forced onto one attempt: one process, one 
   const task = await rig.submit({ run: counting(150) });
   await hasOutput(rig, task);
   // The durable that begins anew delivers the message as if for the first time, while the first runner works on it.
-  await rig.broker.connection.jsm.consumers.delete('EVENTS', flow.runnerOnVmReady.consumer);
+  await beginDurableAnew(rig);
   await using second = await startRunnerProcess(rig);
   await expectRefused('one of two on one attempt', first, second);
   expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded' });
@@ -96,6 +96,7 @@ test.concurrent('a zombie of the first attempt can end nothing during the second
       error: { code: 'vm-lost', message: 'the VM is lost' },
       notBefore: new Date().toISOString(),
     },
+    host: sampleHost,
   };
   await append(rig.broker.bus, retrying, ready.seq);
   await using _second = await startRunnerProcess(rig);

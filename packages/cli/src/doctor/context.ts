@@ -1,4 +1,5 @@
 /** What the checks share: one connection for each user, made at most once, and what is known of the broker. */
+import type { Scope } from '@vm-task/bus/accounts';
 import { type Connection, openConnection } from '@vm-task/bus/connection';
 import { type BrokerUser, readBrokerAddress } from '@vm-task/bus/credentials';
 import { type Lacking, lackingRights } from '@vm-task/bus/lacking-rights';
@@ -6,6 +7,7 @@ import { alteredStreams } from '@vm-task/bus/provision';
 import { readState, type SystemState } from '@vm-task/embedded/state';
 import { type Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
+import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import { loadConfig, type SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import type { VmTaskError } from '@vm-task/shared/errors';
@@ -19,6 +21,8 @@ export interface Context extends AsyncDisposable {
   readonly now: () => number;
   /** Thrown: `NotCheckable` when `vm-task.yaml` cannot be used. */
   config(): SystemConfig;
+  /** The host and the pools of this home. Thrown: as `config`. */
+  scope(): Scope;
   /** As the user that makes the streams, whatever else is known. Thrown: as `openConnection`. */
   broker(): Promise<Connection>;
   /** What the user may not do that it has to, or does in vain. Thrown: `NotCheckable`, and what keeps the user out. */
@@ -40,6 +44,13 @@ export function openContext(
   const open = once(connections, async (user: BrokerUser) =>
     openConnection(readBrokerAddress(home, user), `vm-task doctor as ${user}`),
   );
+  const config = (): SystemConfig => {
+    try {
+      return loadConfig(home, drivers);
+    } catch (error) {
+      throw new NotCheckable('vm-task.yaml cannot be used; see configuration', { cause: error });
+    }
+  };
   const login = async (user: BrokerUser): Promise<Connection> => {
     if (state === null) throw new NotCheckable('the system is not up; see services');
     await open('system').catch((error) => {
@@ -47,7 +58,7 @@ export function openContext(
     });
     return await open(user);
   };
-  const lacking = once(new Map(), async (user: BrokerUser) => lackingRights(await login(user), user));
+  const lacking = once(new Map(), async (user: BrokerUser) => lackingRights(await login(user), user, scope()));
   const entitled = async (user: BrokerUser): Promise<Connection> => {
     const found = await lacking(user).catch((error) => {
       if (error instanceof NotCheckable) throw error;
@@ -57,19 +68,15 @@ export function openContext(
     if (found.every(({ what }) => what === 'gets no answer on')) return await open(user);
     throw new NotCheckable(`${user} may not do all that it has to; see permissions`);
   };
-  const altered = once(new Map(), async (_all: 'streams') => alteredStreams(await entitled('system')));
+  const scope = (): Scope => ({ host: readHostId(home), pools: Object.keys(config().pools) });
+  const altered = once(new Map(), async (_all: 'streams') => alteredStreams(await entitled('system'), [scope().host]));
   return {
     environment,
     drivers,
     state,
     now,
-    config() {
-      try {
-        return loadConfig(home, drivers);
-      } catch (error) {
-        throw new NotCheckable('vm-task.yaml cannot be used; see configuration', { cause: error });
-      }
-    },
+    config,
+    scope,
     broker: () => open('system'),
     lacking,
     altered: () => altered('streams'),

@@ -1,13 +1,13 @@
 /** Every stream, bucket and store: there, and with the settings that the services rely on; room in `EVENTS`. */
 
-import { buckets, streams as definitions, eventsFullFrom, objectStores } from '@vm-task/bus/streams';
+import { artifactsOf, buckets, streams as definitions, eventsFullFrom } from '@vm-task/bus/streams';
 import { errorInfo } from '@vm-task/shared/errors';
 import { type Check, fail, pass } from './check.ts';
 
 export const streams: Check = {
   name: 'streams',
   limitMs: 20_000,
-  async look({ altered, connect }) {
+  async look({ altered, connect, scope }) {
     const amiss = [...(await altered()).values()];
     if (amiss.length > 0) {
       const detail = amiss.map((error) => errorInfo(error).message).join('; ');
@@ -19,7 +19,7 @@ export const streams: Check = {
     if (state.bytes >= eventsFullFrom * config.max_bytes) {
       return fail(`EVENTS is ${percent} % full, and no task is taken`, 'lower reaper.retention in vm-task.yaml');
     }
-    const names = [definitions, buckets, objectStores].flatMap((kind) => Object.keys(kind));
+    const names = [...Object.keys(definitions), ...Object.keys(buckets), artifactsOf(scope().host)];
     return pass(`${names.join(', ')}; EVENTS is ${percent} % full`);
   },
 };

@@ -83,10 +83,10 @@ function moduleName(file: string): string {
 
 function withShortTimes(file: string, code: string): string {
   let shortened = code;
-  for (const [name, ms] of Object.entries(shortTimes[file] ?? {})) {
-    const pattern = new RegExp(`^const ${name}\\s*= [\\d_ *]+;$`, 'm');
+  for (const [name, time] of Object.entries(shortTimes[file] ?? {})) {
+    const pattern = new RegExp(`^const ${name}\\s*= ([\\d_ *]+|\\{[^}]+\\});$`, 'm');
     if (!pattern.test(shortened)) throw new Error(`${file} has no constant ${name} any more; see short-times.ts`);
-    shortened = shortened.replace(pattern, `const ${name} = ${ms};`);
+    shortened = shortened.replace(pattern, `const ${name} = ${JSON.stringify(time)};`);
   }
   return shortened;
 }

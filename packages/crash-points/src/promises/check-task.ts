@@ -95,7 +95,7 @@ async function checkArtifacts(
   const problems: string[] = [];
   for (const [path, wanted] of Object.entries(expected.artifacts)) {
     const object = ending.data.artifacts.find((artifact) => artifact.path === path)?.object;
-    const content = object === undefined ? null : await openArtifact(bus.connection, object);
+    const content = object === undefined ? null : await openArtifact(bus.connection, ending.host, object);
     const found = content === null ? null : await text(content);
     if (found !== wanted) problems.push(`artifact ${path} is ${JSON.stringify(found)}`);
   }
@@ -110,13 +110,14 @@ async function checkStarts(
   { starts }: Expectation,
 ): Promise<string[]> {
   if (starts === null) return [];
-  const artifact = endingsOf(events)[0]?.data.artifacts.find(({ path }) => path === starts);
-  const kept = artifact === undefined ? null : await openArtifact(bus.connection, artifact.object);
+  const [ending] = endingsOf(events);
+  const artifact = ending?.data.artifacts.find(({ path }) => path === starts);
+  const kept = artifact === undefined ? null : await openArtifact(bus.connection, ending?.host ?? '', artifact.object);
   const file = join(guest?.home ?? '', 'work', starts);
   const content = kept === null ? '' : await text(kept);
   const started = (guest !== null && existsSync(file) ? readFileSync(file, 'utf8') : content).trim().split('\n');
   const repeated = started.filter((script, index) => started.indexOf(script) !== index);
-  const isShort = endingsOf(events)[0]?.data.outcome === 'succeeded' && started.length < 2;
+  const isShort = ending?.data.outcome === 'succeeded' && started.length < 2;
   return [
     ...(repeated.length === 0 ? [] : [`I8: started more than once: ${repeated.join(', ')}`]),
     ...(isShort ? [`of setup step and process only ${started.join(', ')} was started`] : []),

@@ -1,11 +1,13 @@
 /** What the streams hold of a task, read message by message through their leader. */
+
 import type { NextMsgRequest, StoredMsg } from '@nats-io/jetstream';
 import type { Bus } from '@vm-task/bus/bus';
 import type { Connection } from '@vm-task/bus/connection';
-import { rawOf, unseal } from '@vm-task/bus/envelope';
+import { rawOf } from '@vm-task/bus/envelope';
 import type { Stored } from '@vm-task/shared/events';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
-import { isPipelineEvent, logSubjects, ownerOfProgress, pipelineSubject } from '@vm-task/shared/subjects';
+import { factsOfLog, isPipelineEvent, logSubjects, pipelineSubject } from '@vm-task/shared/subjects';
+import { storedIn } from '@vm-task/testing/stored';
 
 /** Every event that names the task, and the end of each VM that it had, in order; those that cannot be read are left out. */
 export async function eventsOf(bus: Bus, task: TaskId, from: number): Promise<Stored[]> {
@@ -43,7 +45,7 @@ function pipelineOf(event: Stored): PipelineId | null {
 
 function readable(message: StoredMsg): Stored | null {
   try {
-    return unseal(rawOf(message));
+    return storedIn(rawOf(message));
   } catch {
     return null;
   }
@@ -53,8 +55,9 @@ function readable(message: StoredMsg): Stored | null {
 export async function outputOf({ connection }: Bus, task: TaskId): Promise<ReadonlyMap<string, string>> {
   const streams = new Map<string, Buffer>();
   for await (const { subject, header, data } of messages(connection, 'LOGS', logSubjects(task), 1)) {
-    if (ownerOfProgress(subject) !== null) continue;
-    const name = subject.split('.').slice(2).join('/');
+    const facts = factsOfLog(subject);
+    if (facts === null || facts.stream === 'progress') continue;
+    const name = `${facts.attempt}/${facts.stream}`;
     const before = streams.get(name) ?? Buffer.alloc(0);
     const offset = Number(header.get('vm-task-offset'));
     if (offset !== before.length) throw new Error(`${name} goes on at byte ${offset} after ${before.length} bytes`);

@@ -8,8 +8,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { findCreated } from '@vm-task/bus/find-task';
 import { readDecisions, readPipeline } from '@vm-task/bus/read-pipeline';
-import { readHostId } from '@vm-task/hypervisor/host/host-id';
-import { services } from '@vm-task/shared/flow';
+import { consumerFor, flow, services } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
 import { commandSubjects, taskSubject } from '@vm-task/shared/subjects';
@@ -126,16 +125,17 @@ const deadCommand: Scenario = {
   },
 };
 
-/** An event from another time: the task cannot go on, and ends. */
-const deadEvent: Scenario = {
-  name: 'unreadable event',
+/** What is no event changes nothing; over an event of a version to come only the task's deadline goes. */
+const newerEvent: Scenario = {
+  name: 'newer event',
   async run(user, mark) {
-    const job = makeJob({ mark, endless: true, expected: { outcome: 'failed', error: 'unreadable-event' } });
-    const task = await user.submit(job);
+    const more = { timeouts: { total: '15s' } };
+    const expected = { outcome: 'timed_out', error: 'timed-out-total' } as const;
+    const task = await user.submit(makeJob({ mark, endless: true, more, expected }));
     await user.waitForOutput(task);
-    await user.publish(taskSubject('vm.ready', 'default', task), { v: 99 }, 'provisioner');
-    const seq = await letterSeq(user);
-    await user.ask(({ deadLetters }) => deadLetters.drop(seq));
+    const { data, host } = await user.waitForEvent(task, 'vm.ready');
+    await user.publish(taskSubject('task.completed', data, host), 'no event', 'provisioner');
+    await user.resumeAsNewer(task);
   },
 };
 
@@ -176,7 +176,7 @@ const troubled: Scenario = {
     replaceFile(claim, '{"from": "another version"}');
     await user.waitForEvent(task, 'task.completed');
     const { consumers } = user.system.bus.connection.jsm;
-    const release = `provisioner-task-completed-${readHostId(user.system.home)}`;
+    const release = consumerFor(flow.provisionerOnTaskCompleted, { host: data.host }).name;
     const isTriedAgain = async () => (await consumers.info('EVENTS', release)).num_redelivered > 0;
     await eventually(isTriedAgain, { what: 'the VM is removed again', limitMs: 60_000 });
     replaceFile(claim, content);
@@ -189,11 +189,16 @@ function replaceFile(path: string, content: string | Buffer): void {
   renameSync(`${path}.new`, path);
 }
 
-/** A consumer is deleted under its worker, which makes it anew. */
+/** A consumer is deleted under its worker, and made anew as control does: it hands out everything once more. */
 const lostConsumer: Scenario = {
   name: 'lost consumer',
   async run(user, mark) {
-    await user.system.bus.connection.jsm.consumers.delete('EVENTS', 'reaper-task-cancelling');
+    const { consumers } = user.system.bus.connection.jsm;
+    const { stream, name } = consumerFor(flow.reaperOnTaskCancelling);
+    // As it was: the times of the services are shorter than the ones here.
+    const { config } = await consumers.info(stream, name);
+    await consumers.delete(stream, name);
+    await consumers.add(stream, config);
     await cancelled.run(user, mark);
   },
 };
@@ -271,7 +276,7 @@ export const scenarios: readonly Scenario[] = [
   lostVm,
   forgottenTimer,
   deadCommand,
-  deadEvent,
+  newerEvent,
   strays,
   templated,
   approvedPipeline,

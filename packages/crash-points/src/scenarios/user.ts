@@ -2,13 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { eventId, seal } from '@vm-task/bus/envelope';
 import { findCreated } from '@vm-task/bus/find-task';
 import { lastLogSeq } from '@vm-task/bus/output-log';
 import type { Client } from '@vm-task/client/client';
-import type { Stored } from '@vm-task/shared/events';
+import type { Draft, Stored } from '@vm-task/shared/events';
 import { isPipelineId, type PipelineId, parseTaskId, type TaskId } from '@vm-task/shared/ids';
 import { pipelineIdFromCause, taskIdFromCause } from '@vm-task/shared/new-ids';
-import { commandSubjects, pipelineSubject } from '@vm-task/shared/subjects';
+import { commandSubjects, eventSubject, pipelineSubject, eventsOf as taskEvents } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { eventsOf } from '../promises/read.ts';
 import { ask } from '../system/client.ts';
@@ -80,6 +81,27 @@ export class User {
     await using connection = await openConnection(readBrokerAddress(this.system.home, as), 'crash-points user');
     const data = typeof body === 'string' ? body : JSON.stringify(body);
     return (await connection.js.publish(subject, data, { msgID: randomUUID() })).seq;
+  }
+
+  /** The task's own host goes on with it, in a version that nobody here knows. */
+  async resumeAsNewer(task: TaskId): Promise<void> {
+    const { data, host } = await this.waitForEvent(task, 'vm.ready');
+    await using connection = await openConnection(readBrokerAddress(this.system.home, 'runner'), 'crash-points user');
+    const { pool, attempt, vm } = data;
+    const draft: Draft = {
+      type: 'task.resumed',
+      data: { v: 1, task, pool, attempt, vm, runner: 'of a later version' },
+      host,
+    };
+    const key = { pool, task };
+    const resume = async () => {
+      const { seq = 0 } = (await this.#jsm.streams.getMessage('EVENTS', { last_by_subj: taskEvents(key) })) ?? {};
+      const { payload, headers } = seal(draft, eventId(draft, seq), 'crash-points', new Date());
+      const newer = JSON.stringify({ ...JSON.parse(Buffer.from(payload).toString()), v: 99 });
+      const expect = { lastSubjectSequence: seq, lastSubjectSequenceSubject: taskEvents(key) };
+      return connection.js.publish(eventSubject(draft), newer, { headers, expect }).catch(() => null);
+    };
+    await eventually(resume, { what: 'the newer event is stored', limitMs: patienceMs });
   }
 
   ask<T>(question: (client: Client) => Promise<T>) {

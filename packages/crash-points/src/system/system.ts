@@ -69,6 +69,8 @@ export async function startSystem({ manifest, isReal }: SystemOptions): Promise<
   const { home } = environment;
   const pool = { max: 4, warm: 1, ...(isReal ? {} : { image: standInImage }) };
   const webhook = started.use(await startWebhook(home));
+  // The same in every system, because a point's subject has it.
+  await writeFile(home.host, JSON.stringify({ id: 'host' }));
   await writeFile(home.config, stringify({ ...baseConfig, pools: { default: pool }, alerts: webhook.config }));
   const files = control(home.root);
   mkdirSync(files.folder, { recursive: true });

@@ -2,11 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { anyHost } from '@vm-task/shared/events';
 import type { Home } from '@vm-task/shared/home';
 import { namePattern } from '@vm-task/shared/ids';
 import { z } from 'zod';
 
-const hostSchema = z.strictObject({ id: z.string().regex(namePattern) });
+/** A host must not pass for control. */
+const hostSchema = z.strictObject({
+  id: z
+    .string()
+    .regex(namePattern)
+    .refine((id) => id !== anyHost),
+});
 
 /** The home's host id; the first caller makes it, and of two at once one wins. */
 export function readHostId(home: Home): string {

@@ -1,5 +1,5 @@
 /** VMs that a pipeline's tasks left for later ones: who may still come. */
-import type { Stored } from '@vm-task/shared/events';
+import { type Head, isTaskEnd } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import type { Keep } from '@vm-task/shared/kept-vm';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
@@ -20,10 +20,12 @@ export function isWanted(state: PipelineState | null, keep: Keep): boolean {
 /** True while a VM waits for a later stage: `head` is the last word on the task that keeps it. */
 export async function isKept(
   keep: Keep | undefined,
-  head: Stored | null,
+  head: Head | null,
   read: (pipeline: PipelineId) => Promise<PipelineState | null>,
 ): Promise<boolean> {
-  if (keep === undefined || head?.type !== 'task.completed' || head.data.outcome !== 'succeeded') return false;
+  if (keep === undefined || head === null || !isTaskEnd(head)) return false;
+  // How it ended may be for a newer version to read.
+  if (head.type === 'task.completed' && head.data.outcome !== 'succeeded') return false;
   return isWanted(await read(keep.pipeline), keep);
 }
 

@@ -5,7 +5,7 @@
  * | file | role |
  * |---|---|
  * | `plan-pipeline.ts`, `order.ts`, `shared-vm.ts` | a pipeline's file: checked, ordered, which stages share a VM |
- * | `plan-task.ts`, `machine-for.ts`, `manual-task.ts`, `pools.ts` | a task's file: every default applied, the machine chosen |
+ * | `plan-task.ts`, `manual-task.ts`, `pools.ts` | a task's file: every default applied, the machine chosen |
  * | `../expressions/` | CEL, and texts with expressions in them |
  * | `../templates/` | templates: checked when installed, filled when run |
  * | `../decisions/` | what follows in a pipeline from its state alone |

@@ -5,8 +5,9 @@
 import { z } from 'zod';
 import { namePattern, type PipelineId, pipelineIdPattern, type TaskId, taskIdPattern } from '../ids.ts';
 import { jsonSchema } from '../json.ts';
-import { errorInfoSchema, outcomes } from '../task-ending.ts';
+import { copiedErrorSchema, copiedOutcomeSchema, errorInfoSchema } from '../task-ending.ts';
 import { taskSpecSchema } from '../task-spec.ts';
+import { openEnum } from '../tolerant.ts';
 import { pipelineSpecSchema } from './spec.ts';
 
 const pipeline = z.string().regex(pipelineIdPattern) as unknown as z.ZodType<PipelineId>;
@@ -26,14 +27,14 @@ const endedSchema = z.strictObject({
   index,
   task,
   pool: name,
-  outcome: z.enum(outcomes),
-  error: errorInfoSchema.nullable(),
+  outcome: copiedOutcomeSchema,
+  error: copiedErrorSchema.nullable(),
 });
 export type EndedRun = z.infer<typeof endedSchema>;
 
 /** Why a stage will not run. */
 export const skipReasons = ['condition', 'needs', 'stopped', 'not-needed', 'cancelled'] as const;
-const skipSchema = z.strictObject({ stage: name, reason: z.enum(skipReasons), text: z.string() });
+const skipSchema = z.strictObject({ stage: name, reason: openEnum(skipReasons), text: z.string() });
 
 /** A stage that begins to run for items. */
 const expandSchema = z.strictObject({ stage: name, items: z.array(jsonSchema) });
@@ -66,7 +67,7 @@ export const pipelineEventSchemas = {
     pipeline,
     spec: pipelineSpecSchema,
     parameters: z.record(z.string(), jsonSchema),
-    cause: z.strictObject({ kind: z.enum(['http', 'command', 'resume']), id: z.string() }),
+    cause: z.strictObject({ kind: openEnum(['http', 'command', 'resume']), id: z.string() }),
     /** What of an earlier pipeline counts as done in this one. */
     resumed: z
       .strictObject({
@@ -87,7 +88,7 @@ export const pipelineEventSchemas = {
     pipeline,
     ...changes,
     start: z.array(startSchema).max(0),
-    outcome: z.enum(['succeeded', 'failed', 'cancelled']),
+    outcome: openEnum(['succeeded', 'failed', 'cancelled']),
     error: errorInfoSchema.nullable(),
   }),
 } as const;

@@ -3,7 +3,7 @@
  * knows nothing of the network; `connection.ts` does.
  */
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { type BrokerClock, type Delivered, Durable, type Pull } from './durable.ts';
+import { type BrokerClock, type Delivered, Durable, type DurableConfig, type Pull } from './durable.ts';
 import { Schedules } from './schedules.ts';
 import { type PubAnswer, type Publication, type StoredMessage, Stream, type StreamDefinition } from './stream.ts';
 
@@ -21,7 +21,7 @@ export interface Following {
 
 interface Followed extends Follower {
   readonly stream: Stream;
-  readonly filters: readonly string[];
+  readonly filter: string;
   next: number;
 }
 
@@ -120,7 +120,7 @@ export class Broker {
   }
 
   /** Made, or found; one that differs is refused. */
-  makeDurable(streamName: string, config: ConstructorParameters<typeof Durable>[0]): Durable {
+  makeDurable(streamName: string, config: DurableConfig): Durable {
     const key = `${streamName}/${config.durable_name}`;
     const found = this.#durables.get(key);
     if (found !== undefined) return found;
@@ -151,8 +151,8 @@ export class Broker {
   }
 
   /** Everything from a sequence on, in order, then what comes. */
-  follow(streamName: string, filters: readonly string[], from: number, follower: Follower): Following {
-    const followed: Followed = { ...follower, stream: this.stream(streamName), filters, next: from };
+  follow(streamName: string, filter: string, from: number, follower: Follower): Following {
+    const followed: Followed = { ...follower, stream: this.stream(streamName), filter, next: from };
     const followers = this.#followers.add(followed);
     this.#sendOn(followed);
     return {
@@ -165,12 +165,12 @@ export class Broker {
 
   /** Until everything is sent, or the connection breaks under it. */
   #sendOn(followed: Followed): void {
-    const { stream, filters } = followed;
+    const { stream, filter } = followed;
     while (this.#followers.has(followed)) {
-      const message = stream.nextFrom(followed.next, filters);
+      const message = stream.nextFrom(followed.next, filter);
       if (message === null) return;
       followed.next = message.seq + 1;
-      followed.deliver(message, stream.countFrom(followed.next, filters));
+      followed.deliver(message, stream.countFrom(followed.next, filter));
     }
   }
 

@@ -1,12 +1,13 @@
 /** The client's face on a simulated broker: of `Connection` exactly what the bus uses, over a network that may fail. */
 import type { JsMsg } from '@nats-io/jetstream';
-import { type MsgHdrs, headers as newHeaders } from '@nats-io/transport-node';
 import type { Connection } from '@vm-task/bus/connection';
 import { streams } from '@vm-task/bus/streams';
+import { everything } from '@vm-task/shared/subjects';
 import type { Broker, Following, Settling } from './broker.ts';
 import type { Delivered, Pull } from './durable.ts';
 import { Incoming } from './incoming.ts';
-import type { Publication, StoredMessage, Stream } from './stream.ts';
+import type { StoredMessage, Stream } from './stream.ts';
+import { type PublishOptions, publicationOf, storedOf } from './wire.ts';
 
 /** The way between one client and the broker. */
 export interface Network {
@@ -22,21 +23,12 @@ export interface Network {
   onReconnect(listener: () => void): () => void;
   /** False from the moment on that the client has noticed. */
   readonly isConnected: boolean;
-  /** How many of a stream's newest messages the replica lacks that answers now; 0 for one broker alone. */
-  lag(): number;
 }
 
-/** Without filters: everything. */
+/** Without a filter: everything. */
 interface OrderedOptions {
-  readonly filter_subjects?: readonly string[];
+  readonly filter_subjects?: readonly [string];
   readonly opt_start_seq: number;
-}
-
-interface PublishOptions {
-  readonly headers?: MsgHdrs;
-  readonly msgID?: string;
-  readonly schedule?: { readonly specification: Date; readonly target: string };
-  readonly expect?: { readonly lastSubjectSequence?: number; readonly lastSubjectSequenceSubject?: string };
 }
 
 type MessageQuery =
@@ -78,25 +70,6 @@ function hearNothing() {
   return Object.assign(incoming, { unsubscribe: () => incoming.end() });
 }
 
-function publicationOf(subject: string, data: Uint8Array | string, options: PublishOptions): Publication {
-  const { msgID, expect, schedule } = options;
-  const headers = newHeaders();
-  for (const [key, values] of options.headers ?? []) for (const value of values) headers.append(key, value);
-  if (msgID !== undefined) headers.set('Nats-Msg-Id', msgID);
-  if (schedule !== undefined) {
-    headers.set('Nats-Schedule', `@at ${schedule.specification.toISOString()}`);
-    headers.set('Nats-Schedule-Target', schedule.target);
-  }
-  const last = expect?.lastSubjectSequence;
-  return {
-    subject,
-    headers,
-    data: typeof data === 'string' ? Buffer.from(data) : data,
-    msgId: msgID ?? null,
-    expect: last === undefined ? null : { last, filter: expect?.lastSubjectSequenceSubject ?? subject },
-  };
-}
-
 function management(broker: Broker, network: Network) {
   const makeConsumer = (stream: string, config: Parameters<Broker['makeDurable']>[1]) =>
     network.request('make consumer', () => ({ config: broker.makeDurable(stream, config).config }));
@@ -121,14 +94,6 @@ function management(broker: Broker, network: Network) {
       purge: (name: string, { filter }: { filter: string }) =>
         network.request(`purge ${name}`, () => broker.stream(name).purge(filter)),
     },
-    direct: {
-      getMessage: (name: string, query: { readonly last_by_subj: string }) =>
-        network.request(`get ${name} directly`, () => {
-          const stream = broker.stream(name);
-          const found = stream.lastUpTo(stream.lastSeq - network.lag(), query.last_by_subj);
-          return found === null ? null : storedOf(found);
-        }),
-    },
     consumers: {
       add: makeConsumer,
       info: (stream: string, name: string) =>
@@ -139,11 +104,7 @@ function management(broker: Broker, network: Network) {
 
 function messageAt(stream: Stream, query: MessageQuery): StoredMessage | null {
   if ('last_by_subj' in query) return stream.lastOf(query.last_by_subj);
-  return 'next_by_subj' in query ? stream.nextFrom(query.seq, [query.next_by_subj]) : stream.at(query.seq);
-}
-
-function storedOf({ seq, subject, headers, data, timeMs }: StoredMessage) {
-  return { seq, subject, header: headers, data, time: new Date(timeMs) };
+  return 'next_by_subj' in query ? stream.nextFrom(query.seq, query.next_by_subj) : stream.at(query.seq);
 }
 
 function durableConsumer(broker: Broker, network: Network, stream: string, name: string) {
@@ -221,7 +182,7 @@ async function orderedConsumer(
   broker: Broker,
   network: Network,
   stream: string,
-  { filter_subjects: filters = [], opt_start_seq: from }: OrderedOptions,
+  { filter_subjects: [filter] = [everything], opt_start_seq: from }: OrderedOptions,
 ) {
   const consume = async ({ expires }: { expires: number }) => {
     const incoming = new Incoming<JsMsg>();
@@ -237,7 +198,7 @@ async function orderedConsumer(
     const subscribe = () =>
       network.send('follow', () => {
         following?.stop();
-        following = broker.follow(stream, filters, next, {
+        following = broker.follow(stream, filter, next, {
           client: network.client,
           deliver: (message, pending) => network.deliver(incoming, () => arrive(message, pending)),
         });

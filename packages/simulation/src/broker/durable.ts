@@ -1,4 +1,6 @@
 /** A durable consumer as nats-server keeps it: who waits for a message, what is out, when it comes back. */
+import type { ConsumerConfig } from '@nats-io/jetstream';
+import { everything } from '@vm-task/shared/subjects';
 import type { Scheduled } from '../virtual-time.ts';
 import type { StoredMessage, Stream } from './stream.ts';
 
@@ -6,6 +8,13 @@ export interface BrokerClock {
   nowMs(): number;
   after(delayMs: number, action: () => void): Scheduled;
 }
+
+export type DurableConfig = Pick<Partial<ConsumerConfig>, 'ack_wait' | 'filter_subject'> & {
+  readonly durable_name: string;
+};
+
+/** The broker's. */
+const defaultAckWaitNanos = 30 * 1_000_000_000;
 
 export interface Delivered {
   readonly message: StoredMessage;
@@ -27,7 +36,7 @@ interface Out {
 
 export class Durable {
   readonly name: string;
-  readonly filters: readonly string[];
+  readonly filter: string;
   readonly config: object;
   readonly #ackWaitMs: number;
   readonly #stream: Stream;
@@ -40,24 +49,19 @@ export class Durable {
   #next = 1;
   #alarm: Scheduled | null = null;
 
-  constructor(
-    config: { durable_name: string; ack_wait: number; filter_subjects: readonly string[] },
-    stream: Stream,
-    clock: BrokerClock,
-    onDelivered: (delivered: Delivered) => void,
-  ) {
+  constructor(config: DurableConfig, stream: Stream, clock: BrokerClock, onDelivered: (delivered: Delivered) => void) {
     this.#onDelivered = onDelivered;
     this.name = config.durable_name;
-    this.filters = config.filter_subjects;
+    this.filter = config.filter_subject ?? everything;
     this.config = config;
-    this.#ackWaitMs = config.ack_wait / 1_000_000;
+    this.#ackWaitMs = (config.ack_wait ?? defaultAckWaitNanos) / 1_000_000;
     this.#stream = stream;
     this.#clock = clock;
   }
 
   /** Messages that were delivered and not settled, and those still to come. */
   get open(): number {
-    return this.#out.size + this.#stream.countFrom(this.#next, this.filters);
+    return this.#out.size + this.#stream.countFrom(this.#next, this.filter);
   }
 
   pull(pull: Pull, expiresMs: number): void {
@@ -122,7 +126,7 @@ export class Durable {
       const deliveries = (this.#deliveries.get(message.seq) ?? 0) + 1;
       this.#deliveries.set(message.seq, deliveries);
       this.#out.set(message.seq, { comesBackAtMs: this.#clock.nowMs() + this.#ackWaitMs });
-      const delivered = { message, deliveries, pending: this.#stream.countFrom(this.#next, this.filters) };
+      const delivered = { message, deliveries, pending: this.#stream.countFrom(this.#next, this.filter) };
       this.#onDelivered(delivered);
       pull.deliver(delivered);
     }
@@ -135,10 +139,10 @@ export class Durable {
       if (message !== null) return message;
       this.settle(seq);
     }
-    let message = this.#stream.nextFrom(this.#next, this.filters);
+    let message = this.#stream.nextFrom(this.#next, this.filter);
     // What is out was delivered before the pointer was forgotten.
     while (message !== null && this.#out.has(message.seq)) {
-      message = this.#stream.nextFrom(message.seq + 1, this.filters);
+      message = this.#stream.nextFrom(message.seq + 1, this.filter);
     }
     if (message !== null) this.#next = message.seq + 1;
     return message;

@@ -121,30 +121,24 @@ export class Stream {
     return this.#messages.findLast(({ subject }) => subjectMatches(pattern, subject)) ?? null;
   }
 
-  /** The same, of those up to a sequence. */
-  lastUpTo(last: number, pattern: string): StoredMessage | null {
-    if (last === this.lastSeq) return this.lastOf(pattern);
-    return this.#messages.findLast(({ seq, subject }) => seq <= last && subjectMatches(pattern, subject)) ?? null;
-  }
-
   at(seq: number): StoredMessage | null {
     const message = this.#messages[this.#indexFrom(seq)];
     return message?.seq === seq ? message : null;
   }
 
-  /** The first message from a sequence on that one of the filters selects. */
-  nextFrom(seq: number, filters: readonly string[]): StoredMessage | null {
+  /** The first message from a sequence on that the filter selects. */
+  nextFrom(seq: number, filter: string): StoredMessage | null {
     for (let index = this.#indexFrom(seq); index < this.#messages.length; index++) {
       const message = this.#messages[index];
-      if (message !== undefined && matchesAny(filters, message.subject)) return message;
+      if (message !== undefined && subjectMatches(filter, message.subject)) return message;
     }
     return null;
   }
 
-  countFrom(seq: number, filters: readonly string[]): number {
+  countFrom(seq: number, filter: string): number {
     let count = 0;
     for (let index = this.#indexFrom(seq); index < this.#messages.length; index++) {
-      if (matchesAny(filters, this.#messages[index]?.subject ?? '')) count += 1;
+      if (subjectMatches(filter, this.#messages[index]?.subject ?? '')) count += 1;
     }
     return count;
   }
@@ -178,10 +172,6 @@ export class Stream {
       if (subjectMatches(filter, subject)) this.#lastOnSubject.delete(subject);
     }
   }
-}
-
-export function matchesAny(filters: readonly string[], subject: string): boolean {
-  return filters.length === 0 || filters.some((filter) => subjectMatches(filter, subject));
 }
 
 function wrongLastSequence(last: number): JetStreamApiError {

@@ -102,7 +102,7 @@ test.each(['*', '%3E', '..%2F..%2Fetc', '%00%00%00%00%00%00%00%00', 'short', 'x'
 
 test('an ambiguous beginning lists its candidates, also in the document', async () => {
   const ids = [newTaskId(5e12), newTaskId(5e12)].sort();
-  for (const id of ids) events.put('task.created', created(id));
+  for (const id of ids) events.put(created(id));
   show();
   const answer = await get(`/v1/tasks/${ids[0]?.slice(0, 10)}`);
   expect(answer.json()).toMatchObject({ status: 409, code: 'ambiguous-id', candidates: ids });
@@ -138,7 +138,7 @@ test('YAML and JSON make the same task, and the answer says where it is', async 
 test('pages follow one another, and several labels must all hold', async () => {
   const ids = [1, 2, 3].map(() => newTaskId(Date.now()));
   for (const [n, id] of ids.entries()) {
-    events.put('task.created', created(id, { run: 'x', labels: { team: 'a', n: String(n) } }));
+    events.put(created(id, { run: 'x', labels: { team: 'a', n: String(n) } }));
   }
   show();
   const page = async (query: string) => {
@@ -176,13 +176,13 @@ test('pools of a driver that nobody here has heard of are listed with the others
 
 test('cancelling a task that has ended is refused with its outcome', async () => {
   const task = newTaskId(Date.now());
-  events.put('task.created', created(task));
+  events.put(created(task));
   show();
   const cancel = () => app.inject({ method: 'DELETE', url: `/v1/tasks/${task}`, headers: { authorization } });
   expect((await cancel()).statusCode).toBe(202);
   show();
   expect((await cancel()).statusCode).toBe(202);
-  events.put('task.completed', completed(task, null, { outcome: 'cancelled' }));
+  events.put(completed(task, null, { outcome: 'cancelled' }));
   expect((await cancel()).json()).toMatchObject({ status: 409, code: 'task-already-over', outcome: 'cancelled' });
 });
 

@@ -5,6 +5,7 @@ import type { Connection } from '@vm-task/bus/connection';
 import { followProgress } from '@vm-task/bus/task-progress';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { withProgress } from '../progress-of.ts';
+import { hostOfTask } from '../projection/host-of-task.ts';
 import type { Projection } from '../projection/projection.ts';
 import { showPipeline } from '../projection/show-pipeline.ts';
 import { endMessage } from './sse.ts';
@@ -25,7 +26,7 @@ export async function* livePipeline(
     do {
       const known = showPipeline(projection.db, id);
       if (known === null) return yield endMessage;
-      const view = await withProgress(connection, known);
+      const view = await withProgress(connection, (task) => hostOfTask(projection.db, task), known);
       for (const { task } of view.stages.flatMap(({ runs }) => runs)) if (task !== null) shown.add(task.id);
       const text = JSON.stringify(view);
       // Several changes that were applied at once are one.

@@ -5,6 +5,7 @@ import type { PipelineId } from '@vm-task/shared/ids';
 import { type AcceptedPipeline, acceptPipeline, acceptResumption } from '../pipelines/accept-pipeline.ts';
 import { cancelPipeline } from '../pipelines/cancel-pipeline.ts';
 import { withProgress } from '../progress-of.ts';
+import { hostOfTask } from '../projection/host-of-task.ts';
 import { listPipelines } from '../projection/list-pipelines.ts';
 import type { Projection } from '../projection/projection.ts';
 import { showPipeline } from '../projection/show-pipeline.ts';
@@ -44,7 +45,10 @@ function listRoute(app: App, { projection }: HttpDeps): void {
 function showRoute(app: App, { bus, projection, stop }: HttpDeps): void {
   serve(app, routes.show, async (request, reply) => {
     const id = await findPipelineId(projection, request.params.id);
-    if (!wantsEventStream(request.raw)) return withProgress(bus.connection, requireView(projection, id));
+    if (!wantsEventStream(request.raw)) {
+      const hostOf = (task: string) => hostOfTask(projection.db, task);
+      return withProgress(bus.connection, hostOf, requireView(projection, id));
+    }
     return sendMessages(reply, stop, (signal) => livePipeline(bus.connection, projection, id, signal));
   });
 }

@@ -2,6 +2,7 @@
 import { taskRoutes } from '@vm-task/api/tasks';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { progressOf } from '../progress-of.ts';
+import { hostOfTask } from '../projection/host-of-task.ts';
 import { readTask } from '../projection/read-task.ts';
 import { findTask } from './find-task.ts';
 import { serve } from './serve.ts';
@@ -12,6 +13,7 @@ export function showTaskRoute(app: App, { bus, projection }: HttpDeps): void {
     const { id } = await findTask(projection, request.params.id);
     const task = readTask(projection.db, id);
     if (task === null) throw new VmTaskError('task-not-found', `task ${id} is no longer kept`);
-    return { ...task, progress: await progressOf(bus.connection, task) };
+    const hostOf = (one: string) => hostOfTask(projection.db, one);
+    return { ...task, progress: await progressOf(bus.connection, hostOf, task) };
   });
 }

@@ -11,13 +11,13 @@ export function taskArtifactsRoute(app: App, { bus, projection }: HttpDeps): voi
   serve(app, taskOutputRoutes.artifact, async (request, reply) => {
     const { id } = await findTask(projection, request.params.id);
     const path = request.params['*'];
-    const artifacts = readArtifacts(projection.db, id);
+    const { artifacts, host } = readArtifacts(projection.db, id);
     const artifact = artifacts.find((known) => known.path === path);
     if (artifact === undefined) {
       const known = artifacts.map((one) => JSON.stringify(one.path)).join(', ') || 'none';
       throw new VmTaskError('artifact-not-found', `task ${id} has no ${JSON.stringify(path)}; it has: ${known}`);
     }
-    const content = await openArtifact(bus.connection, artifact.object);
+    const content = host === null ? null : await openArtifact(bus.connection, host, artifact.object);
     if (content === null) throw new VmTaskError('artifact-not-found', `${artifact.object} is no longer kept`);
     // What a guest wrote is never shown as a page of this address.
     return reply

@@ -2,6 +2,7 @@
 import type { Sent } from '@vm-task/api/live';
 import { type EventView, taskOutputRoutes } from '@vm-task/api/task-output';
 import type { Bus } from '@vm-task/bus/bus';
+import type { RawMessage } from '@vm-task/bus/envelope';
 import type { Projection } from '../projection/projection.ts';
 import { readTaskEvents } from '../projection/task-events.ts';
 import { findTask } from './find-task.ts';
@@ -47,9 +48,21 @@ async function* liveEvents(
 /** The events of these sequences that the stream still has. */
 async function* readEvents(bus: Bus, seqs: readonly number[]): AsyncGenerator<EventView, void, void> {
   for (const seq of seqs) {
-    const event = await bus.eventAt(seq);
-    if (event === null) continue;
-    const { type, time, subject, data } = event;
-    yield { seq, type, time: time.toISOString(), subject, data };
+    const message = await bus.messageAt(seq);
+    if (message !== null) yield viewOf(message);
+  }
+}
+
+/** As it is stored: one that this version cannot read is shown all the same. */
+function viewOf({ seq, time, subject, headers, data }: RawMessage): EventView {
+  return { seq, type: headers?.get('ce-type') ?? '', time: time.toISOString(), subject, data: objectIn(data) };
+}
+
+function objectIn(data: Uint8Array): Record<string, unknown> {
+  try {
+    const json: unknown = JSON.parse(Buffer.from(data).toString('utf8'));
+    return typeof json === 'object' && json !== null ? { ...json } : {};
+  } catch {
+    return {};
   }
 }

@@ -56,7 +56,7 @@ async function* output(
   // Whatever goes wrong ends the reading, and is thrown below.
   ending.catch(() => finished.abort());
   for await (const chunk of followLog(connection, task, after + 1, reading)) {
-    yield messageOf(chunk);
+    if (chunk.attempt !== null) yield messageOf(chunk);
     sent = chunk.seq;
     if (sent >= last) break;
   }

@@ -2,7 +2,7 @@
 import type { IdempotencyEntry } from '@vm-task/bus/idempotency';
 import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { EventData } from '@vm-task/shared/events';
+import { anyHost, type EventData } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import { newPipelineId, pipelineIdFromCause } from '@vm-task/shared/new-ids';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
@@ -75,7 +75,7 @@ async function accept(
   const id = await idOf(deps, keyed);
   const earlier = keyed.key === null ? null : await deps.readPipeline(id);
   if (earlier !== null) return { id, seq: earlier.seq };
-  const draft = { type: 'pipeline.created', data: { v: 1, pipeline: id, ...planned } } as const;
+  const draft = { type: 'pipeline.created', data: { v: 1, pipeline: id, ...planned }, host: anyHost } as const;
   const appended = await deps.bus.append(draft, 0, signal);
   // Overtaken means that it goes on already: another request with the same key was faster.
   return { id, seq: appended.kind === 'stored' ? appended.event.seq : (appended.head?.seq ?? 0) };

@@ -1,6 +1,6 @@
 /** Asking for a pipeline's end: one `pipeline.cancelling`, read again for as long as others are faster. */
 import type { Bus } from '@vm-task/bus/bus';
-import type { EventData, Stored } from '@vm-task/shared/events';
+import { anyHost, type EventData, type Stored } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import type { CancelRequest } from '../cancel-task.ts';
 import type { ReadPipeline } from './pipeline-reader.ts';
@@ -27,7 +27,7 @@ export async function cancelPipeline(
     if (state.phase.name === 'over') return { kind: 'over', outcome: state.phase.outcome };
     if (state.phase.name === 'cancelling') return { kind: 'cancelling', seq: state.seq };
     const data = { v: 1 as const, pipeline, by, reason };
-    const appended = await bus.append({ type: 'pipeline.cancelling', data }, state.seq, signal);
+    const appended = await bus.append({ type: 'pipeline.cancelling', data, host: anyHost }, state.seq, signal);
     if (appended.kind === 'stored') return { kind: 'cancelling', seq: (appended.event as Stored).seq };
   }
 }

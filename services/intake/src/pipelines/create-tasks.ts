@@ -1,6 +1,6 @@
 /** The tasks of a decision. Their ids are in it, so that each exists once, however often they are created. */
 import type { Bus } from '@vm-task/bus/bus';
-import type { Draft, EventData } from '@vm-task/shared/events';
+import { anyHost, type Draft, type EventData } from '@vm-task/shared/events';
 import type { StartedRun } from '@vm-task/shared/pipelines/events';
 
 type Decision = Pick<EventData<'pipeline.advanced'>, 'pipeline'>;
@@ -27,5 +27,7 @@ export async function createTasks(
 
 function createdOf({ pipeline }: Decision, { stage, index, run, task, pool, spec }: StartedRun): Draft<'task.created'> {
   const cause = { kind: 'pipeline' as const, id: pipeline };
-  return { type: 'task.created', data: { v: 1, task, pool, spec, cause, stage: { pipeline, stage, index, run } } };
+  const data = { v: 1 as const, task, pool, spec, cause, stage: { pipeline, stage, index, run } };
+  // A stage that goes on in the VM of an earlier one can run only where that is.
+  return { type: 'task.created', data, host: spec.leftVm?.host ?? anyHost };
 }

@@ -1,6 +1,6 @@
 import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
 import { describe, expect, it } from 'vitest';
-import { PipelineByHand } from '../../test/pipelines-by-hand.ts';
+import { type End, PipelineByHand } from '../../test/pipelines-by-hand.ts';
 import { recordedOf } from './recorded.ts';
 
 const run = 'true';
@@ -167,6 +167,27 @@ describe('after a failure', () => {
       outcome: 'failed',
       error: { message: 'the stage "a" has failed: a failed' },
     });
+  });
+
+  it('of a kind that is not known here, the stage has failed, and who is for failures is told as it is', async () => {
+    const pipeline = await begin({
+      stages: {
+        a: { run },
+        tell: { run, onFailure: true, needs: ['a'], inputs: { why: '${{ needs.a.error.code }}' } },
+      },
+    });
+    const error = { code: 'melted', message: 'the host melted' };
+    await pipeline.end('a', { outcome: 'evaporated', error } as unknown as End);
+    const [told] = pipeline.live;
+    expect(told).toMatchObject({
+      stage: 'tell',
+      spec: {
+        inputs: { why: 'melted' },
+        needs: { a: { outcome: 'failed', runs: [{ outcome: 'evaporated', error }] } },
+      },
+    });
+    await pipeline.end('tell');
+    expect(pipeline.completed).toMatchObject({ outcome: 'failed', error: { code: 'stage-failed' } });
   });
 
   it('what does not need it goes on where the policy says so', async () => {

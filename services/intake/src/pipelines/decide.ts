@@ -3,7 +3,7 @@
  * same event.
  */
 import { nextSteps } from '@vm-task/pipelines/decisions/next-steps';
-import type { Draft } from '@vm-task/shared/events';
+import { anyHost, type Draft } from '@vm-task/shared/events';
 import { type Changes, type EndedRun, noChanges } from '@vm-task/shared/pipelines/events';
 import { applyChanges, type PipelineState } from '@vm-task/shared/pipelines/state';
 import { roomFor } from './room-for.ts';
@@ -27,7 +27,7 @@ export async function decide(
     if (next.kind === 'over') {
       const { outcome, error } = next;
       const data = { v: 1 as const, pipeline: state.pipeline, ...changes, start: [], outcome, error };
-      return { type: 'pipeline.completed', data };
+      return { type: 'pipeline.completed', data, host: anyHost };
     }
     const step = next.kind === 'wait' ? {} : await take(now, next, starting, takeRoom);
     if (isEmpty(step)) break;
@@ -35,7 +35,7 @@ export async function decide(
     now = applyChanges(now, { ...noChanges, ...step });
   }
   if (isEmpty(changes)) return null;
-  return { type: 'pipeline.advanced', data: { v: 1, pipeline: state.pipeline, ...changes } };
+  return { type: 'pipeline.advanced', data: { v: 1, pipeline: state.pipeline, ...changes }, host: anyHost };
 }
 
 async function take(

@@ -1,6 +1,8 @@
 import { isWanted, runThatWants } from '@vm-task/pipelines/decisions/kept-vms';
 import { describe, expect, it } from 'vitest';
+import { memoryEvents } from '../../test/memory-events.ts';
 import { PipelineByHand } from '../../test/pipelines-by-hand.ts';
+import { createTasks } from './create-tasks.ts';
 import { recordedOf } from './recorded.ts';
 
 const run = 'true';
@@ -37,6 +39,14 @@ describe('stages in one VM', () => {
       size: build?.size,
       retry: { maxAttempts: 1 },
     });
+  });
+
+  it('are created for the host that has it, and others for any', async () => {
+    const pipeline = await begin({ stages });
+    for (const name of ['build', 'ask', 'test', 'report']) await pipeline.end(name);
+    const events = memoryEvents();
+    await createTasks(events, pipeline.state, pipeline.started, new AbortController().signal);
+    expect(events.stored.map(({ host }) => host)).toEqual(['any', 'any', 'host-1', 'host-1']);
   });
 
   it('want it until the last of them has begun, and no longer than the pipeline lives', async () => {

@@ -6,11 +6,11 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { LeftVm } from '@vm-task/shared/kept-vm';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState, Run } from '@vm-task/shared/pipelines/state';
-import type { SpineKey } from '@vm-task/shared/subjects';
+import type { TaskKey } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 
 /** The VM in which a task worked. Thrown: `left-vm-gone`. */
-export type ReadMachine = (run: SpineKey) => Promise<TaskMachine>;
+export type ReadMachine = (run: TaskKey) => Promise<TaskMachine>;
 
 /** The VM that the stage is to have, as its task has to know it. */
 export interface Left {

@@ -1,17 +1,7 @@
 import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
+import { chance } from '@vm-task/testing/chance';
 import { describe, expect, it } from 'vitest';
 import { PipelineByHand } from '../../test/pipelines-by-hand.ts';
-
-/** Numbers that follow from a seed (mulberry32), below `max`. */
-function chance(seed: number): (max: number) => number {
-  let state = seed;
-  return (max) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % max;
-  };
-}
 
 function randomFile(pick: (max: number) => number): object {
   const names = Array.from({ length: 1 + pick(7) }, (_, index) => `s${index}`);

@@ -22,7 +22,6 @@ export interface Starting {
   readonly plan: (file: unknown) => { readonly pool: string; readonly spec: TaskSpec };
   readonly outputs: Outputs;
   readonly drivers: Drivers;
-  /** The VM in which a task worked. Thrown: `left-vm-gone`. */
   readonly readMachine: ReadMachine;
   /** When what caused this was stored: it is part of the ids. */
   readonly atMs: number;
@@ -130,7 +129,7 @@ function errorOf(error: unknown): ErrorInfo {
 }
 
 function isBrokers({ code }: VmTaskError): boolean {
-  return code.startsWith('broker-') || code.startsWith('unreadable-');
+  return code.startsWith('broker-') || code === 'newer-event';
 }
 
 function shown(value: Json): string {

@@ -1,18 +1,37 @@
 /**
- * One event's effect on the tables. Events of tasks that are not there (their beginning was purged) have none, and of
- * several terminal events only the first counts (I2).
+ * One event's effect on the tables. Events of tasks that are not there (their beginning was purged) have none, nor have
+ * those of a host that may not speak for the task; so of several terminal events only the first counts (I2).
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Question } from '@vm-task/api/tasks';
-import type { EventData, Stored } from '@vm-task/shared/events';
-import { isPipelineEvent } from '@vm-task/shared/subjects';
+import { type Course, courseAfter, maySpeak } from '@vm-task/shared/course';
+import { type EventData, type Head, isTaskEnd, type Stored, type UnknownEvent } from '@vm-task/shared/events';
+import { readableTypes } from '@vm-task/shared/read-event';
+import { factsOfSubject, isPipelineEvent } from '@vm-task/shared/subjects';
 import { applyPipelineEvent } from './pipeline-row.ts';
 import { statement } from './statement.ts';
 import { isoTime } from './task-row.ts';
 
 type Of<T extends Stored['type']> = Stored<T>;
 
-export function applyEvent(db: DatabaseSync, event: Stored): void {
+export function applyEvent(db: DatabaseSync, event: Head): void {
+  if (event.type === 'unknown') noteUnread(db, event);
+  const task = taskOf(event);
+  if (event.type === 'vm.gone') vmGone(db, event);
+  else if (isPipelineEvent(event)) applyPipelineEvent(db, event);
+  else if (task !== null) applyTaskEvent(db, task, event);
+}
+
+function applyTaskEvent(db: DatabaseSync, task: string, event: Head): void {
+  const before = courseOf(db, task);
+  if (!maySpeak(before, event)) return;
+  change(db, task, event);
+  const { phase, vmHost } = courseAfter(before, event);
+  statement(db, 'UPDATE tasks SET course = ?, vm_host = ? WHERE id = ?').run(phase, vmHost, task);
+  statement(db, 'INSERT OR IGNORE INTO task_events SELECT id, ? FROM tasks WHERE id = ?').run(event.seq, task);
+}
+
+function change(db: DatabaseSync, task: string, event: Head): void {
   switch (event.type) {
     case 'task.created':
       created(db, event);
@@ -27,29 +46,18 @@ export function applyEvent(db: DatabaseSync, event: Stored): void {
       retrying(db, event);
       break;
     case 'task.cancelling':
-      setStatus(db, event.data.task, 'cancelling');
+      setStatus(db, task, 'cancelling');
       break;
     case 'task.completed':
       completed(db, event);
       break;
-    case 'pipeline.created':
-    case 'pipeline.advanced':
-    case 'pipeline.cancelling':
-    case 'pipeline.completed':
-      applyPipelineEvent(db, event);
-      break;
-    case 'task.resumed':
-    case 'vm.gone':
-    case 'alert.raised':
-      break;
+    default:
+      if (isTaskEnd(event)) unknownEnd(db, task, event);
   }
-  const task = taskOf(event);
-  if (task === null) return;
-  statement(db, 'INSERT OR IGNORE INTO task_events SELECT id, ? FROM tasks WHERE id = ?').run(event.seq, task);
 }
 
 /** Who wants to know of the event: those who follow its task, its pipeline, or the pipeline of its task. */
-export function topicsOf(db: DatabaseSync, event: Stored): string[] {
+export function topicsOf(db: DatabaseSync, event: Head): string[] {
   if (isPipelineEvent(event)) return [event.data.pipeline];
   const task = taskOf(event);
   if (task === null) return [];
@@ -58,17 +66,43 @@ export function topicsOf(db: DatabaseSync, event: Stored): string[] {
 }
 
 /** The task that an event is about, or null. */
-function taskOf(event: Stored): string | null {
-  return 'task' in event.data ? event.data.task : null;
+function taskOf(event: Head): string | null {
+  if (event.type === 'vm.gone') return event.data.task;
+  const about = factsOfSubject(event.subject)?.about;
+  return about !== undefined && 'task' in about ? about.task : null;
 }
 
-function created(db: DatabaseSync, { seq, time, data }: Of<'task.created'>): void {
+/** What decides on who may speak for the task; null for one that is not there. */
+function courseOf(db: DatabaseSync, task: string): Course | null {
+  const sql = 'SELECT course AS phase, vm_host AS vmHost, bound_to AS boundTo FROM tasks WHERE id = ?';
+  return (statement(db, sql).get(task) as Course | undefined) ?? null;
+}
+
+/** Another build may read it. What is damaged none can, so it is no reason to look again. */
+function noteUnread(db: DatabaseSync, { said, version }: UnknownEvent): void {
+  if (readableTypes.has(`${said}@${version}`)) return;
+  statement(db, 'INSERT OR IGNORE INTO unread (type, version) VALUES (?, ?)').run(said, version);
+}
+
+/** An end is an end in every version; how it ended is shown once this build can read it. */
+function unknownEnd(db: DatabaseSync, task: string, { time }: Head): void {
+  statement(db, "UPDATE tasks SET status = 'completed', completed_at = ? WHERE id = ?").run(time.getTime(), task);
+}
+
+/** Of a VM that the task had, said by that VM's host. */
+function vmGone(db: DatabaseSync, { seq, data: { task, vm }, host }: Of<'vm.gone'>): void {
+  const sql = 'INSERT OR IGNORE INTO task_events SELECT task, ? FROM attempts WHERE task = ? AND vm = ? AND host = ?';
+  statement(db, sql).run(seq, task, vm, host);
+}
+
+function created(db: DatabaseSync, { seq, time, data, host }: Of<'task.created'>): void {
   const { task, pool, spec, stage } = data;
   const { main, timeouts } = spec;
   statement(
     db,
-    `INSERT OR IGNORE INTO tasks (id, created_seq, pool, status, image, has_setup, labels, created_at, pipeline, question)
-     VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR IGNORE INTO tasks
+       (id, created_seq, pool, status, image, has_setup, labels, created_at, pipeline, question, course, bound_to)
+     VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, 'waiting', ?)`,
   ).run(
     task,
     seq,
@@ -79,6 +113,7 @@ function created(db: DatabaseSync, { seq, time, data }: Of<'task.created'>): voi
     time.getTime(),
     stage?.pipeline ?? null,
     main.kind === 'answer' ? JSON.stringify(questionOf(main.text, time.getTime() + timeouts.totalMs)) : null,
+    host,
   );
 }
 
@@ -86,17 +121,18 @@ function questionOf(text: string, untilMs: number): Question {
   return { text, until: isoTime(untilMs) };
 }
 
-function vmReady(db: DatabaseSync, { time, data }: Of<'vm.ready'>): void {
-  const { changes } = statement(
-    db,
-    `UPDATE tasks SET vm = ?, image = ?, status = iif(has_setup, 'setup', 'starting')
-     WHERE id = ? AND completed_at IS NULL`,
-  ).run(data.vm, data.image, data.task);
-  if (changes === 0) return;
-  statement(db, 'INSERT OR IGNORE INTO attempts (task, number, vm, started_at) VALUES (?, ?, ?, ?)').run(
+function vmReady(db: DatabaseSync, { time, data, host }: Of<'vm.ready'>): void {
+  const status = "iif(has_setup, 'setup', 'starting')";
+  statement(db, `UPDATE tasks SET vm = ?, image = ?, status = ${status} WHERE id = ?`).run(
+    data.vm,
+    data.image,
+    data.task,
+  );
+  statement(db, 'INSERT OR IGNORE INTO attempts (task, number, vm, host, started_at) VALUES (?, ?, ?, ?, ?)').run(
     data.task,
     data.attempt,
     data.vm,
+    host,
     time.getTime(),
   );
 }
@@ -111,24 +147,21 @@ function setupDone(db: DatabaseSync, { time, data }: Of<'task.setup.done'>): voi
 }
 
 function setStatus(db: DatabaseSync, task: string, status: 'running' | 'cancelling'): void {
-  statement(db, 'UPDATE tasks SET status = ? WHERE id = ? AND completed_at IS NULL').run(status, task);
+  statement(db, 'UPDATE tasks SET status = ? WHERE id = ?').run(status, task);
 }
 
 /** The VM is released: until the next one is ready, the task has none. */
 function retrying(db: DatabaseSync, { time, data }: Of<'task.retrying'>): void {
-  const { changes } = statement(
-    db,
-    `UPDATE tasks SET status = 'retrying', vm = NULL WHERE id = ? AND completed_at IS NULL`,
-  ).run(data.task);
-  if (changes > 0) endAttempt(db, time, data);
+  statement(db, "UPDATE tasks SET status = 'retrying', vm = NULL WHERE id = ?").run(data.task);
+  endAttempt(db, time, data);
 }
 
 function completed(db: DatabaseSync, { time, data }: Of<'task.completed'>): void {
-  const { changes } = statement(
+  statement(
     db,
     `UPDATE tasks SET status = 'completed', outcome = ?, completed_at = ?, exit_code = ?, process_ms = ?, error = ?,
        artifacts = ?, result = ?
-     WHERE id = ? AND completed_at IS NULL`,
+     WHERE id = ?`,
   ).run(
     data.outcome,
     time.getTime(),
@@ -139,7 +172,7 @@ function completed(db: DatabaseSync, { time, data }: Of<'task.completed'>): void
     JSON.stringify(data.result?.value ?? null),
     data.task,
   );
-  if (changes > 0) endAttempt(db, time, data);
+  endAttempt(db, time, data);
 }
 
 /** An attempt that could not get a VM is known by its failure alone; one that was only waited for is none. */

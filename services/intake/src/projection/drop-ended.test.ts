@@ -1,10 +1,10 @@
 import type { Draft } from '@vm-task/shared/events';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { newTaskId, newVmId } from '@vm-task/shared/new-ids';
-import { pipelineCompleted, pipelineCreated, samplePipeline } from '@vm-task/testing/sample-events';
+import { pipelineCompleted, pipelineCreated, samplePipeline, vmGone, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { type MemoryEvents, memoryEvents } from '../../test/memory-events.ts';
-import { completed, created, gone, vmReady } from '../../test/task-events.ts';
+import { completed, created } from '../../test/task-events.ts';
 import { dropEndedBefore } from './drop-ended.ts';
 import { openDatabase } from './open-database.ts';
 import { createProjection, type Projection } from './projection.ts';
@@ -27,42 +27,40 @@ test('a task is forgotten with all that belongs to it when its retention is over
   const [ended, open] = [newTaskId(start), newTaskId(start)];
   const vm = newVmId(start);
   const artifact = { path: 'out/a.json', bytes: 2, sha256: 'ab', object: 'o' };
-  for (const id of [ended, open]) events.put('task.created', created(id));
-  events.put('vm.ready', vmReady(ended, vm));
-  events.put('task.completed', completed(ended, vm, { artifacts: [artifact] }));
-  events.put('vm.gone', gone(ended, vm));
+  for (const id of [ended, open]) events.put(created(id));
+  events.put(vmReady(ended, { vm }));
+  events.put(completed(ended, vm, { artifacts: [artifact] }));
+  events.put(vmGone(vm, { task: ended }));
   using projection = project(events);
-  expect(readArtifacts(projection.db, ended)).toEqual([artifact]);
+  expect(readArtifacts(projection.db, ended)).toEqual({ artifacts: [artifact], host: 'host-1' });
   expect(readTaskEvents(projection.db, ended, 0)).toEqual({ seqs: [1, 3, 4, 5], over: true });
   dropEndedBefore(projection.db, start + 4_000);
   expect(readTask(projection.db, ended)).not.toBeNull();
   dropEndedBefore(projection.db, start + 4_001);
   expect(readTask(projection.db, ended)).toBeNull();
-  expect(readArtifacts(projection.db, ended)).toEqual([]);
+  expect(readArtifacts(projection.db, ended)).toEqual({ artifacts: [], host: null });
   expect(readTask(projection.db, open)).not.toBeNull();
 });
-
-const put = (events: MemoryEvents, { type, data }: Draft) => events.put(type, data);
 
 /** A stage's task that has ended. */
 function putStage(events: MemoryEvents, pipeline: PipelineId): TaskId {
   const task = newTaskId(start);
-  events.put('task.created', { ...created(task), stage: { pipeline, stage: 'first', index: 0, run: 1 } });
-  events.put('task.completed', completed(task, null));
+  events.put(created(task, undefined, { stage: { pipeline, stage: 'first', index: 0, run: 1 } }));
+  events.put(completed(task, null));
   return task;
 }
 
 test('a pipeline is kept with its tasks until it has ended, and until those that resume it are forgotten', () => {
   const events = memoryEvents();
   const [failed, resuming] = [samplePipeline(), samplePipeline()];
-  put(events, pipelineCreated(failed));
+  events.put(pipelineCreated(failed));
   const task = putStage(events, failed);
   using projection = project(events);
   const { db } = projection;
   const isKept = () => showPipeline(db, failed) !== null && readTask(db, task) !== null;
   const drop = () => dropEndedBefore(db, start + 3_600_000);
   const tell = (draft: Draft) => {
-    const event = put(events, draft);
+    const event = events.put(draft);
     projection.advance([{ seq: event.seq, event }]);
   };
   drop();

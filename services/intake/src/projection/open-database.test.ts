@@ -1,9 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Stored, UnknownEvent } from '@vm-task/shared/events';
+import { eventSubject } from '@vm-task/shared/subjects';
+import { asNewer } from '@vm-task/testing/newer-events';
+import { created as createdOf, sampleTask } from '@vm-task/testing/sample-events';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
 import { openDatabase } from './open-database.ts';
 import { readProgress, saveProgress } from './progress.ts';
+import { createProjection } from './projection.ts';
+
+const draft = createdOf(sampleTask());
+const sample = { ...draft, subject: eventSubject(draft), time: new Date(0) };
 
 async function withFile(action: (path: string) => void): Promise<void> {
   await using folder = await makeTempFolder('projection');
@@ -31,6 +39,23 @@ test('another stream, or one that ends before the position, begins it anew', () 
     saveProgress(db, 10);
     db.close();
     expect(positionFor(path, 'later', 12)).toBe(0);
+  }));
+
+test('one that has passed over an event is begun anew by whoever can read that, and by nobody for one that is damaged', () =>
+  withFile((path) => {
+    const passOver = (event: UnknownEvent) => {
+      using projection = createProjection(openDatabase(path, { created: 'then', lastSeq: 20 }));
+      projection.advance([{ seq: event.seq, event }]);
+    };
+    const created = asNewer({ ...sample, seq: 11 } as Stored);
+    passOver(created);
+    passOver({ ...created, seq: 12, version: 1 });
+    expect(positionFor(path, 'then', 20)).toBe(12);
+    const db = openDatabase(path, { created: 'then', lastSeq: 20 });
+    // What a build has noted that knew less than this one.
+    db.exec("INSERT INTO unread (type, version) VALUES ('task.created', 1)");
+    db.close();
+    expect(positionFor(path, 'then', 20)).toBe(0);
   }));
 
 test('another version of the tables, and a file that is no database, begin it anew', () =>

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { readableTypes } from '@vm-task/shared/read-event';
 import { readProgress, startProgress } from './progress.ts';
 import { schemaVersion, tables } from './schema.ts';
 
@@ -50,8 +51,15 @@ function openFile(path: string): DatabaseSync {
 function fits(db: DatabaseSync, stream: StreamIdentity): boolean {
   const version = db.prepare('PRAGMA user_version').get()?.['user_version'];
   if (version !== schemaVersion) return false;
+  if (canReadMore(db)) return false;
   const progress = readProgress(db);
   return progress.stream === stream.created && progress.seq <= stream.lastSeq;
+}
+
+/** True when an event that was passed over is one that this build knows. */
+function canReadMore(db: DatabaseSync): boolean {
+  const unread = db.prepare('SELECT type, version FROM unread').all();
+  return unread.some(({ type, version }) => readableTypes.has(`${type}@${version}`));
 }
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB. */

@@ -2,10 +2,10 @@ import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
 import type { Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { newPipelineId, newTaskId, newVmId } from '@vm-task/shared/new-ids';
-import { retrying } from '@vm-task/testing/sample-events';
+import { cancelling, retrying, setupDone, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';
-import { completed, created, setupDone, vmReady } from '../../test/task-events.ts';
+import { completed, created } from '../../test/task-events.ts';
 import { countTasks } from './count-tasks.ts';
 import { isPlainTask } from './is-plain-task.ts';
 import { listTasks } from './list-tasks.ts';
@@ -34,13 +34,12 @@ test('each event moves the status on, and the first terminal event stays (I2)', 
     projection.advance([{ seq: event.seq, event }]);
     return readTask(projection.db, task)?.status;
   };
-  expect(status(events.put('task.created', created(task, setup)))).toBe('queued');
-  expect(status(events.put('vm.ready', vmReady(task, vm)))).toBe('setup');
-  expect(status(events.put('task.setup.done', setupDone(task)))).toBe('running');
-  const cancelling = { v: 1 as const, task, pool: 'default', attempt: 1, by: 'test', reason: 'enough' };
-  expect(status(events.put('task.cancelling', cancelling))).toBe('cancelling');
-  expect(status(events.put('task.completed', completed(task, vm)))).toBe('completed');
-  expect(status(events.put('task.completed', completed(task, vm, { outcome: 'failed' })))).toBe('completed');
+  expect(status(events.put(created(task, setup)))).toBe('queued');
+  expect(status(events.put(vmReady(task, { vm })))).toBe('setup');
+  expect(status(events.put(setupDone(task)))).toBe('running');
+  expect(status(events.put(cancelling(task)))).toBe('cancelling');
+  expect(status(events.put(completed(task, vm)))).toBe('completed');
+  expect(status(events.put(completed(task, vm, { outcome: 'failed' })))).toBe('completed');
   expect(readTask(projection.db, task)).toEqual({
     id: task,
     status: 'completed',
@@ -49,7 +48,7 @@ test('each event moves the status on, and the first terminal event stays (I2)', 
     result: { found: 3 },
     error: null,
     pool: 'default',
-    image: 'python@1.0.0',
+    image: 'python@3.2.0',
     vm,
     question: null,
     createdAt: '2026-01-01T00:00:01.000Z',
@@ -71,8 +70,8 @@ test('each event moves the status on, and the first terminal event stays (I2)', 
 test('a task without setup steps is starting until its process runs', () => {
   const events = memoryEvents();
   const task = newTaskId(start);
-  events.put('task.created', created(task));
-  events.put('vm.ready', vmReady(task, newVmId(start)));
+  events.put(created(task));
+  events.put(vmReady(task, { vm: newVmId(start) }));
   using projection = project(events.stored);
   expect(readTask(projection.db, task)).toMatchObject({ status: 'starting', timings: { vmReadyMs: 0, setupMs: null } });
 });
@@ -81,8 +80,8 @@ test('a task that never had a VM shows why it failed', () => {
   const events = memoryEvents();
   const task = newTaskId(start);
   const error = { code: 'pool-not-found' as const, message: 'no such image' };
-  events.put('task.created', created(task));
-  events.put('task.completed', completed(task, null, { outcome: 'failed', exitCode: null, error, processMs: null }));
+  events.put(created(task));
+  events.put(completed(task, null, { outcome: 'failed', exitCode: null, error, processMs: null }));
   using projection = project(events.stored);
   expect(readTask(projection.db, task)).toMatchObject({
     outcome: 'failed',
@@ -98,16 +97,16 @@ test('each attempt is shown with its VM and its error, and the task waits withou
   const [first, last] = [newVmId(start), newVmId(start + 4_500)];
   const lost = { code: 'vm-lost' as const, message: 'its process has ended' };
   const noVm = { code: 'vm-not-started' as const, message: 'no space' };
-  events.put('task.created', created(task));
-  events.put('vm.ready', vmReady(task, first));
-  events.put('task.retrying', retrying(task, { vm: first, error: lost }).data);
+  events.put(created(task));
+  events.put(vmReady(task, { vm: first }));
+  events.put(retrying(task, { vm: first, error: lost }));
   {
     using projection = project(events.stored);
     expect(readTask(projection.db, task)).toMatchObject({ status: 'retrying', outcome: null, error: null, vm: null });
   }
-  events.put('task.retrying', retrying(task, { attempt: 2, next: 3, error: noVm }).data);
-  events.put('vm.ready', { ...vmReady(task, last), attempt: 3 });
-  events.put('task.completed', completed(task, last, { attempt: 3 }));
+  events.put(retrying(task, { attempt: 2, next: 3, error: noVm }));
+  events.put(vmReady(task, { vm: last, attempt: 3 }));
+  events.put(completed(task, last, { attempt: 3 }));
   using projection = project(events.stored);
   expect(readTask(projection.db, task)).toMatchObject({
     status: 'completed',
@@ -125,9 +124,9 @@ test('each attempt is shown with its VM and its error, and the task waits withou
 test('an attempt that was only waited for is none', () => {
   const events = memoryEvents();
   const task = newTaskId(start);
-  events.put('task.created', created(task));
-  events.put('task.retrying', retrying(task).data);
-  events.put('task.completed', completed(task, null, { attempt: 2, outcome: 'cancelled', exitCode: null }));
+  events.put(created(task));
+  events.put(retrying(task));
+  events.put(completed(task, null, { attempt: 2, outcome: 'cancelled', exitCode: null }));
   using projection = project(events.stored);
   expect(readTask(projection.db, task)).toMatchObject({ outcome: 'cancelled', attempts: [{ number: 1 }] });
 });
@@ -135,8 +134,8 @@ test('an attempt that was only waited for is none', () => {
 test('events that another instance has applied are left out, and positions never go back', () => {
   const events = memoryEvents();
   const task = newTaskId(start);
-  events.put('task.created', created(task));
-  events.put('vm.ready', vmReady(task, newVmId(start)));
+  events.put(created(task));
+  events.put(vmReady(task, { vm: newVmId(start) }));
   using projection = project(events.stored);
   const other = createProjection(projection.db);
   expect(other.position).toBe(2);
@@ -147,8 +146,8 @@ test('events that another instance has applied are left out, and positions never
 test('events whose task was purged, and unreadable ones, change nothing but the position', () => {
   const events = memoryEvents();
   const task = newTaskId(start);
-  events.put('vm.ready', vmReady(task, newVmId(start)));
-  events.put('task.completed', completed(task, null));
+  events.put(vmReady(task, { vm: newVmId(start) }));
+  events.put(completed(task, null));
   using projection = project(events.stored);
   projection.advance([{ seq: 9, event: null }]);
   expect(projection.position).toBe(9);
@@ -159,9 +158,9 @@ test('events whose task was purged, and unreadable ones, change nothing but the 
 test('a batch is applied as a whole or not at all', () => {
   const events = memoryEvents();
   const task = newTaskId(start);
-  const event = events.put('task.created', created(task));
+  const event = events.put(created(task));
   using projection = project();
-  const broken = { ...event, seq: 2, time: null } as unknown as Stored;
+  const broken = { ...events.put(created(newTaskId(start))), time: null } as unknown as Stored;
   expect(() =>
     projection.advance([
       { seq: 1, event },
@@ -176,9 +175,9 @@ test('tasks are listed in pages, the newest first, by status, pool and labels', 
   const events = memoryEvents();
   const ids = [0, 1, 2, 3, 4].map((n) => newTaskId(start + n));
   for (const [n, id] of ids.entries()) {
-    events.put('task.created', created(id, { run: 'x', labels: { team: n % 2 === 0 ? 'even' : 'odd', at: 'home' } }));
+    events.put(created(id, { run: 'x', labels: { team: n % 2 === 0 ? 'even' : 'odd', at: 'home' } }));
   }
-  events.put('task.completed', completed(ids[0] ?? newTaskId(0), null));
+  events.put(completed(ids[0] ?? newTaskId(0), null));
   using projection = project(events.stored);
   const list = (filter: Parameters<typeof listTasks>[1], limit = 10, before: number | null = null) => {
     const { tasks, next } = listTasks(projection.db, filter, limit, before);
@@ -199,7 +198,7 @@ test('tasks are listed in pages, the newest first, by status, pool and labels', 
 test('a beginning of an id means one task, or several, or none', () => {
   const events = memoryEvents();
   const [a, b] = [newTaskId(start), newTaskId(start)];
-  for (const id of [a, b]) events.put('task.created', created(id));
+  for (const id of [a, b]) events.put(created(id));
   using projection = project(events.stored);
   expect(resolveId(projection.db, a)).toEqual({ kind: 'task', id: a, pool: 'default' });
   expect(resolveId(projection.db, a.slice(0, 13))).toEqual({ kind: 'ambiguous', candidates: [a, b].sort() });
@@ -208,7 +207,7 @@ test('a beginning of an id means one task, or several, or none', () => {
 
 test('a reader waits for what was acknowledged, and is told when that takes too long', async () => {
   const events = memoryEvents();
-  const event = events.put('task.created', created(newTaskId(start)));
+  const event = events.put(created(newTaskId(start)));
   using projection = project();
   await projection.upToDate();
   projection.expect(1);
@@ -222,10 +221,7 @@ test('a task is plain when it is here and no part of a pipeline', () => {
   const events = memoryEvents();
   const [plain, part, unknown] = [1, 2, 3].map((ms) => newTaskId(start + ms)) as [TaskId, TaskId, TaskId];
   const stage = { pipeline: newPipelineId(start), stage: 'one', index: 0, run: 1 };
-  using projection = project([
-    events.put('task.created', created(plain)),
-    events.put('task.created', { ...created(part), stage }),
-  ]);
+  using projection = project([events.put(created(plain)), events.put(created(part, undefined, { stage }))]);
   expect([plain, part, unknown].map((task) => isPlainTask(projection.db, task))).toEqual([true, false, false]);
 });
 
@@ -234,11 +230,11 @@ test('a task that waits for an answer shows what is asked, and until when, for a
   const task = newTaskId(start);
   const asked = { text: '删除这些域名？', deadlineMs: 60_000, inputs: {}, labels: {}, alertAfterMs: undefined };
   const spec = questionSpec({ from: 'approval', ...asked });
-  events.put('task.created', { ...created(task), pool: 'manual', spec });
+  events.put(created(task, undefined, { pool: 'manual', spec }));
   using projection = project(events.stored);
   const question = () => readTask(projection.db, task)?.question;
   expect(question()).toEqual({ text: '删除这些域名？', until: '2026-01-01T00:01:01.000Z' });
-  const event = events.put('task.completed', completed(task, null));
+  const event = events.put(completed(task, null));
   projection.advance([{ seq: event.seq, event }]);
   expect(question()).toBeNull();
 });

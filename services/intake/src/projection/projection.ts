@@ -15,15 +15,15 @@
 import { EventEmitter, on, once } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Stored } from '@vm-task/shared/events';
+import type { Head } from '@vm-task/shared/events';
 import { applyEvent, topicsOf } from './apply-event.ts';
 import { readProgress, saveProgress } from './progress.ts';
 import { inTransaction } from './statement.ts';
 
-/** A message of the stream; `event` is null for one that cannot be read. */
+/** A message of the stream; `event` is null for one that is no event. */
 export interface Step {
   readonly seq: number;
-  readonly event: Stored | null;
+  readonly event: Head | null;
 }
 
 export interface Projection extends Disposable {

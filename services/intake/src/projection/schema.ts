@@ -1,7 +1,7 @@
 /** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` again. */
 
 /** Raised with every change of the tables or of what is written into them; another version is rebuilt from the stream. */
-export const schemaVersion = 5;
+export const schemaVersion = 6;
 
 /** Times are milliseconds since 1970, of the broker's clock. */
 export const tables = `
@@ -29,7 +29,11 @@ export const tables = `
     artifacts TEXT NOT NULL DEFAULT '[]',
     result TEXT NOT NULL DEFAULT 'null',
     pipeline TEXT,
-    question TEXT
+    question TEXT,
+    -- Who may speak for it: how far it is, the host that must run it (or any), the host of its VM. That has its files, too.
+    course TEXT NOT NULL,
+    bound_to TEXT NOT NULL,
+    vm_host TEXT
   ) STRICT;
   CREATE INDEX tasks_by_state ON tasks (status, pool, outcome, created_at);
   CREATE INDEX tasks_by_end ON tasks (completed_at) WHERE completed_at IS NOT NULL;
@@ -50,6 +54,7 @@ export const tables = `
     task TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
     vm TEXT,
+    host TEXT,
     started_at INTEGER,
     setup_done_at INTEGER,
     ended_at INTEGER,
@@ -62,6 +67,13 @@ export const tables = `
     task TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
     seq INTEGER NOT NULL,
     PRIMARY KEY (task, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Of which types and versions events were passed over: a build that can read them makes the projection anew.
+  CREATE TABLE unread (
+    type TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (type, version)
   ) STRICT, WITHOUT ROWID;
 
   PRAGMA user_version = ${schemaVersion};

@@ -37,7 +37,7 @@ export function alertRoute(app: InsideApp, deps: InsideDeps): void {
       }));
       const about = { title: 'task', href: `/v1/tasks/${task}` };
       const data = { v: 1 as const, severity: alert.severity, kind, id: task, text, links: [...links, about] };
-      await bus.announce({ type: 'alert.raised', data }, attempt.signal, { once: true });
+      await bus.announce({ type: 'alert.raised', data, host: attempt.ready.host }, attempt.signal, { once: true });
     }
     return reply.code(201).send({ kind });
   });

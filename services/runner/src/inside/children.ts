@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { findCreated } from '@vm-task/bus/find-task';
 import { isChild, spawnTask } from '@vm-task/bus/spawn-task';
-import { planTask } from '@vm-task/pipelines/planning/plan-task';
+import { childRefused, planChild } from '@vm-task/pipelines/planning/plan-child';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { parseTaskId } from '@vm-task/shared/ids';
 import { type Json, jsonProblem } from '@vm-task/shared/json';
@@ -16,16 +16,18 @@ import { keyOf, textOf } from './request.ts';
 export function childRoutes(app: InsideApp, deps: InsideDeps): void {
   const { attempt, bus, created, secrets } = deps;
   app.post('/v1/tasks', async ({ body, headers }, reply) => {
-    const most = created.data.spec.children ?? 0;
-    if (most === 0) throw refused('its task file does not say so: children: 4 would allow four of them');
+    const limit = created.data.spec.children ?? 0;
+    if (limit === 0) throw childRefused('its task file does not say so: children: 4 would allow four of them');
     const text = textOf(body);
     const file = parseYaml(text, 'the body', 'invalid-task');
     const problem = jsonProblem(file);
     if (problem !== null) throw new VmTaskError('invalid-task', `the task cannot be taken as JSON: ${problem}`);
     const inPool = withPool(secrets.maskJson(file as Json), attempt.ready.pool);
-    requireModest(deps, inPool);
+    // What is wrong is said to who asks, and not to a dead letter.
+    planChild(inPool, created.data, deps.config);
     const key = keyOf(headers) ?? createHash('sha256').update(text).digest('hex');
-    const id = await spawnTask(bus.connection, { parent: created, key, file: inPool, most });
+    const { host } = attempt.ready;
+    const id = await spawnTask(bus.connection, { parent: created, key, file: inPool, limit, host });
     return reply.code(202).send({ id });
   });
   app.get('/v1/tasks/:id', async ({ params }) => {
@@ -56,20 +58,4 @@ async function standingOf({ bus }: InsideDeps, id: ReturnType<typeof parseTaskId
 function withPool(file: Json, pool: string): Json {
   if (typeof file !== 'object' || file === null || Array.isArray(file)) return file;
   return 'pool' in file || 'vm' in file ? file : { ...file, pool };
-}
-
-/** Thrown: `child-refused`, and what `planTask` throws: what is wrong is said to who asks, and not to a dead letter. */
-function requireModest({ attempt, config, created }: InsideDeps, file: Json): void {
-  const { pool, spec } = planTask(file, config);
-  const parent = created.data.spec;
-  if (pool !== attempt.ready.pool) throw refused(`it runs in the pool ${attempt.ready.pool}, not in ${pool}`);
-  if (spec.children !== undefined) throw refused('it may not have children itself');
-  if (spec.egress === 'internet' && parent.egress !== 'internet') throw refused('its parent has no network to give');
-  const known = new Set(Object.values(parent.secrets));
-  const foreign = Object.values(spec.secrets).find((name) => !known.has(name));
-  if (foreign !== undefined) throw refused(`its parent does not have the secret ${foreign}`);
-}
-
-function refused(why: string): VmTaskError {
-  return new VmTaskError('child-refused', `the task may not be submitted from here: ${why}`);
 }

@@ -1,11 +1,12 @@
 /**
  * `/v1/messages`: messages from the task to anybody, and those that were sent to it: to its id, and on a named VM to that.
  */
-import { listMessages, markMessage, readMessage, sendMessage } from '@vm-task/bus/inbox';
+import { listMessages, readMessage, sendMessage } from '@vm-task/bus/inbox';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { parseMessageId } from '@vm-task/shared/ids';
 import { groupOf, type Message, parseSending } from '@vm-task/shared/inbox';
 import { messageIdFromCause, newMessageId } from '@vm-task/shared/new-ids';
+import { readMessageSubject } from '@vm-task/shared/subjects';
 import { z } from 'zod';
 import type { InsideApp, InsideDeps } from './deps.ts';
 import { jsonOf, keyOf } from './request.ts';
@@ -24,7 +25,7 @@ export function messageRoutes(app: InsideApp, deps: InsideDeps): void {
 }
 
 function sendRoute(app: InsideApp, { attempt, bus, config, created, secrets }: InsideDeps): void {
-  const { task } = attempt.ready;
+  const { task, host } = attempt.ready;
   let sent = 0;
   app.post('/v1/messages', async ({ body, headers }, reply) => {
     // Whatever it says of itself: who sends is known.
@@ -38,7 +39,8 @@ function sendRoute(app: InsideApp, { attempt, bus, config, created, secrets }: I
       href: secrets.maskText(link.href),
     }));
     const masked = { ...sending, text: secrets.maskText(sending.text), links };
-    const message = await sendMessage(bus.connection, masked, { id, keepMs: config.inbox.keep[sending.priority] });
+    const keepMs = config.inbox.keep[sending.priority];
+    const message = await sendMessage(bus.connection, masked, { id, keepMs, host });
     return reply.code(201).send(viewOf(message));
   });
 }
@@ -64,7 +66,10 @@ function markRoute(app: InsideApp, deps: InsideDeps): void {
     // Of another's message the task is not even told that there is one.
     if (kept === null || !ownNames(deps).includes(kept.message.to))
       throw new VmTaskError('message-not-found', `there is no message ${id} to this task, or it has gone`);
-    return viewOf(await markMessage(connection, id, 'read'));
+    const { task, host } = deps.attempt.ready;
+    // Marks are control's to make: a host may not write over what others have sent.
+    await connection.js.publish(readMessageSubject(task, host), JSON.stringify({ v: 1, id }));
+    return viewOf({ ...kept.message, readAt: kept.message.readAt ?? (await deps.bus.now()).toISOString() });
   });
 }
 

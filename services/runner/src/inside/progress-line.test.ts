@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { ProgressLine } from './progress-line.ts';
 
 function setUp(publish: (subject: string, data: string) => Promise<void>) {
-  const ready = { task: sampleTask(), attempt: 2 };
+  const ready = { task: sampleTask(), attempt: 2, host: 'host-1' };
   const connection = { js: { publish } } as unknown as Connection;
   return { ready, line: new ProgressLine(connection, ready, silentLogger) };
 }
@@ -15,7 +15,7 @@ test('of many that are said at once the first and the last are stored', async ()
   const { ready, line } = setUp(async (subject, data) => void stored.push([subject, JSON.parse(data)]));
   for (const percent of [1, 2, 3, 4]) line.say({ percent });
   await line[Symbol.asyncDispose]();
-  const subject = `log.${ready.task}.2.progress`;
+  const subject = `log.${ready.task}.2.progress.host-1`;
   expect(stored).toEqual([
     [subject, { percent: 1 }],
     [subject, { percent: 4 }],

@@ -11,13 +11,13 @@ const pauseMs = 1_000;
 
 export class ProgressLine implements AsyncDisposable {
   readonly #connection: Connection;
-  readonly #ready: Pick<EventData<'vm.ready'>, 'task' | 'attempt'>;
+  readonly #ready: Pick<EventData<'vm.ready'>, 'task' | 'attempt' | 'host'>;
   readonly #log: Logger;
   readonly #over = new AbortController();
   #next: Progress | null = null;
   #storing: Promise<void> | null = null;
 
-  constructor(connection: Connection, ready: Pick<EventData<'vm.ready'>, 'task' | 'attempt'>, log: Logger) {
+  constructor(connection: Connection, ready: Pick<EventData<'vm.ready'>, 'task' | 'attempt' | 'host'>, log: Logger) {
     this.#connection = connection;
     this.#ready = ready;
     this.#log = log;
@@ -35,8 +35,8 @@ export class ProgressLine implements AsyncDisposable {
     while (this.#next !== null) {
       const progress = this.#next;
       this.#next = null;
-      const { task, attempt } = this.#ready;
-      await storeProgress(this.#connection, task, attempt, progress).catch((error) =>
+      const { task, attempt, host } = this.#ready;
+      await storeProgress(this.#connection, task, attempt, host, progress).catch((error) =>
         this.#log.warn({ err: error }, 'the progress of a task could not be stored'),
       );
       await delay(pauseMs, undefined, { signal: this.#over.signal }).catch(() => undefined);

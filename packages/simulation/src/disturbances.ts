@@ -47,7 +47,9 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
   pause({ services, time, observations, untilMs }, random) {
     const { process } = random.pick(services);
     if (process === null) return;
-    process.pausedUntilMs = Math.min(untilMs, time.nowMs + random.between(100, 40_000));
+    // Never less than before: what came in between would overtake what waits already.
+    const pausedUntilMs = Math.min(untilMs, time.nowMs + random.between(100, 40_000));
+    process.pausedUntilMs = Math.max(process.pausedUntilMs, pausedUntilMs);
     observations.trace(`${process.name} is paused until ${process.pausedUntilMs.toFixed(3)}`);
     observations.sometimes('a service was paused');
   },

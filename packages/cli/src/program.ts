@@ -1,4 +1,5 @@
 /** Every command and its options: `program/` has them by subject. An id may be any unambiguous prefix of a task's id. */
+import { version } from '@vm-task/service/version';
 import { readEnvironment } from '@vm-task/shared/environment';
 import { Command } from 'commander';
 import { deadLetterCommands } from './program/dead-letter-commands.ts';
@@ -25,6 +26,7 @@ export function createProgram(): Program {
   const root = new Command('vm-task')
     .description('Runs tasks in clean virtual machines, by itself, end to end.')
     .addHelpText('after', exitCodeHelp)
+    .version(version)
     .exitOverride();
   const defineIn =
     (parent: Command): Define =>

@@ -34,3 +34,10 @@ test('docs/packages.md says of every package what it exports and uses', () => {
   const written = readFileSync(join(repositoryRoot, 'docs/packages.md'), 'utf8');
   expect(written, 'write it anew: pnpm run packages').toBe(packagesPage(readPackages()));
 });
+
+test('the version stands in one place', () => {
+  const versionIn = (folder: string) =>
+    (JSON.parse(readFileSync(join(repositoryRoot, folder, 'package.json'), 'utf8')) as { version?: string }).version;
+  expect(versionIn('.')).toMatch(/^\d+\.\d+\.\d+(-[a-z0-9.]+)?$/);
+  expect(readPackages().filter(({ folder }) => versionIn(folder) !== undefined)).toEqual([]);
+});

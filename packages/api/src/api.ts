@@ -8,11 +8,12 @@
  * | `tasks.ts`, `task-output.ts` | tasks; their events, output and files |
  * | `pipelines.ts`, `templates.ts` | pipelines; tasks and pipelines by name |
  * | `inbox.ts`, `dead-letters.ts` | messages; what no handler could take |
- * | `pools.ts`, `system.ts` | pools; health, metrics, the description |
+ * | `pools.ts`, `hosts.ts`, `system.ts` | pools; hosts; health, metrics, the description |
  * | `accepted.ts`, `paging.ts`, `live.ts` | what several have in common: submissions, pages, server-sent events |
  * | `problem.ts` | errors |
  */
 import { deadLetterRoutes } from './dead-letters.ts';
+import { hostRoutes } from './hosts.ts';
 import { inboxRoutes } from './inbox.ts';
 import { pipelineRoutes } from './pipelines.ts';
 import { poolRoutes } from './pools.ts';
@@ -29,6 +30,7 @@ export const routes = {
   inbox: inboxRoutes,
   deadLetters: deadLetterRoutes,
   pools: poolRoutes,
+  hosts: hostRoutes,
   system: systemRoutes,
 } as const satisfies Record<string, Record<string, Route>>;
 

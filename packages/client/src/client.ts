@@ -18,7 +18,7 @@ import type { Address, RequestOptions } from './request.ts';
 import { taskMethods } from './tasks.ts';
 import { templateMethods } from './templates.ts';
 
-const { pools, system } = routes;
+const { hosts, pools, system } = routes;
 
 export type Client = ReturnType<typeof createClient>;
 
@@ -38,6 +38,7 @@ export function createClient(address: Address | (() => Address | Promise<Address
     inbox: inboxMethods(http),
     deadLetters: deadLetterMethods(http),
     pools: { list: () => ask(pools.list) },
+    hosts: { list: () => ask(hosts.list) },
     system: {
       health: () => ask(system.health),
       ready: () => ask(system.ready),

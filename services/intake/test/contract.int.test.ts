@@ -23,10 +23,11 @@ async function append(broker: Broker, draft: Draft & { data: { task: TaskId; poo
   await broker.bus.append(draft, head?.seq ?? 0, signal);
 }
 
-async function askOfSystem({ system, pools }: Client): Promise<void> {
+async function askOfSystem({ system, pools, hosts }: Client): Promise<void> {
   expect([await system.health(), await system.ready()]).toEqual([{ status: 'ok' }, { status: 'ok' }]);
   expect(await system.metrics()).toContain('vm_task_tasks');
   expect(await system.description()).toMatchObject({ openapi: '3.1.0' });
+  expect(await hosts.list()).toEqual({ hosts: [] });
   expect((await pools.list()).pools).toMatchObject([{ name: 'default', sizes: [{ cpus: 1 }] }]);
 }
 

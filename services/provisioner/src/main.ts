@@ -5,6 +5,7 @@
  * |---|---|
  * | `start.ts` | the service with everything given to it |
  * | `on-task-created.ts`, `on-due-retry.ts`, `provide-vm.ts` | an attempt's VM claimed and `vm.ready`, or what follows when there is none |
+ * | `host-lease.ts` | what this host says of itself |
  * | `machine.ts` | a named VM, and whether it is there |
  * | `room.ts` | takes only what there is room for |
  * | `obtain-vm.ts`, `choose-vm.ts` | its own VM, a warm one or a new one: done, and decided |
@@ -20,6 +21,7 @@
  */
 import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { runService } from '@vm-task/service/service';
+import { keepLease } from './host-lease.ts';
 import { progressFiles } from './progress-file.ts';
 import { startProvisioner } from './start.ts';
 
@@ -27,14 +29,13 @@ await runService({
   name: 'provisioner',
   streams: ['EVENTS', 'TIMERS', 'DEAD'],
   async run({ environment, config, log, ready, ...context }) {
-    const running = startProvisioner({
-      ...context,
-      config,
-      log,
-      hypervisor: createHypervisor({ environment, config }),
-      tellProgress: progressFiles(environment.home, Object.keys(config.pools), log),
-    });
+    const hypervisor = createHypervisor({ environment, config });
+    const tellProgress = progressFiles(environment.home, Object.keys(config.pools), log);
+    const running = [
+      startProvisioner({ ...context, config, log, hypervisor, tellProgress }),
+      keepLease(context.bus.connection, { ...context, home: environment.home, config, log, hypervisor }),
+    ];
     ready();
-    await running;
+    await Promise.all(running);
   },
 });

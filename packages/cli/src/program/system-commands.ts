@@ -2,6 +2,7 @@
  * The system on this machine, and its pools. What a command of these needs is loaded when it is given: the commands about
  * tasks need neither the hypervisor nor NATS, and start sooner without them.
  */
+import { listHosts } from '../commands/hosts.ts';
 import { pools } from '../commands/tasks.ts';
 import { configured, type Define, homeOf } from './define.ts';
 
@@ -29,4 +30,8 @@ export function systemCommands(define: Define): void {
 
 export function poolCommands(define: Define): void {
   define('list', 'pools, their limits and their tasks', (context) => pools(homeOf(context)));
+}
+
+export function hostCommands(define: Define): void {
+  define('list', 'hosts, what they have and when they were last heard of', (context) => listHosts(homeOf(context)));
 }

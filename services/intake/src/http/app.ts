@@ -26,6 +26,7 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import { requireKnownHost, requireToken } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { inboxRoutes } from './inbox.ts';
+import { listHostsRoute } from './list-hosts.ts';
 import { listPoolsRoute } from './list-pools.ts';
 import { listTasksRoute } from './list-tasks.ts';
 import { metricsRoute } from './metrics.ts';
@@ -69,6 +70,7 @@ function addRoutes(app: App, deps: HttpDeps): void {
   taskLogsRoute(app, deps);
   taskArtifactsRoute(app, deps);
   listPoolsRoute(app, deps);
+  listHostsRoute(app, deps);
   pipelineRoutes(app, deps);
   templateRoutes(app, deps);
   deadLetterRoutes(app, deps);

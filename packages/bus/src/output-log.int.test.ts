@@ -2,12 +2,20 @@ import { randomBytes } from 'node:crypto';
 import type { TaskId } from '@vm-task/shared/ids';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
-import { sampleTask } from '@vm-task/testing/sample-events';
+import { append } from '@vm-task/testing/event-worker';
+import { created, sampleTask, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { followLog, type LogChunk, lastLogSeq, openLogWriter } from './output-log.ts';
 
 const never = new AbortController().signal;
 const bytes = (text: string) => Buffer.from(text);
+
+/** A task that works in a VM of `host-1`. */
+async function startTask(broker: Broker): Promise<TaskId> {
+  const task = sampleTask();
+  await append(broker, vmReady(task), await append(broker, created(task), 0));
+  return task;
+}
 
 /** The first chunks of a task's output. */
 async function read({ connection }: Broker, task: TaskId, count: number, from = 1): Promise<LogChunk[]> {
@@ -23,7 +31,7 @@ async function read({ connection }: Broker, task: TaskId, count: number, from = 
 
 test('output comes back byte for byte, with the offset of each chunk in its stream', async () => {
   await using broker = await startBroker();
-  const task = sampleTask();
+  const task = await startTask(broker);
   const binary = randomBytes(100_000);
   const stdout = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   const stderr = await openLogWriter(broker.connection, task, 1, 'stderr', 'host-1');
@@ -43,7 +51,7 @@ test('output comes back byte for byte, with the offset of each chunk in its stre
 
 test('a follower of one task gets only its output, from where it asks', async () => {
   await using broker = await startBroker();
-  const [task, other] = [sampleTask(), sampleTask()];
+  const [task, other] = [await startTask(broker), await startTask(broker)];
   const writers = [task, other].map((id) => openLogWriter(broker.connection, id, 1, 'stdout', 'host-1'));
   for (const text of ['a', 'b']) for (const writer of writers) await (await writer).write(bytes(text), never);
   const chunks = await read(broker, task, 1, 2);
@@ -52,7 +60,7 @@ test('a follower of one task gets only its output, from where it asks', async ()
 
 test('a writer that takes over goes on behind the last stored byte', async () => {
   await using broker = await startBroker();
-  const task = sampleTask();
+  const task = await startTask(broker);
   const first = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   await first.write(bytes('0123456789'), never);
   await broker.server.kill();
@@ -66,7 +74,7 @@ test('a writer that takes over goes on behind the last stored byte', async () =>
 
 test('a stale writer is refused, and learns that it is stale', async () => {
   await using broker = await startBroker();
-  const task = sampleTask();
+  const task = await startTask(broker);
   const stale = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   await stale.write(bytes('one'), never);
   const fresh = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
@@ -82,7 +90,7 @@ test('a stale writer is refused, and learns that it is stale', async () => {
 
 test('of two writers at the same place one is refused, even when they read different amounts', async () => {
   await using broker = await startBroker();
-  const task = sampleTask();
+  const task = await startTask(broker);
   const [first, second] = await Promise.all([
     openLogWriter(broker.connection, task, 1, 'stdout', 'host-1'),
     openLogWriter(broker.connection, task, 1, 'stdout', 'host-1'),
@@ -94,7 +102,7 @@ test('of two writers at the same place one is refused, even when they read diffe
 
 test('writing goes on over a broker that is killed, and stores each chunk once', async () => {
   await using broker = await startBroker();
-  const task = sampleTask();
+  const task = await startTask(broker);
   const writer = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   const writing = (async () => {
     for (let index = 0; index < 400; index++) await writer.write(bytes(`${index}\n`.padStart(10)), never);
@@ -109,11 +117,22 @@ test('writing goes on over a broker that is killed, and stores each chunk once',
 
 test("a flood that pushes out all of a task's output does not stop the task", async () => {
   await using broker = await startBroker();
-  const task = sampleTask();
+  const task = await startTask(broker);
   const writer = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
   await writer.write(bytes('before'), never);
   await broker.connection.jsm.streams.purge('LOGS');
   await writer.write(bytes('after'), never);
   expect(writer.offset).toBe(11);
   expect(await read(broker, task, 1)).toMatchObject([{ offset: 6, bytes: bytes('after') }]);
+});
+
+test('what another host says of the task is no output of it', async () => {
+  await using broker = await startBroker();
+  const task = await startTask(broker);
+  const foreign = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-2');
+  await foreign.write(bytes('not its own'), never);
+  const own = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
+  expect(own.offset).toBe(0);
+  await own.write(bytes('its own'), never);
+  expect(await read(broker, task, 1)).toMatchObject([{ offset: 0, bytes: bytes('its own') }]);
 });

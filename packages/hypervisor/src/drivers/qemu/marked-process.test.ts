@@ -8,7 +8,10 @@ import { mark, markedProcesses } from './marked-process.ts';
 
 /** Something that ends when it is disposed of, with `words` on its command line. */
 async function lendProcess(words: readonly string[]) {
-  const child = spawn('sh', ['-c', 'echo started; cat', 'sh', ...words], { stdio: ['pipe', 'pipe', 'ignore'] });
+  // Nothing that the shell would fork for: until its exec, the fork has the same command line.
+  const child = spawn('sh', ['-c', 'echo started; read -r line', 'sh', ...words], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
   const ended = once(child, 'exit');
   await once(child.stdout, 'data');
   return {

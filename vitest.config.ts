@@ -1,61 +1,56 @@
 import { defineConfig } from 'vitest/config';
-import { LongestFirst } from './test/longest-first.ts';
+import { SlowFirst, slowFiles } from './test/slow-files.ts';
 
 const minutes = 60_000;
 
-const simulation = 'packages/simulation/src/simulate.test.ts';
+const leakCheck = 'packages/testing/src/leak-check.ts';
 
-/**
- * Three levels, one after the other: `unit` needs nothing, `int` starts real servers (nats-server, sshd), `e2e` starts
- * real VMs. The simulation needs nothing either, but both processors and a minute.
- */
+/** Real servers (nats-server, sshd). Most of the time is spent waiting, on them and on timers. */
+const withServers = {
+  include: ['{packages,services,bench,setup,test/flows,test/run}/**/*.int.test.ts'],
+  setupFiles: [leakCheck],
+  // Generous: other work may have the machine.
+  testTimeout: 5 * minutes,
+  hookTimeout: 5 * minutes,
+  maxWorkers: 4,
+};
+
+/** Real VMs. Every file has homes of its own; a VM that boots or works has one processor, and a third file often waits. */
+const withMachines = {
+  globalSetup: ['test/e2e/prepare-images.ts'],
+  setupFiles: [leakCheck],
+  testTimeout: 10 * minutes,
+  hookTimeout: 20 * minutes,
+  maxWorkers: 3,
+};
+
+/** Which of them are run together is in `test/run/suites.ts`. */
 export default defineConfig({
   test: {
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: SlowFirst },
+    exclude: ['**/node_modules/**'],
     projects: [
       {
+        extends: true,
         test: {
           name: 'unit',
-          sequence: { groupOrder: 0 },
-          include: ['{packages,services,bench,setup}/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/*.int.test.ts', simulation],
+          include: ['{packages,services,bench,setup,test/run}/**/*.test.ts'],
+          exclude: ['**/*.int.test.ts'],
+          // Milliseconds, but for other work that has the machine.
+          testTimeout: minutes,
           maxWorkers: 2,
           // They change nothing outside themselves; loading the same modules for each would take twice as long as the tests.
           isolate: false,
         },
       },
+      { extends: true, test: { name: 'int', ...withServers } },
       {
-        test: {
-          name: 'simulation',
-          sequence: { groupOrder: 1 },
-          include: [simulation],
-        },
+        extends: true,
+        test: { name: 'quick-int', ...withServers, exclude: slowFiles.map((path) => `**/${path}`) },
       },
-      {
-        test: {
-          name: 'int',
-          sequence: { groupOrder: 2 },
-          include: ['{packages,services,bench,setup,test/flows}/**/*.int.test.ts'],
-          exclude: ['**/node_modules/**'],
-          testTimeout: 2 * minutes,
-          hookTimeout: 2 * minutes,
-          // Most of their time is spent waiting, on servers and timers.
-          maxWorkers: 4,
-        },
-      },
-      {
-        test: {
-          name: 'e2e',
-          sequence: { groupOrder: 3 },
-          globalSetup: ['test/e2e/prepare-images.ts'],
-          include: ['test/e2e/**/*.e2e.test.ts'],
-          exclude: ['**/node_modules/**'],
-          testTimeout: 10 * minutes,
-          hookTimeout: 20 * minutes,
-          // Every file has homes of its own; a VM that boots or works has one processor, and a third file often waits.
-          maxWorkers: 3,
-        },
-      },
+      { extends: true, test: { name: 'e2e', ...withMachines, include: ['test/e2e/*.e2e.test.ts'] } },
+      { extends: true, test: { name: 'outages', ...withMachines, include: ['test/{e2e,flows}/outages/*.test.ts'] } },
+      { extends: true, test: { name: 'images', ...withMachines, include: ['test/e2e/images/*.test.ts'] } },
     ],
   },
 });

@@ -39,10 +39,14 @@ export PATH
 # What Node has compiled is kept, so that every program of ours starts with a third less work.
 export NODE_COMPILE_CACHE="$VM_TASK_CACHE/compiled"
 
-# programs_of LEVEL: the table for `run` or `test`.
+# programs_of LEVEL: everything needs what `run` needs, every suite of tests what `test` needs, and its own table, if any.
 programs_of() {
   programs=$host_programs
   [ "$1" = run ] || programs=$programs$test_programs
+  case $1 in
+    run | test) ;;
+    *) eval "programs=\$programs\${$(printf %s "$1" | tr - _)_programs:-}" ;;
+  esac
 }
 
 # The stamp that a finished set-up leaves: checksums of all that it was made from.

@@ -22,7 +22,7 @@ pasta              passt           0
 ip                 iproute2        0
 '
 
-# What only the tests start.
+# What only the tests start. What one suite alone needs is in a table of its own: `<suite>_programs`, with _ for -.
 test_programs='
 sshd openssh-server 0
 git  git            0

@@ -54,9 +54,12 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function launch(environment: Record<string, string> = { HOME: folder, VM_TASK_CACHE: cache() }) {
+function launch(
+  environment: Record<string, string> = { HOME: folder, VM_TASK_CACHE: cache() },
+  [command, ...args]: readonly [string, ...string[]] = ['vm-task', 'show', 'a b'],
+) {
   const path = `${join(folder, 'bin')}:/usr/bin:/bin`;
-  const child = spawn(join(checkout(), 'vm-task'), ['show', 'a b'], {
+  const child = spawn(join(checkout(), command), args, {
     env: { PATH: path, MACHINE: folder, ...environment },
   });
   running.add(child);
@@ -153,6 +156,19 @@ test('who is not root is told the command that root has to run', async () => {
   expect(code).toBe(1);
   expect(stderr).toContain('Only root can install what is missing: qemu-img ≥ 8.2. Have root run this');
   expect(stderr).toMatch(/^apt-get install --no-install-recommends .*qemu-utils$/m);
+});
+
+test('a suite of tests needs what is in its own table, and others do not', async () => {
+  appendFileSync(join(checkout(), 'setup/needs.sh'), "\nmany_hosts_programs='\nhoster hoster-package 0\n'\n");
+  for (const name of ['sshd', 'git']) program(name, '');
+  program('id', 'echo 1000');
+  program('apt-get', 'exit 1');
+  const setUp = (level: string) => launch(undefined, ['setup/set-up.sh', level, 'true']).done;
+  expect(await setUp('chaos')).toMatchObject({ code: 0 });
+  const { code, stderr } = await setUp('many-hosts');
+  expect(code).toBe(1);
+  expect(stderr).toContain('Only root can install what is missing: hoster. Have root run this');
+  expect(stderr).toMatch(/^apt-get install --no-install-recommends hoster-package$/m);
 });
 
 test('without HOME, and with a cache that cannot be written, a sentence says what to set', async () => {

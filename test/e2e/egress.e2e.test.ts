@@ -1,11 +1,10 @@
 /** What a guest reaches, in both egress modes, inside network namespaces from which nothing can leave. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { needs } from '@vm-task/testing/needs';
 import { beforeAll, expect, test } from 'vitest';
 import { addresses, hostPort, internetPort, lendNetworkLab } from './network-lab.ts';
 import { lendVms, prepareLimitMs, smallClass } from './vms.ts';
-
-const isRoot = process.geteuid?.() === 0;
 
 /** A connection to each of `targets` that gets a greeting; run by bash, on the host or in the guest. */
 const probe = (targets: readonly string[]) => `
@@ -65,24 +64,24 @@ beforeAll(async () => {
   await vms.hypervisor.prepare(smallClass, () => {}, new AbortController().signal);
 }, prepareLimitMs);
 
-test.runIf(isRoot)('the host itself reaches all that the guests are tried on', async () => {
+needs.root(test)('the host itself reaches all that the guests are tried on', async () => {
   const [reached] = await reachedFrom('host', probe(everything));
   expect(reached).toEqual(everything.filter((target) => !target.startsWith('10.0.2.2')));
 });
 
-test.runIf(isRoot)('egress none: a guest reaches nothing, not even by raw frames', async () => {
+needs.root(test)('egress none: a guest reaches nothing, not even by raw frames', async () => {
   const [reached, raw] = await reachedFrom('none', probe(everything), rawLoopback);
   expect(reached).toEqual([]);
   expect(raw).toEqual(['routed', 'sent']);
 });
 
-test.runIf(isRoot)('egress internet: a guest reaches the internet by name and address, and nothing else', async () => {
+needs.root(test)('egress internet: a guest reaches the internet by name and address, and nothing else', async () => {
   const [reached, raw] = await reachedFrom('internet', probe(everything), rawLoopback);
   expect(reached).toEqual([internetService, `example.org:${internetPort}`]);
   expect(raw).toEqual(['routed', 'sent']);
 });
 
-test.runIf(isRoot)('egress internet is refused with a sentence where there is no network to join', async () => {
+needs.root(test)('egress internet is refused with a sentence where there is no network to join', async () => {
   const script = `
     import { lendVms, smallClass } from ${JSON.stringify(import.meta.resolve('./vms.ts'))};
     await using vms = await lendVms();

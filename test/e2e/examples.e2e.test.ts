@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { needs } from '@vm-task/testing/needs';
 import { makeTempFolder, type TempFolder } from '@vm-task/testing/temp-folder';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { canLendNetworkLab, lendNetworkLab, type NetworkLab } from './network-lab.ts';
+import { lendNetworkLab, type NetworkLab } from './network-lab.ts';
 import { lendSystem, type TestSystem } from './system.ts';
 import type { Events, Shown, Status } from './views.ts';
 
@@ -52,7 +53,7 @@ async function makeRepository(path: string): Promise<void> {
   await git('switch', '--quiet', 'drafts');
 }
 
-describe.skipIf(!canLendNetworkLab)('examples/analyse-repo.yaml as written (needs root, for namespaces)', () => {
+needs.root(describe)('examples/analyse-repo.yaml as written', () => {
   let folder: TempFolder;
   let lab: NetworkLab;
   let system: TestSystem;

@@ -1,5 +1,4 @@
 /** Guests that go wrong by themselves: they panic, power off, stand still, or lose the time. */
-import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lendRunningSystem, type TestSystem } from './system.ts';
 import { expectNoLeak, qemuOf, submit, untilOver, untilPrinted } from './tasks.ts';
@@ -32,7 +31,8 @@ describe('a task whose guest', () => {
     const { events } = await system.json<Events>(['events', ended.id]);
     const { processMs } = events.find(({ type }) => type === 'task.completed')?.data ?? {};
     expect(processMs).toBeGreaterThan(1_900);
-    expect(processMs).toBeLessThan(60_000);
+    // Off by an hour is neither.
+    expect(processMs).toBeLessThan(1_800_000);
   });
 });
 
@@ -42,8 +42,8 @@ describe('a QEMU that is stopped (SIGSTOP)', () => {
     const id = await submit(system, { run: script });
     const qemu = await qemuOf(system, await untilPrinted(system, id, '\n'));
     process.kill(qemu, 'SIGSTOP');
-    const pause = AbortSignal.timeout(5_000);
-    await eventually(() => pause.aborted, { what: 'it stands still for a while' });
+    // It stands still for as long as another task takes.
+    await untilOver(system, await submit(system, { run: 'sleep 5' }));
     process.kill(qemu, 'SIGCONT');
     expect(await untilOver(system, id)).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
     const counted = `${Array.from({ length: 30 }, (_, n) => n).join('\n')}\n`;

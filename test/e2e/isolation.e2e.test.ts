@@ -1,14 +1,7 @@
 /** What a task reaches of the system that runs it. What a VM reaches as such, by name and by other ways: `egress.e2e.test.ts`. */
+import { needs } from '@vm-task/testing/needs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  addresses,
-  canLendNetworkLab,
-  hostPort,
-  internetPort,
-  lendNetworkLab,
-  type NetworkLab,
-  specialAddresses,
-} from './network-lab.ts';
+import { addresses, hostPort, internetPort, lendNetworkLab, type NetworkLab, specialAddresses } from './network-lab.ts';
 import { lendSystem, type TestSystem } from './system.ts';
 import type { Shown, Status } from './views.ts';
 
@@ -53,7 +46,7 @@ process.exit();`;
 const internetTargets = [`${addresses.internet}:${internetPort}`, `${addresses.examples}:${internetPort}`];
 const specialTargets = [addresses.privateNetwork, ...specialAddresses].map((address) => `${address}:${internetPort}`);
 
-describe.skipIf(!canLendNetworkLab)('a task (needs root, for namespaces)', () => {
+needs.root(describe)('a task', () => {
   let lab: NetworkLab;
   let system: TestSystem;
   /** NATS and HTTP of the system itself, and another service of its host. */

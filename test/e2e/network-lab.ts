@@ -9,6 +9,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { noteUndo } from '@vm-task/testing/undo';
 
 const run = promisify(execFile);
 
@@ -28,8 +29,6 @@ export const internetPort = 8080;
 
 /** A VM and a few connections that time out. */
 const commandLimitMs = 5 * 60_000;
-
-export const canLendNetworkLab = process.geteuid?.() === 0;
 
 export interface NetworkLab extends AsyncDisposable {
   /** What a command line begins with to run in the host. */
@@ -83,6 +82,7 @@ export async function lendNetworkLab(): Promise<NetworkLab> {
 
 async function addNamespace(made: AsyncDisposableStack, what: string): Promise<string> {
   const name = `vm-task-test-${process.pid}-${what}`;
+  made.use(noteUndo('ip', 'netns', 'delete', name));
   await ip('netns', 'add', name);
   made.defer(() => ip('netns', 'delete', name));
   return name;

@@ -4,13 +4,13 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@vm-task/client/client';
 import { createHomeClient } from '@vm-task/embedded/home-client';
-import { readEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
+import { makeHomeFolder } from '@vm-task/testing/home-folder';
 import { stringify } from 'yaml';
 
 export const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
@@ -48,11 +48,7 @@ const testConfig = { http: { port: 0 }, nats: { port: 0 } };
 
 /** `within`: what every command line begins with, to run in the host of a `network-lab.ts`. */
 export async function lendSystem(config: object = {}, within: readonly string[] = []): Promise<TestSystem> {
-  const { cache } = readEnvironment();
-  // A home and its cache must be on one filesystem; so it is made beside what it will link.
-  const parent = join(cache.root, 'tests');
-  await mkdir(parent, { recursive: true });
-  const home = homeAt(await mkdtemp(join(parent, 'home-')));
+  const home = homeAt(await makeHomeFolder('home'));
   await writeFile(home.config, stringify({ ...testConfig, ...config }));
   const start = (args: readonly string[], input = '') =>
     startCommand(home, [...within, ...vmTaskProgram, ...args], input);

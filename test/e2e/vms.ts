@@ -1,7 +1,6 @@
 /** The qemu driver alone, on a home of its own, with real VMs. Lent with `await using`; at the end nothing may be left. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
@@ -11,6 +10,7 @@ import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import { parseConfig } from '@vm-task/service/config';
 import { type Environment, readEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
+import { makeHomeFolder } from '@vm-task/testing/home-folder';
 
 export const smallClass: CloneClass = {
   driver: 'qemu',
@@ -36,10 +36,7 @@ export interface TestVms extends AsyncDisposable {
 /** At most `max` at once. */
 export async function lendVms(max = 2): Promise<TestVms> {
   const inherited = readEnvironment();
-  // A home and its cache must be on one filesystem; so it is made beside what it will link.
-  const parent = join(inherited.cache.root, 'tests');
-  await mkdir(parent, { recursive: true });
-  const home = homeAt(await mkdtemp(join(parent, 'home-')));
+  const home = homeAt(await makeHomeFolder('home'));
   const environment = { ...inherited, home };
   const hypervisor = createHypervisor({ environment, config: parseConfig('', 'the defaults') });
   const create = (vmClass: VmClass = smallClass, signal = new AbortController().signal) => {

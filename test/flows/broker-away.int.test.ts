@@ -1,48 +1,40 @@
-/** The broker goes away in mid-load, for as long as it takes to notice: no task fails because of it. */
+/** The broker goes away in mid-load, until the services have noticed it and dialled in vain. Outages that last: `outages/`. */
 import { eventually } from '@vm-task/testing/conditions';
-import type { NatsServer } from '@vm-task/testing/nats-server';
-import { expect, test } from 'vitest';
-import { type CountingTask, expectUndisturbed, stdoutOf, submitCounter } from './load.ts';
-import { type System, startSystem } from './system.ts';
+import { test } from 'vitest';
+import { loseBroker } from './broker-away.ts';
 
-const fourMinutes = { timeout: 240_000 };
+/** A fifth of what the services have, so that they notice a broker that hangs after seconds. */
+const patience = { requestMs: 1_000, pingEveryMs: 1_000 };
+const longest = 150;
 
-const passes = (ms: number) => {
-  const over = AbortSignal.timeout(ms);
-  return eventually(() => over.aborted, { what: `${ms} ms are over`, limitMs: 2 * ms });
-};
+test.concurrent('nats-server is killed in mid-load and restarted when nobody finds it', async () => {
+  let dials = 0;
+  const outage = eventuallyDialled(() => dials, 10);
+  await loseBroker(
+    longest,
+    async (server) => {
+      await server.kill();
+      await outage();
+      await server.restart();
+    },
+    { patience, onDial: () => (dials += 1) },
+  );
+});
 
-/** Tasks that run over the whole outage, that end during it, and that wait in the queue. */
-async function submitLoad(system: System, outageMs: number): Promise<CountingTask[]> {
-  const counts = [outageMs / 100 + 50, outageMs / 200, 100, 30, 30, 30];
-  const tasks = await Promise.all(counts.map((count, index) => submitCounter(system, `load-${index}`, count)));
-  const [long] = tasks;
-  if (long === undefined) throw new Error('there is no load');
-  await eventually(async () => (await stdoutOf(system, long.task)).length > 0, { what: 'it runs', limitMs: 60_000 });
-  return tasks;
+test.concurrent('nats-server is stopped (SIGSTOP) in mid-load until the services have given it up', async () => {
+  let dials = 0;
+  const outage = eventuallyDialled(() => dials, 3);
+  await loseBroker(
+    longest,
+    async (server) => {
+      await server.pause();
+      await outage();
+      server.resume();
+    },
+    { patience, onDial: () => (dials += 1) },
+  );
+});
+
+function eventuallyDialled(dials: () => number, times: number): () => Promise<unknown> {
+  return () => eventually(() => dials() >= times, { what: `it is dialled ${times} times`, limitMs: 60_000 });
 }
-
-async function loseBroker(outageMs: number, outage: (server: NatsServer) => Promise<void>): Promise<void> {
-  await using system = await startSystem();
-  const tasks = await submitLoad(system, outageMs);
-  await outage(system.broker.server);
-  const later = await submitCounter(system, 'later', 10);
-  for (const task of [...tasks, later]) await expectUndisturbed(system, task);
-  expect(system.guest.jobProcesses()).toEqual([]);
-}
-
-test.concurrent('nats-server is killed in mid-load and restarted 30 s later', fourMinutes, () =>
-  loseBroker(30_000, async (server) => {
-    await server.kill();
-    await passes(30_000);
-    await server.restart();
-  }),
-);
-
-test.concurrent('nats-server is stopped (SIGSTOP) in mid-load for 60 s', fourMinutes, () =>
-  loseBroker(60_000, async (server) => {
-    server.pause();
-    await passes(60_000);
-    server.resume();
-  }),
-);

@@ -1,8 +1,9 @@
 /** A task that is cancelled, at whatever moment: one end, its VM gone, and its place free for the next one. */
 import type { Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
-import { logSubject } from '@vm-task/shared/subjects';
+import { eventsOf, logSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
+import { runSeed } from '@vm-task/testing/seed';
 import { expect, test } from 'vitest';
 import { type System, startSystem } from './system.ts';
 
@@ -34,6 +35,12 @@ async function cancelAndSee(system: System, task: TaskId): Promise<Stored<'task.
   await expectOneEnd(system, task);
   await expectFreePlace(system);
   return end;
+}
+
+async function countEvents({ broker }: System, task: TaskId): Promise<number> {
+  const subjects_filter = eventsOf({ pool: 'default', task });
+  const { state } = await broker.connection.jsm.streams.info('EVENTS', { subjects_filter });
+  return Object.values(state.subjects ?? {}).reduce((all, count) => all + count, 0);
 }
 
 const hasOutput = ({ broker }: System, task: TaskId, stream: 'setup' | 'stdout') =>
@@ -105,19 +112,22 @@ test('cancelled while it waits for its next attempt, it has none', async () => {
 
 test('cancelled at any moment, by several at once, each of many has one end and leaves nothing', async () => {
   await using system = await startSystem({ copies: 2 });
-  const seed = Number(process.hrtime.bigint() % 1_000_000n);
-  process.stdout.write(`cancel at any moment: seed ${seed}\n`);
-  const delays = Array.from({ length: 24 }, (_, index) => ((seed + 1) * (index + 1) * 7_919) % 3_000);
-  const one = async (delayMs: number) => {
+  const seed = runSeed('cancel at any moment');
+  // After so many of its events: one that is left alone has seven.
+  const moments = Array.from({ length: 24 }, (_, index) => 1 + (((seed + 1) * (index + 1) * 7_919) % 7));
+  const one = async (moment: number) => {
     const file = { setup: [{ run: 'sleep 0.2' }], run: 'sleep 0.5; exit 3', retry: { backoff: '300ms', on: ['run'] } };
     const task = await system.submit(file);
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await eventually(async () => (await countEvents(system, task)) >= moment, {
+      what: `it has ${moment} events`,
+      limitMs: 60_000,
+    });
     await Promise.all([system.cancel(task), system.cancel(task)]);
     const { data } = await system.headOf(task, 'task.completed');
     expect(['cancelled', 'failed']).toContain(data.outcome);
     return task;
   };
-  const tasks = await Promise.all(delays.map(one));
+  const tasks = await Promise.all(moments.map(one));
   for (const task of tasks) await expectOneEnd(system, task);
   const next = await Promise.all(Array.from({ length: 4 }, () => system.submit({ run: 'true' })));
   for (const task of next) {

@@ -5,6 +5,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Connection, Patience } from '@vm-task/bus/connection';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { type Cancelled, cancelTask } from '@vm-task/intake/cancel-task';
 import { workPipelines } from '@vm-task/intake/work-pipelines';
@@ -57,9 +58,13 @@ export interface SystemOptions {
   readonly max?: number;
   /** Instead of the guest on the loopback. */
   readonly connect?: ConnectGuest;
+  /** Of the services with the broker. */
+  readonly patience?: Patience;
+  /** Called whenever services dial a broker that they have lost. */
+  readonly onDial?: () => void;
 }
 
-export async function startSystem({ copies = 1, max = 4, connect }: SystemOptions = {}): Promise<System> {
+export async function startSystem({ copies = 1, max = 4, ...options }: SystemOptions = {}): Promise<System> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await makeTempFolder('flows'));
   const broker = started.use(await startBroker());
@@ -68,7 +73,14 @@ export async function startSystem({ copies = 1, max = 4, connect }: SystemOption
   const config = configFor(max);
   const home = homeAt(folder.path);
   const start = () =>
-    startServices({ broker, hypervisor, home, config, connect: connect ?? connectTo(guest, home, config) });
+    startServices({
+      broker,
+      hypervisor,
+      home,
+      config,
+      connect: connectTo(guest, home, config),
+      ...options,
+    });
   for (let copy = 0; copy < copies; copy++) started.use(await start());
   const all = started.move();
   return {
@@ -102,14 +114,18 @@ export interface Parts {
   readonly home: Home;
   readonly config: SystemConfig;
   readonly connect: ConnectGuest;
+  readonly patience?: Patience;
+  readonly onDial?: () => void;
 }
 
 /** Each of them once: those of control on one connection of their own, those of the host on another. */
-export async function startServices({ broker, hypervisor, home, config, connect }: Parts): Promise<Services> {
+export async function startServices({ broker, hypervisor, home, config, connect, ...parts }: Parts): Promise<Services> {
   await using started = new AsyncDisposableStack();
   const host = 'host-1';
-  const [control, own] = [started.use(await broker.connect()), started.use(await broker.connect({ host }))];
+  const control = started.use(await broker.connect(parts));
+  const own = started.use(await broker.connect({ ...parts, host }));
   const connections = started.move();
+  const watching = [control, own].map(({ connection }) => watchDials(connection, parts.onDial));
   const [stop, abort] = [new AbortController(), new AbortController()];
   const shared = { config, hypervisor, host, log: silentLogger, stop: stop.signal, abort: abort.signal };
   const [ofControl, ofHost] = [
@@ -127,8 +143,14 @@ export async function startServices({ broker, hypervisor, home, config, connect 
     const giveUp = setTimeout(() => abort.abort(new Error('given up')), graceMs);
     await running.finally(() => clearTimeout(giveUp));
     await connections.disposeAsync();
+    await Promise.all(watching);
   };
   return { drain, [Symbol.asyncDispose]: () => drain(0) };
+}
+
+/** Ends with the connection. */
+async function watchDials({ nc }: Connection, onDial: () => void = () => {}): Promise<void> {
+  for await (const { type } of nc.status()) if (type === 'reconnecting') onDial();
 }
 
 /** As intake accepts it. */

@@ -190,11 +190,10 @@ test('an append outlives a broker that hangs for a while', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
   const fence = await stored(broker.bus.append(created(task), 0, never));
-  broker.server.pause();
+  await broker.server.pause();
   const appending = broker.bus.append(vmReady(task), fence, never);
-  // Longer than one request waits for its answer.
-  const patience = AbortSignal.timeout(7_000);
-  await new Promise((resolve) => patience.addEventListener('abort', resolve));
+  // What is asked later is given up, so the append's own first request has been, too.
+  await expect(broker.connection.jsm.streams.info('EVENTS')).rejects.toThrow('timeout');
   broker.server.resume();
   await stored(appending);
   expect(await allOf(broker, task)).toHaveLength(2);
@@ -202,11 +201,16 @@ test('an append outlives a broker that hangs for a while', async () => {
 
 test('an append that is given up says so, while the broker hangs', async () => {
   await using broker = await startBroker();
-  broker.server.pause();
+  await broker.server.pause();
   const giveUp = new AbortController();
   const appending = broker.bus.append(created(sampleTask()), 0, giveUp.signal);
+  const order: string[] = [];
+  const request = broker.connection.jsm.streams.info('EVENTS').catch(() => order.push('a request was given up'));
   giveUp.abort(new Error('the drain is over'));
   await expect(appending).rejects.toThrow('the drain is over');
+  order.push('the append was given up');
+  await request;
+  expect(order).toEqual(['the append was given up', 'a request was given up']);
 });
 
 test('an event that is too large for the broker is refused at once', async () => {

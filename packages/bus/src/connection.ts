@@ -22,6 +22,16 @@ export interface Connection extends AsyncDisposable {
 /** A request without an answer for so long is undecided: several times what an fsync takes on a busy disk. */
 export const requestTimeoutMs = 5_000;
 
+/** How long a server may be silent before it counts as one that hangs. */
+export interface Patience {
+  /** A request without an answer is undecided then. */
+  readonly requestMs: number;
+  /** Two pings in a row that nobody answers end the connection. */
+  readonly pingEveryMs: number;
+}
+
+const usualPatience: Patience = { requestMs: requestTimeoutMs, pingEveryMs: 5_000 };
+
 const reconnectPauseMs = 250;
 
 /**
@@ -37,7 +47,11 @@ const reconnecting = {
 } satisfies NodeConnectionOptions;
 
 /** Thrown: `broker-unreachable`, `broker-too-old`. */
-export async function openConnection(address: BrokerAddress, name: string): Promise<Connection> {
+export async function openConnection(
+  address: BrokerAddress,
+  name: string,
+  { requestMs, pingEveryMs }: Patience = usualPatience,
+): Promise<Connection> {
   const nc = await connect({
     servers: [...address.servers],
     user: address.user,
@@ -50,9 +64,9 @@ export async function openConnection(address: BrokerAddress, name: string): Prom
     ignoreAuthErrorAbort: true,
     ...reconnecting,
     // A server that hangs without closing is noticed after two unanswered pings.
-    pingInterval: 5_000,
+    pingInterval: pingEveryMs,
     maxPingOut: 2,
-    timeout: requestTimeoutMs,
+    timeout: requestMs,
     // Else every request takes a stack trace, in case that it fails: a tenth of a service's work.
     noAsyncTraces: true,
   }).catch((error: Error) => {
@@ -65,7 +79,7 @@ export async function openConnection(address: BrokerAddress, name: string): Prom
     requireServerVersion(nc.info?.version ?? '0.0.0');
     // checkAPI would ask for account information, which services may not see.
     const prefix = address.apiPrefix === undefined ? {} : { apiPrefix: address.apiPrefix };
-    const options = { timeout: requestTimeoutMs, checkAPI: false, ...prefix };
+    const options = { timeout: requestMs, checkAPI: false, ...prefix };
     const jsm = await jetstreamManager(nc, options);
     return { nc, js: jetstream(nc, options), jsm, [Symbol.asyncDispose]: () => nc.close() };
   } catch (error) {

@@ -4,13 +4,14 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@vm-task/client/client';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import { cliMain, repositoryRoot } from '@vm-task/embedded/repository';
-import { childEnvironment, readEnvironment } from '@vm-task/shared/environment';
+import { childEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
+import { makeHomeFolder } from '@vm-task/testing/home-folder';
 
 export interface Finished {
   readonly exitCode: number | null;
@@ -35,10 +36,7 @@ export interface OwnSystem {
 
 /** A home with this configuration and ports of the system's choice; nothing runs yet. */
 export async function makeOwnSystem(about: string, config: object): Promise<OwnSystem> {
-  const { cache } = readEnvironment();
-  // A home and its cache must be on one filesystem, so it is made beside what it will link.
-  await mkdir(cache.root, { recursive: true });
-  const home = homeAt(await mkdtemp(join(cache.root, `${about}-home-`)));
+  const home = homeAt(await makeHomeFolder(about));
   const temporary = join(home.root, 'tmp');
   await mkdir(temporary);
   // JSON is YAML.

@@ -72,7 +72,9 @@ async function runUntil(stop: AbortSignal): Promise<void> {
     stop,
     tell: values.json ? () => undefined : sayProgress,
   });
-  const isKept = report.failed.length + report.untried.length + report.unreached.length === 0;
+  // The list is found, so it might become empty by itself.
+  const isKept =
+    report.points.length > 0 && report.failed.length + report.untried.length + report.unreached.length === 0;
   if (values.json) say(JSON.stringify({ ...report, points: report.points.map(labelOf), seed }));
   else sayReport(report, seed);
   process.exitCode = isKept ? 0 : 1;

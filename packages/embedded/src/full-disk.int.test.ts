@@ -9,19 +9,23 @@ import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { sampleScope } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
+import { needs } from '@vm-task/testing/needs';
 import { storedIn } from '@vm-task/testing/stored';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
+import { noteUndo } from '@vm-task/testing/undo';
 import { expect, test } from 'vitest';
 import { createBoard } from './board.ts';
 import { superviseBroker } from './supervise-broker.ts';
 
 const run = promisify(execFile);
-const isRoot = process.getuid?.() === 0;
 
 async function mountSmallDisk(folder: string): Promise<AsyncDisposable> {
+  await using made = new AsyncDisposableStack();
   await mkdir(folder, { recursive: true });
+  made.use(noteUndo('umount', '--lazy', folder));
   await run('mount', ['-t', 'tmpfs', '-o', 'size=128m', 'vm-task-test', folder]);
-  return { [Symbol.asyncDispose]: async () => void (await run('umount', ['--lazy', folder])) };
+  made.defer(async () => void (await run('umount', ['--lazy', folder])));
+  return made.move();
 }
 
 async function fill(folder: string): Promise<() => Promise<void>> {
@@ -43,7 +47,7 @@ async function startEmbedded(home: Home) {
   return { board, [Symbol.asyncDispose]: dispose };
 }
 
-test.runIf(isRoot)(
+needs.root(test)(
   'a disk that was full wedges its streams, until the broker is restarted when there is room',
   async () => {
     await using folder = await makeTempFolder('full-disk');

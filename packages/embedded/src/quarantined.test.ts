@@ -12,7 +12,7 @@ test('one VM that cannot be removed holds up no other, and is shown with what is
   const [environment, config] = [readEnvironment(lent.home.root), parseConfig('', 'test')];
   const stuck = await lent.make();
   await lent.make();
-  const nailed = join(lent.home.vm(stuck.vm).run, 'nailed');
+  const nailed = join(lent.home.vm(stuck.vm).run, 'apart', 'nailed');
   lent.nail(nailed);
   await expect(destroyVms(environment, config)).rejects.toMatchObject({ code: 'vm-not-gone' });
   expect(await lent.hypervisor.list()).toHaveLength(1);

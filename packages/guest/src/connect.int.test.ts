@@ -48,7 +48,7 @@ test('a port that nobody listens on is unreachable, until the time is over', asy
 });
 
 test('a server that accepts and hangs is given up after the handshake limit', async () => {
-  guest.freeze();
+  await guest.freeze();
   try {
     const hanging = connect(guest.access, { privateKey: guest.privateKey, signal: never, handshakeMs: 300 });
     await expect(hanging).rejects.toThrowError(code('ssh-unreachable'));
@@ -58,7 +58,7 @@ test('a server that accepts and hangs is given up after the handshake limit', as
 });
 
 test('waiting succeeds once the server answers', async () => {
-  guest.freeze();
+  await guest.freeze();
   const waiting = waitForSsh(guest.access, { privateKey: guest.privateKey, signal: never, timeoutMs: 60_000 });
   guest.resume();
   await using connection = await waiting;
@@ -67,7 +67,7 @@ test('waiting succeeds once the server answers', async () => {
 
 test('an abort ends a login and a job that is followed with its own reason', async () => {
   const reason = new Error('enough');
-  guest.freeze();
+  await guest.freeze();
   try {
     const abort = new AbortController();
     const hanging = connect(guest.access, { privateKey: guest.privateKey, signal: abort.signal });
@@ -83,7 +83,7 @@ test('a connection that goes silent is lost within tens of seconds', { timeout: 
   const running = outputOf(connection, newJob({ program: script('sleep 600') }));
   const lost = expect(running).rejects.toThrowError(code('ssh-lost'));
   await eventually(() => guest.jobProcesses().length > 0, { what: 'the job runs' });
-  guest.freeze();
+  await guest.freeze();
   try {
     await lost;
   } finally {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
 import { eventually } from '@vm-task/testing/conditions';
+import { needs } from '@vm-task/testing/needs';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connect, type GuestConnection } from './connect.ts';
@@ -13,8 +14,7 @@ import { end, never, newJob, outputOf, script } from './test-job.ts';
 
 const hourMs = 3_600_000;
 
-// As root with control groups, and as a login that can make none.
-describe.each([true, false])('with control groups: %s', (controlGroups) => {
+const onMachine = (controlGroups: boolean) => () => {
   let machine: SshGuest;
   let connection: GuestConnection;
 
@@ -140,8 +140,10 @@ describe.each([true, false])('with control groups: %s', (controlGroups) => {
   });
 
   test('the machine says what it can do for a task', async () => {
-    const isRoot = process.getuid?.() === 0;
     const { keeping } = await lookAtMachine(connection, never);
-    expect(keeping).toBe(controlGroups && isRoot ? 'groups' : 'nothing');
+    expect(keeping).toBe(controlGroups ? 'groups' : 'nothing');
   });
-});
+};
+
+needs.root(describe)('with control groups', onMachine(true));
+describe('as a login that can make no control groups', onMachine(false));

@@ -1,3 +1,4 @@
+import { runSeed } from '@vm-task/testing/seed';
 import { expect, test } from 'vitest';
 import { createMasker } from './mask.ts';
 
@@ -25,8 +26,11 @@ test('secrets that overlap are both masked, also when the first is already shown
 
 test('the base64 and JSON forms of a secret and the lines of a long one are masked', () => {
   const secret = 'first "line"\nsecond line';
-  expect(maskWhole([secret], Buffer.from(secret).toString('base64'))).toMatch(/^\*+=*$/);
-  expect(maskWhole([secret], JSON.stringify({ secret }))).toMatch(/^\{"secret":"\*+"\}$/);
+  // As the programs `base64` and `jq` print it.
+  expect(maskWhole([secret], 'k: Zmlyc3QgImxpbmUiCnNlY29uZCBsaW5l;')).toBe('k: ********************************;');
+  expect(maskWhole([secret], String.raw`{"k":"first \"line\"\nsecond line"}`)).toBe(
+    '{"k":"***************************"}',
+  );
   expect(maskWhole([secret], '  second line  ')).toBe('  ***********  ');
 });
 
@@ -34,8 +38,19 @@ test('an empty secret masks nothing', () => {
   expect(maskWhole([''], 'text')).toBe('text');
 });
 
-test('wherever chunks are cut, the result is that of the whole text', () => {
-  const seed = Math.floor(Math.random() * 2 ** 32);
+/** Slow and plain: a character is hidden when a secret stands anywhere over it. */
+function hide(secrets: readonly string[], text: string): string {
+  const isHidden = (at: number) =>
+    secrets.some((secret) => {
+      for (let begin = at - secret.length + 1; begin <= at; begin++)
+        if (text.startsWith(secret, begin) && begin >= 0) return true;
+      return false;
+    });
+  return [...text].map((character, at) => (isHidden(at) ? '*' : character)).join('');
+}
+
+test('wherever chunks are cut, exactly the characters of secrets are hidden', () => {
+  const seed = runSeed('chunks of secrets');
   const random = mulberry32(seed);
   const secrets = ['aab', 'abab', 'ba\nb', 'aaaa'];
   for (let round = 0; round < 300; round++) {
@@ -48,9 +63,7 @@ test('wherever chunks are cut, the result is that of the whole text', () => {
       at += length;
     }
     shown += masker.flush();
-    expect(shown, `seed ${seed}, round ${round}`).toBe(maskWhole(secrets, text));
-    expect(shown.length).toBe(text.length);
-    for (const secret of secrets) expect(shown, `seed ${seed}`).not.toContain(secret);
+    expect(shown, `seed ${seed}, round ${round}`).toBe(hide(secrets, text));
   }
 });
 

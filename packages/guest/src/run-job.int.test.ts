@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@vm-task/testing/conditions';
+import { needs } from '@vm-task/testing/needs';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type GuestConnection } from './connect.ts';
@@ -105,7 +106,8 @@ describe('how a job ends', () => {
     expect(await result('mkfifo "$VM_TASK_RESULT"')).toBeNull();
   });
 
-  test('what the process left behind is killed, so that its output ends', async () => {
+  // By its control group: it has left the process group.
+  needs.root(test)('what the process left behind is killed, so that its output ends', async () => {
     const program = script('(trap "" HUP TERM; exec setsid sleep 600) & sleep 600 & echo out');
     const { stdout, end } = await outputOf(connection, newJob({ program }));
     expect(stdout.toString()).toBe('out\n');

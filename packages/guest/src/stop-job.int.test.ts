@@ -1,4 +1,5 @@
 import { eventually } from '@vm-task/testing/conditions';
+import { needs } from '@vm-task/testing/needs';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type GuestConnection } from './connect.ts';
@@ -6,16 +7,12 @@ import { followJob, runJob } from './run-job.ts';
 import { stopJob } from './stop-job.ts';
 import { collect, never, newJob, script } from './test-job.ts';
 
-// Without a control group only the process group is there to kill; as an ordinary user it never is another.
-describe.each([
-  { what: 'with a control group', controlGroups: true },
-  { what: 'without a control group', controlGroups: false },
-])('a job $what', ({ controlGroups }) => {
+const stopping = (controlGroups: boolean) => () => {
   let guest: SshGuest;
   let connection: GuestConnection;
 
   beforeAll(async () => {
-    guest = await startSshGuest({ controlGroups: controlGroups || process.getuid?.() !== 0 });
+    guest = await startSshGuest({ controlGroups });
     connection = await connect(guest.access, { privateKey: guest.privateKey, signal: never });
   });
 
@@ -76,4 +73,8 @@ describe.each([
     expect(end.outcome).toEqual({ kind: 'exited', code: 0 });
     await eventually(() => guest.jobProcesses().length === 0, { what: 'no process of the job is left' });
   });
-});
+};
+
+// Without one, only the process group is there to kill.
+needs.root(describe)('a job with a control group', stopping(true));
+describe('a job without a control group', stopping(false));

@@ -83,9 +83,8 @@ test('a YAML bomb is refused before it unfolds', () => {
     const below = 'abcdefgh'[index];
     levels.push(`${name}: &${name} [${Array(9).fill(`*${below}`).join(',')}]`);
   }
-  const started = performance.now();
+  // Unfolded it would be 387 million nodes, and never come to a complaint.
   expect(complaint(levels.join('\n'))).toContain('Excessive alias count');
-  expect(performance.now() - started).toBeLessThan(5_000);
 });
 
 test("a home's file is read; a home without one has the defaults; one that cannot be read is an error", async () => {

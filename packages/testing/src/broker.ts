@@ -2,7 +2,7 @@
 
 import { accountsFor, hostApiPrefix, isHostUser, type Scope } from '@vm-task/bus/accounts';
 import { type Bus, createBus } from '@vm-task/bus/bus';
-import { type Connection, openConnection } from '@vm-task/bus/connection';
+import { type Connection, openConnection, type Patience } from '@vm-task/bus/connection';
 import type { BrokerUser } from '@vm-task/bus/credentials';
 import { makeInfrastructure } from '@vm-task/bus/provision';
 import { type Logger, silentLogger } from '@vm-task/service/log';
@@ -24,6 +24,7 @@ export interface ConnectOptions {
   readonly log?: Logger;
   /** In whose name the bus speaks: control's, unless the user is a host's. */
   readonly host?: HostToken;
+  readonly patience?: Patience;
 }
 
 export interface BusConnection extends AsyncDisposable {
@@ -72,7 +73,11 @@ export function accountsWith(users: readonly BrokerUser[], scope: Scope): string
 async function openBus(server: NatsServer, scope: Scope, as: ConnectOptions): Promise<BusConnection> {
   const isHost = as.user !== undefined && isHostUser(as.user);
   const address = server.address(as.user, as.user);
-  const connection = await openConnection(isHost ? { ...address, apiPrefix: hostApiPrefix } : address, 'test');
+  const connection = await openConnection(
+    isHost ? { ...address, apiPrefix: hostApiPrefix } : address,
+    'test',
+    as.patience,
+  );
   const host = as.host ?? (isHost ? scope.host : anyHost);
   const bus = createBus(connection, 'vm-task/test', as.log ?? silentLogger, host);
   return { connection, bus, [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose]() };

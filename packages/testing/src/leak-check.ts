@@ -1,10 +1,10 @@
 /**
- * A vitest set-up file: fails a test, and a test file, that leaves something behind. Looked at are processes that were
- * started meanwhile (also those whose parents have gone), listening and connected sockets, and temporary folders.
- * What a file's `beforeAll` made may live through its tests, and must be gone after its `afterAll`.
+ * A vitest set-up file: fails a test file that leaves something behind after its last test and hook. Looked at are
+ * processes that were started meanwhile (also those whose parents have gone), listening and connected sockets, and
+ * temporary folders.
  */
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeEach } from 'vitest';
+import { afterAll } from 'vitest';
 import { eventually } from './conditions.ts';
 import { descendantsOf, processesWithEnvironment } from './processes.ts';
 import { tempFoldersLeft } from './temp-folder.ts';
@@ -61,13 +61,6 @@ async function expectNothingLeft(before: Belongings): Promise<void> {
 }
 
 const atStart = await lookAround();
-let atTestStart = atStart;
-
-beforeEach(async () => {
-  atTestStart = await lookAround();
-});
-
-afterEach(() => expectNothingLeft(atTestStart), hookLimitMs);
 
 // The first of all hooks, so of all `afterAll`s it is the last one that runs.
 afterAll(() => expectNothingLeft(atStart), hookLimitMs);

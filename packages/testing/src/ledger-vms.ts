@@ -18,8 +18,10 @@ import { parseConfig } from '@vm-task/service/config';
 import { readEnvironment } from '@vm-task/shared/environment';
 import type { Home } from '@vm-task/shared/home';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
+import { isRoot } from './needs.ts';
 import { claimedVm, warmVm } from './sample-states.ts';
 import { makeTempFolder } from './temp-folder.ts';
+import { noteUndo } from './undo.ts';
 
 export interface LedgerVm {
   readonly vm: VmId;
@@ -43,13 +45,12 @@ export interface LedgerVms extends AsyncDisposable {
   make(wishes?: VmWishes): Promise<LedgerVm>;
   /** A process with these words on its command line. */
   start(words: readonly string[]): Promise<number>;
-  /** Nobody can remove the file, or write to the folder, until it is let go. A file is made if need be. */
+  /** Nobody can remove the file, or write to the folder, until it is let go. A file is made if need be; for who is not root, it keeps what is beside it. */
   nail(path: string): void;
   letGo(path: string): void;
 }
 
 const capacity = { poolMax: 1_024, hostMax: 1_024 };
-const isRoot = process.geteuid?.() === 0;
 
 export async function lendLedgerVms(): Promise<LedgerVms> {
   const folder = await makeTempFolder('ledger-vms');
@@ -57,7 +58,7 @@ export async function lendLedgerVms(): Promise<LedgerVms> {
   const { home } = environment;
   mkdirSync(home.slots);
   const children = new Set<ChildProcess>();
-  const nailed = new Set<string>();
+  const nailed = new Map<string, Disposable>();
   const start = async (words: readonly string[]): Promise<Pick<LedgerVm, 'pid' | 'ended'>> => {
     const child = spawn('sh', ['-c', 'echo; read line', 'sh', ...words], { stdio: ['pipe', 'pipe', 'ignore'] });
     children.add(child);
@@ -69,6 +70,7 @@ export async function lendLedgerVms(): Promise<LedgerVms> {
   const letGo = (path: string) => {
     if (isRoot && existsSync(path)) execFileSync('chattr', ['-i', path]);
     if (!isRoot && existsSync(path)) chmodSync(guardOf(path), 0o700);
+    nailed.get(path)?.[Symbol.dispose]();
     nailed.delete(path);
   };
   return {
@@ -77,14 +79,15 @@ export async function lendLedgerVms(): Promise<LedgerVms> {
     make: (wishes = {}) => make(home, wishes, start),
     start: async (words) => (await start(words)).pid,
     nail(path) {
+      mkdirSync(dirname(path), { recursive: true });
       if (!existsSync(path)) writeFileSync(path, '');
-      nailed.add(path);
+      nailed.set(path, noteUndo('chattr', '-i', path));
       if (isRoot) execFileSync('chattr', ['+i', path]);
       else chmodSync(guardOf(path), 0o500);
     },
     letGo,
     async [Symbol.asyncDispose]() {
-      for (const path of nailed) letGo(path);
+      for (const path of nailed.keys()) letGo(path);
       const exits = [...children].map((child) => once(child, 'exit'));
       for (const child of children) child.kill('SIGKILL');
       await Promise.all(exits);

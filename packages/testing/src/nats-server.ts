@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { BrokerAddress } from '@vm-task/bus/connection';
 import { maxPayloadBytes, serverProgram } from '@vm-task/bus/streams';
 import { eventually } from './conditions.ts';
-import { dyingWithUs } from './processes.ts';
+import { dyingWithUs, stopProcess } from './processes.ts';
 import { makeTempFolder } from './temp-folder.ts';
 
 export interface NatsServerOptions {
@@ -29,8 +29,8 @@ export interface NatsServer extends AsyncDisposable {
   stop(): Promise<void>;
   /** Ends it as a crash does; returns when it is gone. The store stays. */
   kill(): Promise<void>;
-  /** It hangs: connections stay open, nothing answers, until `resume`. */
-  pause(): void;
+  /** When it returns, it hangs: connections stay open, nothing answers, until `resume`. */
+  pause(): Promise<void>;
   resume(): void;
   /** Gives the running server other lines of configuration instead of its `config`. */
   reload(config: string): Promise<void>;
@@ -61,7 +61,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     address: (user = 'test', pass = 'test') => ({ servers: [`nats://127.0.0.1:${port}`], user, pass }),
     stop: () => end(running.child, 'SIGTERM'),
     kill: () => end(running.child, 'SIGKILL'),
-    pause: () => void running.child.kill('SIGSTOP'),
+    pause: () => stopProcess(running.child.pid ?? 0),
     resume: () => void running.child.kill('SIGCONT'),
     async reload(config) {
       await writeFile(configFile, configText(folder.path, { ...options, config }));

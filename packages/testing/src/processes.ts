@@ -1,5 +1,7 @@
 /** The host's processes, as /proc tells them. A process that goes meanwhile is simply not there. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { eventually } from './conditions.ts';
 
 export interface HostProcess {
   readonly pid: number;
@@ -12,9 +14,7 @@ export function listProcesses(): HostProcess[] {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        // The name in parentheses may have spaces and parentheses of its own.
-        const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        const [state, parent] = statOf(`/proc/${name}`);
         if (state === 'Z') return [];
         const argv = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
         return [{ pid: Number(name), parent: Number(parent), argv }];
@@ -47,6 +47,18 @@ export function processesWithEnvironment(line: string): HostProcess[] {
   });
 }
 
+/** Processes that have the text on their command line, or in their environment as it was when they started. */
+export function processesThatName(text: string): HostProcess[] {
+  return listProcesses().filter(({ pid, argv }) => {
+    if (argv.some((word) => word.includes(text))) return true;
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Absent already is success. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
@@ -54,6 +66,21 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
+}
+
+/** Returns when it stands still, with all its threads: until then it may answer. */
+export async function stopProcess(pid: number): Promise<void> {
+  signalProcess(pid, 'SIGSTOP');
+  const threads = `/proc/${pid}/task`;
+  const standsStill = () => readdirSync(threads).every((thread) => statOf(join(threads, thread))[0] === 'T');
+  await eventually(standsStill, { what: `process ${pid} stands still` });
+}
+
+/** State, parent and so on, of a process or a thread. */
+function statOf(folder: string): string[] {
+  const stat = readFileSync(join(folder, 'stat'), 'utf8');
+  // The name in parentheses may have spaces and parentheses of its own.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** Program and arguments, for `spawn`, of a child that the kernel kills when this process ends, however it ends. */

@@ -10,7 +10,14 @@ import { freePort } from '@vm-task/hypervisor/host/free-port';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import { eventually } from './conditions.ts';
 import { jobGroupOf, removeGroup } from './control-groups.ts';
-import { descendantsOf, dyingWithUs, listProcesses, processesWithEnvironment, signalProcess } from './processes.ts';
+import {
+  descendantsOf,
+  dyingWithUs,
+  listProcesses,
+  processesWithEnvironment,
+  signalProcess,
+  stopProcess,
+} from './processes.ts';
 import { makeTempFolder, type TempFolder } from './temp-folder.ts';
 
 export interface SshGuest extends AsyncDisposable {
@@ -21,8 +28,8 @@ export interface SshGuest extends AsyncDisposable {
   readonly home: string;
   /** Cuts every connection as a crash does; new ones are accepted, and jobs go on. */
   dropConnections(): void;
-  /** Stops answering without closing anything, new connections included, until `resume`. */
-  freeze(): void;
+  /** When it returns, nothing is answered, new connections included, and nothing is closed, until `resume`. */
+  freeze(): Promise<void>;
   resume(): void;
   /** Processes of jobs that run in this guest; our own, which supervise them or hold a use, not included. */
   jobProcesses(): readonly number[];
@@ -75,8 +82,8 @@ class LoopbackGuest implements SshGuest {
     for (const pid of this.#sessions()) signalProcess(pid, 'SIGKILL');
   }
 
-  freeze(): void {
-    for (const pid of [this.#sshd.pid, ...this.#sessions()]) signalProcess(pid, 'SIGSTOP');
+  async freeze(): Promise<void> {
+    await Promise.all([this.#sshd.pid, ...this.#sessions()].map(stopProcess));
   }
 
   resume(): void {

@@ -9,10 +9,10 @@ const worker = { stream: 'COMMANDS', name: 'testing', filter: 'task.submit' } as
 
 export const ack: Verdict = { kind: 'ack' };
 
-/** The default is short, so that a test sees redeliveries. */
-export async function makeDurable({ connection }: Broker, ackWaitMs = 900): Promise<void> {
+/** The default is short, so that a test sees redeliveries. `name`: of one beside that of `startWorker`. */
+export async function makeDurable({ connection }: Broker, ackWaitMs = 900, name: string = worker.name): Promise<void> {
   const config: Partial<ConsumerConfig> = {
-    durable_name: worker.name,
+    durable_name: name,
     ack_policy: AckPolicy.Explicit,
     ack_wait: ackWaitMs * 1_000_000,
     filter_subject: worker.filter,

@@ -7,6 +7,9 @@ import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { startRig } from '../test/reaper.ts';
 
+/** The reaper knows the broker's clock by a question and its answer, which takes its time on a busy machine. */
+const clockErrorMs = 1_000;
+
 const within = (timeouts: Partial<TaskSpec['timeouts']>) => ({
   spec: { ...sample.sampleSpec, timeouts: { ...sample.sampleSpec.timeouts, ...timeouts } },
 });
@@ -16,13 +19,12 @@ test('a task that waits in vain for a VM of a full pool ends when its queue time
   const { hypervisor } = rig;
   for (let vm = 0; vm < 4; vm += 1) await rig.createReady();
   rig.reap();
-  const { task, time } = await rig.create(within({ queueMs: 300 }));
+  const { task, time } = await rig.create(within({ queueMs: 1_300 }));
   const ended = await rig.endOf(task);
   expect(ended.data).toMatchObject({ outcome: 'timed_out', vm: null, error: { code: 'timed-out-queue' } });
-  expect(ended.data.error?.message).toContain('waited 300ms for a free VM of pool "default" (max 4)');
-  const lateMs = ended.time.getTime() - time.getTime() - 300;
-  // What the reaper takes for the broker's time may be off by half of the way to it. How late is `bench/overrun`'s matter.
-  expect(lateMs).toBeGreaterThanOrEqual(-200);
+  expect(ended.data.error?.message).toContain('waited 1s300ms for a free VM of pool "default" (max 4)');
+  // Not before its time: what the reaper takes for the broker's is off by the way to it at most. How late is `bench/overrun`'s matter.
+  expect(ended.time.getTime() - time.getTime()).toBeGreaterThan(1_300 - clockErrorMs);
   expect(await hypervisor.list()).toHaveLength(4);
 });
 
@@ -104,23 +106,28 @@ test('what came due while no reaper was there ends first of all', async () => {
   await rig.endOf(task);
 });
 
-test('what came due while the broker was away for long ends within 5 s of its return', {
-  timeout: 90_000,
-}, async () => {
+test('what came due while the broker was away for long ends after its return, and that it took long is no failure', async () => {
   await using rig = await startRig();
+  const { bus } = rig;
   const { server } = rig.broker;
-  rig.reap();
+  let inVain = 0;
+  const counting: Bus = {
+    ...bus,
+    head: (spine) =>
+      bus.head(spine).catch((error) => {
+        inVain += 1;
+        throw error;
+      }),
+  };
+  rig.reap({ bus: counting });
   const { task } = await rig.create(within({ queueMs: 3_000 }));
   const { task: witness } = await rig.create(within({ queueMs: 1 }));
   await rig.endOf(witness);
   await server.kill();
-  const isLong = AbortSignal.timeout(20_000);
-  await eventually(() => isLong.aborted, { what: 'it was away for 20 s', limitMs: 40_000 });
-  const backMs = Date.now();
+  // A chore that fails for the third time rests for seconds, then for minutes, and people are told.
+  await eventually(() => inVain === 3, { what: 'the reaper asked in vain three times', limitMs: 90_000 });
   await server.restart();
-  const ended = await rig.endOf(task);
-  // A client takes up to half a second to be back, too.
-  expect(ended.time.getTime() - backMs).toBeLessThan(6_000);
+  await rig.endOf(task);
   const alerts = await rig.bus.connection.jsm.streams.info('EVENTS', { subjects_filter: 'alert.>' });
   expect(alerts.state.subjects).toBeUndefined();
 });

@@ -32,7 +32,7 @@ const messageOn = async ({ connection }: Bus, subject: string): Promise<RawMessa
 const dueOf = (bus: Bus, task: TaskId) =>
   eventually(() => messageOn(bus, retryDueSubject({ pool: 'default', task }, 'any')), { what: 'the wait is over' });
 
-test('a wait gets its timer at the broker, which ends it in time', async () => {
+test('a wait gets its timer at the broker, which ends it, and not before its time', async () => {
   await using rig = await startRig();
   const { bus } = rig;
   rig.reap();
@@ -42,7 +42,8 @@ test('a wait gets its timer at the broker, which ends it in time', async () => {
   const head = await rig.head(task);
   const notBefore = head?.type === 'task.retrying' ? Date.parse(head.data.notBefore) : 0;
   expect(due.time.getTime()).toBeGreaterThanOrEqual(notBefore);
-  expect(due.time.getTime()).toBeLessThan(notBefore + 5_000);
+  // By the timer, and not by the sweep, which comes later and publishes itself.
+  expect(due.headers?.get('Nats-Scheduler')).toBe(retryTimerSubject({ pool: 'default', task }, 'any'));
 });
 
 test('a wait of a task that has moved on gets no timer', async () => {
@@ -78,7 +79,7 @@ test('a wait whose timer was lost is ended by the sweep, once, and not before it
   expect((await dueOf(bus, lost)).seq).toBe(due.seq);
 });
 
-test('a task that is cancelled between two attempts is over at once', async () => {
+test('a task that is cancelled between two attempts is over before its wait is', async () => {
   await using rig = await startRig();
   const vm = sample.sampleVm();
   const { task, seq } = await rig.create();
@@ -88,7 +89,8 @@ test('a task that is cancelled between two attempts is over at once', async () =
   const cancelling = await rig.store(sample.cancelling(task, { attempt: 2 }, 'any'), retrying.seq);
   const ended = await rig.endOf(task);
   expect(ended.data).toMatchObject({ outcome: 'cancelled', attempt: 2, vm: null, error: null });
-  expect(ended.time.getTime() - cancelling.time.getTime()).toBeLessThan(5_000);
+  expect(ended.seq).toBe(cancelling.seq + 1);
+  expect(await messageOn(rig.bus, retryDueSubject({ pool: 'default', task }, 'any'))).toBeNull();
 });
 
 test('the next attempt waits for its VM as long as the first might, counted from the end of the pause', async () => {

@@ -1,5 +1,5 @@
 /** The faults that are the reaper's to survive, one test each, on a real ledger and a real broker. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,8 +19,10 @@ import { eventPatterns } from '@vm-task/shared/subjects';
 import { startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { type LedgerVms, lendLedgerVms } from '@vm-task/testing/ledger-vms';
+import { freezer, mounting, needs } from '@vm-task/testing/needs';
 import * as sample from '@vm-task/testing/sample-events';
 import { storeEvent } from '@vm-task/testing/tasks-by-hand';
+import { noteUndo } from '@vm-task/testing/undo';
 import { afterEach, expect, test, vi } from 'vitest';
 import { enforceLedgerDeadlines } from '../src/ledger-deadlines.ts';
 import { goneOf, reap } from './reaper.ts';
@@ -179,10 +181,7 @@ test('clock of the host off by an hour: deadlines come when they would have come
   expect(isThere(later.pid)).toBe(true);
 });
 
-const mounting = ['unshare', ...(process.geteuid?.() === 0 ? [] : ['--user', '--map-root-user']), '--mount'];
-const canMount = spawnSync('sh', ['-c', `${mounting.join(' ')} mount -t tmpfs tmpfs /mnt`]).status === 0;
-
-test.skipIf(!canMount)(
+needs.mountNamespaces(test)(
   'disk of the host full while removing: the VM goes, and what has to be told of it is kept',
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'full-disk-'));
@@ -261,7 +260,7 @@ test('a file that cannot be removed: told once, tried again with pauses, gone by
   const { home, hypervisor } = lent;
   const task = sample.sampleTask();
   const { vm, pid } = await lent.make({ task });
-  const nailed = join(home.vm(vm).run, 'nailed');
+  const nailed = join(home.vm(vm).run, 'apart', 'nailed');
   lent.nail(nailed);
   await storeOver(broker.bus, task, vm);
   {
@@ -278,30 +277,26 @@ test('a file that cannot be removed: told once, tried again with pauses, gone by
   expect(await alertsOf(broker.bus)).toEqual([`alert.raised.warning.vm-quarantined.${vm}.any`]);
 });
 
-const freezer = '/sys/fs/cgroup/freezer';
-
-test.skipIf(!existsSync(join(freezer, 'tasks')))(
-  'a process that the kernel does not let go of keeps its place until it is gone',
-  async () => {
-    await using lent = await lendLedgerVms();
-    const { home, hypervisor } = lent;
-    const { vm, pid } = await lent.make();
-    const group = join(freezer, `vm-task-test-${process.pid}`);
-    mkdirSync(group);
-    writeFileSync(join(group, 'tasks'), String(pid));
-    writeFileSync(join(group, 'freezer.state'), 'FROZEN');
-    try {
-      await expect(hypervisor.destroy(vm, 'over')).rejects.toThrow(`process ${pid}: killed for 10 s, still in state D`);
-      expect(await hypervisor.find(vm)).toMatchObject({
-        quarantine: { left: [{ kind: 'process', what: String(pid) }] },
-      });
-      expect(existsSync(home.vm(vm).run)).toBe(true);
-      expect(await takenSlots(home)).toHaveLength(2);
-    } finally {
-      writeFileSync(join(group, 'freezer.state'), 'THAWED');
-    }
-    await hypervisor.destroy(vm, 'over');
-    expect(await takenSlots(home)).toEqual([]);
-    rmdirSync(group);
-  },
-);
+needs.freezer(test)('a process that the kernel does not let go of keeps its place until it is gone', async () => {
+  await using lent = await lendLedgerVms();
+  const { home, hypervisor } = lent;
+  const { vm, pid } = await lent.make();
+  const group = join(freezer, `vm-task-test-${process.pid}`);
+  using _undo = noteUndo('sh', '-c', 'echo THAWED >"$0/freezer.state"; rmdir "$0"', group);
+  mkdirSync(group);
+  writeFileSync(join(group, 'tasks'), String(pid));
+  writeFileSync(join(group, 'freezer.state'), 'FROZEN');
+  try {
+    await expect(hypervisor.destroy(vm, 'over')).rejects.toThrow(`process ${pid}: killed for 10 s, still in state D`);
+    expect(await hypervisor.find(vm)).toMatchObject({
+      quarantine: { left: [{ kind: 'process', what: String(pid) }] },
+    });
+    expect(existsSync(home.vm(vm).run)).toBe(true);
+    expect(await takenSlots(home)).toHaveLength(2);
+  } finally {
+    writeFileSync(join(group, 'freezer.state'), 'THAWED');
+  }
+  await hypervisor.destroy(vm, 'over');
+  expect(await takenSlots(home)).toEqual([]);
+  rmdirSync(group);
+});

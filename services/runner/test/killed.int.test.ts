@@ -65,7 +65,7 @@ describe.concurrent('a runner', () => {
     const task = await rig.submit({ run: counting(30) });
     await outputGrows(rig, task);
     // Nothing can be stored any more, so the process ends, and its terminal event cannot be told.
-    rig.broker.server.pause();
+    await rig.broker.server.pause();
     await eventually(() => rig.guest.jobProcesses().length === 0, { what: 'the process has ended' });
     await runner.end('SIGKILL');
     rig.broker.server.resume();

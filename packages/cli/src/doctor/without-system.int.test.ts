@@ -45,7 +45,10 @@ test('where no system is up, that is said, and nothing is taken for broken', asy
   await using lent = await lendHome();
   const found = await lent.look();
   expect(found.length).toBeGreaterThanOrEqual(12);
-  expect(told(found)).toMatchObject([{ name: 'services', status: 'warn', fix: './vm-task up --detach' }]);
+  // Whether this user may use KVM is the host's matter.
+  expect(told(found.filter(({ name }) => name !== 'kvm'))).toMatchObject([
+    { name: 'services', status: 'warn', fix: './vm-task up --detach' },
+  ]);
   const skipped = found.filter(({ detail }) => detail.startsWith('skipped: ')).map(({ name }) => name);
   expect(skipped).toEqual(['broker', 'streams', 'permissions', 'clock', 'templates', 'dead-letters']);
 });

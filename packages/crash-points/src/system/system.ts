@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Bus, createBus } from '@vm-task/bus/bus';
@@ -19,6 +19,7 @@ import { childEnvironment, type Environment, readEnvironment } from '@vm-task/sh
 import type { ServiceName } from '@vm-task/shared/flow';
 import { cacheAt, type Home, homeAt } from '@vm-task/shared/home';
 import { eventually } from '@vm-task/testing/conditions';
+import { makeHomeFolder } from '@vm-task/testing/home-folder';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { stringify } from 'yaml';
@@ -112,12 +113,8 @@ async function machinesWithoutQemu(started: AsyncDisposableStack) {
   return { guest, environment: { ...readEnvironment(home.root), cache } };
 }
 
-/** A home and its cache must be on one filesystem, so it is made beside what it will link. */
 async function realMachines(started: AsyncDisposableStack) {
-  const { cache } = readEnvironment();
-  const parent = join(cache.root, 'tests');
-  await mkdir(parent, { recursive: true });
-  const root = await mkdtemp(join(parent, 'crash-'));
+  const root = await makeHomeFolder('crash');
   started.defer(() => rm(root, { recursive: true, force: true }));
   return { guest: null, environment: readEnvironment(root) };
 }

@@ -31,7 +31,7 @@ test('what cannot be removed is in quarantine: with the reason, its slots kept, 
   await using lent = await lendLedgerVms();
   const { home, hypervisor } = lent;
   const { vm, pid } = await lent.make();
-  const stuck = join(home.vm(vm).run, 'stuck');
+  const stuck = join(home.vm(vm).run, 'apart', 'stuck');
   lent.nail(stuck);
   await expect(hypervisor.destroy(vm, 'over')).rejects.toMatchObject({ code: 'vm-not-gone' });
   expect(isThere(pid)).toBe(false);

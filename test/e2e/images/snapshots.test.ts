@@ -10,7 +10,7 @@ import type { Environment } from '@vm-task/shared/environment';
 import { cacheAt } from '@vm-task/shared/home';
 import { eventually } from '@vm-task/testing/conditions';
 import { beforeAll, expect, test } from 'vitest';
-import { lendVms, prepareLimitMs, smallClass, type TestVms } from './vms.ts';
+import { lendVms, prepareLimitMs, smallClass, type TestVms } from '../vms.ts';
 
 const config = parseConfig('', 'the defaults');
 

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { countProgram, countReport, sum } from './count.ts';
+
+const passed = { status: 'passed', fullName: 'it works' };
+const failed = { status: 'failed', fullName: 'it does not' };
+const skipped = { status: 'pending', fullName: 'it needs much', meta: { need: 'root' } };
+
+function report(
+  ...files: readonly { readonly status: string; readonly assertionResults: readonly object[] }[]
+): string {
+  return JSON.stringify({ testResults: files });
+}
+
+test('tests are counted by how they ended, and a skipped one with what it needs', () => {
+  const text = report(
+    { status: 'passed', assertionResults: [passed, passed, skipped] },
+    { status: 'failed', assertionResults: [passed, failed] },
+  );
+  expect(countReport(text, 1)).toEqual({ passed: 3, failed: 1, skipped: [{ title: 'it needs much', need: 'root' }] });
+});
+
+test('a test that was skipped without a need is counted, too', () => {
+  const text = report({ status: 'passed', assertionResults: [passed, { status: 'todo', fullName: 'later' }] });
+  expect(countReport(text, 0).skipped).toEqual([{ title: 'later', need: null }]);
+});
+
+test.each([
+  ['that did not load', []],
+  ['whose hook failed before its tests', [{ status: 'skipped', fullName: 'never begun' }]],
+])('a file %s is one failed test', (_what, assertionResults) => {
+  const text = report({ status: 'passed', assertionResults: [passed] }, { status: 'failed', assertionResults });
+  expect(countReport(text, 1)).toMatchObject({ passed: 1, failed: 1 });
+});
+
+test.each([
+  ['fails although no test does', report({ status: 'passed', assertionResults: [passed] }), 1, 1],
+  ['leaves no report', '', 0, 0],
+  ['has no tests', report(), 0, 0],
+  ['was killed', report({ status: 'passed', assertionResults: [passed] }), null, 1],
+])('a run that %s is one failed test', (_what, text, exitCode, passes) => {
+  expect(countReport(text, exitCode)).toEqual({ passed: passes, failed: 1, skipped: [] });
+});
+
+test('a program is one test', () => {
+  expect([countProgram(0), countProgram(1), countProgram(null)].map((count) => [count.passed, count.failed])).toEqual([
+    [1, 0],
+    [0, 1],
+    [0, 1],
+  ]);
+});
+
+test('counts are added up', () => {
+  const one = { passed: 1, failed: 2, skipped: [{ title: 'a', need: null }] };
+  expect(sum([one, one])).toEqual({ passed: 2, failed: 4, skipped: [...one.skipped, ...one.skipped] });
+  expect(sum([])).toEqual({ passed: 0, failed: 0, skipped: [] });
+});

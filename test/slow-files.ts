@@ -1,0 +1,50 @@
+/**
+ * Files of tests with real servers that take ten seconds or more. They begin first, because one that begins last keeps
+ * everybody waiting, and `npm run quick` leaves them out.
+ */
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** The ends of their paths. */
+export const slowFiles: readonly string[] = [
+  'simulation/src/broker/broker.int.test.ts',
+  'runner/test/killed.int.test.ts',
+  'bus/src/work.int.test.ts',
+  'runner/test/resume.int.test.ts',
+  'intake/test/read.int.test.ts',
+  'runner/test/silence.int.test.ts',
+  'reaper/src/deadlines.int.test.ts',
+  'bus/src/follow.int.test.ts',
+  'doctor/doctor.int.test.ts',
+  'bus/src/append.int.test.ts',
+  'runner/test/zombie.int.test.ts',
+  'intake/test/submit.int.test.ts',
+  'guest/src/connect.int.test.ts',
+  'flows/broker-away.int.test.ts',
+  'flows/backpressure.int.test.ts',
+  'provisioner/src/on-due-retry.int.test.ts',
+  'reaper/test/faults.int.test.ts',
+  'reaper/src/sweep.int.test.ts',
+  'flows/retries.int.test.ts',
+  'flows/cancel.int.test.ts',
+  'intake/test/alerts.int.test.ts',
+  'provisioner/src/on-task-created.int.test.ts',
+  'bus/src/late-work.int.test.ts',
+  'bus/src/work-stop.int.test.ts',
+  'reaper/src/on-task-retrying.int.test.ts',
+  'provisioner/src/warm-keeper.int.test.ts',
+  'testing/src/leak-check.int.test.ts',
+  'flows/rolling-restart.int.test.ts',
+  'bus/src/output-log.int.test.ts',
+  'intake/test/inbox.int.test.ts',
+  'guest/src/machine-use.int.test.ts',
+  'testing/src/broker.int.test.ts',
+  'runner/test/inside-killed.int.test.ts',
+];
+
+export class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isSlow = ({ moduleId }: TestSpecification) => slowFiles.some((path) => moduleId.endsWith(`/${path}`));
+    return [...sorted.filter(isSlow), ...sorted.filter((file) => !isSlow(file))];
+  }
+}

@@ -6,7 +6,6 @@ import { eventSubject } from '@vm-task/shared/subjects';
 import { throwIfHopeless, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { eventId, seal } from './envelope.ts';
-import { groupCommit } from './group-commit.ts';
 
 export interface AnnounceOptions {
   /** Nothing has ever been stored on its subject, or this is not either. */
@@ -27,17 +26,14 @@ export type Announce = (
 ) => Promise<void>;
 
 export function announcer({ js }: Pick<Connection, 'js'>, source: string): Announce {
-  const commit = groupCommit(js);
   return async (draft, signal, { once = draft.type === 'vm.gone' } = {}) => {
     const msgID = eventId(draft, null);
     const subject = eventSubject(draft);
     for (;;) {
       const { payload, headers } = seal(draft, msgID, source, new Date());
       try {
-        const storing = once
-          ? commit({ subject, payload, headers, msgID })
-          : js.publish(subject, payload, { headers, msgID });
-        await orAborted(storing, signal);
+        const expect = once ? { expect: { lastSubjectSequence: 0 } } : {};
+        await orAborted(js.publish(subject, payload, { headers, msgID, ...expect }), signal);
         return;
       } catch (error) {
         if (wasRefused(error)) return;

@@ -9,7 +9,6 @@
  * | `event-log.ts` | what can be said to `EVENTS`, and asked of it |
  * | `append.ts`, `task-history.ts` | conditional appends: stored or overtaken (I2, I3, I10); which messages count |
  * | `announce.ts`, `tell-unknown.ts` | what is about no task's course: VMs that are gone, alerts |
- * | `group-commit.ts` | many announcements at once, stored together |
  * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
  * | `dead-letter.ts`, `dead-letters.ts`, `replay.ts` | what no handler could take: stored, looked at, handled again |
  * | `retry-timer.ts` | the wait before another attempt |

@@ -47,8 +47,6 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     storage: StorageType.File,
     deny_delete: true,
     max_consumers: maxConsumers,
-    /** For messages that are stored together when many come at once. */
-    allow_atomic: true,
     /** The broker's default, two minutes; the expectations carry the guarantee, this only makes a resend cheap. */
     duplicate_window: 120 * 1_000_000_000,
   },

@@ -17,8 +17,6 @@ const exempt: Readonly<Record<string, string>> = {
     'named machines: no scenario has one; killed with a VM in use in test/e2e/named-vms.e2e.test.ts',
   'hypervisor/ledger/claims:linkClaim.rm': 'a claim and an end within a millisecond: races.int.test.ts has them',
   'bus/provision:': 'the supervisor makes streams and durables, before any service runs',
-  'bus/group-commit:commitTogether.':
-    'twenty VMs that go at once: group-commit.int.test.ts kills the server under many',
   'hypervisor/host/host-id:': 'the name of the host, made once',
   'bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
   'intake/projection/statement:inTransaction.exec-3': 'the rollback of a disk that is full',

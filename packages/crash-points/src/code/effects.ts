@@ -16,13 +16,13 @@ const imported: Readonly<Record<string, ReadonlySet<string>>> = {
 
 /** Methods that nothing of our own is called like, whatever they are called on. `working` only asks for more time. */
 const methods: ReadonlySet<string> = new Set([
-  ...['publish', 'startBatch', 'ackAck', 'ack', 'nak', 'term', 'purge', 'deleteMessage'],
+  ...['publish', 'ackAck', 'ack', 'nak', 'term', 'purge', 'deleteMessage'],
   ...['writeFile', 'sync'],
 ]);
 
 /** Methods with everyday names, with what they are called on. */
 const qualified =
-  /(^|\.)#?(streams\.(add|update)|consumers\.add|batch\.(add|commit)|bucket\.(create|put|delete)|store\.put|kvm\.create|objm\.create|(channel|stream)\.write|client\.exec|db\.exec|process\.kill)$/;
+  /(^|\.)#?(streams\.(add|update)|consumers\.add|bucket\.(create|put|delete)|store\.put|kvm\.create|objm\.create|(channel|stream)\.write|client\.exec|db\.exec|process\.kill)$/;
 
 /** The imported names of a module that are effects. */
 export function isImportedEffect(module: string, name: string): boolean {

@@ -9,11 +9,5 @@ const heapMaxMiB = 192;
 
 /** Arguments for Node. */
 export function serviceArguments(program: string, home: Home): string[] {
-  return [
-    '--disable-warning=ExperimentalWarning',
-    `--max-old-space-size=${heapMaxMiB}`,
-    program,
-    '--home',
-    home.root,
-  ];
+  return ['--disable-warning=ExperimentalWarning', `--max-old-space-size=${heapMaxMiB}`, program, '--home', home.root];
 }

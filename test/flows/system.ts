@@ -134,7 +134,7 @@ export async function startServices({ broker, hypervisor, home, config, connect,
   ];
   const running = Promise.all([
     workPipelines({ ...ofControl, admission: { refusal: async () => null }, isPlain: () => false, slots: 8 }),
-    startReaper(ofControl),
+    startReaper({ ...ofControl, role: 'all' }),
     startProvisioner({ ...ofHost, tellProgress: () => undefined }),
     startRunner({ ...ofHost, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),
   ]);

@@ -16,6 +16,7 @@ const lease: HostLease = {
   memoryFreeBytes: 1,
   memoryBytes: 2,
   processors: 2,
+  kvm: false,
   load: [0, 0, 0],
 };
 

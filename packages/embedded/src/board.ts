@@ -1,6 +1,6 @@
-/** The state of the system as it is told: to whoever reads `run/system.json`, and to the caller of `runSystem`. */
+/** The state of the system as it is told: to whoever reads its file in `run`, and to the caller of `runSystem`. */
 import { processRef } from '@vm-task/hypervisor/ledger/process-ref';
-import { services } from '@vm-task/shared/flow';
+import { type Role, services, servicesOfRole } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { type ServiceState, type SystemState, writeState } from './state.ts';
 
@@ -10,14 +10,15 @@ export interface Board {
   updateService(service: ServiceState): void;
 }
 
-export function createBoard(home: Home, onChange: (state: SystemState) => void): Board {
+export function createBoard(home: Home, role: Role, onChange: (state: SystemState) => void): Board {
   const supervisor = processRef(process.pid);
   if (supervisor === null) throw new Error('this process is not in /proc');
-  let state: SystemState = { supervisor, phase: 'starting', nats: null, services: [] };
+  let state: SystemState = { supervisor, role, phase: 'starting', nats: null, services: [] };
   const update = (change: Partial<SystemState>) => {
     state = { ...state, ...change };
     if (state.phase !== 'stopping') {
-      const ready = state.services.length === services.length && state.services.every((s) => s.state === 'ready');
+      const all = servicesOfRole[role].length;
+      const ready = state.services.length === all && state.services.every((s) => s.state === 'ready');
       state = { ...state, phase: ready ? 'ready' : 'starting' };
     }
     writeState(home, state);

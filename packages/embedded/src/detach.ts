@@ -4,29 +4,36 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
+import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { cliMain } from './repository.ts';
-import { readState, type SystemState } from './state.ts';
+import { readState, readStates, type SystemState } from './state.ts';
 
 const pollMs = 50;
 /** nats-server and four Node processes on a slow machine; what takes long (images) happens after readiness. */
 const readyLimitMs = 120_000;
 
-/** The state of the system on this home, ready; started in the background where it is not up. Thrown: `not-ready`. */
-export async function ensureUp(home: Home, onStart: () => void): Promise<SystemState> {
-  const present = readState(home);
+/** The state of the system on this home, or of one side, ready; started in the background where it is not up. Thrown: `not-ready`. */
+export async function ensureUp(home: Home, onStart: () => void, role: Role = 'all'): Promise<SystemState> {
+  const read = () => stateOf(home, role);
+  const present = read();
   if (present?.phase === 'ready') return present;
   if (present === null) onStart();
-  const exited = present === null ? startDetached(home) : new Promise<never>(() => undefined);
-  return Promise.race([untilReady(home), exited]);
+  const exited = present === null ? startDetached(home, role) : new Promise<never>(() => undefined);
+  return Promise.race([untilReady(home, read), exited]);
+}
+
+function stateOf(home: Home, role: Role): SystemState | null {
+  if (role === 'all') return readState(home);
+  return readStates(home).find((state) => state.role === role) ?? null;
 }
 
 /** Rejects with what the supervisor said last when it ends before it is ready. */
-function startDetached(home: Home): Promise<never> {
+function startDetached(home: Home, role: Role): Promise<never> {
   makeLogFolder(home);
-  const logFile = join(home.logs, 'up.log');
+  const logFile = join(home.logs, role === 'all' ? 'up.log' : `up-${role}.log`);
   const log = openSync(logFile, 'w', 0o600);
-  const args = ['--disable-warning=ExperimentalWarning', cliMain, 'up', '--home', home.root];
+  const args = ['--disable-warning=ExperimentalWarning', cliMain, 'up', '--role', role, '--home', home.root];
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   child.unref();
@@ -54,10 +61,10 @@ function lastWords(logFile: string): string {
   return last === '' ? `the system ended before it was ready; see ${logFile}` : last;
 }
 
-async function untilReady(home: Home): Promise<SystemState> {
+async function untilReady(home: Home, read: () => SystemState | null): Promise<SystemState> {
   const end = performance.now() + readyLimitMs;
   for (;;) {
-    const state = readState(home);
+    const state = read();
     if (state?.phase === 'ready') return state;
     if (performance.now() > end) throw notReady(home, state);
     await delay(pollMs);
@@ -66,6 +73,10 @@ async function untilReady(home: Home): Promise<SystemState> {
 
 function notReady(home: Home, state: SystemState | null): VmTaskError {
   const missing = state?.services.filter((service) => service.state !== 'ready').map((service) => service.name) ?? [];
+  if (state?.role === 'host') {
+    const hint = 'start the control side with ./vm-task up --role control';
+    return new VmTaskError('not-ready', `only the hosts' side is up on ${home.root}; ${hint}`);
+  }
   const what = missing.length === 0 ? 'the system is' : `${missing.join(', ')} are`;
   return new VmTaskError(
     'not-ready',

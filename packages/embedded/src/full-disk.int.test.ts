@@ -37,7 +37,7 @@ async function fill(folder: string): Promise<() => Promise<void>> {
 
 async function startEmbedded(home: Home) {
   const stop = new AbortController();
-  const board = createBoard(home, () => undefined);
+  const board = createBoard(home, 'all', () => undefined);
   const { answering, gone } = superviseBroker(home, sampleScope, 0, board, stop.signal);
   await answering;
   const dispose = async () => {

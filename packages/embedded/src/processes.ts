@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isRunning, processRef } from '@vm-task/hypervisor/ledger/process-ref';
 import type { ProcessRef } from '@vm-task/hypervisor/ledger/vm-record';
-import { services } from '@vm-task/shared/flow';
+import { type Role, services, servicesOfRole, works } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 
-/** Services and nats-servers of this home: their command lines name it as an argument of its own. */
-export function processesOf(home: Home): readonly ProcessRef[] {
+/** Services and nats-servers of this home and role: their command lines name the home as an argument of its own. */
+export function processesOf(home: Home, role: Role = 'all'): readonly ProcessRef[] {
   const found: ProcessRef[] = [];
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
-    if (!Number.isInteger(pid) || !belongsTo(home, argumentsOf(pid))) continue;
+    if (!Number.isInteger(pid) || !belongsTo(home, role, argumentsOf(pid))) continue;
     const ref = processRef(pid);
     if (ref !== null) found.push(ref);
   }
@@ -21,9 +21,14 @@ export function processesOf(home: Home): readonly ProcessRef[] {
 
 const serviceMain = new RegExp(`/services/(${services.join('|')})/src/main\\.ts$`);
 
-function belongsTo(home: Home, args: readonly string[]): boolean {
-  if (args.includes(join(home.nats, 'nats.conf'))) return true;
-  return args.includes(home.root) && args.some((argument) => serviceMain.test(argument));
+function belongsTo(home: Home, role: Role, args: readonly string[]): boolean {
+  if (args.includes(join(home.nats, 'nats.conf'))) return works(role, 'control');
+  if (!args.includes(home.root)) return false;
+  const name = args.map((argument) => serviceMain.exec(argument)?.[1]).find((found) => found !== undefined);
+  if (!servicesOfRole[role].some((service) => service === name)) return false;
+  // Of a service that both sides have, the other side's stays.
+  const own = args[args.indexOf('--role') + 1];
+  return role === 'all' || own === 'all' || own === role;
 }
 
 function argumentsOf(pid: number): readonly string[] {

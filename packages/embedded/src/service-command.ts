@@ -1,4 +1,5 @@
 /** How a service is started, whatever its program: with a heap that has a limit (I13). */
+import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 
 /**
@@ -8,6 +9,7 @@ import type { Home } from '@vm-task/shared/home';
 const heapMaxMiB = 192;
 
 /** Arguments for Node. */
-export function serviceArguments(program: string, home: Home): string[] {
-  return ['--disable-warning=ExperimentalWarning', `--max-old-space-size=${heapMaxMiB}`, program, '--home', home.root];
+export function serviceArguments(program: string, home: Home, role: Role = 'all'): string[] {
+  const node = ['--disable-warning=ExperimentalWarning', `--max-old-space-size=${heapMaxMiB}`];
+  return [...node, program, '--home', home.root, '--role', role];
 }

@@ -1,8 +1,11 @@
-/** What `up` says about itself in `run/system.json`, for `status`, `down` and every command that needs an address. */
+/**
+ * What `up` says about itself in the home's `run`, for `status`, `down` and every command that needs an address: in
+ * `system.json`, or in `system-control.json` and `system-host.json` where each side has an `up` of its own.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRunning } from '@vm-task/hypervisor/ledger/process-ref';
-import { services } from '@vm-task/shared/flow';
+import { type Role, roles, services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { z } from 'zod';
 import { writePrivateFile } from './private-file.ts';
@@ -11,6 +14,7 @@ const processSchema = z.object({ pid: z.int(), startTicks: z.int() });
 
 const stateSchema = z.object({
   supervisor: processSchema,
+  role: z.enum(['all', 'control', 'host']),
   phase: z.enum(['starting', 'ready', 'stopping']),
   nats: z.object({ url: z.string(), version: z.string(), pid: z.int().nullable() }).nullable(),
   services: z.array(
@@ -27,25 +31,55 @@ const stateSchema = z.object({
 export type SystemState = z.infer<typeof stateSchema>;
 export type ServiceState = SystemState['services'][number];
 
-function stateFile(home: Home): string {
-  return join(home.run, 'system.json');
+export function stateFile(home: Home, role: Role): string {
+  return join(home.run, role === 'all' ? 'system.json' : `system-${role}.json`);
 }
 
 export function writeState(home: Home, state: SystemState): void {
-  writePrivateFile(stateFile(home), `${JSON.stringify(state, null, 2)}\n`);
+  writePrivateFile(stateFile(home, state.role), `${JSON.stringify(state, null, 2)}\n`);
 }
 
-/** The state of the system that runs on this home, or null when none does. */
+/** Of each `up` that runs on this home: one, or one for each side. */
+export function readStates(home: Home): readonly SystemState[] {
+  return roles.map((role) => readOne(home, role)).filter((state) => state !== null);
+}
+
+/**
+ * The state of the system that runs on this home, both sides together, or null when none does. It is ready when all of it
+ * is that is up; without the control side nothing can be asked of it, so it is starting.
+ */
 export function readState(home: Home): SystemState | null {
+  const states = readStates(home);
+  const [first] = states;
+  if (first === undefined || states.length === 1)
+    return first?.role === 'host' ? withoutControl(first) : (first ?? null);
+  return {
+    supervisor: first.supervisor,
+    role: 'all',
+    phase: phaseOf(states.map(({ phase }) => phase)),
+    nats: states.find(({ nats }) => nats !== null)?.nats ?? null,
+    services: states.flatMap((state) => state.services),
+  };
+}
+
+function withoutControl(state: SystemState): SystemState {
+  return { ...state, phase: state.phase === 'stopping' ? 'stopping' : 'starting' };
+}
+
+function phaseOf(phases: readonly SystemState['phase'][]): SystemState['phase'] {
+  if (phases.includes('stopping')) return 'stopping';
+  return phases.includes('starting') ? 'starting' : 'ready';
+}
+
+function readOne(home: Home, role: Role): SystemState | null {
   let text: string;
   try {
-    text = readFileSync(stateFile(home), 'utf8');
+    text = readFileSync(stateFile(home, role), 'utf8');
   } catch (error) {
     // ENOTDIR: there is no such folder, and nobody can make it; whoever tries says so.
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
   }
   const parsed = stateSchema.safeParse(JSON.parse(text));
-  if (!parsed.success || !isRunning(parsed.data.supervisor)) return null;
-  return parsed.data;
+  return parsed.success && isRunning(parsed.data.supervisor) ? parsed.data : null;
 }

@@ -3,12 +3,13 @@ import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
+import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { processesOf, stopProcess } from './processes.ts';
 
-/** Ends what an earlier supervisor that was killed has left behind. Services last no longer than their drain. */
-export async function stopProcesses(home: Home, graceMs: number): Promise<number> {
-  const left = processesOf(home);
+/** Ends what an earlier supervisor of this role that was killed has left behind. Services last no longer than their drain. */
+export async function stopProcesses(home: Home, graceMs: number, role: Role = 'all'): Promise<number> {
+  const left = processesOf(home, role);
   await Promise.all(left.map((process) => stopProcess(process, graceMs)));
   return left.length;
 }

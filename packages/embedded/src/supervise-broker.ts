@@ -17,6 +17,7 @@ import { writeBrokerFiles } from './broker-config.ts';
 import { superviseChild } from './child.ts';
 import { watchDisk } from './disk-watch.ts';
 import { stopProcess } from './processes.ts';
+import { readStates } from './state.ts';
 
 const graceMs = 10_000;
 
@@ -37,7 +38,7 @@ export function superviseBroker(
 ): SupervisedBroker {
   const answering = Promise.withResolvers<void>();
   const gone = (async () => {
-    const port = await freePort(wantedPort);
+    const port = await freePort(portFor(home, wantedPort));
     const { config, url } = writeBrokerFiles(home, scope, port);
     const ready = async (signal: AbortSignal) => {
       try {
@@ -66,6 +67,21 @@ export function superviseBroker(
   })();
   gone.catch(answering.reject);
   return { answering: answering.promise, gone };
+}
+
+/** A hosts' side that is up dials the port that it knows; otherwise it is the wanted one, and that of before where any will do. */
+function portFor(home: Home, wanted: number): number {
+  const isKnown = readStates(home).some(({ role }) => role === 'host');
+  return isKnown || wanted === 0 ? (portBefore(home) ?? wanted) : wanted;
+}
+
+function portBefore(home: Home): number | null {
+  try {
+    const [server = ''] = readBrokerAddress(home, 'system').servers;
+    return Number(new URL(server).port);
+  } catch {
+    return null;
+  }
 }
 
 function didNotStart(lastExit: string | null, logFile: string): VmTaskError {

@@ -1,12 +1,14 @@
 /**
- * `vm-task up`: nats-server and the four services of one home as children of this process. It ends with everything
- * stopped and every VM of the home gone, whether it is asked to (SIGTERM, SIGINT, `vm-task down`) or cannot go on.
+ * `vm-task up`: nats-server and the four services of one home, or those of one side of it, as children of this process.
+ * It ends with all of them stopped and, where it had VMs, every VM of the home gone, whether it is asked to (SIGTERM,
+ * SIGINT, `vm-task down`) or cannot go on.
  *
  * | file | role |
  * |---|---|
  * | `broker.ts`, `broker-config.ts`, `supervise-broker.ts`, `disk-watch.ts` | nats-server: configured, started, restarted |
  * | `child.ts`, `service-command.ts` | a service as a child: started again whenever it ends |
- * | `board.ts`, `state.ts` | what `up` says of itself in `run/system.json` |
+ * | `board.ts`, `state.ts` | what `up` says of itself in the home's `run` |
+ * | `await-broker.ts` | the hosts' side waits for the control side |
  * | `detach.ts`, `stop.ts`, `processes.ts` | up in the background; nothing left running |
  * | `home-client.ts`, `http-token.ts`, `private-file.ts` | the home's HTTP API: where it is, its token |
  * | `audit-home.ts`, `quarantined.ts` | what a home's commands ask of reaper and ledger |
@@ -20,17 +22,18 @@ import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { type ServiceName, services } from '@vm-task/shared/flow';
+import { type Role, type ServiceName, servicesOfRole, works } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { awaitBroker } from './await-broker.ts';
 import { type Board, createBoard } from './board.ts';
 import { requireBrokerProgram } from './broker.ts';
 import { superviseChild } from './child.ts';
 import { makeHttpToken } from './http-token.ts';
 import { servicesFolder } from './repository.ts';
 import { serviceArguments } from './service-command.ts';
-import type { SystemState } from './state.ts';
+import { type SystemState, stateFile } from './state.ts';
 import { destroyVms, stopProcesses } from './stop.ts';
-import { superviseBroker } from './supervise-broker.ts';
+import { type SupervisedBroker, superviseBroker } from './supervise-broker.ts';
 
 /** A service drains for at most 20 s; then it is given a little time to say so. */
 const serviceGraceMs = 25_000;
@@ -39,6 +42,8 @@ const brokerGraceMs = 10_000;
 export interface UpOptions {
   readonly environment: Environment;
   readonly config: SystemConfig;
+  /** Which side of the home. */
+  readonly role: Role;
   /** Aborted when the system is to stop. */
   readonly stop: AbortSignal;
   /** Called when everything is ready, and when it no longer is. */
@@ -47,14 +52,15 @@ export interface UpOptions {
 
 /** Runs the system until `stop`. Thrown: `already-up`, `broker-too-old`, `home-unusable`, and what stopping met. */
 export async function runSystem(options: UpOptions): Promise<void> {
+  const { role } = options;
   const { home } = options.environment;
   await requireBrokerProgram(serverProgram);
   makeHome(home);
-  await using _lock = await claimHome(home, options.stop);
-  await stopProcesses(home, brokerGraceMs);
+  await using _locks = await claimHome(home, role, options.stop);
+  await stopProcesses(home, brokerGraceMs, role);
   readHostId(home);
   makeHttpToken(home);
-  const board = createBoard(home, options.onChange);
+  const board = createBoard(home, role, options.onChange);
   const failed = new AbortController();
   const stop = AbortSignal.any([options.stop, failed.signal]);
   try {
@@ -62,9 +68,9 @@ export async function runSystem(options: UpOptions): Promise<void> {
   } finally {
     board.update({ phase: 'stopping' });
     try {
-      await destroyVms(options.environment, options.config);
+      if (works(role, 'host')) await destroyVms(options.environment, options.config);
     } finally {
-      rmSync(join(home.run, 'system.json'), { force: true });
+      rmSync(stateFile(home, role), { force: true });
     }
   }
   if (failed.signal.aborted) throw failed.signal.reason;
@@ -78,9 +84,7 @@ async function superviseAll(
   fail: (error: unknown) => void,
 ): Promise<void> {
   const brokerStop = new AbortController();
-  const { environment, config } = options;
-  const scope = { host: readHostId(environment.home), pools: Object.keys(config.pools) };
-  const broker = superviseBroker(environment.home, scope, config.nats.port, board, brokerStop.signal);
+  const broker = brokerOf(options, board, brokerStop.signal);
   try {
     await Promise.race([broker.answering, aborted(stop)]);
     if (!stop.aborted) await superviseServices(options, board, stop);
@@ -92,20 +96,28 @@ async function superviseAll(
   }
 }
 
+function brokerOf({ environment, config, role }: UpOptions, board: Board, stop: AbortSignal): SupervisedBroker {
+  const { home } = environment;
+  if (!works(role, 'control')) return { answering: awaitBroker(home, stop), gone: Promise.resolve() };
+  const scope = { host: readHostId(home), pools: Object.keys(config.pools) };
+  return superviseBroker(home, scope, config.nats.port, board, stop);
+}
+
 async function superviseServices(options: UpOptions, board: Board, stop: AbortSignal): Promise<void> {
+  const { role } = options;
   const { home } = options.environment;
   const supervise = (name: ServiceName) =>
     superviseChild(
       {
         name,
         command: process.execPath,
-        args: serviceArguments(join(servicesFolder, name, 'src', 'main.ts'), home),
+        args: serviceArguments(join(servicesFolder, name, 'src', 'main.ts'), home, role),
         logFile: join(home.logs, `${name}.log`),
         ready: 'line',
       },
       { stop, graceMs: serviceGraceMs, report: (report) => board.updateService({ name, ...report }) },
     );
-  await Promise.all(services.map(supervise));
+  await Promise.all(servicesOfRole[role].map(supervise));
 }
 
 function makeHome(home: Home): void {
@@ -124,17 +136,27 @@ function makeHome(home: Home): void {
   }
 }
 
-/** One supervisor per home: the kernel holds the lock for as long as this process lives. */
-async function claimHome(home: Home, signal: AbortSignal): Promise<FileLock> {
+/** One supervisor for each side of a home: the kernel holds the locks for as long as this process lives. */
+async function claimHome(home: Home, role: Role, signal: AbortSignal): Promise<AsyncDisposable> {
+  await using locks = new AsyncDisposableStack();
+  for (const side of ['control', 'host'] as const) {
+    if (works(role, side)) locks.use(await claimSide(home, side, signal));
+  }
+  return locks.move();
+}
+
+async function claimSide(home: Home, side: 'control' | 'host', signal: AbortSignal): Promise<FileLock> {
   const taken = new AbortController();
   const onWait = () =>
     taken.abort(new VmTaskError('already-up', `vm-task is up already on ${home.root}; see ./vm-task status`));
   try {
-    return await lockFile(join(home.run, 'up.lock'), onWait, AbortSignal.any([signal, taken.signal]));
+    return await lockFile(join(home.run, lockOf[side]), onWait, AbortSignal.any([signal, taken.signal]));
   } catch (error) {
     throw taken.signal.aborted ? taken.signal.reason : error;
   }
 }
+
+const lockOf = { control: 'up.lock', host: 'up-host.lock' } as const;
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

@@ -18,7 +18,7 @@ import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import { type Environment, readEnvironment } from '@vm-task/shared/environment';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type HostToken } from '@vm-task/shared/events';
-import { hostServices, type ServiceName } from '@vm-task/shared/flow';
+import { hostServices, type Role, roles, type ServiceName } from '@vm-task/shared/flow';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import { loadConfig, type SystemConfig } from './config.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -34,6 +34,8 @@ export interface ServiceContext {
   readonly log: Logger;
   /** Which host this is. */
   readonly host: string;
+  /** What this process does of a service that has work on both sides. */
+  readonly role: Role;
   /** Aborted at SIGTERM: take nothing new. */
   readonly stop: AbortSignal;
   /** Aborted at the end of the drain's grace: give up what is still in hand. */
@@ -60,7 +62,8 @@ export interface ServiceDefinition {
 
 /** Runs a service as this process. Never returns: the process ends with 0 after a drain, with 1 when it cannot work. */
 export async function runService(definition: ServiceDefinition): Promise<never> {
-  const { values } = parseArgs({ options: { home: { type: 'string' } } });
+  const { values } = parseArgs({ options: { home: { type: 'string' }, role: { type: 'string', default: 'all' } } });
+  const role = roleOf(values.role);
   const environment = readEnvironment(values.home);
   const log = createLogger(definition.name, environment.logLevel);
   const stop = new AbortController();
@@ -74,7 +77,8 @@ export async function runService(definition: ServiceDefinition): Promise<never> 
   process.on('SIGTERM', drain);
   process.on('SIGINT', drain);
   try {
-    await runUntilDrained(definition, environment, log, { stop: stop.signal, abort: abort.signal });
+    const signals = { stop: stop.signal, abort: abort.signal };
+    await runUntilDrained(definition, { environment, log, role, ...signals });
     log.info('stopped');
     return process.exit(0);
   } catch (error) {
@@ -85,14 +89,13 @@ export async function runService(definition: ServiceDefinition): Promise<never> 
 
 async function runUntilDrained(
   definition: ServiceDefinition,
-  environment: Environment,
-  log: Logger,
-  signals: { readonly stop: AbortSignal; readonly abort: AbortSignal },
+  given: Omit<LocalContext, 'config' | 'host'>,
 ): Promise<void> {
+  const { environment } = given;
   const config = loadConfig(environment.home);
   await using _telemetry = startTelemetry(definition.name, environment.otlpEndpoint !== null);
   const host = readHostId(environment.home);
-  const local: LocalContext = { environment, config, log, host, ...signals };
+  const local: LocalContext = { ...given, config, host };
   const tasks = [withBus(definition, local)];
   if (definition.withoutBus !== undefined) tasks.push(definition.withoutBus(local));
   await Promise.all(tasks);
@@ -109,6 +112,12 @@ async function withBus(definition: ServiceDefinition, local: LocalContext): Prom
   // The line that `up` waits for; everything else on stdout would be a mistake.
   const ready = () => process.stdout.write('ready\n');
   await definition.run({ ...local, bus, ready });
+}
+
+function roleOf(text: string): Role {
+  const role = roles.find((one) => one === text);
+  if (role === undefined) throw new Error(`--role ${JSON.stringify(text)} is none of ${roles.join(', ')}`);
+  return role;
 }
 
 /** What a service says is its host's, or control's. */

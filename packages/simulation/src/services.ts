@@ -165,7 +165,7 @@ export class Service {
     const sweepMs = this.#parts.config.reaper.sweep;
     const { hypervisor, stop } = running;
     return Promise.all([
-      startReaper({ ...running, ...this.#common() }),
+      startReaper({ ...running, ...this.#common(), role: 'all' }),
       enforceLedgerDeadlines({ hypervisor, sweepMs, log, stop }),
     ]);
   }

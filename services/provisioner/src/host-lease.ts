@@ -1,5 +1,5 @@
 /** What this host says of itself, again and again: its lease. */
-import { statfs } from 'node:fs/promises';
+import { access, constants, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, loadavg, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '@vm-task/bus/connection';
@@ -42,7 +42,12 @@ export async function leaseOf(
   { host, home, config, hypervisor }: Pick<Leasing, 'host' | 'home' | 'config' | 'hypervisor'>,
   draining: boolean,
 ): Promise<HostLease> {
-  const [states, unreadable, disk] = await Promise.all([hypervisor.list(), hypervisor.unreadable(), statfs(home.root)]);
+  const [states, unreadable, disk, kvm] = await Promise.all([
+    hypervisor.list(),
+    hypervisor.unreadable(),
+    statfs(home.root),
+    hasKvm(),
+  ]);
   return {
     v: 1,
     host,
@@ -56,8 +61,16 @@ export async function leaseOf(
     memoryFreeBytes: freemem(),
     memoryBytes: totalmem(),
     processors: availableParallelism(),
+    kvm,
     load: loadavg(),
   };
+}
+
+function hasKvm(): Promise<boolean> {
+  return access('/dev/kvm', constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 function vmOf(state: VmState): HostLease['vms'][number] {

@@ -21,7 +21,7 @@
  */
 import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { runService } from '@vm-task/service/service';
-import { durablesFor } from '@vm-task/shared/flow';
+import { durablesFor, works } from '@vm-task/shared/flow';
 import { keepDurables } from './keep-durables.ts';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
 import { startReaper } from './start.ts';
@@ -29,16 +29,15 @@ import { startReaper } from './start.ts';
 await runService({
   name: 'reaper',
   streams: ['EVENTS', 'TIMERS', 'LOGS', 'DEAD'],
-  withoutBus({ environment, config, log, stop }) {
+  async withoutBus({ environment, config, role, log, stop }) {
+    if (!works(role, 'host')) return;
     const hypervisor = createHypervisor({ environment, config });
-    return enforceLedgerDeadlines({ hypervisor, sweepMs: config.reaper.sweep, log, stop });
+    await enforceLedgerDeadlines({ hypervisor, sweepMs: config.reaper.sweep, log, stop });
   },
   async run({ environment, config, ready, ...context }) {
     const durables = durablesFor(Object.keys(config.pools), [context.host]);
-    const running = [
-      startReaper({ ...context, config, hypervisor: createHypervisor({ environment, config }) }),
-      keepDurables(context.bus.connection, durables, context),
-    ];
+    const running = [startReaper({ ...context, config, hypervisor: createHypervisor({ environment, config }) })];
+    if (works(context.role, 'control')) running.push(keepDurables(context.bus.connection, durables, context));
     ready();
     await Promise.all(running);
   },

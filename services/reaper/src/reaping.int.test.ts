@@ -36,6 +36,7 @@ test('a cancelling that no runner answers is enforced: the VM goes first, then t
     host: 'host-1',
     log: silentLogger,
     clock: { nowMs: () => Date.now() },
+    hasVms: true,
     isSetUp: async () => false,
     findCreated: async () => null,
     wakeRetry: async () => false,

@@ -22,6 +22,8 @@ export interface Reaping {
   readonly hypervisor: Hypervisor;
   readonly config: Pick<SystemConfig, 'pools' | 'drivers'>;
   readonly host: string;
+  /** False for a reaper that leaves VMs to their hosts. */
+  readonly hasVms: boolean;
   readonly log: Logger;
   readonly clock: BrokerClock;
   /** True when the attempt's setup steps are done, by the log itself. */
@@ -64,7 +66,7 @@ async function poolUse({ hypervisor, config }: Reaping, pool: string): Promise<P
 }
 
 async function removeNamed(reaping: Reaping, vm: NamedVm | null, reason: string): Promise<void> {
-  if (vm?.host === reaping.host) await removeVm(reaping, vm.id, reason);
+  if (reaping.hasVms && vm?.host === reaping.host) await removeVm(reaping, vm.id, reason);
 }
 
 /**

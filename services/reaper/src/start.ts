@@ -1,6 +1,6 @@
 /** The reaper at work, over whatever bus and hypervisor it is given. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { openBrokerClock } from '@vm-task/bus/broker-clock';
+import { type BrokerClock, openBrokerClock } from '@vm-task/bus/broker-clock';
 import type { Bus } from '@vm-task/bus/bus';
 import { findSetUp, readCreated } from '@vm-task/bus/find-task';
 import { readPipeline } from '@vm-task/bus/read-pipeline';
@@ -8,8 +8,9 @@ import { setRetryTimer, wakeRetry } from '@vm-task/bus/retry-timer';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
-import { flow } from '@vm-task/shared/flow';
-import type { PipelineId } from '@vm-task/shared/ids';
+import type { Head } from '@vm-task/shared/events';
+import { flow, type Role, works } from '@vm-task/shared/flow';
+import type { TaskId } from '@vm-task/shared/ids';
 import { type Chore, Chores } from './chores.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
@@ -21,7 +22,7 @@ import { onTaskCancelling } from './on-task-cancelling.ts';
 import { onTaskRetrying, type SetRetryTimer } from './on-task-retrying.ts';
 import { alertOf, endOverdue, type Reaping } from './reaping.ts';
 import { purgeOld } from './retention.ts';
-import { sweep } from './sweep.ts';
+import { type Sweeping, sweep, wakeSleeping } from './sweep.ts';
 import type { LiveTask } from './task-view.ts';
 
 export interface ReaperOptions {
@@ -29,6 +30,8 @@ export interface ReaperOptions {
   readonly hypervisor: Hypervisor;
   readonly config: Pick<SystemConfig, 'pools' | 'drivers' | 'cancel' | 'reaper'>;
   readonly host: string;
+  /** The control side ends tasks and forgets them; the host's side compares host, ledger and log. */
+  readonly role: Role;
   readonly log: Logger;
   /** Aborted: begin nothing more. */
   readonly stop: AbortSignal;
@@ -44,74 +47,99 @@ const answersAtOnce = 8;
 
 /** Works until `stop`; resolves when nothing is in hand any more. */
 export async function startReaper(options: ReaperOptions): Promise<void> {
-  const { bus, config, log, stop, abort } = options;
-  const clock = await openBrokerClock(() => bus.now(), abort);
+  const { bus, config, role, stop, abort } = options;
+  const reaping = reapingOf(options, await openBrokerClock(() => bus.now(), abort));
   const deadlines = new Deadlines(config.cancel.grace + cancelAnswerMs);
-  const chores = new Chores({
+  const chores = choresOf(options);
+  const sweeping: Sweeping = {
+    ...reaping,
+    chores,
+    readPipeline: (pipeline) => readPipeline(bus.connection, pipeline),
+    seen: new FirstSeen(),
+    told: new Set<string>(),
+    woken: new WeakSet<LiveTask>(),
+    patience: { sweepMs: config.reaper.sweep, orphanGraceMs: config.reaper.orphanGrace },
+    liveTasks: () => deadlines.live(),
+  };
+  using ends = works(role, 'control') ? openEnds(options, sweeping, deadlines) : null;
+  const look = async () => {
+    ends?.look();
+    if (works(role, 'host')) await sweep(sweeping);
+  };
+  const take = (event: Head) => {
+    const ended = deadlines.take(event);
+    ends?.take(event, ended);
+  };
+  const reading = onAnyEvent({ bus, take, onNews: () => ends?.arm(), stop });
+  await Promise.all([reading, ends?.work(), lookAgainAndAgain(look, options)]);
+  await chores.ended();
+}
+
+function choresOf({ bus, log, stop, abort }: ReaperOptions): Chores {
+  return new Chores({
     log,
     stop,
     alert: ({ id, what }, reason) => bus.announce(alertOf('reaper-failing', id, `${what} ${id}: ${reason}`), abort),
   });
-  const reaping: Reaping = {
+}
+
+function reapingOf(options: ReaperOptions, clock: BrokerClock): Reaping {
+  const { connection } = options.bus;
+  return {
     ...options,
     clock,
-    isSetUp: async (key, host) => (await findSetUp(bus.connection, key, host)) !== null,
-    findCreated: (key) => readCreated(bus.connection, key),
-    wakeRetry: (key, host, retrying) => wakeRetry(bus.connection, key, host, retrying),
+    hasVms: works(options.role, 'host'),
+    isSetUp: async (key, host) => (await findSetUp(connection, key, host)) !== null,
+    findCreated: (key) => readCreated(connection, key),
+    wakeRetry: (key, host, retrying) => wakeRetry(connection, key, host, retrying),
   };
-  const onDue = (overdue: Overdue) => chores.start(endingOf(overdue), () => endOverdue(reaping, overdue));
-  using timer = new DeadlineTimer(deadlines, clock, onDue);
+}
+
+/** The control side: tasks end when they are out of time, and are forgotten. */
+function openEnds({ bus, config, stop, abort }: ReaperOptions, sweeping: Sweeping, deadlines: Deadlines) {
+  const { clock, chores, findCreated } = sweeping;
+  const onDue = (overdue: Overdue) => chores.start(endingOf(overdue), () => endOverdue(sweeping, overdue));
+  const timer = new DeadlineTimer(deadlines, clock, onDue);
   const late = new LateTasks();
-  const pipelines = new KeptPipelines();
   const onLate = (one: LateTask) =>
     chores.start({ id: one.task, what: 'telling of a late task' }, () =>
       bus.announce(lateAlert(one), abort, { once: true }),
     );
-  using lateTimer = new DeadlineTimer(late, clock, onLate);
-  const patience = { sweepMs: config.reaper.sweep, orphanGraceMs: config.reaper.orphanGrace };
-  const sweeping = {
-    ...reaping,
-    chores,
-    readPipeline: (pipeline: PipelineId) => readPipeline(bus.connection, pipeline),
-    seen: new FirstSeen(),
-    told: new Set<string>(),
-    woken: new WeakSet<LiveTask>(),
-    patience,
-    liveTasks: () => deadlines.live(),
-  };
+  const lateTimer = new DeadlineTimer(late, clock, onLate);
+  const pipelines = new KeptPipelines();
   const { retention: retentionMs } = config.reaper;
   const retention = { deadlines, pipelines, chores, retentionMs, connection: bus.connection };
-  const look = async () => {
-    if (timer.isArmed) for (const overdue of deadlines.allOverdue(clock.nowMs())) onDue(overdue);
-    if (lateTimer.isArmed) for (const one of late.allDue(clock.nowMs())) onLate(one);
-    if (timer.isArmed) purgeOld(retention, clock.nowMs());
-    await sweep(sweeping);
-  };
   const answers = { slots: answersAtOnce, stop, abort };
   const setTimer: SetRetryTimer = async (retrying) => {
-    const created = await reaping.findCreated(retrying.data);
+    const created = await findCreated(retrying.data);
     if (created !== null) await setRetryTimer(bus.connection, retrying, created.host);
   };
-  await Promise.all([
-    onAnyEvent({
-      bus,
-      take(event) {
-        const ended = deadlines.take(event);
-        late.take(event);
-        if (ended !== null) late.forget(ended);
-        pipelines.take(event);
-      },
-      onNews() {
-        timer.arm();
-        lateTimer.arm();
-      },
-      stop,
-    }),
-    bus.workEvents(flow.reaperOnTaskCancelling, onTaskCancelling, answers),
-    bus.workEvents(flow.reaperOnTaskRetrying, onTaskRetrying(setTimer), answers),
-    lookAgainAndAgain(look, options),
-  ]);
-  await chores.ended();
+  return {
+    take(event: Head, ended: TaskId | null) {
+      late.take(event);
+      if (ended !== null) late.forget(ended);
+      pipelines.take(event);
+    },
+    arm() {
+      timer.arm();
+      lateTimer.arm();
+    },
+    look() {
+      if (timer.isArmed) for (const overdue of deadlines.allOverdue(clock.nowMs())) onDue(overdue);
+      if (lateTimer.isArmed) for (const one of late.allDue(clock.nowMs())) onLate(one);
+      if (timer.isArmed) purgeOld(retention, clock.nowMs());
+      wakeSleeping(sweeping);
+    },
+    work: () =>
+      Promise.all([
+        bus.workEvents(flow.reaperOnTaskCancelling, onTaskCancelling, answers),
+        bus.workEvents(flow.reaperOnTaskRetrying, onTaskRetrying(setTimer), answers),
+      ]),
+    [Symbol.dispose]() {
+      timer[Symbol.dispose]();
+      lateTimer[Symbol.dispose]();
+    },
+  };
 }
 
 /** One for each head: that of an older one may be under way just now, and about to be overtaken. */

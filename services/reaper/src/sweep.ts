@@ -52,7 +52,6 @@ export async function sweep(sweeping: Sweeping): Promise<void> {
   const known = new Set([...states.map((state) => state.record.vm), ...unreadable.map(({ vm }) => vm)]);
   for (const task of sweeping.liveTasks()) {
     if (isMissing(sweeping, task, known)) sweepMissing(sweeping, task, nowMs);
-    if (isAsleep(sweeping, task)) sweepRetry(sweeping, task);
   }
   for (const stray of await sweeping.hypervisor.strays()) sweepStray(sweeping, stray, nowMs);
   sweeping.seen.endLook();
@@ -146,6 +145,11 @@ function sweepMissing(sweeping: Sweeping, task: LiveTask, nowMs: number): void {
 
 /** The broker fires a timer within a second; whatever takes longer than this has lost it. */
 const timerGraceMs = 10_000;
+
+/** Tasks whose wait is over, and whose timer has not said so. */
+export function wakeSleeping(sweeping: Sweeping): void {
+  for (const task of sweeping.liveTasks()) if (isAsleep(sweeping, task)) sweepRetry(sweeping, task);
+}
 
 function isAsleep({ clock, woken }: Sweeping, task: LiveTask): boolean {
   const { name, sinceMs } = task.phase;

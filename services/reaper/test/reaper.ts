@@ -6,6 +6,7 @@ import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
 import type { Draft, EventData, Head, Stored } from '@vm-task/shared/events';
+import type { Role } from '@vm-task/shared/flow';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { vmGoneSubject } from '@vm-task/shared/subjects';
 import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
@@ -19,6 +20,7 @@ export interface ReaperTimes {
   readonly sweep?: string;
   readonly orphanGrace?: string;
   readonly retention?: string;
+  readonly role?: Role;
 }
 
 export interface ReaperOptions extends ReaperTimes {
@@ -75,13 +77,13 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
 export function reap(
   bus: Bus,
   hypervisor: Hypervisor,
-  { sweep = '50ms', orphanGrace = '200ms', retention = '30d' }: ReaperTimes = {},
+  { sweep = '50ms', orphanGrace = '200ms', retention = '30d', role = 'all' }: ReaperTimes = {},
 ): AsyncDisposable {
   const text = `reaper: { sweep: ${sweep}, orphanGrace: ${orphanGrace}, retention: ${retention} }`;
   const config = parseConfig(text, 'test');
   const [stop, abort] = [new AbortController(), new AbortController()];
   const signals = { stop: stop.signal, abort: abort.signal };
-  const running = startReaper({ bus, hypervisor, config, host: 'host-1', log: silentLogger, ...signals });
+  const running = startReaper({ bus, hypervisor, config, host: 'host-1', role, log: silentLogger, ...signals });
   return {
     [Symbol.asyncDispose]() {
       stop.abort(new Error('draining'));

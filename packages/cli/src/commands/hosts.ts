@@ -9,8 +9,8 @@ export async function listHosts({ home, json }: Common): Promise<void> {
   if (json) return printJson({ hosts });
   const rows = hosts.map(({ name, ageMs, lease }) => {
     const heard = `${Math.round(ageMs / 1_000)} s ago`;
-    if (lease === null) return [name, heard, null, null, null, null, null, null];
-    const { vms, maxVms, pools, version, draining, diskFreeBytes, memoryFreeBytes, load, processors } = lease;
+    if (lease === null) return [name, heard, null, null, null, null, null, null, null];
+    const { vms, maxVms, pools, version, draining, diskFreeBytes, memoryFreeBytes, load, processors, kvm } = lease;
     return [
       name,
       heard,
@@ -19,10 +19,11 @@ export async function listHosts({ home, json }: Common): Promise<void> {
       pools.map((pool) => pool.name).join(', '),
       `${GiB(diskFreeBytes)} disk, ${GiB(memoryFreeBytes)} memory`,
       `${(load[0] ?? 0).toFixed(1)} of ${processors}`,
+      kvm ? 'yes' : 'no',
       version,
     ];
   });
-  print(table(['host', 'heard of', 'state', 'VMs', 'pools', 'free', 'load', 'version'], rows));
+  print(table(['host', 'heard of', 'state', 'VMs', 'pools', 'free', 'load', 'KVM', 'version'], rows));
 }
 
 const GiB = (bytes: number) => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;

@@ -11,6 +11,7 @@ test('a ready system is summed up with its address, and without it while intake 
   const home = homeAt(folder.path);
   const state: SystemState = {
     supervisor: { pid: 1, startTicks: 1 },
+    role: 'all',
     phase: 'ready',
     nats: { url: 'nats://127.0.0.1:4222', version: '2.14.0', pid: 2 },
     services: [],

@@ -5,10 +5,11 @@ import { ensureUp } from '@vm-task/embedded/detach';
 import { findHttpUrl } from '@vm-task/embedded/home-client';
 import { stopProcess } from '@vm-task/embedded/processes';
 import { type QuarantinedVm, quarantinedVms, unreadableVms } from '@vm-task/embedded/quarantined';
-import { readState, type SystemState } from '@vm-task/embedded/state';
+import { readState, readStates, type SystemState } from '@vm-task/embedded/state';
 import { destroyVms, stopProcesses } from '@vm-task/embedded/stop';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
+import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { exitCodes } from '../exit-codes.ts';
 import { print, printJson } from '../screen/print.ts';
@@ -31,20 +32,28 @@ export function summaryOf(home: Home, state: SystemState): string {
   const url = addressOf(home, state);
   if (url !== null) return `ready: ${url}, ${state.nats?.url}`;
   const failing = state.services.filter((service) => service.state === 'waiting');
-  if (failing.length === 0) return state.phase;
+  if (failing.length === 0) return isWaiting(state) ? waitingFor(home) : state.phase;
   const names = failing.map((service) => `${service.name} (${service.lastExit})`).join(', ');
   return `${names} ended and will be started again; logs are in ${home.logs}`;
 }
 
-/** Where intake listens; one that was killed has left its address behind, so only a ready system has one. */
-function addressOf(home: Home, state: SystemState): string | null {
-  return state.phase === 'ready' ? findHttpUrl(home) : null;
+function isWaiting({ role, phase, services }: SystemState): boolean {
+  return role === 'host' && phase === 'starting' && services.length === 0;
 }
 
-/** Starts the system in the background; returns when it is ready. */
-export async function upDetached({ environment, json }: SystemOptions): Promise<void> {
+function waitingFor(home: Home): string {
+  return `waiting for the control side of ${home.root}; it starts with ./vm-task up --role control`;
+}
+
+/** Where intake listens; one that was killed has left its address behind, so only a ready system has one. */
+function addressOf(home: Home, state: SystemState): string | null {
+  return state.phase === 'ready' && state.role !== 'host' ? findHttpUrl(home) : null;
+}
+
+/** Starts the system, or one side of it, in the background; returns when that is ready. */
+export async function upDetached({ environment, json, role }: SystemOptions & { readonly role: Role }): Promise<void> {
   using progress = startProgress({ quiet: json });
-  const state = await ensureUp(environment.home, () => progress.update('starting the system'));
+  const state = await ensureUp(environment.home, () => progress.update('starting the system'), role);
   progress.clear();
   if (json) printJson(statusOf(environment, state));
   else print(summaryOf(environment.home, state));
@@ -54,13 +63,15 @@ export async function upDetached({ environment, json }: SystemOptions): Promise<
 export async function down({ environment, config, json }: SystemOptions): Promise<void> {
   using progress = startProgress({ quiet: json });
   progress.update('stopping: tasks in hand have a moment to finish');
-  const state = readState(environment.home);
-  if (state !== null) await stopProcess(state.supervisor, downGraceMs);
+  const states = readStates(environment.home);
+  // Hosts first: what they still tell is stored.
+  const inOrder = [...states].sort((a, b) => Number(b.role === 'host') - Number(a.role === 'host'));
+  for (const { supervisor } of inOrder) await stopProcess(supervisor, downGraceMs);
   const processes = await stopProcesses(environment.home, leftoverGraceMs);
   const vms = await destroyVms(environment, config);
   progress.clear();
-  if (json) printJson({ wasUp: state !== null, leftovers: { processes, vms } });
-  else print(state === null && processes + vms === 0 ? 'nothing was running' : 'stopped; nothing is left running');
+  if (json) printJson({ wasUp: states.length > 0, leftovers: { processes, vms } });
+  else print(states.length === 0 && processes + vms === 0 ? 'nothing was running' : 'stopped; nothing is left running');
 }
 
 /** Exits with 1 when the system is not up and ready. */

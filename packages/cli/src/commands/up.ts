@@ -1,11 +1,12 @@
-/** `up`: the whole system of one home on this machine, in the foreground. */
+/** `up`: the system of one home on this machine, or one side of it, in the foreground. */
 
 import { runSystem } from '@vm-task/embedded/supervisor';
+import type { Role } from '@vm-task/shared/flow';
 import { note } from '../screen/print.ts';
 import { type SystemOptions, summaryOf } from './system.ts';
 
 /** Runs the system in the foreground until Ctrl-C or SIGTERM. */
-export async function up({ environment, config }: SystemOptions): Promise<void> {
+export async function up({ environment, config, role }: SystemOptions & { readonly role: Role }): Promise<void> {
   const stop = new AbortController();
   const onSignal = () => {
     if (stop.signal.aborted) return;
@@ -18,6 +19,7 @@ export async function up({ environment, config }: SystemOptions): Promise<void> 
   await runSystem({
     environment,
     config,
+    role,
     stop: stop.signal,
     onChange(state) {
       const summary = summaryOf(environment.home, state);

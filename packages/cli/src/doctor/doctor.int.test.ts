@@ -43,7 +43,13 @@ beforeAll(async () => {
   await mkdir(join(home.root, 'keys'), { recursive: true });
   await writeFile(join(home.root, 'keys', 'kali'), machine.privateKey, { mode: 0o600 });
   await configure({});
-  over = runSystem({ environment, config: loadConfig(home), stop: stop.signal, onChange: () => undefined });
+  over = runSystem({
+    environment,
+    config: loadConfig(home),
+    role: 'all',
+    stop: stop.signal,
+    onChange: () => undefined,
+  });
   await Promise.race([over, eventually(isReady, { what: 'the system is ready', limitMs: 100_000 })]);
   await using intake = await connect('intake');
   await storeTemplate(intake, { name: 'greet', task: { run: 'echo hi' } }, new Date());

@@ -72,7 +72,7 @@ test('an image that no recipe makes is named, and one that is to be built is not
 
 test('a service that ends again and again is named with its log; one that begins is not taken for broken', async () => {
   await using lent = await lendHome();
-  const board = createBoard(lent.home, () => undefined);
+  const board = createBoard(lent.home, 'all', () => undefined);
   const service = { pid: 1, state: 'ready', restarts: 0, lastExit: null } as const;
   for (const name of ['intake', 'provisioner', 'runner', 'reaper'] as const) board.updateService({ ...service, name });
   expect(await lent.look([services])).toMatchObject([{ status: 'pass' }]);

@@ -2,15 +2,27 @@
  * The system on this machine, and its pools. What a command of these needs is loaded when it is given: the commands about
  * tasks need neither the hypervisor nor NATS, and start sooner without them.
  */
+import { type Role, roles } from '@vm-task/shared/flow';
+import { Option } from 'commander';
 import { listHosts } from '../commands/hosts.ts';
 import { pools } from '../commands/tasks.ts';
 import { configured, type Define, homeOf } from './define.ts';
 
 export function systemCommands(define: Define): void {
   define('up', 'run the whole system on this machine, in the foreground', async (context, _args, options) => {
-    if (options['detach'] === true) return (await import('../commands/system.ts')).upDetached(configured(context));
-    return (await import('../commands/up.ts')).up(configured(context));
-  }).option('-d, --detach', 'return when it is ready, and leave it running');
+    const given = { ...configured(context), role: options['role'] as Role };
+    if (options['detach'] === true) return (await import('../commands/system.ts')).upDetached(given);
+    return (await import('../commands/up.ts')).up(given);
+  })
+    .option('-d, --detach', 'return when it is ready, and leave it running')
+    .addOption(
+      new Option(
+        '--role <role>',
+        'one side only: control (broker, intake, reaper) or host (provisioner, runner, reaper)',
+      )
+        .choices(roles)
+        .default('all'),
+    );
   define('down', 'stop the system; nothing of it is left running', async (context) =>
     (await import('../commands/system.ts')).down(configured(context)),
   );

@@ -23,7 +23,7 @@ const options = readArguments('Measures the four hops of a task through the serv
   'load-rounds': { default: 9, about: 'rounds at load' },
   'load-tasks': { default: 1_000, about: 'tasks of each side in a round at load' },
   'warm-up': { default: 10_000, about: 'tasks of each side before anything is measured' },
-  'at-once': { default: 128, about: 'tasks in hand at load' },
+  'at-once': { default: 128, about: 'tasks in flight at load' },
 });
 
 interface Figures {

@@ -1,4 +1,4 @@
-/** Services are replaced one after the other while they work: what they have in hand is finished or handed over. */
+/** Services are replaced one after the other while they work: what they have in flight is finished or handed over. */
 
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ test('all services are replaced three times under load: nothing is lost, nothing
   const tasks = await Promise.all(submitting);
   for (const graceMs of [0, 300, 2_000]) {
     const working = async () => (await system.hypervisor.list()).some(({ phase }) => phase === 'claimed');
-    await eventually(working, { what: 'tasks are in hand' });
+    await eventually(working, { what: 'tasks are in flight' });
     const next: Services = await system.startServices();
     await running.drain(graceMs);
     running = next;

@@ -47,7 +47,7 @@ export interface System extends AsyncDisposable {
 }
 
 export interface Services extends AsyncDisposable {
-  /** As SIGTERM does, when the grace is so long: resolves when nothing is in hand any more. */
+  /** As SIGTERM does, when the grace is so long: resolves when nothing is in flight any more. */
   drain(graceMs: number): Promise<void>;
 }
 

@@ -13,7 +13,7 @@ const stream = 'BARE';
 /** As large as what an event of a trivial task weighs, headers and all. */
 const payload = Buffer.alloc(1_000, 'x');
 
-/** The client keeps so many messages on their way to each consumer: as many tasks as are in hand at load, or more. */
+/** The client keeps so many messages on their way to each consumer: as many tasks as are in flight at load, or more. */
 const prefetch = 256;
 
 export interface Floor extends AsyncDisposable {

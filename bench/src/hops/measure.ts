@@ -13,7 +13,7 @@ export async function oneAtATime(run: RunTask, tasks: number): Promise<number[]>
   return took;
 }
 
-/** Tasks per second, `atOnce` of them in hand all the while. */
+/** Tasks per second, `atOnce` of them in flight all the while. */
 export async function atLoad(run: RunTask, tasks: number, atOnce: number): Promise<number> {
   let left = tasks;
   const worker = async () => {

@@ -35,7 +35,7 @@ export interface Services extends AsyncDisposable {
   submit(): Promise<string>;
 }
 
-/** Returns when all four are ready. `atOnce`: tasks that will be in hand at once. */
+/** Returns when all four are ready. `atOnce`: tasks that will be in flight at once. */
 export async function startServices(server: NatsServer, atOnce: number): Promise<Services> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await makeTempFolder('hops'));

@@ -13,7 +13,7 @@ const moreMiB = 64;
 /** The broker caches what it stores, and lets go of it as it likes: only where that ends is of interest. */
 const brokerMiB = 200;
 const brokerName = 'nats-server';
-const inHand = 16;
+const inFlight = 16;
 const requestsAtOnce = 32;
 /** Compilers, connections and files get warm. */
 const warmUp = 200;
@@ -21,7 +21,7 @@ const tellEvery = 1_000;
 
 export async function soakQueue(tasks: number, { tell, signal }: Watch): Promise<Part> {
   await using broker = await startBroker({ users: all });
-  await using services = await startServices(broker.server, inHand);
+  await using services = await startServices(broker.server, inFlight);
   await using ends = followEnds(broker);
   const submit = async (count: number, about: string) => {
     const ids: string[] = [];

@@ -3,7 +3,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { ack, lookAtDurable, makeDurable, startWorker, submit, textOf } from '@vm-task/testing/test-worker';
 import { expect, test } from 'vitest';
 
-test('at a stop what is in hand is finished and acknowledged, and nothing more is taken', async () => {
+test('at a stop what is in flight is finished and acknowledged, and nothing more is taken', async () => {
   await using broker = await startBroker();
   await makeDurable(broker);
   const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
@@ -18,18 +18,18 @@ test('at a stop what is in hand is finished and acknowledged, and nothing more i
     { slots: 2 },
   );
   await submit(broker, 'first');
-  await eventually(() => handled.length === 1, { what: 'one is in hand' });
+  await eventually(() => handled.length === 1, { what: 'one is in flight' });
   running.stop.abort();
   await submit(broker, 'second');
   letGo();
   await running.done;
   expect(handled).toEqual(['first']);
-  expect(await lookAtDurable(broker)).toMatchObject({ inHand: 0, toCome: 1 });
+  expect(await lookAtDurable(broker)).toMatchObject({ inFlight: 0, toCome: 1 });
 });
 
 test('a stop at any moment leaves no message behind with the worker that stopped', async () => {
   await using broker = await startBroker();
-  // So long that a message which was lost on its way would still be in hand at the end.
+  // So long that a message which was lost on its way would still be in flight at the end.
   await makeDurable(broker, 60_000);
   const total = 300;
   const bodies = Array.from({ length: total }, (_, index) => `${index}`);
@@ -51,7 +51,7 @@ test('a stop at any moment leaves no message behind with the worker that stopped
     await running.done;
   }
   await publishing;
-  expect(await lookAtDurable(broker)).toMatchObject({ inHand: 0, toCome: 0 });
+  expect(await lookAtDurable(broker)).toMatchObject({ inFlight: 0, toCome: 0 });
   expect(new Set(handled).size).toBe(total);
   expect(handled).toHaveLength(total);
 });

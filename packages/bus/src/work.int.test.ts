@@ -27,7 +27,7 @@ test('every message is handled once and acknowledged, one at a time per slot', a
   const bodies = Array.from({ length: 60 }, (_, index) => `${index}`);
   await submit(broker, ...bodies);
   await eventually(() => handled.length === 60, { what: 'all are handled' });
-  await eventually(async () => (await lookAtDurable(broker)).inHand === 0, { what: 'all are acknowledged' });
+  await eventually(async () => (await lookAtDurable(broker)).inFlight === 0, { what: 'all are acknowledged' });
   expect(handled.map(Number).sort((a, b) => a - b)).toEqual(bodies.map(Number));
   expect(most).toBeLessThanOrEqual(3);
 });
@@ -41,12 +41,12 @@ test('a busy slot has exactly one message: the next one stays with the broker', 
     return ack;
   });
   await submit(broker, 'first', 'second', 'third');
-  await eventually(async () => (await lookAtDurable(broker)).inHand === 1, { what: 'one is in hand' });
+  await eventually(async () => (await lookAtDurable(broker)).inFlight === 1, { what: 'one is in flight' });
   // Longer than ack_wait: what waited in the client would come back by now.
   await eventually(async () => (await lookAtDurable(broker)).pulls === 0, {
     what: 'nothing more is asked for',
   });
-  expect(await lookAtDurable(broker)).toMatchObject({ inHand: 1, toCome: 2 });
+  expect(await lookAtDurable(broker)).toMatchObject({ inFlight: 1, toCome: 2 });
   letGo();
   await eventually(async () => (await lookAtDurable(broker)).toCome === 0, { what: 'the others come' });
 });
@@ -68,12 +68,12 @@ test('slots that are free are asked for together, and those that are busy never'
   await eventually(async () => (await lookAtDurable(broker)).pulls === 1, { what: 'one request for all' });
   for (let round = 0; round < 10; round++) await submit(broker, 'quick');
   await submit(broker, 'slow', 'slow', 'slow', 'slow', 'slow', 'slow');
-  await eventually(async () => (await lookAtDurable(broker)).inHand === 4, { what: 'every slot is busy' });
+  await eventually(async () => (await lookAtDurable(broker)).inFlight === 4, { what: 'every slot is busy' });
   await eventually(async () => (await lookAtDurable(broker)).pulls === 0, { what: 'nothing more is asked for' });
-  expect(await lookAtDurable(broker)).toMatchObject({ inHand: 4, toCome: 2 });
+  expect(await lookAtDurable(broker)).toMatchObject({ inFlight: 4, toCome: 2 });
   letGo();
   await eventually(() => deliveries.length === 16, { what: 'the others come' });
-  await eventually(async () => (await lookAtDurable(broker)).inHand === 0, { what: 'all are acknowledged' });
+  await eventually(async () => (await lookAtDurable(broker)).inFlight === 0, { what: 'all are acknowledged' });
   expect(new Set(deliveries)).toEqual(new Set([1]));
 });
 
@@ -97,11 +97,11 @@ test('a handler may take much longer than ack_wait, and its message is not deliv
   // Where nobody gives a sign of life, it comes back after the same ack_wait, again and again.
   for (let times = 0; times < 4; ) times = (await silent.next({ expires: 5_000 }))?.info.deliveryCount ?? times;
   letGo();
-  await eventually(async () => (await lookAtDurable(broker)).inHand === 0, { what: 'it is acknowledged' });
+  await eventually(async () => (await lookAtDurable(broker)).inFlight === 0, { what: 'it is acknowledged' });
   expect(deliveries).toEqual([1]);
 });
 
-test('a worker that dies with a message in hand leaves it to the next one', async () => {
+test('a worker that dies with a message in flight leaves it to the next one', async () => {
   await using broker = await startBroker();
   await makeDurable(broker);
   await using proxy = await startProxy(broker.server.port);
@@ -126,14 +126,14 @@ test('a worker that dies with a message in hand leaves it to the next one', asyn
   });
   await eventually(() => second.length === 1, { what: 'the second worker has it' });
   expect(second).toEqual([2]);
-  await eventually(async () => (await lookAtDurable(broker)).inHand === 0, { what: 'it is acknowledged' });
+  await eventually(async () => (await lookAtDurable(broker)).inFlight === 0, { what: 'it is acknowledged' });
   proxy.open();
   letGo();
 });
 
 test('what throws is tried again with growing delays, with an alert at the fifth time and never at another', async () => {
   await using broker = await startBroker();
-  // None comes back because a busy machine was late to say that it is in hand.
+  // None comes back because a busy machine was late to say that it is in flight.
   await makeDurable(broker, 30_000);
   const times: number[] = [];
   await using running = startWorker(broker.connection, async (delivery) => {
@@ -143,7 +143,7 @@ test('what throws is tried again with growing delays, with an alert at the fifth
   });
   await submit(broker, 'unlucky');
   await eventually(() => times.length === 6, { what: 'the sixth delivery', limitMs: 60_000 });
-  await eventually(async () => (await lookAtDurable(broker)).inHand === 0, { what: 'it is acknowledged' });
+  await eventually(async () => (await lookAtDurable(broker)).inFlight === 0, { what: 'it is acknowledged' });
   const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
   for (const [index, expectedMs] of [1_000, 2_000, 4_000, 8_000, 16_000].entries()) {
     expect(pauses[index]).toBeGreaterThan(expectedMs * 0.9);
@@ -176,8 +176,8 @@ test('what is rejected is buried once and never comes back', async () => {
   });
   await submit(broker, 'bad', 'garbled', 'good');
   const done = async () => {
-    const { inHand, toCome } = await lookAtDurable(broker);
-    return inHand === 0 && toCome === 0;
+    const { inFlight, toCome } = await lookAtDurable(broker);
+    return inFlight === 0 && toCome === 0;
   };
   await eventually(done, { what: 'all is done' });
   expect(running.buried).toEqual(['bad: no such thing', 'garbled: it is not JSON']);
@@ -193,7 +193,7 @@ test('a burial that fails is done again before the message goes', async () => {
   const rejected: Verdict = { kind: 'reject', reason: 'no' };
   await using _running = startWorker(broker.connection, async () => rejected, { bury });
   await submit(broker, 'bad');
-  await eventually(async () => tries === 2 && (await lookAtDurable(broker)).inHand === 0, { what: 'it is buried' });
+  await eventually(async () => tries === 2 && (await lookAtDurable(broker)).inFlight === 0, { what: 'it is buried' });
 });
 
 test('what is left is neither acknowledged nor given back: it is another worker that has it', async () => {
@@ -201,7 +201,7 @@ test('what is left is neither acknowledged nor given back: it is another worker 
   await makeDurable(broker, 5_000);
   await using _running = startWorker(broker.connection, async () => ({ kind: 'leave', reason: 'taken over' }));
   await submit(broker, 'taken over');
-  await eventually(async () => (await lookAtDurable(broker)).inHand === 1, { what: 'it was delivered' });
+  await eventually(async () => (await lookAtDurable(broker)).inFlight === 1, { what: 'it was delivered' });
 });
 
 test('nothing is asked for before there is room, and room is given back after each message', async () => {
@@ -230,7 +230,7 @@ test('nothing is asked for before there is room, and room is given back after ea
   await eventually(async () => (await lookAtDurable(broker)).pulls === 0, {
     what: 'nothing is asked for',
   });
-  expect(await lookAtDurable(broker)).toMatchObject({ inHand: 0, toCome: 4 });
+  expect(await lookAtDurable(broker)).toMatchObject({ inFlight: 0, toCome: 4 });
   open1();
   await eventually(() => handled.length === 4, { what: 'all are handled' });
   expect(most).toBeLessThanOrEqual(2);

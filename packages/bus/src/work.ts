@@ -77,7 +77,7 @@ export function consumerConfig(worker: Durable): Partial<ConsumerConfig> & { dur
   };
 }
 
-/** Works until `stop`; resolves when every message in hand is settled. Failures of the broker are waited out. */
+/** Works until `stop`; resolves when every message in flight is settled. Failures of the broker are waited out. */
 export async function work(
   connection: Connection,
   worker: Durable,

@@ -51,15 +51,15 @@ export function recoveriesOfMachines(deeds: readonly Deed[], events: readonly St
   });
 }
 
-/** The longest time in which no event was stored although a task was in hand. */
+/** The longest time in which no event was stored although a task was in flight. */
 export function longestSilenceMs(events: readonly Stored[]): number {
-  let inHand = 0;
+  let inFlight = 0;
   let longest = 0;
   for (const [index, { type, time }] of events.entries()) {
-    if (type === 'task.created') inHand += 1;
-    if (type === 'task.completed') inHand -= 1;
+    if (type === 'task.created') inFlight += 1;
+    if (type === 'task.completed') inFlight -= 1;
     const next = events[index + 1]?.time ?? time;
-    if (inHand > 0) longest = Math.max(longest, next.getTime() - time.getTime());
+    if (inFlight > 0) longest = Math.max(longest, next.getTime() - time.getTime());
   }
   return longest;
 }

@@ -100,7 +100,7 @@ export function reportLines(report: Report): string[] {
       ([what, { count, medianMs, worstMs }]) =>
         `recovered from ${what}: ${count}, median ${seconds(medianMs)}, worst ${seconds(worstMs)}`,
     ),
-    `longest time without an event while tasks were in hand: ${seconds(report.longestSilenceMs)}`,
+    `longest time without an event while tasks were in flight: ${seconds(report.longestSilenceMs)}`,
     `quiet ${seconds(report.quietAfterMs)} after the storm`,
     `leaked: ${counts(report.leaked)}`,
     ...promises.map((promise) => {

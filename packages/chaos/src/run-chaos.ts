@@ -35,7 +35,7 @@ const config = {
 };
 
 /** More would only wait. */
-const mostInHand = 6;
+const maxInFlight = 6;
 const longestPauseMs = 2_500;
 const throttleMs = 200;
 /** Of what is asked for. */
@@ -106,7 +106,7 @@ async function runOn(system: OwnSystem, options: ChaosOptions): Promise<(left: r
   if (!(await becomesQuiet(submitter, streams, signal))) {
     broken.push({
       promise: 'quiet in the end',
-      what: `${streams.inHand} tasks are not over after ${quietLimitMs / 1_000} s`,
+      what: `${streams.inFlight} tasks are not over after ${quietLimitMs / 1_000} s`,
     });
   }
   const leaks = await leaksWhenIdle(system, signal);
@@ -127,7 +127,7 @@ async function load(submitter: Submitter, streams: StreamWatch, seed: number, st
     const begin = isPipeline ? pipelineOf(submitter, random, number) : taskOf(submitter, random, number);
     number += isPipeline ? 2 : 1;
     await pause(random.whole(0, longestPauseMs), storm);
-    while (!storm.aborted && streams.inHand + submitter.asking >= mostInHand) await pause(throttleMs, storm);
+    while (!storm.aborted && streams.inFlight + submitter.asking >= maxInFlight) await pause(throttleMs, storm);
     if (!storm.aborted) begin();
   }
 }
@@ -163,7 +163,7 @@ async function becomesQuiet(submitter: Submitter, streams: StreamWatch, signal: 
     // A command that is stored is a task, however long intake takes.
     const causes = new Set(streams.events.map(causeOf));
     const isMade = [...streams.commands.keys(), ...streams.pipelineCommands].every((seq) => causes.has(String(seq)));
-    if (isAnswered && isMade && streams.inHand === 0) return true;
+    if (isAnswered && isMade && streams.inFlight === 0) return true;
     await delay(throttleMs);
   }
   return false;
@@ -216,7 +216,7 @@ function tellProgress({ tell }: ChaosOptions, startedAt: number, line: () => str
 function progressLine(submitter: Submitter, streams: StreamWatch, deeds: readonly Deed[]): string {
   const asked = submitter.submissions.length + submitter.pipelines.length;
   const made = streams.ids.size + streams.pipelineIds.size;
-  return `${asked} tasks and pipelines, ${made} made, ${made - streams.inHand} over, ${deeds.length} disturbances`;
+  return `${asked} tasks and pipelines, ${made} made, ${made - streams.inFlight} over, ${deeds.length} disturbances`;
 }
 
 function deedLine({ target, act, lastsMs, pid, vm }: Deed): string {

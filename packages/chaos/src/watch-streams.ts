@@ -50,7 +50,7 @@ export class StreamWatch implements StreamContents, AsyncDisposable {
   }
 
   /** Tasks and pipelines that are created and not over. */
-  get inHand(): number {
+  get inFlight(): number {
     return this.#live.size;
   }
 

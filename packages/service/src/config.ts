@@ -43,7 +43,7 @@ const settings = {
   nats: z.strictObject({ port: z.int().min(0).max(65_535).default(4222) }).prefault({}),
   runner: z
     .strictObject({
-      /** Tasks that one runner has in hand at once. */
+      /** Tasks that one runner works on at once. */
       maxTasks: z.int().min(1).max(1_024).default(32),
     })
     .prefault({}),

@@ -1,6 +1,6 @@
 /**
  * How every service lives: configuration, log, telemetry, bus, handlers; on SIGTERM or SIGINT a drain (nothing new is
- * taken, what is in hand is finished or handed over within the grace), then an exit code.
+ * taken, what is in flight is finished or handed over within the grace), then an exit code.
  *
  * | file | role |
  * |---|---|
@@ -24,7 +24,7 @@ import { loadConfig, type SystemConfig } from './config.ts';
 import { createLogger, type Logger } from './log.ts';
 import { startTelemetry } from './telemetry.ts';
 
-/** What is in hand at SIGTERM may take so long to finish before it is given up to the next one. */
+/** What is in flight at SIGTERM may take so long to finish before it is given up to the next one. */
 const drainGraceMs = 20_000;
 
 export interface ServiceContext {
@@ -38,7 +38,7 @@ export interface ServiceContext {
   readonly role: Role;
   /** Aborted at SIGTERM: take nothing new. */
   readonly stop: AbortSignal;
-  /** Aborted at the end of the drain's grace: give up what is still in hand. */
+  /** Aborted at the end of the drain's grace: give up what is still in flight. */
   readonly abort: AbortSignal;
   /** Called once when the service does its work; what `up` waits for. */
   readonly ready: () => void;

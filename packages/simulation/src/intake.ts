@@ -30,7 +30,7 @@ interface Drain {
 
 const pool = 'default';
 const appendLimitMs = 30_000;
-/** As many as can be in hand: more would only ask for messages that are not there. */
+/** As many as can be in flight: more would only ask for messages that are not there. */
 const slots = 2;
 const byChance = { by: 'simulation', reason: 'by chance' };
 

@@ -53,7 +53,7 @@ type Answer = (side: Side) => Promise<unknown>;
 /** One broker under test: what was received from it and is not settled. */
 export interface Side {
   readonly connection: Connection;
-  readonly inHand: JsMsg[];
+  readonly inFlight: JsMsg[];
   readonly followed: string[];
 }
 
@@ -135,10 +135,10 @@ export class Operations {
     this.#hasPulled = true;
     return {
       what: 'pull',
-      answer: async ({ connection: { js }, inHand }) => {
+      answer: async ({ connection: { js }, inFlight }) => {
         const consumer = await js.consumers.get(this.#stream, 'worker');
         for await (const message of await consumer.fetch({ max_messages: 1, expires: pullMs })) {
-          inHand.push(message);
+          inFlight.push(message);
           const { seq, subject, data, info } = message;
           // How many are pending is not compared: the bus asks no durable for it, and a purge leaves the real one wrong.
           return [seq, subject, text(data), info.deliveryCount];
@@ -153,9 +153,9 @@ export class Operations {
     const how = this.#random.pick(['ack', 'ack', 'nak', 'nak later', 'term', 'working'] as const);
     return {
       what: how,
-      answer: async ({ connection: { jsm }, inHand }) => {
-        const index = Math.floor(which * inHand.length);
-        const [message] = how === 'working' ? inHand.slice(index, index + 1) : inHand.splice(index, 1);
+      answer: async ({ connection: { jsm }, inFlight }) => {
+        const index = Math.floor(which * inFlight.length);
+        const [message] = how === 'working' ? inFlight.slice(index, index + 1) : inFlight.splice(index, 1);
         if (message === undefined) return null;
         const answer = await settle(message, how);
         // Whatever was sent before is done when this is answered.

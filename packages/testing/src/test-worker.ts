@@ -32,7 +32,7 @@ export function textOf({ message }: Delivery): string {
 /** Messages that were delivered and not acknowledged, messages still to come, and pulls that wait for one. */
 export async function lookAtDurable({ connection }: Broker) {
   const info = await connection.jsm.consumers.info(worker.stream, worker.name);
-  return { inHand: info.num_ack_pending, toCome: info.num_pending, pulls: info.num_waiting };
+  return { inFlight: info.num_ack_pending, toCome: info.num_pending, pulls: info.num_waiting };
 }
 
 export interface TestWorker extends AsyncDisposable {

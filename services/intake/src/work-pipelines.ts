@@ -44,7 +44,7 @@ export function pipelineReader({ connection }: Pick<Bus, 'connection'>): ReadPip
   return rememberPipelines((pipeline, known) => readPipeline(connection, pipeline, known));
 }
 
-/** Works until `stop`; resolves when nothing is in hand any more. */
+/** Works until `stop`; resolves when nothing is in flight any more. */
 export async function workPipelines({
   bus,
   config,

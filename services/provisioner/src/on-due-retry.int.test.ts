@@ -34,7 +34,7 @@ async function dueIsSettled(rig: Rig): Promise<boolean> {
   return info.num_pending + info.num_ack_pending === 0 && info.delivered.consumer_seq > 0;
 }
 
-/** Some provisioner has one in hand, and waits for room. */
+/** One is in flight at some provisioner, which waits for room. */
 async function dueIsHeld(rig: Rig): Promise<boolean> {
   return (await dueRetries(rig)).num_ack_pending === 1;
 }

@@ -29,7 +29,7 @@ export interface PlannedAttempt {
 }
 
 export interface Limits {
-  /** Aborted: give up what is in hand. */
+  /** Aborted: give up what is in flight. */
   readonly signal: AbortSignal;
   /** After such a wait for room here the message goes to whoever has some. */
   readonly roomMs: number;

@@ -5,8 +5,8 @@ import { freeTickets, Room } from './room.ts';
 
 const limits = { poolMax: 2, hostMax: 3 };
 
-test('room is what is neither claimed nor going nor in hand, of the pool and of the host', () => {
-  const free = (states: readonly VmState[], inHand = 0) => freeTickets(states, 'default', inHand, limits);
+test('room is what is neither claimed nor going nor in flight, of the pool and of the host', () => {
+  const free = (states: readonly VmState[], inFlight = 0) => freeTickets(states, 'default', inFlight, limits);
   expect(free([])).toBe(2);
   expect(free([warmVm(), warmVm(), creatingVm()])).toBe(2);
   expect(free([claimedVm(), warmVm()])).toBe(1);

@@ -1,6 +1,6 @@
 /**
- * Room for tasks: how many more messages a pool may take in hand. Judged by the ledger, which all provisioners of the
- * host share, and by what this one has in hand already. What it misjudges waits with its message, and loses nothing.
+ * Room for tasks: how many more messages a pool may take. Judged by the ledger, which all provisioners of the
+ * host share, and by what this one has in flight already. What it misjudges waits with its message, and loses nothing.
  */
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 
@@ -13,11 +13,11 @@ export interface RoomLimits {
 const lookEveryMs = 1_000;
 
 /** How many messages more may be taken: a warm VM is room, whatever its class is, because it can go. */
-export function freeTickets(states: readonly VmState[], pool: string, inHand: number, limits: RoomLimits): number {
-  // What is being made here is made for a message in hand, or becomes a warm VM.
+export function freeTickets(states: readonly VmState[], pool: string, inFlight: number, limits: RoomLimits): number {
+  // What is being made here is made for a message in flight, or becomes a warm VM.
   const taken = states.filter((state) => state.phase === 'claimed' || state.phase === 'ending');
   const takenOfPool = taken.filter((state) => state.record.pool === pool).length;
-  return Math.min(limits.poolMax - takenOfPool, limits.hostMax - taken.length) - inHand;
+  return Math.min(limits.poolMax - takenOfPool, limits.hostMax - taken.length) - inFlight;
 }
 
 export class Room {
@@ -39,7 +39,7 @@ export class Room {
     return this.#changes;
   }
 
-  /** Tasks in hand that have no VM yet: they come before any warm VM. */
+  /** Tasks in flight that have no VM yet: they come before any warm VM. */
   waitingIn(pool: string | 'any'): number {
     if (pool !== 'any') return this.#waiting.get(pool) ?? 0;
     return [...this.#waiting.values()].reduce((sum, count) => sum + count, 0);

@@ -27,7 +27,7 @@ export interface ProvisionerOptions {
   readonly log: Logger;
   /** Aborted: take no task and begin no VM any more. */
   readonly stop: AbortSignal;
-  /** Aborted: give up what is in hand. */
+  /** Aborted: give up what is in flight. */
   readonly abort: AbortSignal;
   readonly tellProgress: TellProgress;
 }
@@ -40,7 +40,7 @@ const releasesAtOnce = 64;
 /** Each may wait for room, and none holds up another. */
 const boundAtOnce = 64;
 
-/** Works until `stop`; resolves when nothing is in hand any more. Warm VMs stay, for the next provisioner. */
+/** Works until `stop`; resolves when nothing is in flight any more. Warm VMs stay, for the next provisioner. */
 export async function startProvisioner(options: ProvisionerOptions): Promise<void> {
   const { bus, hypervisor, config, host, stop, abort, tellProgress } = options;
   const clock = await openBrokerClock(() => bus.now(), abort);

@@ -18,7 +18,7 @@ export interface WarmWish {
 export interface WarmFacts {
   readonly states: readonly VmState[];
   readonly isAlive: (vm: VmId) => boolean;
-  /** Tasks in hand without a VM: of this pool, and of the host. Room is theirs first. */
+  /** Tasks in flight without a VM: of this pool, and of the host. Room is theirs first. */
   readonly waiting: { readonly pool: number; readonly host: number };
   readonly clock: HostClock;
 }

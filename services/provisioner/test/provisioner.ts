@@ -69,7 +69,7 @@ export function leaveWarm(hypervisor: FakeHypervisor, changes: Partial<CloneClas
 }
 
 export interface Provisioner extends AsyncDisposable {
-  /** As SIGTERM does; returns when nothing is in hand. */
+  /** As SIGTERM does; returns when nothing is in flight. */
   drain(): Promise<void>;
 }
 

@@ -35,7 +35,7 @@ export interface ReaperOptions {
   readonly log: Logger;
   /** Aborted: begin nothing more. */
   readonly stop: AbortSignal;
-  /** Aborted: give up what is in hand. */
+  /** Aborted: give up what is in flight. */
   readonly abort: AbortSignal;
 }
 
@@ -45,7 +45,7 @@ const cancelAnswerMs = 30_000;
 /** Answers to cancelling and retrying are one publish each. */
 const answersAtOnce = 8;
 
-/** Works until `stop`; resolves when nothing is in hand any more. */
+/** Works until `stop`; resolves when nothing is in flight any more. */
 export async function startReaper(options: ReaperOptions): Promise<void> {
   const { bus, config, role, stop, abort } = options;
   const reaping = reapingOf(options, await openBrokerClock(() => bus.now(), abort));

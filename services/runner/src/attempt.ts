@@ -1,4 +1,4 @@
-/** One attempt in hand: the fence that it may write with, and what can end the work on it from outside. */
+/** One attempt in flight: the fence that it may write with, and what can end the work on it from outside. */
 import type { Capabilities } from '@vm-task/hypervisor/drivers/driver';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import type { RetryPhase } from '@vm-task/shared/retry-policy';

@@ -5,7 +5,7 @@
  * |---|---|
  * | `on-vm-ready.ts`, `attempt.ts`, `unknown-driver.ts` | begins, resumes or leaves an attempt; its fence |
  * | `start.ts`, `runner-parts.ts` | the service with everything given to it |
- * | `on-task-cancelling.ts` | the attempts in hand, and which of them is being cancelled |
+ * | `on-task-cancelling.ts` | the attempts in flight, and which of them is being cancelled |
  * | `run-attempt.ts` | setup, main process, artifacts, result, in this order |
  * | `plan-jobs.ts`, `git-step.ts` | what is started in the VM, as data |
  * | `read-needs.ts`, `place-needed-files.ts` | what needed stages left behind |

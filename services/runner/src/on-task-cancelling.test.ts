@@ -4,7 +4,7 @@ import type { EventData, Stored } from '@vm-task/shared/events';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { Attempt } from './attempt.ts';
-import { AttemptsInHand, onTaskCancelling } from './on-task-cancelling.ts';
+import { AttemptsInFlight, onTaskCancelling } from './on-task-cancelling.ts';
 
 const task = newTaskId(0);
 const other = newTaskId(1);
@@ -17,42 +17,42 @@ const cancelling = (seq: number, attempt = 1) =>
   ({ event: { type: 'task.cancelling', seq, data: { task, attempt } } }) as unknown as Handling<Stored>;
 
 test('a cancelling reaches the attempt of its task, and its sequence is the fence', async () => {
-  const inHand = new AttemptsInHand();
+  const inFlight = new AttemptsInFlight();
   const [mine, another] = [attemptOf(), attemptOf(other)];
-  inHand.add(mine);
-  inHand.add(another);
-  expect(await onTaskCancelling(inHand)(cancelling(9))).toMatchObject({ kind: 'done', event: null });
+  inFlight.add(mine);
+  inFlight.add(another);
+  expect(await onTaskCancelling(inFlight)(cancelling(9))).toMatchObject({ kind: 'done', event: null });
   expect([mine.cancelling.aborted, mine.fence, mine.signal.aborted]).toEqual([true, 9, false]);
   expect([another.cancelling.aborted, another.fence]).toEqual([false, 5]);
 });
 
-test('a cancelling that came before the attempt was taken in hand reaches it all the same', async () => {
-  const inHand = new AttemptsInHand();
-  const handle = onTaskCancelling(inHand);
+test('a cancelling that came before the attempt was taken reaches it all the same', async () => {
+  const inFlight = new AttemptsInFlight();
+  const handle = onTaskCancelling(inFlight);
   expect(await handle(cancelling(9))).toMatchObject({ kind: 'retry' });
   const attempt = attemptOf();
-  inHand.add(attempt);
+  inFlight.add(attempt);
   expect(await handle(cancelling(9))).toMatchObject({ kind: 'done' });
   expect(attempt.fence).toBe(9);
 });
 
 test('an attempt that has learnt of its cancelling otherwise is told of it once', async () => {
-  const inHand = new AttemptsInHand();
+  const inFlight = new AttemptsInFlight();
   const attempt = attemptOf();
-  inHand.add(attempt);
-  const handle = onTaskCancelling(inHand);
+  inFlight.add(attempt);
+  const handle = onTaskCancelling(inFlight);
   await handle(cancelling(9));
   expect(await handle(cancelling(9))).toMatchObject({ kind: 'done' });
   expect(attempt.fence).toBe(9);
 });
 
-test('what is no longer in hand, or another attempt, or newer than the cancelling is left alone', async () => {
-  const inHand = new AttemptsInHand();
-  const handle = onTaskCancelling(inHand);
+test('what is no longer in flight, or another attempt, or newer than the cancelling is left alone', async () => {
+  const inFlight = new AttemptsInFlight();
+  const handle = onTaskCancelling(inFlight);
   const gone = attemptOf();
-  inHand.add(gone)[Symbol.dispose]();
+  inFlight.add(gone)[Symbol.dispose]();
   const second = attemptOf(task, 2);
-  inHand.add(second);
+  inFlight.add(second);
   expect(await handle(cancelling(9))).toMatchObject({ kind: 'retry' });
   expect(await handle(cancelling(4, 2))).toMatchObject({ kind: 'retry' });
   expect([gone.fence, second.fence]).toEqual([5, 5]);

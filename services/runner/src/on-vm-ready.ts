@@ -6,7 +6,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Head, Stored } from '@vm-task/shared/events';
 import { Attempt, type InVm } from './attempt.ts';
 import { endOrRetry } from './end-or-retry.ts';
-import type { AttemptsInHand } from './on-task-cancelling.ts';
+import type { AttemptsInFlight } from './on-task-cancelling.ts';
 import { runAttempt } from './run-attempt.ts';
 import type { RunnerParts } from './runner-parts.ts';
 import { leaveToNewer } from './unknown-driver.ts';
@@ -16,12 +16,12 @@ const handOverMs = 100;
 
 export async function onVmReady(
   handling: Handling<Stored<'vm.ready'>>,
-  inHand: AttemptsInHand,
+  inFlight: AttemptsInFlight,
   parts: RunnerParts,
 ): Promise<HandlerOutcome> {
   const attempt = await begin(handling, parts);
   if (!(attempt instanceof Attempt)) return attempt;
-  using _ = inHand.add(attempt);
+  using _ = inFlight.add(attempt);
   for (;;) {
     try {
       const ending = await runAttempt(attempt, parts, handling.log);

@@ -14,7 +14,7 @@ export interface RunnerParts {
   readonly log: Logger;
   /** Aborted at the beginning of a drain: no attempt is taken any more. */
   readonly stop: AbortSignal;
-  /** Aborted at its end: attempts in hand are left to the next runner, and their processes run on. */
+  /** Aborted at its end: attempts in flight are left to the next runner, and their processes run on. */
   readonly abort: AbortSignal;
   readonly connect: ConnectGuest;
   readonly isVmAlive: IsVmAlive;

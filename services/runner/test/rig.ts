@@ -29,7 +29,7 @@ import { startRunner } from '../src/start.ts';
 export type Completed = Stored<'task.completed'>['data'];
 
 export interface RunningRunner extends AsyncDisposable {
-  /** Ends it as a drain does whose grace is over; resolves when nothing is in hand. */
+  /** Ends it as a drain does whose grace is over; resolves when nothing is in flight. */
   stop(): Promise<void>;
 }
 

@@ -58,7 +58,7 @@ it('of two who build at once one builds, the other waits and has the same files;
   const [ourWatch, theirWatch] = [watched(), watched()];
   const [image, same] = await Promise.all([ensureImage(ours, ref, ourWatch), ensureImage(theirs, ref, theirWatch)]);
   const waited = [ourWatch, theirWatch].filter(({ notes }) => notes.length === 1);
-  expect(waited).toMatchObject([{ notes: ['waiting for another process that has the image in hand'] }]);
+  expect(waited).toMatchObject([{ notes: ['waiting for another process that works on the image'] }]);
   const [disk, sameDisk] = [await stat(imageDisk(image)), await stat(imageDisk(same))];
   // The cache and two homes.
   expect([disk.ino, disk.nlink]).toEqual([sameDisk.ino, 3]);

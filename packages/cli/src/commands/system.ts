@@ -62,7 +62,7 @@ export async function upDetached({ environment, json, role }: SystemOptions & { 
 /** Stops everything of the home, also what a killed supervisor has left behind. */
 export async function down({ environment, config, json }: SystemOptions): Promise<void> {
   using progress = startProgress({ quiet: json });
-  progress.update('stopping: tasks in hand have a moment to finish');
+  progress.update('stopping: tasks in flight have a moment to finish');
   const states = readStates(environment.home);
   // Hosts first: what they still tell is stored.
   const inOrder = [...states].sort((a, b) => Number(b.role === 'host') - Number(a.role === 'host'));

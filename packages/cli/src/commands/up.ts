@@ -10,7 +10,7 @@ export async function up({ environment, config, role }: SystemOptions & { readon
   const stop = new AbortController();
   const onSignal = () => {
     if (stop.signal.aborted) return;
-    note('stopping: tasks in hand have a moment to finish');
+    note('stopping: tasks in flight have a moment to finish');
     stop.abort();
   };
   process.on('SIGINT', onSignal);

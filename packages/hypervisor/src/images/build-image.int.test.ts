@@ -70,7 +70,7 @@ test('of two who build at once one builds, the other waits and has the same file
   const building = ensureImage(lent.store, ref, first);
   await first.said('reading package lists');
   const waiting = ensureImage(other, ref, second);
-  await second.said('waiting for another process that has the image in hand');
+  await second.said('waiting for another process that works on the image');
   await lent.go();
   const [image, same] = await Promise.all([building, waiting]);
   expect(second.notes).toHaveLength(1);

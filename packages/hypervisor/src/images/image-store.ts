@@ -111,7 +111,7 @@ export async function finishImage(store: ImageStore, staging: string, manifest: 
 /** The lock under which an image comes into the cache and goes from it. `key` is its fingerprint, or its name before it has one. */
 export async function lockImage(store: ImageStore, key: string, watch: Watch): Promise<FileLock> {
   await mkdir(store.cache.images, { recursive: true });
-  const onWait = () => watch.report({ note: 'waiting for another process that has the image in hand' });
+  const onWait = () => watch.report({ note: 'waiting for another process that works on the image' });
   return await lockFile(join(store.cache.images, `.lock-${key}`), onWait, watch.signal);
 }
 

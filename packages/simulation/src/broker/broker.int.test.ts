@@ -1,7 +1,7 @@
 /**
  * The simulated broker beside a real nats-server: the same operations, and every answer has to be the same. Not compared:
  * how many messages are pending, what comes back to a pull that waits already, and what becomes of purged messages that
- * somebody has in hand. The real one says the first two at moments that nobody can foretell, and nobody purges the last.
+ * are in flight. The real one says the first two at moments that nobody can foretell, and nobody purges the last.
  */
 import { headers } from '@nats-io/transport-node';
 import type { Connection } from '@vm-task/bus/connection';
@@ -44,7 +44,7 @@ test('the simulated broker gives the answers of a real nats-server to the same r
 /** How many answers were compared: all, or those before the first that was not in time. */
 async function prove(seed: number, ...connections: readonly [Connection, Connection]): Promise<number> {
   const stop = new AbortController();
-  const sides = connections.map((connection): Side => ({ connection, inHand: [], followed: [] }));
+  const sides = connections.map((connection): Side => ({ connection, inFlight: [], followed: [] }));
   const [real, simulated] = sides as [Side, Side];
   for (const { connection } of sides) await connection.jsm.consumers.add(`PROOF-${seed}`, consumerOf(seed));
   const following = sides.map((side) => collect(seed, side, stop.signal));

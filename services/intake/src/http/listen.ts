@@ -38,7 +38,7 @@ export function announce(home: Home, url: string): Disposable {
   };
 }
 
-/** At `stop`, takes no more requests and answers those in hand, until `abort`. */
+/** At `stop`, takes no more requests and answers those in flight, until `abort`. */
 export async function finishHttp(app: App, stop: AbortSignal, abort: AbortSignal): Promise<void> {
   if (!stop.aborted) await once(stop, 'abort');
   await Promise.race([app.close(), once(abort, 'abort')]);

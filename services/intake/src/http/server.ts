@@ -43,13 +43,13 @@ export function createServer(): App {
 
 /** A connection alone is nobody's request: it may be kept for later, or have said nothing yet, and is simply closed. */
 function answerBeforeClosing(app: FastifyInstance): void {
-  const inHand = new Set<ServerResponse>();
+  const inFlight = new Set<ServerResponse>();
   app.addHook('onRequest', async (_request, { raw }) => {
-    inHand.add(raw);
-    raw.once('close', () => inHand.delete(raw));
+    inFlight.add(raw);
+    raw.once('close', () => inFlight.delete(raw));
   });
   app.addHook('preClose', async () => {
-    await Promise.all(Array.from(inHand, (response) => once(response, 'close')));
+    await Promise.all(Array.from(inFlight, (response) => once(response, 'close')));
   });
 }
 

@@ -30,8 +30,8 @@ export async function withBroker(lent: LedgerVms, bus: Bus): Promise<Makes> {
   const done = new AbortController();
   const clock = await openBrokerClock(() => bus.now(), done.signal);
   const host = readHostId(lent.home);
-  const store = async (draft: Draft, fence: number): Promise<Stored> => {
-    const appended = await bus.append(draft, fence, done.signal);
+  const store = async (draft: Draft, expectedSeq: number): Promise<Stored> => {
+    const appended = await bus.append(draft, expectedSeq, done.signal);
     if (appended.kind === 'stored') return appended.event;
     throw new Error('overtaken');
   };

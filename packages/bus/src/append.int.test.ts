@@ -68,10 +68,10 @@ test('a task that is not there (any more) overtakes with no head at all', async 
 test('the same decision made again is stored already, with the data of whoever was first', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
-  const fence = await stored(broker.bus.append(created(task), 0, never));
+  const expectedSeq = await stored(broker.bus.append(created(task), 0, never));
   const [mine, others] = [vmReady(task), vmReady(task)];
-  const seq = await stored(broker.bus.append(others, fence, never));
-  const again = await broker.bus.append(mine, fence, never);
+  const seq = await stored(broker.bus.append(others, expectedSeq, never));
+  const again = await broker.bus.append(mine, expectedSeq, never);
   expect(again).toMatchObject({ kind: 'stored', event: { seq, data: { vm: others.data.vm } } });
   expect(await allOf(broker, task)).toHaveLength(2);
 });
@@ -81,10 +81,10 @@ test('of two racing writers exactly one wins, and both know which', async () => 
   await using other = await broker.connect();
   for (let round = 0; round < 25; round++) {
     const task = sampleTask();
-    const fence = await stored(broker.bus.append(created(task), 0, never));
+    const expectedSeq = await stored(broker.bus.append(created(task), 0, never));
     const [ready, ended] = await Promise.all([
-      broker.bus.append(vmReady(task), fence, never),
-      other.bus.append(completed(task, { outcome: 'cancelled' }), fence, never),
+      broker.bus.append(vmReady(task), expectedSeq, never),
+      other.bus.append(completed(task, { outcome: 'cancelled' }), expectedSeq, never),
     ]);
     const head = await broker.bus.head({ pool: 'default', task });
     const kinds = [ready.kind, ended.kind].sort();
@@ -98,8 +98,8 @@ test('of two racing writers exactly one wins, and both know which', async () => 
 test('of ten who make the same event at once, all are told the one that was stored', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
-  const fence = await stored(broker.bus.append(created(task), 0, never));
-  const all = await Promise.all(Array.from({ length: 10 }, () => broker.bus.append(vmReady(task), fence, never)));
+  const expectedSeq = await stored(broker.bus.append(created(task), 0, never));
+  const all = await Promise.all(Array.from({ length: 10 }, () => broker.bus.append(vmReady(task), expectedSeq, never)));
   const head = (await broker.bus.head({ pool: 'default', task })) as Stored<'vm.ready'>;
   for (const one of all) expect(one).toMatchObject({ kind: 'stored', event: { data: { vm: head.data.vm } } });
   expect(await allOf(broker, task)).toHaveLength(2);
@@ -114,11 +114,11 @@ test('after the end everything of the task is refused, a second end too', async 
   const end = await stored(broker.bus.append(completed(task, { vm }), ready, never));
   const drafts = [created(task), vmReady(task), resumed(task, vm), setupDone(task), cancelling(task), completed(task)];
   for (const draft of drafts) {
-    for (const fence of [0, first, ready]) {
-      const refused = await broker.bus.append(draft, fence, never);
+    for (const expectedSeq of [0, first, ready]) {
+      const refused = await broker.bus.append(draft, expectedSeq, never);
       const same = await eventAt(broker.bus, refused.kind === 'stored' ? refused.event.seq : end);
       // The very same decision was stored before; everything else is refused.
-      if (refused.kind === 'stored') expect(same?.id).toBe(`${draft.type}/${task}/${fence}/${draft.host}`);
+      if (refused.kind === 'stored') expect(same?.id).toBe(`${draft.type}/${task}/${expectedSeq}/${draft.host}`);
       else expect(refused.head).toMatchObject({ seq: end, type: 'task.completed' });
     }
   }
@@ -127,7 +127,7 @@ test('after the end everything of the task is refused, a second end too', async 
   expect(await allOf(broker, task)).toHaveLength(3);
 });
 
-test('the end of the setup is fenced, but does not move the fence', async () => {
+test('the end of the setup expects the last sequence, but does not move it', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
   const first = await stored(broker.bus.append(created(task), 0, never));
@@ -160,9 +160,9 @@ test('an append that landed while its answer was lost is reported as stored', as
 test('an append outlives a broker that is killed and comes back, and is stored once', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
-  const fence = await stored(broker.bus.append(created(task), 0, never));
+  const expectedSeq = await stored(broker.bus.append(created(task), 0, never));
   await broker.server.kill();
-  const appending = broker.bus.append(vmReady(task), fence, never);
+  const appending = broker.bus.append(vmReady(task), expectedSeq, never);
   await broker.server.restart();
   await stored(appending);
   expect(await allOf(broker, task)).toHaveLength(2);
@@ -189,9 +189,9 @@ test('appends go on through a kill in their midst: each is stored once, and in o
 test('an append outlives a broker that hangs for a while', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
-  const fence = await stored(broker.bus.append(created(task), 0, never));
+  const expectedSeq = await stored(broker.bus.append(created(task), 0, never));
   await broker.server.pause();
-  const appending = broker.bus.append(vmReady(task), fence, never);
+  const appending = broker.bus.append(vmReady(task), expectedSeq, never);
   // What is asked later is given up, so the append's own first request has been, too.
   await expect(broker.connection.jsm.streams.info('EVENTS')).rejects.toThrow('timeout');
   broker.server.resume();
@@ -245,12 +245,12 @@ test('that a VM is gone is stored once, however often it is said and with whatev
   expect(state.messages).toBe(1);
 });
 
-test('what is about the course of no task does not move the fence of any task', async () => {
+test('what is about the course of no task does not move the expected sequence of any task', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
   const vm = sampleVm();
-  const fence = await stored(broker.bus.append(created(task), 0, never));
+  const expectedSeq = await stored(broker.bus.append(created(task), 0, never));
   await broker.bus.announce(vmGone(vm, { task }), never);
   expect(subjectMatches(eventsOf({ pool: 'default', task }), `vm.gone.default.${vm}.host-1`)).toBe(false);
-  await stored(broker.bus.append(vmReady(task), fence, never));
+  await stored(broker.bus.append(vmReady(task), expectedSeq, never));
 });

@@ -44,7 +44,7 @@ export async function readHead(
 }
 
 /**
- * Appends when the last event that counts is that of sequence `fence` (0: there is none yet). Returns only what the
+ * Appends when the last event that counts is that of sequence `expectedSeq` (0: there is none yet). Returns only what the
  * stream itself shows; waits as long as the broker is away, until `signal` aborts. Messages that do not count may have
  * moved the sequence meanwhile: then it is appended behind them.
  * @throws `stream-full`, `payload-too-large`, `broker-denied`, the abort's reason.
@@ -53,11 +53,11 @@ export async function append(
   connection: Connection,
   source: string,
   draft: Draft,
-  fence: number,
+  expectedSeq: number,
   signal: AbortSignal,
 ): Promise<Appended> {
-  const attempt = { id: eventId(draft, fence), subject: eventSubject(draft), key: keyOf(draft), fence };
-  for (let expected = fence; ; ) {
+  const attempt = { id: eventId(draft, expectedSeq), subject: eventSubject(draft), key: keyOf(draft), expectedSeq };
+  for (let expected = expectedSeq; ; ) {
     const answer = await orAborted(offer(connection, source, draft, attempt, expected), signal);
     if (answer !== 'unknown') return answer;
     const found = await orAborted(settle(connection, attempt, expected), signal);
@@ -71,7 +71,7 @@ interface Attempt {
   readonly id: string;
   readonly subject: string;
   readonly key: TaskKey | PipelineKey;
-  readonly fence: number;
+  readonly expectedSeq: number;
 }
 
 async function offer(
@@ -120,7 +120,7 @@ async function settle(connection: Connection, attempt: Attempt, expected: number
     const own = events.find(({ id }) => id === attempt.id) ?? (await readOwn(connection, attempt));
     if (own !== null && own.type !== 'unknown') return { kind: 'stored', event: own };
     const head = events.at(-1) ?? null;
-    if ((head?.seq ?? 0) === attempt.fence) return { kind: 'again', expected: lastSeq };
+    if ((head?.seq ?? 0) === attempt.expectedSeq) return { kind: 'again', expected: lastSeq };
     return { kind: 'overtaken', head };
   } catch (error) {
     if (error instanceof VmTaskError) throw error;

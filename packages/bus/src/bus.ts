@@ -92,9 +92,9 @@ export function createBus(connection: Connection, source: string, log: Logger, h
   const bus: Bus = {
     connection,
     host,
-    async append(draft, fence, signal) {
-      const appended = await append(connection, source, draft, fence, signal);
-      if (appended.kind === 'overtaken') tellOfRefusal(log, draft, fence, appended.head);
+    async append(draft, expectedSeq, signal) {
+      const appended = await append(connection, source, draft, expectedSeq, signal);
+      if (appended.kind === 'overtaken') tellOfRefusal(log, draft, expectedSeq, appended.head);
       return appended;
     },
     announce: announcer(connection, source),
@@ -128,8 +128,8 @@ export function createBus(connection: Connection, source: string, log: Logger, h
 }
 
 /** Whoever is late says what it had meant to publish: how a stale worker is told from one that lost its work. */
-function tellOfRefusal(log: Logger, draft: Draft, fence: number, head: Head | null): void {
-  const about = { task: 'task' in draft.data ? draft.data.task : null, type: draft.type, expected: fence };
+function tellOfRefusal(log: Logger, draft: Draft, expectedSeq: number, head: Head | null): void {
+  const about = { task: 'task' in draft.data ? draft.data.task : null, type: draft.type, expected: expectedSeq };
   const found = head === null ? null : { seq: head.seq, type: head.type };
   log.info({ ...about, found }, 'the broker refused an event: the task has moved on');
 }
@@ -244,7 +244,7 @@ async function runWorker(
 async function settle(bus: Bus, outcome: HandlerOutcome, seq: number, abort: AbortSignal): Promise<Verdict> {
   if (outcome.kind !== 'done') return outcome;
   if (outcome.event === null) return { kind: 'ack' };
-  const appended = await bus.append(outcome.event, outcome.fence ?? seq, abort);
+  const appended = await bus.append(outcome.event, outcome.expectedSeq ?? seq, abort);
   await outcome.settle?.(appended);
   return wasTakenOver(appended) ? leave('another worker goes on with this attempt') : { kind: 'ack' };
 }

@@ -20,12 +20,12 @@ export interface RawMessage {
 }
 
 /**
- * `<type>/<task, VM, pipeline or alert>/<fence>/<host>`: one decision on one state, by one host. So a broker that says
+ * `<type>/<task, VM, pipeline or alert>/<expected sequence>/<host>`: one decision on one state, by one host. So a broker that says
  * "duplicate" speaks of oneself.
  */
-export function eventId(draft: Draft, fence: number | null): string {
+export function eventId(draft: Draft, expectedSeq: number | null): string {
   const about = draft.type === 'vm.gone' ? draft.data.vm : aboutOf(draft);
-  return [draft.type, about, ...(fence === null ? [] : [fence]), draft.host].join('/');
+  return [draft.type, about, ...(expectedSeq === null ? [] : [expectedSeq]), draft.host].join('/');
 }
 
 function aboutOf(draft: Draft): string {

@@ -11,8 +11,8 @@ export interface EventLog {
   readonly connection: Connection;
   /** Whose services these are: a host's, or control's, which is `any`. What they say has this for its host. */
   readonly host: HostToken;
-  /** Appends when the last event that counts for its task or pipeline is that of sequence `fence`; 0: there is none. */
-  append(draft: Draft, fence: number, signal: AbortSignal): Promise<Appended>;
+  /** Appends when the last event that counts for its task or pipeline is that of sequence `expectedSeq`; 0: there is none. */
+  append(draft: Draft, expectedSeq: number, signal: AbortSignal): Promise<Appended>;
   /** Publishes what is about no task's course; waits until it is stored. `vm.gone` is stored once per VM, an alert `once` where asked for. */
   readonly announce: Announce;
   /** The last event that counts for a task or a pipeline, read through the stream's leader. */

@@ -6,7 +6,7 @@ export interface Done {
   readonly kind: 'done';
   readonly event: Draft | null;
   /** The spine's sequence that the event expects; the handled message's own where it is not given. */
-  readonly fence: number | null;
+  readonly expectedSeq: number | null;
   /** Told how the append ended, before the ack: the place to release what a lost race left behind. */
   readonly settle: ((appended: Appended) => Promise<void>) | null;
 }
@@ -32,9 +32,9 @@ export type HandlerOutcome = Done | Retry | Reject | Leave;
 
 export function done(
   event: Draft | null = null,
-  options: { readonly fence?: number; readonly settle?: (appended: Appended) => Promise<void> } = {},
+  options: { readonly expectedSeq?: number; readonly settle?: (appended: Appended) => Promise<void> } = {},
 ): Done {
-  return { kind: 'done', event, fence: options.fence ?? null, settle: options.settle ?? null };
+  return { kind: 'done', event, expectedSeq: options.expectedSeq ?? null, settle: options.settle ?? null };
 }
 
 export function retry(afterMs: number, reason: string): Retry {

@@ -43,17 +43,17 @@ function targets(): string[] {
 }
 
 /** The victim's end, as its host would tell it: in the right place, with the right expectation. */
-function forged(fence: number): { readonly body: Uint8Array; readonly headers: MsgHdrs } {
+function forged(expectedSeq: number): { readonly body: Uint8Array; readonly headers: MsgHdrs } {
   const end = completed(victim.task, { vm, outcome: 'failed' }, another);
-  const { payload, headers } = seal(end, eventId(end, fence), 'elsewhere', new Date());
-  headers.set('Nats-Expected-Last-Subject-Sequence', String(fence));
+  const { payload, headers } = seal(end, eventId(end, expectedSeq), 'elsewhere', new Date());
+  headers.set('Nats-Expected-Last-Subject-Sequence', String(expectedSeq));
   headers.set('Nats-Expected-Last-Subject-Sequence-Subject', `*.*.${victim.pool}.${victim.task}.*`);
   return { body: payload, headers };
 }
 
 /** Everything that somebody could ask, under the API's usual name and under that of hosts, of every stream and durable. */
-function requests(fence: number, own: readonly string[], durables: readonly [string, string][]): Request[] {
-  const event = forged(fence);
+function requests(expectedSeq: number, own: readonly string[], durables: readonly [string, string][]): Request[] {
+  const event = forged(expectedSeq);
   const last = JSON.stringify({ last_by_subj: taskSubject('vm.ready', victim, another) });
   const asked = [hostApiPrefix, '$JS.API'].flatMap((api) => [
     ...Object.keys(streams).flatMap((stream) => [
@@ -156,14 +156,14 @@ test.each([
 ] as const)('no request of %s makes the broker say anything for anybody else', async (user, isOwn, own) => {
   await using broker = await startBroker({ users: ['runner', 'submit'] });
   await using attacker = await broker.connect({ user });
-  const fence = await append(
+  const expectedSeq = await append(
     broker,
     vmReady(victim.task, { vm }, another),
     await append(broker, created(victim.task), 0),
   );
   const since = await lastSeqs(broker);
   const before = await look(broker, since);
-  const made = await ask(attacker, requests(fence, own, ownDurables));
+  const made = await ask(attacker, requests(expectedSeq, own, ownDurables));
   await untilQuiet(broker);
   const after = await look(broker, since);
   const foreign = after.stored.filter((subject) => !isOwn(subject));
@@ -174,18 +174,18 @@ test.each([
   expect(after.consumers).toEqual(before.consumers);
   expect(made.get('MSG.GET')).toBeGreaterThan(100);
   // Nothing of it keeps the victim from its end.
-  await append(broker, completed(victim.task, { vm }, another), fence);
+  await append(broker, completed(victim.task, { vm }, another), expectedSeq);
 });
 
 test("in control's own account a read with such a reply subject is stored: the broker would say anything", async () => {
   await using broker = await startBroker({ users: ['runner'] });
   await using inside = await broker.connect();
-  const fence = await append(
+  const expectedSeq = await append(
     broker,
     vmReady(victim.task, { vm }, another),
     await append(broker, created(victim.task), 0),
   );
-  const reads = requests(fence, [], []).filter(({ what }) => what === 'MSG.GET');
+  const reads = requests(expectedSeq, [], []).filter(({ what }) => what === 'MSG.GET');
   const target = taskSubject('task.completed', victim, another);
   for (const { subject, body } of reads) inside.connection.nc.publish(subject, body, { reply: target });
   await eventually(() => broker.connection.jsm.streams.getMessage('EVENTS', { last_by_subj: target }), {

@@ -1,6 +1,6 @@
 /**
  * What attempts say about how far they are, in `LOGS` beside their output. The newest counts; nothing is decided by it,
- * so it is neither fenced nor waited for when the broker is away.
+ * so it expects no sequence and is not waited for when the broker is away.
  */
 import type { HostToken } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';

@@ -62,7 +62,7 @@ export const eventSchemas = {
     access: vmAccessSchema,
     warm: z.boolean(),
   }),
-  /** Another runner goes on with this attempt; this event's sequence is its fence. */
+  /** Another runner goes on with this attempt; this event's sequence is the one that it expects from now on. */
   'task.resumed': z.strictObject({ v: v1, task, pool, attempt, vm, runner: z.string() }),
   /** Every setup step of the attempt ran; the main process starts now. */
   'task.setup.done': z.strictObject({

@@ -80,11 +80,11 @@ export class PipelinesKept {
   #requireOrder(event: Stored<PipelineEventType>, { spine }: SeenPipeline): void {
     const { pipeline } = event.data;
     const head = spine.at(-1);
-    const fence = Number(event.id.split('/').at(-2));
-    if (head?.seq !== fence) {
+    const expectedSeq = Number(event.id.split('/').at(-2));
+    if (head?.seq !== expectedSeq) {
       this.#observations.broken(
         'I10',
-        `${event.type} of ${pipeline} was decided on ${fence}, the head is ${head?.seq}`,
+        `${event.type} of ${pipeline} was decided on ${expectedSeq}, the head is ${head?.seq}`,
       );
     }
     if (head?.type !== 'pipeline.completed') return;

@@ -98,7 +98,7 @@ export class Properties {
   }
 
   #onSetUp(event: Stored<'task.setup.done'>): void {
-    this.#requireFence(event);
+    this.#requireExpectedSeq(event);
     const task = this.#tasks.get(event.data.task);
     if (task !== undefined) task.setUp = event;
   }
@@ -116,7 +116,7 @@ export class Properties {
       this.#observations.broken('I1', `${event.type} of ${task}, which was never created`);
       return;
     }
-    this.#requireFence(event);
+    this.#requireExpectedSeq(event);
     this.#order.require(event, found.spine);
     found.spine.push(event);
     if (event.type === 'vm.ready') this.#onReady(event, found);
@@ -126,13 +126,13 @@ export class Properties {
   }
 
   /** I10: the event's id names the sequence that its decision was made on; that must have been the spine's last. */
-  #requireFence(event: Stored<TaskEventType>): void {
+  #requireExpectedSeq(event: Stored<TaskEventType>): void {
     const head = this.#tasks.get(event.data.task)?.spine.at(-1);
-    const fence = Number(event.id.split('/').at(-2));
-    if (head?.seq !== fence) {
+    const expectedSeq = Number(event.id.split('/').at(-2));
+    if (head?.seq !== expectedSeq) {
       this.#observations.broken(
         'I10',
-        `${event.type} of ${event.data.task} was decided on ${fence}, the head is ${head?.seq}`,
+        `${event.type} of ${event.data.task} was decided on ${expectedSeq}, the head is ${head?.seq}`,
       );
     }
   }

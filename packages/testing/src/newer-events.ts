@@ -13,12 +13,12 @@ export function asNewer({ type: said, data: _, ...envelope }: Stored): UnknownEv
   return { ...envelope, type: 'unknown', said, version, why: `its version is ${version}`, before: null };
 }
 
-/** Stores the draft behind `fence` as a newer build does, with what is only known there; returns its sequence. */
-export async function storeNewer({ js }: Connection, draft: Draft, fence: number): Promise<number> {
-  const id = eventId(draft, fence);
+/** Stores the draft behind `expectedSeq` as a newer build does, with what is only known there; returns its sequence. */
+export async function storeNewer({ js }: Connection, draft: Draft, expectedSeq: number): Promise<number> {
+  const id = eventId(draft, expectedSeq);
   const { headers } = seal(draft, id, 'vm-task/newer', new Date());
   const data = JSON.stringify({ ...draft.data, v: version, whatever: ['is', 'new'] });
-  const expect = { lastSubjectSequence: fence, lastSubjectSequenceSubject: eventsOf(keyOf(draft)) };
+  const expect = { lastSubjectSequence: expectedSeq, lastSubjectSequenceSubject: eventsOf(keyOf(draft)) };
   const { seq } = await js.publish(eventSubject(draft), data, { headers, msgID: id, expect });
   return seq;
 }

@@ -12,9 +12,9 @@ import { created, sampleSpec, sampleTask } from './sample-events.ts';
 /** Aborted by nobody. */
 export const never = new AbortController().signal;
 
-/** @throws when the last event of the task is another one than `fence` */
-export async function storeEvent(bus: Bus, draft: Draft, fence = 0): Promise<Stored> {
-  const appended = await bus.append(draft, fence, never);
+/** @throws when the last event of the task is another one than `expectedSeq` */
+export async function storeEvent(bus: Bus, draft: Draft, expectedSeq = 0): Promise<Stored> {
+  const appended = await bus.append(draft, expectedSeq, never);
   if (appended.kind === 'stored') return appended.event;
   throw new Error('overtaken');
 }

@@ -28,7 +28,7 @@ export async function cancelTask(
   for (;;) {
     const decided = decideCancel(spine, request, head);
     if (decided.kind !== 'append') return decided;
-    const appended = await bus.append(decided.draft, decided.fence, signal);
+    const appended = await bus.append(decided.draft, decided.expectedSeq, signal);
     if (appended.kind === 'stored') return { kind: 'cancelling', seq: appended.event.seq };
     head = appended.head;
   }
@@ -36,7 +36,7 @@ export async function cancelTask(
 
 type Decision =
   | Cancelled
-  | { readonly kind: 'append'; readonly draft: Draft<'task.cancelling'>; readonly fence: number };
+  | { readonly kind: 'append'; readonly draft: Draft<'task.cancelling'>; readonly expectedSeq: number };
 
 function decideCancel({ pool, task }: TaskKey, { by, reason }: CancelRequest, head: Head | null): Decision {
   if (head === null) return { kind: 'unknown' };
@@ -46,5 +46,5 @@ function decideCancel({ pool, task }: TaskKey, { by, reason }: CancelRequest, he
   // Between two attempts it is for the one to come: of that no runner has anything to stop, and no host is named.
   const data = { v: 1 as const, task, pool, attempt: attemptAt(head), by, reason };
   const host = vmNamedBy(head)?.host ?? anyHost;
-  return { kind: 'append', draft: { type: 'task.cancelling', data, host }, fence: head.seq };
+  return { kind: 'append', draft: { type: 'task.cancelling', data, host }, expectedSeq: head.seq };
 }

@@ -23,7 +23,7 @@ const pipeline = { stages: { a: { run: 'true' } } };
 
 test('a redelivered command is the same pipeline, and another command is another one', async () => {
   const first = await onPipelineSubmit(deps, command({ pipeline }));
-  expect(first).toMatchObject({ kind: 'done', fence: 0, event: { type: 'pipeline.created' } });
+  expect(first).toMatchObject({ kind: 'done', expectedSeq: 0, event: { type: 'pipeline.created' } });
   expect(await onPipelineSubmit(deps, command({ pipeline }))).toEqual(first);
   expect(await onPipelineSubmit(deps, command({ pipeline }, 8))).not.toEqual(first);
 });

@@ -38,5 +38,5 @@ export async function onPipelineSubmit(
     cause,
     resumed: null,
   };
-  return done({ type: 'pipeline.created', data, host: anyHost }, { fence: 0 });
+  return done({ type: 'pipeline.created', data, host: anyHost }, { expectedSeq: 0 });
 }

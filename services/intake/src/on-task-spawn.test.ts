@@ -33,7 +33,7 @@ test('the task that a task asked for names its parent, may run anywhere, and is 
   const asked = question({ run: 'echo hi' });
   const outcome = await onTaskSpawn(deps, asked);
   const data = { task: id, pool: 'default', cause: { kind: 'task', id: parent } };
-  expect(outcome).toMatchObject({ kind: 'done', fence: 0, event: { type: 'task.created', host: 'any', data } });
+  expect(outcome).toMatchObject({ kind: 'done', expectedSeq: 0, event: { type: 'task.created', host: 'any', data } });
   if (outcome.kind !== 'done' || outcome.event === null) throw new Error('not accepted');
   await events.append(outcome.event, 0, asked.signal);
   expect(await onTaskSpawn(deps, asked)).toMatchObject({ kind: 'done', event: null });

@@ -32,5 +32,5 @@ export async function onTaskSpawn(deps: SpawnDeps, { event }: Handling<RawMessag
   const full = await deps.admission.refusal();
   if (full !== null) return retry(roomPauseMs, full);
   const cause = { kind: 'task' as const, id: parent };
-  return done({ type: 'task.created', data: { v: 1, task, ...planned, cause }, host: anyHost }, { fence: 0 });
+  return done({ type: 'task.created', data: { v: 1, task, ...planned, cause }, host: anyHost }, { expectedSeq: 0 });
 }

@@ -21,7 +21,7 @@ test('a task file becomes a task whose id follows from the command', async () =>
   const again = await onTaskSubmit(deps, command('{"run":"echo hi"}'));
   expect(first).toMatchObject({
     kind: 'done',
-    fence: 0,
+    expectedSeq: 0,
     event: { type: 'task.created', data: { pool: 'default', cause: { kind: 'command', id: '7' } } },
   });
   expect(again).toEqual(first);
@@ -37,7 +37,7 @@ test('a redelivery after success makes neither a second task nor a dead letter, 
   const submit = command('{"run":"echo hi","pool":"default"}');
   const outcome = await onTaskSubmit(deps, submit);
   if (outcome.kind !== 'done' || outcome.event === null) throw new Error('not accepted');
-  await events.append(outcome.event, outcome.fence ?? -1, submit.signal);
+  await events.append(outcome.event, outcome.expectedSeq ?? -1, submit.signal);
   const withoutPools = { ...deps, config: { ...config, pools: {} } };
   expect(await onTaskSubmit(withoutPools, submit)).toMatchObject({ kind: 'done', event: null });
 });

@@ -33,5 +33,5 @@ export async function onTaskSubmit(deps: SubmitDeps, { event }: Handling<RawMess
   if (full !== null) return retry(roomPauseMs, full);
   const cause = { kind: 'command' as const, id: String(event.seq) };
   const created: Draft = { type: 'task.created', data: { v: 1, task, ...planned, cause }, host: anyHost };
-  return done(created, { fence: 0 });
+  return done(created, { expectedSeq: 0 });
 }

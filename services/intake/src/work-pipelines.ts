@@ -1,5 +1,5 @@
 /**
- * Pipelines at work: every handler that moves one on. Any number of these may run; the fence decides who was first.
+ * Pipelines at work: every handler that moves one on. Any number of these may run; the expected sequence decides who was first.
  *
  * | file | role |
  * |---|---|

@@ -74,10 +74,10 @@ test('what a task has read is marked when the host says so that had its VM, whet
   const { bus, connection } = broker;
   const task = newTaskId(Date.now());
   const drafts = [created(task), vmReady(task), completed(task, null)];
-  let fence = 0;
+  let expectedSeq = 0;
   for (const draft of drafts) {
-    const appended = await bus.append(draft, fence, new AbortController().signal);
-    fence = appended.kind === 'stored' ? appended.event.seq : 0;
+    const appended = await bus.append(draft, expectedSeq, new AbortController().signal);
+    expectedSeq = appended.kind === 'stored' ? appended.event.seq : 0;
   }
   const send = async (to: string) => (await ask(intake, 'POST', '/v1/inbox', { to, from: 'test', text: to }))[1].id;
   const [own, pools, others] = [await send(task), await send('default'), await send('anna')];

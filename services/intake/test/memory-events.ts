@@ -18,22 +18,29 @@ const start = Date.UTC(2026, 0, 1);
 export function memoryEvents(): MemoryEvents {
   const stored: Stored[] = [];
   const lastOn = (pattern: string) => stored.findLast(({ subject }) => subjectMatches(pattern, subject)) ?? null;
-  const add = (draft: Draft, fence: number): Stored => {
+  const add = (draft: Draft, expectedSeq: number): Stored => {
     const seq = stored.length + 1;
     const time = new Date(start + seq * 1_000);
-    const event = { ...draft, id: eventId(draft, fence), seq, time, subject: eventSubject(draft), traceparent: null };
+    const event = {
+      ...draft,
+      id: eventId(draft, expectedSeq),
+      seq,
+      time,
+      subject: eventSubject(draft),
+      traceparent: null,
+    };
     stored.push(event as Stored);
     return event as Stored;
   };
   return {
     stored,
-    async append(draft, fence): Promise<Appended> {
+    async append(draft, expectedSeq): Promise<Appended> {
       const own = lastOn(eventSubject(draft));
-      if (own?.id === eventId(draft, fence)) return { kind: 'stored', event: own };
+      if (own?.id === eventId(draft, expectedSeq)) return { kind: 'stored', event: own };
       const { pool, task } = draft.data as EventData<'task.created'>;
       const head = lastOn(eventsOf({ pool, task }));
-      if ((head?.seq ?? 0) !== fence) return { kind: 'overtaken', head };
-      return { kind: 'stored', event: add(draft, fence) };
+      if ((head?.seq ?? 0) !== expectedSeq) return { kind: 'overtaken', head };
+      return { kind: 'stored', event: add(draft, expectedSeq) };
     },
     head: async (key: TaskKey) => lastOn(eventsOf(key)),
     findCreated: async (task) => lastOn(`task.created.*.${task}.*`) as Stored<'task.created'> | null,

@@ -68,7 +68,7 @@ function waitsFor(head: Head, attempt: number): head is Waiting {
 async function tell({ bus, findCreated, provide, abort, log }: ClaimsLeft, head: Waiting): Promise<void> {
   const created = head.type === 'task.created' ? head : await findCreated(head.data);
   if (created === null) return;
-  const outcome = await provide({ created, number: attemptAt(head), fence: head.seq });
+  const outcome = await provide({ created, number: attemptAt(head), expectedSeq: head.seq });
   if (outcome.kind !== 'done' || outcome.event === null) return;
   const appended = await bus.append(outcome.event, head.seq, abort);
   await outcome.settle?.(appended);

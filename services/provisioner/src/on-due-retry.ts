@@ -23,13 +23,13 @@ export function onDueRetry(context: RetryProvisioning) {
   return async ({ event, signal, log }: Handling<RawMessage>): Promise<HandlerOutcome> => {
     const key = taskOfRetryDue(event.subject);
     if (key === null) return reject(`${event.subject} names no task`);
-    const fence = readRetryDue(event);
+    const expectedSeq = readRetryDue(event);
     const head = await context.bus.head(key);
     // A timer of an earlier wait, or of a task that was cancelled or timed out meanwhile.
-    if (head?.type !== 'task.retrying' || head.seq !== fence) return done();
+    if (head?.type !== 'task.retrying' || head.seq !== expectedSeq) return done();
     const created = await context.findCreated(key);
     if (created === null) throw new Error(`task ${key.task} has no task.created`);
-    const attempt = { created, number: head.data.next, fence };
+    const attempt = { created, number: head.data.next, expectedSeq };
     const limits = context.limitsOf(key.pool);
     return provideVm({ ...context, limits, log: log.child({ task: key.task }) }, attempt, { signal, roomMs });
   };

@@ -8,7 +8,7 @@ import type { RoomLimits } from './room.ts';
 export function onTaskCreated(context: Omit<Provisioning, 'limits'>, limitsOf: (pool: string) => RoomLimits) {
   return async ({ event, signal, log }: Handling<Stored>): Promise<HandlerOutcome> => {
     if (event.type !== 'task.created') return done();
-    const attempt = { created: event, number: 1, fence: event.seq };
+    const attempt = { created: event, number: 1, expectedSeq: event.seq };
     // It was taken only because there was room; what has changed since then changes again.
     const limits = limitsOf(event.data.pool);
     return provideVm({ ...context, limits, log }, attempt, { signal, roomMs: Number.POSITIVE_INFINITY });

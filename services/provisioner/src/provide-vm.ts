@@ -25,7 +25,7 @@ export interface PlannedAttempt {
   readonly created: Stored<'task.created'>;
   readonly number: number;
   /** The spine's last sequence: nothing else may have happened to the task when its VM is told of (I10). */
-  readonly fence: number;
+  readonly expectedSeq: number;
 }
 
 export interface Limits {
@@ -49,7 +49,7 @@ export async function provideVm(
   attempt: PlannedAttempt,
   { signal, roomMs }: Limits,
 ): Promise<HandlerOutcome> {
-  using watch = watchTask(context.bus, attempt.created.data, attempt.fence, signal);
+  using watch = watchTask(context.bus, attempt.created.data, attempt.expectedSeq, signal);
   try {
     return await provide(context, attempt, watch, roomMs);
   } catch (error) {
@@ -80,7 +80,7 @@ async function provide(
   const { vm } = obtained;
   context.log.info({ vm: vm.id, warm: vm.warm, attempt: attempt.number }, 'the task has its VM');
   return done(ready(attempt, found.offer, vm, context.host), {
-    fence: attempt.fence,
+    expectedSeq: attempt.expectedSeq,
     // One that an earlier stage left is told of when it goes, and that is the reaper's.
     settle: (appended) => (leftVm === undefined ? settle(context, vm, appended) : Promise.resolve()),
   });
@@ -161,12 +161,12 @@ function ready(
 /** Nothing of the task has happened anywhere: another attempt may have more luck. */
 function failed(
   { clock, host }: Provisioning,
-  { created, number, fence }: PlannedAttempt,
+  { created, number, expectedSeq }: PlannedAttempt,
   error: ErrorInfo,
 ): HandlerOutcome {
   const { task, pool } = created.data;
   const ending = unrunEnding({ task, pool, attempt: number, vm: null, outcome: 'failed', error, host });
-  return done(decideRetry({ ending, phase: 'vm', created, cancelling: false, nowMs: clock.nowMs() }), { fence });
+  return done(decideRetry({ ending, phase: 'vm', created, cancelling: false, nowMs: clock.nowMs() }), { expectedSeq });
 }
 
 /** The VM stays only when the stream names it as the task's: else the task has moved on, or has another worker's VM. */

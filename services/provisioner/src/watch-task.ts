@@ -11,11 +11,11 @@ export interface TaskWatch extends Disposable {
 /** Making a VM takes a second as a rule; only what takes longer is looked after. */
 const lookEveryMs = 2_000;
 
-/** Watches whether the event at `fence` is still the last word on the task. Never wrong for good: the append decides. */
+/** Watches whether the event at `expectedSeq` is still the last word on the task. Never wrong for good: the append decides. */
 export function watchTask(
   bus: Pick<Bus, 'head'>,
   { pool, task }: TaskKey,
-  fence: number,
+  expectedSeq: number,
   outer: AbortSignal,
   everyMs = lookEveryMs,
 ): TaskWatch {
@@ -24,9 +24,9 @@ export function watchTask(
     // A broker that does not answer says nothing about the task.
     const seq = await bus.head({ pool, task }).then(
       (head) => head?.seq,
-      () => fence,
+      () => expectedSeq,
     );
-    if (seq !== fence) moved.abort(new Error(`task ${task} has moved on`));
+    if (seq !== expectedSeq) moved.abort(new Error(`task ${task} has moved on`));
   };
   const timer = setInterval(() => void look(), everyMs);
   return {

@@ -25,7 +25,7 @@ export interface Rig extends AsyncDisposable {
   provision(options?: ProvisionerOptions): Provisioner;
   /** A task that somebody has submitted. */
   create(changes?: Partial<EventData<'task.created'>>): Promise<{ task: TaskId; seq: number; time: Date }>;
-  store(draft: Draft, fence?: number): Promise<Stored>;
+  store(draft: Draft, expectedSeq?: number): Promise<Stored>;
   /** The head of the task's spine, once it is of that type. */
   headOf<T extends Stored['type']>(task: TaskId, type: T): Promise<Stored<T>>;
   /** The last event of that type on each of its subjects. */
@@ -51,7 +51,7 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
     hypervisor,
     provision: (options = {}) => all.use(provision(options.bus ?? bus, options.hypervisor ?? hypervisor, options)),
     create: (changes) => createTask(bus, changes),
-    store: (draft, fence) => storeEvent(bus, draft, fence),
+    store: (draft, expectedSeq) => storeEvent(bus, draft, expectedSeq),
     headOf: (task, type) => headOf(bus, task, type),
     eventsOf: (type) => eventsOf(bus, type),
     leaveWarm: (changes) => leaveWarm(hypervisor, changes),

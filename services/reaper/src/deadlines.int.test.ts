@@ -51,13 +51,13 @@ test('a task that is resumed just as it is being ended ends all the same, withou
   let isResumed = false;
   const overtaken: Bus = {
     ...bus,
-    async append(draft, fence, signal) {
+    async append(draft, expectedSeq, signal) {
       if (draft.type === 'task.completed' && !isResumed) {
         isResumed = true;
-        await rig.store(sample.resumed(task, vm), fence);
+        await rig.store(sample.resumed(task, vm), expectedSeq);
         await told.promise;
       }
-      return bus.append(draft, fence, signal);
+      return bus.append(draft, expectedSeq, signal);
     },
     async *follow(options) {
       for await (const followed of bus.follow(options)) {

@@ -35,7 +35,7 @@ export interface Rig extends AsyncDisposable {
   readonly hypervisor: FakeHypervisor;
   /** One more reaper on `host-1`; given up at the end of the test. */
   reap(options?: ReaperOptions): AsyncDisposable;
-  store(draft: Draft, fence?: number): Promise<Stored>;
+  store(draft: Draft, expectedSeq?: number): Promise<Stored>;
   /** A task that somebody has submitted. */
   create(changes?: Partial<EventData<'task.created'>>): Promise<{ task: TaskId; seq: number; time: Date }>;
   /** The same, and it has a VM of this host. `seq` is that of its `vm.ready`. */
@@ -59,7 +59,7 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
     bus,
     hypervisor,
     reap: (own = {}) => all.use(reap(own.bus ?? bus, own.hypervisor ?? hypervisor, own)),
-    store: (draft, fence) => storeEvent(bus, draft, fence),
+    store: (draft, expectedSeq) => storeEvent(bus, draft, expectedSeq),
     create: (changes) => createTask(bus, changes),
     async createReady(changes) {
       const task = sample.sampleTask();

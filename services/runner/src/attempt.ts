@@ -1,4 +1,4 @@
-/** One attempt in flight: the fence that it may write with, and what can end the work on it from outside. */
+/** One attempt in flight: the sequence that its writes expect, and what can end the work on it from outside. */
 import type { Capabilities } from '@vm-task/hypervisor/drivers/driver';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import type { RetryPhase } from '@vm-task/shared/retry-policy';
@@ -16,19 +16,19 @@ export class Attempt implements InVm {
   /** Aborted when the work must stop now: the service has ended its drain. */
   readonly signal: AbortSignal;
   readonly #cancelling = new AbortController();
-  #fence: number;
+  #expectedSeq: number;
   #phase: RetryPhase = 'vm';
   #resumed: boolean;
 
   constructor(
     { ready, capabilities }: InVm,
-    begun: { readonly fence: number; readonly resumed: boolean },
+    begun: { readonly expectedSeq: number; readonly resumed: boolean },
     drained: AbortSignal,
   ) {
     this.ready = ready;
     this.capabilities = capabilities;
     this.#resumed = begun.resumed;
-    this.#fence = begun.fence;
+    this.#expectedSeq = begun.expectedSeq;
     this.signal = drained;
   }
 
@@ -52,8 +52,8 @@ export class Attempt implements InVm {
   }
 
   /** What the spine's last sequence must still be when something of this attempt is appended (I10). */
-  get fence(): number {
-    return this.#fence;
+  get expectedSeq(): number {
+    return this.#expectedSeq;
   }
 
   /** Aborted when the task is being cancelled; its work goes on until the process has ended. */
@@ -61,10 +61,10 @@ export class Attempt implements InVm {
     return this.#cancelling.signal;
   }
 
-  /** From now on the cancelling's sequence is the fence: only the runner may follow it within the grace. */
+  /** From now on the cancelling's sequence is the expected one: only the runner may follow it within the grace. */
   cancel(event: Stored<'task.cancelling'>): void {
-    if (event.data.attempt !== this.ready.attempt || event.seq <= this.#fence) return;
-    this.#fence = event.seq;
+    if (event.data.attempt !== this.ready.attempt || event.seq <= this.#expectedSeq) return;
+    this.#expectedSeq = event.seq;
     this.#cancelling.abort(new Error('the task is being cancelled'));
   }
 }

@@ -3,7 +3,7 @@
  *
  * | file | role |
  * |---|---|
- * | `on-vm-ready.ts`, `attempt.ts`, `unknown-driver.ts` | begins, resumes or leaves an attempt; its fence |
+ * | `on-vm-ready.ts`, `attempt.ts`, `unknown-driver.ts` | begins, resumes or leaves an attempt; the sequence that it expects |
  * | `start.ts`, `runner-parts.ts` | the service with everything given to it |
  * | `on-task-cancelling.ts` | the attempts in flight, and which of them is being cancelled |
  * | `run-attempt.ts` | setup, main process, artifacts, result, in this order |
@@ -17,7 +17,7 @@
  * | `guest.ts`, `contact.ts`, `vm-alive.ts`, `idle-connections.ts` | the machine: asked, lost, found again, kept at hand |
  *
  * Responsible for I8 (started once, gone on behind the last stored byte), I9 (unknown is never success) and I10 (every
- * append and every log chunk carries the fence); for its part of I2, I11 and I13.
+ * append and every log chunk carries the expected sequence); for its part of I2, I11 and I13.
  */
 import { runService } from '@vm-task/service/service';
 import { connectBySsh } from './guest.ts';

@@ -11,19 +11,19 @@ const other = newTaskId(1);
 const { capabilities } = knownDrivers.get('qemu');
 const attemptOf = (of = task, number = 1) => {
   const ready = { task: of, attempt: number } as unknown as EventData<'vm.ready'>;
-  return new Attempt({ ready, capabilities }, { fence: 5, resumed: false }, new AbortController().signal);
+  return new Attempt({ ready, capabilities }, { expectedSeq: 5, resumed: false }, new AbortController().signal);
 };
 const cancelling = (seq: number, attempt = 1) =>
   ({ event: { type: 'task.cancelling', seq, data: { task, attempt } } }) as unknown as Handling<Stored>;
 
-test('a cancelling reaches the attempt of its task, and its sequence is the fence', async () => {
+test('a cancelling reaches the attempt of its task, and its sequence is the expected one', async () => {
   const inFlight = new AttemptsInFlight();
   const [mine, another] = [attemptOf(), attemptOf(other)];
   inFlight.add(mine);
   inFlight.add(another);
   expect(await onTaskCancelling(inFlight)(cancelling(9))).toMatchObject({ kind: 'done', event: null });
-  expect([mine.cancelling.aborted, mine.fence, mine.signal.aborted]).toEqual([true, 9, false]);
-  expect([another.cancelling.aborted, another.fence]).toEqual([false, 5]);
+  expect([mine.cancelling.aborted, mine.expectedSeq, mine.signal.aborted]).toEqual([true, 9, false]);
+  expect([another.cancelling.aborted, another.expectedSeq]).toEqual([false, 5]);
 });
 
 test('a cancelling that came before the attempt was taken reaches it all the same', async () => {
@@ -33,7 +33,7 @@ test('a cancelling that came before the attempt was taken reaches it all the sam
   const attempt = attemptOf();
   inFlight.add(attempt);
   expect(await handle(cancelling(9))).toMatchObject({ kind: 'done' });
-  expect(attempt.fence).toBe(9);
+  expect(attempt.expectedSeq).toBe(9);
 });
 
 test('an attempt that has learnt of its cancelling otherwise is told of it once', async () => {
@@ -43,7 +43,7 @@ test('an attempt that has learnt of its cancelling otherwise is told of it once'
   const handle = onTaskCancelling(inFlight);
   await handle(cancelling(9));
   expect(await handle(cancelling(9))).toMatchObject({ kind: 'done' });
-  expect(attempt.fence).toBe(9);
+  expect(attempt.expectedSeq).toBe(9);
 });
 
 test('what is no longer in flight, or another attempt, or newer than the cancelling is left alone', async () => {
@@ -55,5 +55,5 @@ test('what is no longer in flight, or another attempt, or newer than the cancell
   inFlight.add(second);
   expect(await handle(cancelling(9))).toMatchObject({ kind: 'retry' });
   expect(await handle(cancelling(4, 2))).toMatchObject({ kind: 'retry' });
-  expect([gone.fence, second.fence]).toEqual([5, 5]);
+  expect([gone.expectedSeq, second.expectedSeq]).toEqual([5, 5]);
 });

@@ -28,9 +28,12 @@ export async function onVmReady(
       const { outcome, error } = ending.data;
       const event = await endOrRetry(attempt, ending, parts.bus);
       const next = event.type;
-      handling.log.info({ outcome, error: error?.code, next, fence: attempt.fence }, 'the attempt has ended');
+      handling.log.info(
+        { outcome, error: error?.code, next, expectedSeq: attempt.expectedSeq },
+        'the attempt has ended',
+      );
       return done(event, {
-        fence: attempt.fence,
+        expectedSeq: attempt.expectedSeq,
         settle: (appended) => endCancelled(ending, appended, handling, parts),
       });
     } catch (error) {
@@ -41,8 +44,8 @@ export async function onVmReady(
 }
 
 /**
- * The attempt with its fence, or nothing of it where the VM's driver is not known. A first delivery works on `vm.ready` itself. Any other takes the attempt over with
- * `task.resumed` before it touches the VM (I8, I10), or finds it being cancelled, which is a fence as well.
+ * The attempt with the sequence that it expects, or nothing of it where the VM's driver is not known. A first delivery works on `vm.ready` itself. Any other takes the attempt over with
+ * `task.resumed` before it touches the VM (I8, I10), or finds it being cancelled, whose sequence then is the expected one.
  */
 async function begin(
   { event, head, deliveries, signal }: Handling<Stored<'vm.ready'>>,
@@ -53,7 +56,7 @@ async function begin(
   if (capabilities === null) return await leaveToNewer(bus, ready, signal);
   const inVm = { ready, capabilities };
   if (deliveries === 1 && head?.seq === event.seq)
-    return new Attempt(inVm, { fence: event.seq, resumed: false }, signal);
+    return new Attempt(inVm, { expectedSeq: event.seq, resumed: false }, signal);
   if (head?.type === 'task.cancelling') return cancelledBefore(inVm, head, signal);
   const { task, pool, attempt, vm, host: vmHost } = ready;
   // No two deliveries have one number, so this names exactly one of them.
@@ -62,7 +65,8 @@ async function begin(
   const appended = await bus.append(resumed, head?.seq ?? event.seq, signal);
   if (appended.kind === 'stored') {
     const { data, seq } = appended.event;
-    if ('runner' in data && data.runner === runner) return new Attempt(inVm, { fence: seq, resumed: true }, signal);
+    if ('runner' in data && data.runner === runner)
+      return new Attempt(inVm, { expectedSeq: seq, resumed: true }, signal);
     return leave('another delivery resumed the attempt at the same time');
   }
   if (appended.head?.type === 'task.cancelling') return cancelledBefore(inVm, appended.head, signal);
@@ -70,7 +74,7 @@ async function begin(
 }
 
 function cancelledBefore(inVm: InVm, head: Stored<'task.cancelling'>, signal: AbortSignal): Attempt {
-  const attempt = new Attempt(inVm, { fence: 0, resumed: true }, signal);
+  const attempt = new Attempt(inVm, { expectedSeq: 0, resumed: true }, signal);
   attempt.cancel(head);
   return attempt;
 }
@@ -96,9 +100,10 @@ async function standAfter(
   if (signal.aborted) return retry(handOverMs, 'the runner ends; its successor goes on with the process');
   const head = await bus.head(attempt.ready);
   const isOvertaken = error instanceof VmTaskError && error.code === 'log-overtaken';
-  if (isOvertaken) log.info({ err: error, fence: attempt.fence, head: head?.seq }, 'the broker refused output');
+  if (isOvertaken)
+    log.info({ err: error, expectedSeq: attempt.expectedSeq, head: head?.seq }, 'the broker refused output');
   if (head?.type === 'task.cancelling') attempt.cancel(head);
-  if (head?.seq !== attempt.fence) return whenMovedOn(head);
+  if (head?.seq !== attempt.expectedSeq) return whenMovedOn(head);
   if (!isOvertaken) throw error;
   // Another runner wrote before us: if it goes on, it will be refused, and we go on behind what it stored.
   attempt.resume();

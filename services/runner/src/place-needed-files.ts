@@ -24,12 +24,12 @@ export async function placeNeededFiles(
 ): Promise<string | null> {
   if (files.length === 0) return null;
   requireRoom(files);
-  const { ready, fence, signal } = attempt;
+  const { ready, expectedSeq, signal } = attempt;
   // A VM may be kept for the tasks of several stages.
   const name = `needs-files-${ready.task}-${ready.attempt}`;
   const folder = posix.join(posix.dirname(workFolderOf(attempt)), name);
   const given = files.map((file) => ({ path: file.path, content: () => contentOf(connection, file) }));
-  return contact.reach((guest) => guest.place({ folder, by: String(fence), files: given, signal }));
+  return contact.reach((guest) => guest.place({ folder, by: String(expectedSeq), files: given, signal }));
 }
 
 function requireRoom(files: readonly NeededFile[]): void {

@@ -1,4 +1,4 @@
-/** One attempt from its fence to its terminal event: setup, main process, artifacts, result. */
+/** One attempt from its beginning to its terminal event: setup, main process, artifacts, result. */
 
 import { findSetUp, readCreated } from '@vm-task/bus/find-task';
 import { beginLog, type LogWriter, openLogWriter } from '@vm-task/bus/output-log';
@@ -24,7 +24,7 @@ import { readSecrets, Secrets } from './secrets.ts';
 
 type Completed = Draft<'task.completed'>;
 
-/** What to append with the attempt's fence. Thrown: whatever is not the attempt's own end, see `endsTheAttempt`. */
+/** What to append with the sequence that the attempt expects. Thrown: whatever is not the attempt's own end, see `endsTheAttempt`. */
 export async function runAttempt(attempt: Attempt, parts: RunnerParts, log: Logger): Promise<Completed> {
   const { ready, signal } = attempt;
   const { connect, isVmAlive } = parts;
@@ -110,7 +110,7 @@ class Run {
     if (cancelling.aborted) return null;
     const { task, pool, attempt, host } = ready;
     const data = { v: 1 as const, task, pool, attempt, steps: outcome.steps };
-    const appended = await bus.append({ type: 'task.setup.done', data, host }, this.#attempt.fence, signal);
+    const appended = await bus.append({ type: 'task.setup.done', data, host }, this.#attempt.expectedSeq, signal);
     if (appended.kind === 'stored') {
       this.#runningSince = appended.event.time;
       return null;

@@ -173,8 +173,8 @@ function readyData(
   return { v: 1, task, pool, attempt: 1, vm, host: sampleHost, driver, image, runtimes, size, access, warm: true };
 }
 
-export async function append(bus: Broker['bus'], draft: Draft, fence: number): Promise<Stored> {
-  const appended = await bus.append(draft, fence, AbortSignal.timeout(20_000));
+export async function append(bus: Broker['bus'], draft: Draft, expectedSeq: number): Promise<Stored> {
+  const appended = await bus.append(draft, expectedSeq, AbortSignal.timeout(20_000));
   if (appended.kind !== 'stored') throw new Error(`${draft.type} was overtaken by ${appended.head?.type}`);
   return appended.event;
 }

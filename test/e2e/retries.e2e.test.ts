@@ -40,8 +40,15 @@ it('a VM that is killed in a setup step is replaced by a fresh one, in which the
   });
   expect(ended.vm).not.toBe(first.vm);
   const { events } = await system.json<Events>(['events', id]);
-  const spine = events.map(({ type }) => type).filter((type) => type !== 'vm.gone');
-  expect(spine).toEqual(['task.created', 'vm.ready', 'task.retrying', 'vm.ready', 'task.setup.done', 'task.completed']);
+  const stream = events.map(({ type }) => type).filter((type) => type !== 'vm.gone');
+  expect(stream).toEqual([
+    'task.created',
+    'vm.ready',
+    'task.retrying',
+    'vm.ready',
+    'task.setup.done',
+    'task.completed',
+  ]);
   const areGone = async () => {
     const { events } = await system.client.tasks.events(id);
     return events.filter(({ type }) => type === 'vm.gone').length === 2;

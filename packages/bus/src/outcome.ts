@@ -5,7 +5,7 @@ import type { Appended } from './append.ts';
 export interface Done {
   readonly kind: 'done';
   readonly event: Draft | null;
-  /** The spine's sequence that the event expects; the handled message's own where it is not given. */
+  /** The last sequence of the event stream that the event expects; the handled message's own where it is not given. */
   readonly expectedSeq: number | null;
   /** Told how the append ended, before the ack: the place to release what a lost race left behind. */
   readonly settle: ((appended: Appended) => Promise<void>) | null;

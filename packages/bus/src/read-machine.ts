@@ -10,11 +10,11 @@ export type TaskMachine = Pick<EventData<'vm.ready'>, 'vm' | 'host' | 'pool' | '
   Pick<TaskSpec, 'size' | 'egress'>;
 
 /** Thrown: `left-vm-gone` for a task that had none, or is no longer kept. */
-export async function readMachine(connection: Connection, spine: TaskKey): Promise<TaskMachine> {
-  const history = await readHistory(connection, spine);
+export async function readMachine(connection: Connection, taskKey: TaskKey): Promise<TaskMachine> {
+  const history = await readHistory(connection, taskKey);
   const [created, ready] = [lastOf(history, 'task.created'), lastOf(history, 'vm.ready')];
   if (created === null || ready === null) {
-    throw new VmTaskError('left-vm-gone', `task ${spine.task} left no VM, or is no longer kept; run its stage again`);
+    throw new VmTaskError('left-vm-gone', `task ${taskKey.task} left no VM, or is no longer kept; run its stage again`);
   }
   const { vm, host, pool, image, driver } = ready.data;
   const { size, egress } = created.data.spec;

@@ -9,7 +9,7 @@ export function judgeTasks(evidence: Evidence): Broken[] {
   return [
     ...lost(evidence, created),
     ...madeTwice(evidence, created),
-    ...created.flatMap((event) => judgeSpine(event, events)),
+    ...created.flatMap((event) => judgeStream(event, events)),
     ...judgeCancels(evidence),
     ...judgeVms(events),
   ];
@@ -44,9 +44,9 @@ function madeTwice({ submissions }: Evidence, created: readonly Stored<'task.cre
   });
 }
 
-const spineTypes = ['task.created', 'vm.ready', 'task.resumed', 'task.retrying', 'task.cancelling', 'task.completed'];
+const streamTypes = ['task.created', 'vm.ready', 'task.resumed', 'task.retrying', 'task.cancelling', 'task.completed'];
 
-function judgeSpine(created: Stored<'task.created'>, events: readonly Stored[]): Broken[] {
+function judgeStream(created: Stored<'task.created'>, events: readonly Stored[]): Broken[] {
   const { task } = created.data;
   const name = `task ${numberOf(created)} (${task})`;
   const own = events.filter((event) => 'task' in event.data && event.data.task === task);
@@ -56,18 +56,18 @@ function judgeSpine(created: Stored<'task.created'>, events: readonly Stored[]):
   const end = ends[0];
   const late = own.filter(({ type, seq }) => end !== undefined && seq > end.seq && type !== 'vm.gone');
   found.push(...late.map(({ type, seq }) => broken('nothing after the end', `${name} has ${type} at ${seq}`)));
-  const spine = own.filter(({ type }) => spineTypes.includes(type));
-  const cancelling = spine.findIndex(({ type }) => type === 'task.cancelling');
-  const goesOn = spine.slice(cancelling + 1).filter(({ type }) => type !== 'task.completed');
+  const eventStream = own.filter(({ type }) => streamTypes.includes(type));
+  const cancelling = eventStream.findIndex(({ type }) => type === 'task.cancelling');
+  const goesOn = eventStream.slice(cancelling + 1).filter(({ type }) => type !== 'task.completed');
   if (cancelling >= 0 && goesOn.length > 0) {
     found.push(broken('nothing after the end', `${name} goes on with ${goesOn[0]?.type} after it was cancelled`));
   }
-  return [...found, ...judgeAttempts(name, spine)];
+  return [...found, ...judgeAttempts(name, eventStream)];
 }
 
 /** One VM for each attempt, one attempt after the other, and no VM for two. */
-function judgeAttempts(name: string, spine: readonly Stored[]): Broken[] {
-  const ready = spine.filter((event) => event.type === 'vm.ready');
+function judgeAttempts(name: string, eventStream: readonly Stored[]): Broken[] {
+  const ready = eventStream.filter((event) => event.type === 'vm.ready');
   return ready.flatMap(({ data: { attempt, vm } }, index) => {
     const before = ready.slice(0, index);
     const again = before.some(({ data }) => data.attempt >= attempt || data.vm === vm);

@@ -109,9 +109,12 @@ function triedAgainMs(ledger: Ledger, { record: { vm } }: VmState): number {
 }
 
 /** By the events alone, in milliseconds of the simulation. */
-function dueOf({ created, spine, ready, setUp }: SeenTask, cancelGraceMs: number): { kind: string; atMs: number } {
+function dueOf(
+  { created, eventStream, ready, setUp }: SeenTask,
+  cancelGraceMs: number,
+): { kind: string; atMs: number } {
   const { queueMs, setupMs, runMs, totalMs } = created.data.spec.timeouts;
-  const head = spine.at(-1) ?? created;
+  const head = eventStream.at(-1) ?? created;
   if (head.type === 'task.cancelling') return { kind: 'cancelling', atMs: at(head) + cancelGraceMs + cancelAnswerMs };
   const total = { kind: 'total', atMs: at(created) + totalMs };
   const inPhase = () => {

@@ -29,7 +29,7 @@ export function standingStill(
   const live = properties.tasks.filter(({ completed }) => completed === null);
   // One that a later version has goes on until its time is over, as far as anybody here knows.
   const lastMoveMs = (task: SeenTask) =>
-    task.spine.at(-1)?.type === 'unknown'
+    task.eventStream.at(-1)?.type === 'unknown'
       ? nowMs
       : Math.max(calmSinceMs, lastEventMs(task), guests.busyUntilMs(task.created.data.task));
   const lastOfAllMs = Math.max(...properties.tasks.map(lastMoveMs));
@@ -37,15 +37,15 @@ export function standingStill(
     // One that has no VM yet may wait for those that have.
     nowMs - (task.ready === null ? lastOfAllMs : lastMoveMs(task)) > patienceMs;
   const still = live.filter(stands);
-  return still.map(({ created, spine }) => {
-    const what = `${created.data.task} stands still at ${spine.at(-1)?.type} although nothing fails any more`;
+  return still.map(({ created, eventStream }) => {
+    const what = `${created.data.task} stands still at ${eventStream.at(-1)?.type} although nothing fails any more`;
     return { promise: 'I2', what };
   });
 }
 
 /** Between two attempts the next move is not due before the wait is over. */
-function lastEventMs({ spine }: SeenTask): number {
-  const head = spine.at(-1);
+function lastEventMs({ eventStream }: SeenTask): number {
+  const head = eventStream.at(-1);
   const movedMs = head?.type === 'task.retrying' ? Date.parse(head.data.notBefore) : head?.time.getTime();
   return (movedMs ?? 0) - epochMs;
 }

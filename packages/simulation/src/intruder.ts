@@ -110,7 +110,7 @@ export class Intruder {
   #tell(broker: Broker, task: SeenTask): void {
     const { random } = this.#parts;
     const manner = random.pick(manners);
-    const attempt = attemptAt(task.spine.at(-1) ?? task.created);
+    const attempt = attemptAt(task.eventStream.at(-1) ?? task.created);
     const draft = random.pick(sayings)(task, attempt);
     const { pool, task: id } = task.created.data;
     const filter = eventsOf({ pool, task: id });

@@ -53,8 +53,8 @@ export class LaterVersion {
 
   #goOn(broker: Broker): void {
     const { random, properties } = this.#parts;
-    const running = properties.tasks.filter(({ spine, created }) => {
-      const type = spine.at(-1)?.type;
+    const running = properties.tasks.filter(({ eventStream, created }) => {
+      const type = eventStream.at(-1)?.type;
       return (type === 'vm.ready' || type === 'task.resumed') && created.data.spec.timeouts.totalMs <= longestTotalMs;
     });
     if (running.length === 0) return;

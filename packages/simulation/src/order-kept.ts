@@ -4,7 +4,7 @@ import type { EventType, Head, Stored } from '@vm-task/shared/events';
 import type { TaskEventType } from '@vm-task/shared/subjects';
 import type { Observations } from './observations.ts';
 
-/** What may follow what on a spine. */
+/** What may follow what in the event stream of a task. */
 const followers: Readonly<Partial<Record<EventType | 'unknown', readonly EventType[]>>> = {
   'task.created': ['vm.ready', 'task.retrying', 'task.cancelling', 'task.completed'],
   'vm.ready': ['task.resumed', 'task.retrying', 'task.cancelling', 'task.completed'],
@@ -23,13 +23,13 @@ export class OrderKept {
   }
 
   /** What may follow, and of the attempt that is under way or to come. */
-  require(event: Stored<Exclude<TaskEventType, 'task.created'>>, spine: readonly Head[]): void {
+  require(event: Stored<Exclude<TaskEventType, 'task.created'>>, eventStream: readonly Head[]): void {
     const { task, attempt } = event.data;
-    const head = spine.at(-1);
+    const head = eventStream.at(-1);
     if (head === undefined) return;
     if (followers[head.type]?.includes(event.type) !== true) {
       const promise = event.type === 'task.completed' ? 'I2' : 'I3';
-      this.#observations.broken(promise, `${event.type} follows ${head.type} on the spine of ${task}`);
+      this.#observations.broken(promise, `${event.type} follows ${head.type} in the event stream of ${task}`);
     }
     if (attempt !== attemptAt(head)) {
       this.#observations.broken('I3', `${event.type} of ${task} is of attempt ${attempt}, not ${attemptAt(head)}`);

@@ -14,7 +14,7 @@ type Stage = EventData<'pipeline.created'>['spec']['stages'][number];
 
 interface SeenPipeline {
   readonly created: Stored<'pipeline.created'>;
-  readonly spine: Stored<PipelineEventType>[];
+  readonly eventStream: Stored<PipelineEventType>[];
   /** What was decided to run, by its task. */
   readonly started: Map<TaskId, Started>;
   readonly isCreated: Set<TaskId>;
@@ -51,7 +51,7 @@ export class PipelinesKept {
     } else {
       this.#requireOrder(event, found);
       if (event.type !== 'pipeline.cancelling') this.#onDecision(event, found);
-      found.spine.push(event);
+      found.eventStream.push(event);
     }
   }
 
@@ -77,9 +77,9 @@ export class PipelinesKept {
   }
 
   /** I10, I2, I3: decided on what was last; nothing after the end. */
-  #requireOrder(event: Stored<PipelineEventType>, { spine }: SeenPipeline): void {
+  #requireOrder(event: Stored<PipelineEventType>, { eventStream }: SeenPipeline): void {
     const { pipeline } = event.data;
-    const head = spine.at(-1);
+    const head = eventStream.at(-1);
     const expectedSeq = Number(event.id.split('/').at(-2));
     if (head?.seq !== expectedSeq) {
       this.#observations.broken(
@@ -138,9 +138,9 @@ export class PipelinesKept {
     const [about, what, , task] = subject.split('.');
     if (about === 'task') return what === 'completed' && this.#isUnknownEnd(task as TaskId);
     const seen = this.#pipelines.get(subject.split('.').at(-1) as PipelineId);
-    const event = seen?.spine.find((one) => one.seq === seq);
+    const event = seen?.eventStream.find((one) => one.seq === seq);
     if (seen === undefined || event === undefined) return false;
-    if (event.type === 'pipeline.created') return seen.spine.length === 1;
+    if (event.type === 'pipeline.created') return seen.eventStream.length === 1;
     if (event.type === 'pipeline.advanced') return event.data.start.some(({ task: one }) => !seen.isCreated.has(one));
     return event.type === 'pipeline.cancelling' && [...seen.started.keys()].some((one) => !isEnding(one));
   }
@@ -164,15 +164,15 @@ export class PipelinesKept {
 
 function begin(created: Stored<'pipeline.created'>): SeenPipeline {
   const tasks = { started: new Map(), isCreated: new Set<TaskId>(), outcomes: new Map(), recorded: new Set<TaskId>() };
-  return { created, spine: [created], ...tasks, items: new Map(), unrun: new Set() };
+  return { created, eventStream: [created], ...tasks, items: new Map(), unrun: new Set() };
 }
 
-function isCancelled({ spine }: SeenPipeline): boolean {
-  return spine.some(({ type }) => type === 'pipeline.cancelling');
+function isCancelled({ eventStream }: SeenPipeline): boolean {
+  return eventStream.some(({ type }) => type === 'pipeline.cancelling');
 }
 
-function isOver({ spine }: SeenPipeline): boolean {
-  return spine.at(-1)?.type === 'pipeline.completed';
+function isOver({ eventStream }: SeenPipeline): boolean {
+  return eventStream.at(-1)?.type === 'pipeline.completed';
 }
 
 /** All that is needed has succeeded; for a stage that is for failures, it has ended, and not all of it succeeded. */

@@ -20,7 +20,7 @@ import { StoredOutput } from './stored-output.ts';
 
 export interface SeenTask {
   readonly created: Stored<'task.created'>;
-  readonly spine: Head[];
+  readonly eventStream: Head[];
   /** Of all its attempts. */
   readonly vms: VmId[];
   /** Of the attempt that is under way. */
@@ -86,13 +86,13 @@ export class Properties {
     if (isPipelineEvent(event)) this.pipelines.onEvent(event);
     else if (event.type === 'vm.gone') this.#onGone(event);
     else if (event.type === 'task.setup.done') this.#onSetUp(event);
-    else if (event.type !== 'alert.raised') this.#onSpine(event, guests);
+    else if (event.type !== 'alert.raised') this.#onStreamEvent(event, guests);
   }
 
   /** Somebody goes on with the attempt of whom nobody here knows more than that. */
-  onLaterVersion({ spine }: SeenTask, message: StoredMessage): void {
+  onLaterVersion({ eventStream }: SeenTask, message: StoredMessage): void {
     const decoded = decode(rawOf(message));
-    if (decoded.kind === 'event') spine.push({ ...decoded.event, before: spine.at(-1) } as Head);
+    if (decoded.kind === 'event') eventStream.push({ ...decoded.event, before: eventStream.at(-1) } as Head);
     this.#observations.trace(`stored EVENTS ${message.seq} ${message.subject} by a later version`);
     this.#observations.sometimes('a later version went on with an attempt');
   }
@@ -103,13 +103,20 @@ export class Properties {
     if (task !== undefined) task.setUp = event;
   }
 
-  #onSpine(event: Stored<Exclude<TaskEventType, 'task.setup.done'>>, guests: Guests): void {
+  #onStreamEvent(event: Stored<Exclude<TaskEventType, 'task.setup.done'>>, guests: Guests): void {
     const { task } = event.data;
     const found = this.#tasks.get(task);
     if (event.type === 'task.created') {
       if (found !== undefined) this.#observations.broken('I2', `${task} was created twice`);
       this.pipelines.onTaskCreated(event);
-      this.#tasks.set(task, { created: event, spine: [event], vms: [], ready: null, setUp: null, completed: null });
+      this.#tasks.set(task, {
+        created: event,
+        eventStream: [event],
+        vms: [],
+        ready: null,
+        setUp: null,
+        completed: null,
+      });
       return;
     }
     if (found === undefined) {
@@ -117,17 +124,17 @@ export class Properties {
       return;
     }
     this.#requireExpectedSeq(event);
-    this.#order.require(event, found.spine);
-    found.spine.push(event);
+    this.#order.require(event, found.eventStream);
+    found.eventStream.push(event);
     if (event.type === 'vm.ready') this.#onReady(event, found);
     if (event.type === 'task.retrying') this.#onRetrying(event, found);
     if (event.type === 'task.completed') this.#onCompleted(event, found, guests);
     this.#noteResumption(found);
   }
 
-  /** I10: the event's id names the sequence that its decision was made on; that must have been the spine's last. */
+  /** I10: the event's id names the sequence that its decision was made on; that must have been the last of the event stream. */
   #requireExpectedSeq(event: Stored<TaskEventType>): void {
-    const head = this.#tasks.get(event.data.task)?.spine.at(-1);
+    const head = this.#tasks.get(event.data.task)?.eventStream.at(-1);
     const expectedSeq = Number(event.id.split('/').at(-2));
     if (head?.seq !== expectedSeq) {
       this.#observations.broken(
@@ -211,12 +218,12 @@ export class Properties {
     }
   }
 
-  #noteResumption({ spine }: SeenTask): void {
-    const begun = spine.findLastIndex(({ type }) => type === 'vm.ready');
-    const resumed = spine.slice(begun + 1).filter(({ type }) => type === 'task.resumed').length;
+  #noteResumption({ eventStream }: SeenTask): void {
+    const begun = eventStream.findLastIndex(({ type }) => type === 'vm.ready');
+    const resumed = eventStream.slice(begun + 1).filter(({ type }) => type === 'task.resumed').length;
     if (resumed > 0) this.#observations.sometimes('an attempt was resumed');
     if (resumed > 1) this.#observations.sometimes('an attempt was resumed twice');
-    const cancelled = spine.some(({ type }) => type === 'task.cancelling');
+    const cancelled = eventStream.some(({ type }) => type === 'task.cancelling');
     if (resumed > 0 && cancelled) this.#observations.sometimes('an attempt was cancelled and resumed');
   }
 
@@ -235,7 +242,7 @@ export class Properties {
     }
     const found = this.#tasks.get(task);
     if (found === undefined) return;
-    const head = found.spine.at(-1);
+    const head = found.eventStream.at(-1);
     const isLast = head?.seq === message.seq;
     const isEarly: Readonly<Record<string, () => boolean>> = {
       'task.created': () => isLast,
@@ -248,7 +255,7 @@ export class Properties {
   }
 
   readonly #isEnding = (task: TaskId) => {
-    const type = this.#tasks.get(task)?.spine.at(-1)?.type;
+    const type = this.#tasks.get(task)?.eventStream.at(-1)?.type;
     return type === 'task.cancelling' || type === 'task.completed';
   };
 
@@ -272,8 +279,8 @@ export class Properties {
 }
 
 /** True when the attempt that began so is over. */
-function hasEnded({ spine }: SeenTask, ready: number): boolean {
-  return spine.some(({ seq, type }) => seq > ready && (type === 'task.retrying' || type === 'task.completed'));
+function hasEnded({ eventStream }: SeenTask, ready: number): boolean {
+  return eventStream.some(({ seq, type }) => seq > ready && (type === 'task.retrying' || type === 'task.completed'));
 }
 
 function rawOf({ seq, subject, headers, data, timeMs }: StoredMessage): RawMessage {

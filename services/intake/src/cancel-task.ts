@@ -20,13 +20,13 @@ export type Cancelled =
 
 export async function cancelTask(
   bus: Pick<Bus, 'head' | 'append'>,
-  spine: TaskKey,
+  taskKey: TaskKey,
   request: CancelRequest,
   signal: AbortSignal,
 ): Promise<Cancelled> {
-  let head = await bus.head(spine);
+  let head = await bus.head(taskKey);
   for (;;) {
-    const decided = decideCancel(spine, request, head);
+    const decided = decideCancel(taskKey, request, head);
     if (decided.kind !== 'append') return decided;
     const appended = await bus.append(decided.draft, decided.expectedSeq, signal);
     if (appended.kind === 'stored') return { kind: 'cancelling', seq: appended.event.seq };

@@ -29,13 +29,13 @@ export async function onPipelineCancelling(
   const live = liveRuns(state);
   const request = { by: `pipeline ${pipeline}: ${by}`, reason };
   const missing: string[] = [];
-  for (const spine of live) if ((await deps.bus.head(spine)) === null) missing.push(spine.task);
+  for (const taskKey of live) if ((await deps.bus.head(taskKey)) === null) missing.push(taskKey.task);
   if (missing.length > 0) {
     const decisions = (await deps.readDecisions(pipeline)).flatMap(({ data }) => data.start);
     const start = decisions.filter(({ task }) => missing.includes(task));
     await createTasks(deps.bus, event.data, start, signal);
   }
-  await Promise.all(live.map((spine) => cancelTask(deps.bus, spine, request, signal)));
+  await Promise.all(live.map((taskKey) => cancelTask(deps.bus, taskKey, request, signal)));
   // With nothing alive, no end of a task will end it.
   await advancePipeline(deps, pipeline, event.time.getTime(), nothingNew, signal);
   return done();

@@ -21,8 +21,8 @@ export async function onTaskCancel(deps: CancelDeps, handling: Handling<RawMessa
   const { task, reason } = parsed.data;
   const created = await deps.findCreated(task);
   if (created === null) return reject(`there is no task ${task}`);
-  const spine = { pool: created.data.pool, task };
-  const cancelled = await cancelTask(deps.bus, spine, { by: `command ${event.seq}`, reason }, signal);
+  const taskKey = { pool: created.data.pool, task };
+  const cancelled = await cancelTask(deps.bus, taskKey, { by: `command ${event.seq}`, reason }, signal);
   if (cancelled.kind === 'unknown') return reject(`task ${task} is no longer kept`);
   log.info({ task, ...cancelled }, 'asked to cancel');
   return done();

@@ -17,7 +17,7 @@ export interface ClaimsLeft {
   readonly pool: string;
   readonly bus: Pick<Bus, 'head' | 'append'>;
   readonly hypervisor: Pick<Hypervisor, 'list'>;
-  readonly findCreated: (spine: TaskKey) => Promise<Stored<'task.created'> | null>;
+  readonly findCreated: (taskKey: TaskKey) => Promise<Stored<'task.created'> | null>;
   /** What is done when an attempt's message comes: done again, it finds the attempt's own VM. */
   readonly provide: (attempt: PlannedAttempt) => Promise<HandlerOutcome>;
   readonly log: Logger;

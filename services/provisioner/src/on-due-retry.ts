@@ -10,7 +10,7 @@ import type { RoomLimits } from './room.ts';
 
 export interface RetryProvisioning extends Omit<Provisioning, 'limits'> {
   readonly limitsOf: (pool: string) => RoomLimits;
-  readonly findCreated: (spine: TaskKey) => Promise<Stored<'task.created'> | null>;
+  readonly findCreated: (taskKey: TaskKey) => Promise<Stored<'task.created'> | null>;
 }
 
 /**

@@ -24,7 +24,7 @@ export interface Provisioning extends ObtainContext {
 export interface PlannedAttempt {
   readonly created: Stored<'task.created'>;
   readonly number: number;
-  /** The spine's last sequence: nothing else may have happened to the task when its VM is told of (I10). */
+  /** The last sequence of the event stream: nothing else may have happened to the task when its VM is told of (I10). */
   readonly expectedSeq: number;
 }
 

@@ -26,7 +26,7 @@ export interface Rig extends AsyncDisposable {
   /** A task that somebody has submitted. */
   create(changes?: Partial<EventData<'task.created'>>): Promise<{ task: TaskId; seq: number; time: Date }>;
   store(draft: Draft, expectedSeq?: number): Promise<Stored>;
-  /** The head of the task's spine, once it is of that type. */
+  /** The last event of the task, once it is of that type. */
   headOf<T extends Stored['type']>(task: TaskId, type: T): Promise<Stored<T>>;
   /** The last event of that type on each of its subjects. */
   eventsOf<T extends Stored['type']>(type: T): Promise<Stored<T>[]>;
@@ -111,7 +111,7 @@ function provision(
   };
 }
 
-/** The head of the task's spine, once it is of that type. */
+/** The last event of the task, once it is of that type. */
 async function headOf<T extends Stored['type']>(bus: Bus, task: TaskId, type: T): Promise<Stored<T>> {
   const head = await eventually(
     async () => {

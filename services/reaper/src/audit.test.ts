@@ -66,9 +66,9 @@ test('an attempt is over when its task is, and when another one follows', async 
   const own = sampleVm();
   const standing = async (head: Draft | null, attempt: number) => {
     const bus = { head: async () => head && ({ ...head, time: now } as Stored), now: async () => now };
-    return (await taskLog({ ...bus, connection: {} as Connection }, 'host-1').standingOf(spine, attempt, own)).kind;
+    return (await taskLog({ ...bus, connection: {} as Connection }, 'host-1').standingOf(taskKey, attempt, own)).kind;
   };
-  const spine = { pool: 'default', task };
+  const taskKey = { pool: 'default', task };
   expect(await standing(null, 1)).toBe('unknown');
   expect(await standing(vmReady(task, { vm: own }), 1)).toBe('live');
   expect(await standing(vmReady(task), 1)).toBe('elsewhere');

@@ -39,7 +39,7 @@ export interface NamedVm {
 
 export interface TaskLog {
   /** `keep`: the VM may wait for a later stage, and is that one's then. */
-  standingOf(spine: TaskKey, attempt: number, vm: VmId, keep?: Keep): Promise<TaskStanding>;
+  standingOf(taskKey: TaskKey, attempt: number, vm: VmId, keep?: Keep): Promise<TaskStanding>;
   /** VMs of this host that the log says were there, and not that they are gone. */
   vmsNotGone(): Promise<readonly NamedVm[]>;
   /** By the clock that set the times of events. */
@@ -100,7 +100,7 @@ const secondLookMs = 1_000;
 /** Where attempts stand, by the last event of their task: one is over when its task is, or when another one follows. */
 export function taskLog(bus: Pick<Bus, 'head' | 'now' | 'connection'>, host: string): TaskLog {
   return {
-    standingOf: (spine, attempt, vm, keep) => standingOf(bus, spine, { attempt, vm, keep }),
+    standingOf: (taskKey, attempt, vm, keep) => standingOf(bus, taskKey, { attempt, vm, keep }),
     async vmsNotGone() {
       return (await readVmsNotGone(bus.connection, host)).map(({ data }) => data);
     },
@@ -110,10 +110,10 @@ export function taskLog(bus: Pick<Bus, 'head' | 'now' | 'connection'>, host: str
 
 async function standingOf(
   bus: Pick<Bus, 'head' | 'connection'>,
-  spine: TaskKey,
+  taskKey: TaskKey,
   { attempt, vm, keep }: { readonly attempt: number; readonly vm: VmId; readonly keep: Keep | undefined },
 ): Promise<TaskStanding> {
-  const head = await bus.head(spine);
+  const head = await bus.head(taskKey);
   if (head === null) return { kind: 'unknown' };
   if (await isKept(keep, head, (pipeline) => readPipeline(bus.connection, pipeline))) return { kind: 'live' };
   if (isTaskEnd(head) || attemptAt(head) > attempt) {

@@ -113,8 +113,8 @@ test('what came due while the broker was away for long ends after its return, an
   let inVain = 0;
   const counting: Bus = {
     ...bus,
-    head: (spine) =>
-      bus.head(spine).catch((error) => {
+    head: (taskKey) =>
+      bus.head(taskKey).catch((error) => {
         inVain += 1;
         throw error;
       }),

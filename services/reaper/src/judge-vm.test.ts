@@ -45,7 +45,7 @@ test("a dead VM of a live task is its runner's to notice, for so long", () => {
   expect(judge(endingVm(claim, 0), { standing: 'live' })).toMatchObject({ kind: 'lost', afterMs: 30_000 });
 });
 
-test('the head of the spine tells how a claim stands', () => {
+test('the last event of the task tells how a claim stands', () => {
   const { claim, record } = claimedVm();
   const standing = (draft: Draft | null) => standingOf(claim, record.vm, draft as Stored | null);
   const { task } = claim;

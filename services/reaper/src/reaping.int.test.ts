@@ -18,12 +18,12 @@ test('a cancelling that no runner answers is enforced: the VM goes first, then t
   const hypervisor: FakeHypervisor = {
     ...fake,
     async destroy(vm, reason) {
-      order.push((await bus.head(spine))?.type ?? '');
+      order.push((await bus.head(taskKey))?.type ?? '');
       await fake.destroy(vm, reason);
     },
   };
   const task = sample.sampleTask();
-  const spine = { pool: 'default', task };
+  const taskKey = { pool: 'default', task };
   const { vm, seq } = await storeReady(bus, hypervisor, task);
   const head = await storeEvent(bus, sample.cancelling(task), seq);
   const events = [await eventAt(bus, 1), await eventAt(bus, 2), head];
@@ -45,10 +45,10 @@ test('a cancelling that no runner answers is enforced: the VM goes first, then t
   await endOverdue(reaping, { task: view, due: { kind: 'cancel', atMs: 0 } });
   expect(order).toEqual(['task.cancelling']);
   expect(await hypervisor.list()).toEqual([]);
-  const ended = await bus.head(spine);
+  const ended = await bus.head(taskKey);
   const data = { outcome: 'cancelled', vm, error: { code: 'cancel-forced' } };
   expect(ended).toMatchObject({ type: 'task.completed', host: 'host-1', data });
   // Once more, as after a crash before it was noted: nothing changes.
   await endOverdue(reaping, { task: view, due: { kind: 'cancel', atMs: 0 } });
-  expect((await bus.head(spine))?.seq).toBe(ended?.seq);
+  expect((await bus.head(taskKey))?.seq).toBe(ended?.seq);
 });

@@ -51,7 +51,7 @@ export class Attempt implements InVm {
     this.#phase = phase;
   }
 
-  /** What the spine's last sequence must still be when something of this attempt is appended (I10). */
+  /** What the last sequence of the event stream must still be when something of this attempt is appended (I10). */
   get expectedSeq(): number {
     return this.#expectedSeq;
   }

@@ -5,7 +5,7 @@ import { orAborted } from '@vm-task/shared/or-aborted';
 import { eventSubject } from '@vm-task/shared/subjects';
 import { throwIfHopeless, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
-import { eventId, seal } from './envelope.ts';
+import { encode, eventId } from './envelope.ts';
 
 export interface AnnounceOptions {
   /** Nothing has ever been stored on its subject, or this is not either. */
@@ -30,7 +30,7 @@ export function announcer({ js }: Pick<Connection, 'js'>, source: string): Annou
     const msgID = eventId(draft, null);
     const subject = eventSubject(draft);
     for (;;) {
-      const { payload, headers } = seal(draft, msgID, source, new Date());
+      const { payload, headers } = encode(draft, msgID, source, new Date());
       try {
         const expect = once ? { expect: { lastSubjectSequence: 0 } } : {};
         await orAborted(js.publish(subject, payload, { headers, msgID, ...expect }), signal);

@@ -10,7 +10,7 @@ import { orAborted } from '@vm-task/shared/or-aborted';
 import { eventSubject, eventsOf, type PipelineKey, type TaskKey } from '@vm-task/shared/subjects';
 import { isFull, throwIfHopeless } from './answers.ts';
 import type { Connection } from './connection.ts';
-import { decode, eventId, type RawMessage, rawOf, seal } from './envelope.ts';
+import { decode, encode, eventId, type RawMessage, rawOf } from './envelope.ts';
 import { readHistory } from './task-history.ts';
 
 export type Appended =
@@ -82,7 +82,7 @@ async function offer(
   expected: number,
 ): Promise<Appended | 'unknown'> {
   const now = new Date();
-  const { payload, headers } = seal(draft, id, source, now);
+  const { payload, headers } = encode(draft, id, source, now);
   try {
     const ack = await js.publish(subject, payload, {
       headers,

@@ -15,7 +15,7 @@ import {
 } from '@vm-task/testing/sample-events';
 import { storedIn } from '@vm-task/testing/stored';
 import { expect, test } from 'vitest';
-import { decode, eventId, type RawMessage, seal } from './envelope.ts';
+import { decode, encode, eventId, type RawMessage } from './envelope.ts';
 
 const task = sampleTask();
 const vm = sampleVm();
@@ -25,7 +25,7 @@ const awkward = `$(reboot) \`id\` "quotes" 'and' \\ \r\n\t 垃圾域名 🦀 \u2
 /** As the stream hands back what was published. */
 function throughTheStream(draft: Draft) {
   const id = eventId(draft, 7);
-  const { payload, headers } = seal(draft, id, 'vm-task/host/test', time);
+  const { payload, headers } = encode(draft, id, 'vm-task/host/test', time);
   if ('task' in draft.data && draft.type !== 'vm.gone') {
     headers.set('Nats-Expected-Last-Subject-Sequence', '7');
     headers.set('Nats-Expected-Last-Subject-Sequence-Subject', eventsOf({ pool: 'default', task }));

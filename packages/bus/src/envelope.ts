@@ -34,17 +34,17 @@ function aboutOf(draft: Draft): string {
 }
 
 /** @throws Error for data that its own schema refuses: a programming error, which must not reach the log. */
-export function seal(draft: Draft, id: string, source: string, now: Date): { payload: Uint8Array; headers: MsgHdrs } {
+export function encode(draft: Draft, id: string, source: string, now: Date): { payload: Uint8Array; headers: MsgHdrs } {
   const data = eventSchemas[draft.type].parse(draft.data);
-  const sealed = headers();
-  sealed.set('ce-specversion', '1.0');
-  sealed.set('ce-id', id);
-  sealed.set('ce-type', draft.type);
-  sealed.set('ce-source', source);
-  sealed.set('ce-time', now.toISOString());
-  sealed.set('content-type', 'application/json');
-  propagation.inject(context.active(), sealed, { set: (carrier, key, value) => carrier.set(key, value) });
-  return { payload: Buffer.from(JSON.stringify(data)), headers: sealed };
+  const encoded = headers();
+  encoded.set('ce-specversion', '1.0');
+  encoded.set('ce-id', id);
+  encoded.set('ce-type', draft.type);
+  encoded.set('ce-source', source);
+  encoded.set('ce-time', now.toISOString());
+  encoded.set('content-type', 'application/json');
+  propagation.inject(context.active(), encoded, { set: (carrier, key, value) => carrier.set(key, value) });
+  return { payload: Buffer.from(JSON.stringify(data)), headers: encoded };
 }
 
 export type Decoded =

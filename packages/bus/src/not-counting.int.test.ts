@@ -7,14 +7,14 @@ import { eventually } from '@vm-task/testing/conditions';
 import { alerts, append, settled, workEvents } from '@vm-task/testing/event-worker';
 import { completed, created, sampleTask, sampleVm, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { seal } from './envelope.ts';
+import { encode } from './envelope.ts';
 import { done, reject } from './outcome.ts';
 
 const never = new AbortController().signal;
 
 /** Publishes under our envelope what this version cannot read. */
 async function publishUnknown({ connection }: Broker, draft: Draft<'task.created'>, expected: number, body: object) {
-  const { headers } = seal(draft, `unknown/${expected}`, 'elsewhere', new Date());
+  const { headers } = encode(draft, `unknown/${expected}`, 'elsewhere', new Date());
   const expect = {
     lastSubjectSequence: expected,
     lastSubjectSequenceSubject: eventsOf({ pool: 'default', task: draft.data.task }),
@@ -71,7 +71,7 @@ test('what a host says of a task that is not its own is nothing to anybody', asy
   const ready = await append(broker, vmReady(task, { vm }), await append(broker, created(task), 0));
   // Whoever is not bound by our code expects whatever is there.
   const end = completed(task, { vm, outcome: 'failed' }, 'host-2');
-  const { headers, payload } = seal(end, 'forged', 'elsewhere', new Date());
+  const { headers, payload } = encode(end, 'forged', 'elsewhere', new Date());
   const key = { pool: 'default', task };
   const expectation = { lastSubjectSequence: ready, lastSubjectSequenceSubject: eventsOf(key) };
   await foreign.connection.js.publish(eventSubject(end), payload, { headers, expect: expectation });

@@ -12,7 +12,7 @@ import { append } from '@vm-task/testing/event-worker';
 import { completed, created, sampleTask, sampleVm, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { hostApiPrefix } from './accounts.ts';
-import { eventId, seal } from './envelope.ts';
+import { encode, eventId } from './envelope.ts';
 import { streams } from './streams.ts';
 
 const another = 'host-2';
@@ -45,7 +45,7 @@ function targets(): string[] {
 /** The victim's end, as its host would tell it: in the right place, with the right expectation. */
 function forged(expectedSeq: number): { readonly body: Uint8Array; readonly headers: MsgHdrs } {
   const end = completed(victim.task, { vm, outcome: 'failed' }, another);
-  const { payload, headers } = seal(end, eventId(end, expectedSeq), 'elsewhere', new Date());
+  const { payload, headers } = encode(end, eventId(end, expectedSeq), 'elsewhere', new Date());
   headers.set('Nats-Expected-Last-Subject-Sequence', String(expectedSeq));
   headers.set('Nats-Expected-Last-Subject-Sequence-Subject', `*.*.${victim.pool}.${victim.task}.*`);
   return { body: payload, headers };

@@ -5,7 +5,7 @@
  */
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { permissionsOf } from '@vm-task/bus/accounts';
-import { eventId, seal } from '@vm-task/bus/envelope';
+import { encode, eventId } from '@vm-task/bus/envelope';
 import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Draft } from '@vm-task/shared/events';
 import { hostServices } from '@vm-task/shared/flow';
@@ -115,7 +115,7 @@ export class Intruder {
     const { pool, task: id } = task.created.data;
     const filter = eventsOf({ pool, task: id });
     const seq = broker.stream('EVENTS').lastOf(filter)?.seq ?? 0;
-    const { payload, headers } = seal(draft, eventId(draft, seq), name, new Date());
+    const { payload, headers } = encode(draft, eventId(draft, seq), name, new Date());
     if (manner === 'of an unknown type') headers.set('ce-type', 'task.exploded');
     const json = JSON.parse(Buffer.from(payload).toString()) as object;
     const data = manner === 'of a newer version' ? JSON.stringify({ ...json, v: 2 }) : payload;

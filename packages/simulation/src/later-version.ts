@@ -2,7 +2,7 @@
  * A service of a later version on the host that has an attempt's VM: it goes on with the attempt, in an event that nobody
  * here can read. From then on the attempt is its own; here only people and the time of the whole task may end it.
  */
-import { eventId, seal } from '@vm-task/bus/envelope';
+import { encode, eventId } from '@vm-task/bus/envelope';
 import { eventSubject, eventsOf } from '@vm-task/shared/subjects';
 import * as sample from '@vm-task/testing/sample-events';
 import type { Broker } from './broker/broker.ts';
@@ -64,7 +64,7 @@ export class LaterVersion {
     const filter = eventsOf(data);
     const seq = broker.stream('EVENTS').lastOf(filter)?.seq ?? 0;
     const draft = sample.resumed(data.task, data.vm, { attempt: data.attempt, runner: 'of a later version' }, host);
-    const { payload, headers } = seal(draft, eventId(draft, seq), 'later', new Date());
+    const { payload, headers } = encode(draft, eventId(draft, seq), 'later', new Date());
     const later = JSON.stringify({ ...JSON.parse(Buffer.from(payload).toString()), v: 2 });
     const expect = { lastSubjectSequence: seq, lastSubjectSequenceSubject: filter };
     const publication = publicationOf(eventSubject(draft), later, { headers, expect });

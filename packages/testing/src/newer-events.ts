@@ -2,7 +2,7 @@
 
 import { keyOf } from '@vm-task/bus/append';
 import type { Connection } from '@vm-task/bus/connection';
-import { eventId, seal } from '@vm-task/bus/envelope';
+import { encode, eventId } from '@vm-task/bus/envelope';
 import type { Draft, Stored, UnknownEvent } from '@vm-task/shared/events';
 import { eventSubject, eventsOf } from '@vm-task/shared/subjects';
 
@@ -16,7 +16,7 @@ export function asNewer({ type: said, data: _, ...envelope }: Stored): UnknownEv
 /** Stores the draft behind `expectedSeq` as a newer build does, with what is only known there; returns its sequence. */
 export async function storeNewer({ js }: Connection, draft: Draft, expectedSeq: number): Promise<number> {
   const id = eventId(draft, expectedSeq);
-  const { headers } = seal(draft, id, 'vm-task/newer', new Date());
+  const { headers } = encode(draft, id, 'vm-task/newer', new Date());
   const data = JSON.stringify({ ...draft.data, v: version, whatever: ['is', 'new'] });
   const expect = { lastSubjectSequence: expectedSeq, lastSubjectSequenceSubject: eventsOf(keyOf(draft)) };
   const { seq } = await js.publish(eventSubject(draft), data, { headers, msgID: id, expect });

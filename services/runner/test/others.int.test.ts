@@ -1,7 +1,7 @@
 /** What others store about an attempt: hosts that do not have its VM, and services that are newer than this runner. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { eventId, seal } from '@vm-task/bus/envelope';
+import { encode, eventId } from '@vm-task/bus/envelope';
 import { readHistory } from '@vm-task/bus/task-history';
 import { anyHost, type Draft } from '@vm-task/shared/events';
 import { eventPatterns, eventSubject, eventsOf, logSubject, type TaskKey } from '@vm-task/shared/subjects';
@@ -57,7 +57,7 @@ test('what another host says of an attempt moves its sequence, and nothing else'
 
 /** As a service of a later version does. */
 async function appendAsNewer({ connection }: Broker, draft: Draft, key: TaskKey, seq: number): Promise<void> {
-  const { payload, headers } = seal(draft, eventId(draft, seq), 'test', new Date());
+  const { payload, headers } = encode(draft, eventId(draft, seq), 'test', new Date());
   const newer = JSON.stringify({ ...JSON.parse(Buffer.from(payload).toString()), v: 2, more: true });
   const expectation = { lastSubjectSequence: seq, lastSubjectSequenceSubject: eventsOf(key) };
   await connection.js.publish(eventSubject(draft), newer, { headers, expect: expectation });

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
-import { eventId, seal } from '@vm-task/bus/envelope';
+import { encode, eventId } from '@vm-task/bus/envelope';
 import { findCreated } from '@vm-task/bus/find-task';
 import { lastLogSeq } from '@vm-task/bus/output-log';
 import type { Client } from '@vm-task/client/client';
@@ -96,7 +96,7 @@ export class User {
     const key = { pool, task };
     const resume = async () => {
       const { seq = 0 } = (await this.#jsm.streams.getMessage('EVENTS', { last_by_subj: taskEvents(key) })) ?? {};
-      const { payload, headers } = seal(draft, eventId(draft, seq), 'crash-points', new Date());
+      const { payload, headers } = encode(draft, eventId(draft, seq), 'crash-points', new Date());
       const newer = JSON.stringify({ ...JSON.parse(Buffer.from(payload).toString()), v: 99 });
       const expect = { lastSubjectSequence: seq, lastSubjectSequenceSubject: taskEvents(key) };
       return connection.js.publish(eventSubject(draft), newer, { headers, expect }).catch(() => null);

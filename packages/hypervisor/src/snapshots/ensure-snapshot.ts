@@ -56,7 +56,7 @@ async function make(plan: SnapshotPlan, key: string, signal: AbortSignal): Promi
   try {
     await mkdir(join(draft, 'snapshot'), { recursive: true, mode: 0o700 });
     const manifest = await freeze({ image, size, accelerator, folder: draft, owner }, signal);
-    await seal(join(draft, runFolder), join(draft, 'snapshot'), manifest);
+    await finish(join(draft, runFolder), join(draft, 'snapshot'), manifest);
     await rename(join(draft, 'snapshot'), snapshotFolder(cache, key));
     await syncFolder(cache.snapshots);
     return { ...manifest, key, folder: snapshotFolder(cache, key) };
@@ -66,7 +66,7 @@ async function make(plan: SnapshotPlan, key: string, signal: AbortSignal): Promi
 }
 
 /** From here on read-only, also for whom the machine ran as, and on disk as a whole: half a memory would be a broken machine in every clone. */
-async function seal(run: string, folder: string, manifest: SnapshotManifest): Promise<void> {
+async function finish(run: string, folder: string, manifest: SnapshotManifest): Promise<void> {
   for (const name of Object.values(files)) {
     const path = join(run, name);
     if (name !== files.base) {

@@ -50,7 +50,7 @@ export const deadLetterRoutes = {
   replay: {
     method: 'POST',
     path: '/v1/deadletters/:seq/replay',
-    summary: 'Have the message handled again by the worker that could not; the letter goes when that succeeds',
+    summary: 'Have the message handled again by the worker that could not; the dead letter goes when that succeeds',
     params,
     status: 202,
     answer: seqSchema,

@@ -33,7 +33,7 @@ import type { Logger } from 'pino';
 import { announcer } from './announce.ts';
 import { type Appended, append, isTrusted, keyOf, readHead } from './append.ts';
 import type { Connection } from './connection.ts';
-import { bury, raiseRetryAlert } from './dead-letter.ts';
+import { raiseRetryAlert, storeDeadLetter } from './dead-letter.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { type Decoded, decode, type RawMessage, rawOf } from './envelope.ts';
 import type { EventLog } from './event-log.ts';
@@ -220,7 +220,7 @@ async function runWorker(
       inSpanOf(delivery.message.headers?.get('traceparent') || null, row, async () =>
         settle(bus, await handle(delivery, bound), delivery.message.seq, abort),
       ),
-    bury: (delivery: Delivery, reason: string) => bury(bus, worker, delivery, reason, bound),
+    storeDeadLetter: (delivery: Delivery, reason: string) => storeDeadLetter(bus, worker, delivery, reason, bound),
     alert: (delivery: Delivery, reason: string) => raiseRetryAlert(bus, worker, delivery, reason),
     ...(options.admit === undefined ? {} : { admit: options.admit }),
     ...(options.skip === undefined ? {} : { skip: options.skip }),
@@ -230,8 +230,8 @@ async function runWorker(
     host: bus.host,
     worker,
     handle: hooks.handle,
-    bury: (delivery: Delivery, reason: string, replayed: DeadLetter) =>
-      bury(bus, worker, delivery, reason, bound, replayed),
+    storeDeadLetter: (delivery: Delivery, reason: string, replayed: DeadLetter) =>
+      storeDeadLetter(bus, worker, delivery, reason, bound, replayed),
     log: bound,
   };
   await Promise.all([

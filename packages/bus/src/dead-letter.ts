@@ -13,8 +13,8 @@ const copiedMaxBytes = 4 * 1024 * 1024;
 /** Reasons can quote what they complain about. */
 const reasonMaxLength = 2_000;
 
-/** Stores the letter and tells people; each step may be repeated. `replayed`: the letter that this one takes the place of. */
-export async function bury(
+/** Stores the dead letter and tells people; each step may be repeated. `replayed`: the dead letter that this one takes the place of. */
+export async function storeDeadLetter(
   bus: EventLog,
   worker: Durable,
   { message, signal }: Delivery,

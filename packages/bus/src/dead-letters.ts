@@ -1,4 +1,4 @@
-/** The letters of `DEAD`, as people look at them and as a replay needs them. */
+/** The dead letters of `DEAD`, as people look at them and as a replay needs them. */
 import type { NextMsgRequest, StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { anyHost, type HostToken } from '@vm-task/shared/events';
@@ -59,7 +59,7 @@ export async function dropLetter(connection: Connection, seq: number): Promise<b
   return true;
 }
 
-/** The message that the letter is about, from its stream, or from the letter; null when neither has it. */
+/** The message that the dead letter is about, from its stream, or from the dead letter; null when neither has it. */
 export async function readOriginal({ jsm }: Connection, { letter }: DeadLetter): Promise<RawMessage | null> {
   const { stream, seq, subject, data } = letter;
   const stored = await jsm.streams.getMessage(stream, { seq });

@@ -75,7 +75,7 @@ test('a dead letter has the reason, the message and its trace, and the consumer 
   });
 });
 
-test('a replay gives its worker the stored original once more, publishes nothing, and the letter goes', async () => {
+test('a replay gives its worker the stored original once more, publishes nothing, and the dead letter goes', async () => {
   await using broker = await startBroker();
   await using _replays = takeReplays(broker);
   const seen: RawMessage[] = [];
@@ -90,10 +90,10 @@ test('a replay gives its worker the stored original once more, publishes nothing
   });
   await submitBad(broker);
   const [letter] = await eventually(async () => (await letters(broker)).length === 1 && letters(broker), {
-    what: 'the letter is there',
+    what: 'the dead letter is there',
   });
   const { seq } = await replay(broker, letter?.seq ?? 0);
-  await eventually(async () => (await letters(broker)).length === 0, { what: 'the letter is gone' });
+  await eventually(async () => (await letters(broker)).length === 0, { what: 'the dead letter is gone' });
   expect(seen.map((message) => [message.seq, message.time, textOf(message)])).toEqual(
     Array(2).fill([1, seen[0]?.time, 'bad']),
   );
@@ -110,10 +110,10 @@ test.each([
   let handled = 0;
   await using _working = workOn(broker, flow.intakeOnTaskSubmit, () => answer(handled++));
   await submitBad(broker);
-  await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
+  await eventually(async () => (await letters(broker)).length === 1, { what: 'the dead letter is there' });
   await replay(broker, 1);
   const reasons = async () => (await letters(broker)).map(({ seq, letter }) => [seq, letter.reason]);
-  await eventually(async () => String(await reasons()) === '2,no, 1', { what: 'a newer letter takes its place' });
+  await eventually(async () => String(await reasons()) === '2,no, 1', { what: 'a newer dead letter takes its place' });
   expect(handled).toBe(2);
 });
 
@@ -123,14 +123,14 @@ test('a replay is asked for again until the worker is back and has decided', asy
   {
     await using _working = workOn(broker, flow.intakeOnTaskSubmit, async () => reject('no'));
     await submitBad(broker);
-    await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
+    await eventually(async () => (await letters(broker)).length === 1, { what: 'the dead letter is there' });
   }
   await replay(broker, 1);
   const replays = () => broker.connection.jsm.consumers.info('COMMANDS', 'intake-deadletter-replay');
   await eventually(async () => (await replays()).num_redelivered === 1, { what: 'it was asked for in vain' });
   const answers = [retry(1, 'not now'), done()];
   await using _working = workOn(broker, flow.intakeOnTaskSubmit, async () => answers.shift() ?? done());
-  await eventually(async () => (await letters(broker)).length === 0, { what: 'the letter is gone' });
+  await eventually(async () => (await letters(broker)).length === 0, { what: 'the dead letter is gone' });
   expect(answers).toEqual([]);
 });
 
@@ -147,7 +147,7 @@ test('a worker that may not hear of replays handles what is delivered to it all 
   await eventually(() => seen.includes('bad'), { what: 'it is handled' });
 });
 
-test("a host's worker is asked in its own account, and control drops the letter", async () => {
+test("a host's worker is asked in its own account, and control drops the dead letter", async () => {
   await using broker = await startBroker({ users: ['intake', 'provisioner'] });
   await using intake = await broker.connect({ user: 'intake' });
   await using host = await broker.connect({ user: 'provisioner' });
@@ -161,14 +161,14 @@ test("a host's worker is asked in its own account, and control drops the letter"
       scope: { pool: 'default' },
     }),
   );
-  await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
+  await eventually(async () => (await letters(broker)).length === 1, { what: 'the dead letter is there' });
   expect(await letters(broker)).toMatchObject([{ host: 'host-1', letter: { consumer: 'created-pool-default' } }]);
   await replay(broker, 1);
-  await eventually(async () => (await letters(broker)).length === 0, { what: 'the letter is gone' });
+  await eventually(async () => (await letters(broker)).length === 0, { what: 'the dead letter is gone' });
   expect(handled).toBe(2);
 });
 
-test('a message that its stream no longer has is replayed from the letter, with its headers and time', async () => {
+test('a message that its stream no longer has is replayed from the dead letter, with its headers and time', async () => {
   await using broker = await startBroker();
   await using _replays = takeReplays(broker);
   const seen: RawMessage[] = [];
@@ -177,7 +177,7 @@ test('a message that its stream no longer has is replayed from the letter, with 
     return seen.length === 1 ? reject('no such pool') : done();
   });
   await submitBad(broker);
-  await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
+  await eventually(async () => (await letters(broker)).length === 1, { what: 'the dead letter is there' });
   await broker.connection.jsm.streams.purge('COMMANDS', { filter: 'task.submit' });
   await replay(broker, 1);
   await eventually(() => seen.length === 2, { what: 'it is handled again' });
@@ -191,7 +191,7 @@ test('a message that its stream no longer has is replayed from the letter, with 
   expect(facts[1]).toEqual(facts[0]);
 });
 
-test('a replay of an event whose task has ended changes nothing, and the letter goes', async () => {
+test('a replay of an event whose task has ended changes nothing, and the dead letter goes', async () => {
   await using broker = await startBroker();
   await using _replays = takeReplays(broker);
   const task = sampleTask();
@@ -208,10 +208,10 @@ test('a replay of an event whose task has ended changes nothing, and the letter 
     },
     options,
   );
-  await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
+  await eventually(async () => (await letters(broker)).length === 1, { what: 'the dead letter is there' });
   await broker.bus.append(completed(task, { outcome: 'cancelled' }, anyHost), 1, signal);
   await replay(broker, 1);
-  await eventually(async () => (await letters(broker)).length === 0, { what: 'the letter is gone' });
+  await eventually(async () => (await letters(broker)).length === 0, { what: 'the dead letter is gone' });
   expect(handled).toBe(1);
   stop.abort();
   await working;
@@ -223,18 +223,18 @@ test('a replay that names nothing, or cannot be read, does nothing and holds up 
   let handled = 0;
   await using _working = workOn(broker, flow.intakeOnTaskSubmit, async () => (handled++ === 0 ? reject('no') : done()));
   await submitBad(broker);
-  await eventually(async () => (await letters(broker)).length === 1, { what: 'the letter is there' });
+  await eventually(async () => (await letters(broker)).length === 1, { what: 'the dead letter is there' });
   await replay(broker, 99);
   await broker.connection.js.publish(commandSubjects.replay, 'nonsense');
   await replay(broker, 1);
-  await eventually(async () => (await letters(broker)).length === 0, { what: 'the letter is gone' });
+  await eventually(async () => (await letters(broker)).length === 0, { what: 'the dead letter is gone' });
 });
 
 test('letters are listed in pages, and each can be dropped', async () => {
   await using broker = await startBroker();
   await using _working = workOn(broker, flow.intakeOnTaskSubmit, async () => reject('no'));
   for (let n = 0; n < 3; n++) await broker.connection.js.publish('task.submit', `${n}`);
-  await eventually(async () => (await letters(broker)).length === 3, { what: 'the letters are there' });
+  await eventually(async () => (await letters(broker)).length === 3, { what: 'the dead letters are there' });
   expect((await listLetters(broker.connection, 0, 2)).map(({ seq }) => seq)).toEqual([1, 2]);
   expect((await listLetters(broker.connection, 2, 2)).map(({ seq }) => seq)).toEqual([3]);
   expect(await dropLetter(broker.connection, 2)).toBe(true);

@@ -1,6 +1,6 @@
 /**
  * Replaying a dead letter: the worker that could not handle the message gets it once more, as it was stored. Nothing is
- * published again. The command is intake's, which asks the letter's worker on a subject of its own until it says that it
+ * published again. The command is intake's, which asks the dead letter's worker on a subject of its own until it says that it
  * has decided, and then drops the letter: a worker that is away is asked again when it may be back.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,9 +23,9 @@ const listenAgainMs = 1_000;
 /** A worker that takes longer says so when it is asked again. */
 const answerWithinMs = 5_000;
 
-/** The letter's sequence in `DEAD`, and which delivery of its message the replay counts as. */
+/** The dead letter's sequence in `DEAD`, and which delivery of its message the replay counts as. */
 const questionSchema = z.object({ seq: z.int().min(1), deliveries: z.int().min(1) });
-/** True once the worker has decided: the message is handled, or there is a newer letter about it. */
+/** True once the worker has decided: the message is handled, or there is a newer dead letter about it. */
 const answerSchema = z.object({ decided: z.boolean() });
 
 /** Handles `deadletter.replay`: done once there is no such letter, which goes when its worker has decided. */
@@ -80,7 +80,7 @@ export interface Replaying {
   readonly worker: Durable;
   readonly handle: WorkerHooks['handle'];
   /** Stores a new letter in place of `replayed`. */
-  readonly bury: (delivery: Delivery, reason: string, replayed: DeadLetter) => Promise<unknown>;
+  readonly storeDeadLetter: (delivery: Delivery, reason: string, replayed: DeadLetter) => Promise<unknown>;
   readonly log: Logger;
 }
 
@@ -125,9 +125,9 @@ async function answer(replaying: Replaying, question: Msg, signal: AbortSignal):
   }
 }
 
-/** True when the letter can go; of a message that is rejected again, or fails, a newer letter takes the place. */
+/** True when the dead letter can go; of a message that is rejected again, or fails, a newer dead letter takes the place. */
 async function replay(replaying: Replaying, seq: number, deliveries: number, signal: AbortSignal): Promise<boolean> {
-  const { connection, worker, bury, log } = replaying;
+  const { connection, worker, storeDeadLetter, log } = replaying;
   const letter = await readLetter(connection, seq);
   if (letter === null || letter.letter.consumer !== worker.name) return true;
   const original = await readOriginal(connection, letter);
@@ -137,11 +137,11 @@ async function replay(replaying: Replaying, seq: number, deliveries: number, sig
   log.info({ letter: seq, verdict }, 'replayed a dead letter');
   // It is asked for again.
   if (verdict.kind === 'retry' || verdict.kind === 'leave') return false;
-  if (verdict.kind === 'reject') await bury(again, verdict.reason, letter);
+  if (verdict.kind === 'reject') await storeDeadLetter(again, verdict.reason, letter);
   return true;
 }
 
-/** Whatever fails is told as the newer letter's reason, unless this worker is going. */
+/** Whatever fails is told as the newer dead letter's reason, unless this worker is going. */
 async function judge({ handle }: Replaying, delivery: Delivery): Promise<Verdict> {
   try {
     return await handle(delivery);

@@ -149,7 +149,7 @@ test('what throws is tried again with growing delays, with an alert at the fifth
     expect(pauses[index]).toBeGreaterThan(expectedMs * 0.9);
   }
   expect(running.alerts).toEqual(['5: failure 5']);
-  expect(running.buried).toEqual([]);
+  expect(running.deadLettered).toEqual([]);
 });
 
 test('retry brings the message back after the time that was asked for', async () => {
@@ -166,7 +166,7 @@ test('retry brings the message back after the time that was asked for', async ()
   expect(running.alerts).toEqual([]);
 });
 
-test('what is rejected is buried once and never comes back', async () => {
+test('what is rejected becomes one dead letter and never comes back', async () => {
   await using broker = await startBroker();
   await makeDurable(broker);
   await using running = startWorker(broker.connection, async (delivery) => {
@@ -180,20 +180,22 @@ test('what is rejected is buried once and never comes back', async () => {
     return inFlight === 0 && toCome === 0;
   };
   await eventually(done, { what: 'all is done' });
-  expect(running.buried).toEqual(['bad: no such thing', 'garbled: it is not JSON']);
+  expect(running.deadLettered).toEqual(['bad: no such thing', 'garbled: it is not JSON']);
 });
 
-test('a burial that fails is done again before the message goes', async () => {
+test('a dead letter that cannot be stored is stored again before the message goes', async () => {
   await using broker = await startBroker();
   await makeDurable(broker);
   let tries = 0;
-  const bury = async () => {
+  const storeDeadLetter = async () => {
     if (++tries === 1) throw new Error('the broker is away');
   };
   const rejected: Verdict = { kind: 'reject', reason: 'no' };
-  await using _running = startWorker(broker.connection, async () => rejected, { bury });
+  await using _running = startWorker(broker.connection, async () => rejected, { storeDeadLetter });
   await submit(broker, 'bad');
-  await eventually(async () => tries === 2 && (await lookAtDurable(broker)).inFlight === 0, { what: 'it is buried' });
+  await eventually(async () => tries === 2 && (await lookAtDurable(broker)).inFlight === 0, {
+    what: 'it is a dead letter',
+  });
 });
 
 test('what is left is neither acknowledged nor given back: it is another worker that has it', async () => {

@@ -45,7 +45,7 @@ export type Verdict = { readonly kind: 'ack' } | Retry | Reject | Leave;
 export interface WorkerHooks {
   readonly handle: (delivery: Delivery) => Promise<Verdict>;
   /** Stores the dead letter; the message is terminated only after this returned. */
-  readonly bury: (delivery: Delivery, reason: string) => Promise<unknown>;
+  readonly storeDeadLetter: (delivery: Delivery, reason: string) => Promise<unknown>;
   readonly alert: (delivery: Delivery, reason: string) => Promise<void>;
   /** Resolves when there is room for one more message, and reserves it until `release`. */
   readonly admit?: (signal: AbortSignal) => Promise<{ release: () => void }>;
@@ -161,7 +161,7 @@ async function carryOut(message: JsMsg, verdict: Verdict, delivery: Delivery, ho
       message.nak(verdict.afterMs);
       return;
     case 'reject':
-      await hooks.bury(delivery, verdict.reason);
+      await hooks.storeDeadLetter(delivery, verdict.reason);
       message.term();
       return;
     case 'leave':

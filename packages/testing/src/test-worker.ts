@@ -40,7 +40,7 @@ export interface TestWorker extends AsyncDisposable {
   /** Resolves when the work has ended after a stop. */
   readonly done: Promise<void>;
   /** `<text>: <reason>` of what was rejected. */
-  readonly buried: readonly string[];
+  readonly deadLettered: readonly string[];
   /** `<delivery>: <reason>` of each alert. */
   readonly alerts: readonly string[];
 }
@@ -51,11 +51,11 @@ export function startWorker(
   { slots = 1, ...hooks }: { slots?: number } & Partial<WorkerHooks> = {},
 ): TestWorker {
   const stop = new AbortController();
-  const buried: string[] = [];
+  const deadLettered: string[] = [];
   const alerts: string[] = [];
   const allHooks: WorkerHooks = {
     handle,
-    bury: async (delivery, reason) => void buried.push(`${textOf(delivery)}: ${reason}`),
+    storeDeadLetter: async (delivery, reason) => void deadLettered.push(`${textOf(delivery)}: ${reason}`),
     alert: async (delivery, reason) => void alerts.push(`${delivery.deliveries}: ${reason}`),
     ...hooks,
   };
@@ -65,5 +65,5 @@ export function startWorker(
     stop.abort();
     return done;
   };
-  return { stop, done, buried, alerts, [Symbol.asyncDispose]: dispose };
+  return { stop, done, deadLettered, alerts, [Symbol.asyncDispose]: dispose };
 }

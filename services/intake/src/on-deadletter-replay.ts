@@ -1,4 +1,4 @@
-/** Handles deadletter.replay. Emits: nothing. The worker of the letter handles its message again, and says what follows. */
+/** Handles deadletter.replay. Emits: nothing. The worker of the dead letter handles its message again, and says what follows. */
 import type { Bus, Handling } from '@vm-task/bus/bus';
 import type { RawMessage } from '@vm-task/bus/envelope';
 import type { HandlerOutcome } from '@vm-task/bus/outcome';

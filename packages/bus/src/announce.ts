@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Draft } from '@vm-task/shared/events';
 import { orAborted } from '@vm-task/shared/or-aborted';
 import { eventSubject } from '@vm-task/shared/subjects';
-import { throwIfHopeless, wasRefused } from './answers.ts';
+import { throwIfNonRetryable, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { encode, eventId } from './envelope.ts';
 
@@ -38,7 +38,7 @@ export function announcer({ js }: Pick<Connection, 'js'>, source: string): Annou
       } catch (error) {
         if (wasRefused(error)) return;
         signal.throwIfAborted();
-        throwIfHopeless(error);
+        throwIfNonRetryable(error);
         await orAborted(delay(pauseMs), signal);
       }
     }

@@ -1,4 +1,4 @@
-/** What the broker's answers to a publish mean: refused, undecided, or hopeless. Its errors become ours here. */
+/** What the broker's answers to a publish mean: refused, unknown outcome, or non-retryable. Its errors become ours here. */
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { NoRespondersError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -26,8 +26,8 @@ export function isUnanswered(error: unknown): boolean {
   return false;
 }
 
-/** Thrown for what is the same at the next try: `payload-too-large`, `broker-denied`. Everything else is undecided. */
-export function throwIfHopeless(error: unknown): void {
+/** Thrown for what is the same at the next try: `payload-too-large`, `broker-denied`. The outcome of everything else is unknown. */
+export function throwIfNonRetryable(error: unknown): void {
   const denied = [error, error instanceof Error ? error.cause : null].find(
     (layer) => layer instanceof PermissionViolationError,
   );

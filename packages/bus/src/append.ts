@@ -8,7 +8,7 @@ import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type Draft, type Head, type HostToken, type Stored } from '@vm-task/shared/events';
 import { orAborted } from '@vm-task/shared/or-aborted';
 import { eventSubject, eventsOf, type PipelineKey, type TaskKey } from '@vm-task/shared/subjects';
-import { isFull, throwIfHopeless } from './answers.ts';
+import { isFull, throwIfNonRetryable } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { decode, encode, eventId, type RawMessage, rawOf } from './envelope.ts';
 import { readHistory } from './task-history.ts';
@@ -99,7 +99,7 @@ async function offer(
 
 /** Errors that leave the outcome unknown; the others are the caller's business. */
 function unknownOrThrow(error: unknown): 'unknown' {
-  throwIfHopeless(error);
+  throwIfNonRetryable(error);
   if (isFull(error)) {
     throw new VmTaskError('stream-full', `the stream EVENTS takes no more: ${errorInfo(error).message}`, {
       cause: error,

@@ -19,12 +19,12 @@ export interface Connection extends AsyncDisposable {
   readonly jsm: JetStreamManager;
 }
 
-/** A request without an answer for so long is undecided: several times what an fsync takes on a busy disk. */
+/** A request without an answer for so long has an unknown outcome: several times what an fsync takes on a busy disk. */
 export const requestTimeoutMs = 5_000;
 
 /** How long a server may be silent before it counts as one that hangs. */
 export interface Patience {
-  /** A request without an answer is undecided then. */
+  /** A request without an answer has an unknown outcome then. */
   readonly requestMs: number;
   /** Two pings in a row that nobody answers end the connection. */
   readonly pingEveryMs: number;

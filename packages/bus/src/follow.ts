@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumerMessages } from '@nats-io/jetstream';
 import { everything } from '@vm-task/shared/subjects';
-import { throwIfHopeless } from './answers.ts';
+import { throwIfNonRetryable } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { type RawMessage, rawOfDelivery } from './envelope.ts';
 
@@ -45,7 +45,7 @@ export async function* follow(connection: Connection, options: FollowOptions): A
       }
     } catch (error) {
       if (options.signal.aborted) return;
-      throwIfHopeless(error);
+      throwIfNonRetryable(error);
       await delay(pauseMs, undefined, { signal: options.signal }).catch(() => undefined);
     }
   }

@@ -10,7 +10,7 @@ import type { MessageId } from '@vm-task/shared/ids';
 import { type Message, messageSchema, type Sending } from '@vm-task/shared/inbox';
 import { inboxMessage, inboxMessages, inboxSubject } from '@vm-task/shared/subjects';
 import { tolerant } from '@vm-task/shared/tolerant';
-import { isFull, throwIfHopeless, wasRefused } from './answers.ts';
+import { isFull, throwIfNonRetryable, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { follow } from './follow.ts';
 
@@ -145,7 +145,7 @@ async function store(
     return 'stored';
   } catch (error) {
     if (wasRefused(error)) return 'overtaken';
-    throwIfHopeless(error);
+    throwIfNonRetryable(error);
     if (!isFull(error)) throw error;
     throw new VmTaskError('stream-full', 'the inbox takes no more until older messages have gone', { cause: error });
   }

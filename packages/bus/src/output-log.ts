@@ -12,7 +12,7 @@ import type { TaskId } from '@vm-task/shared/ids';
 import { orAborted } from '@vm-task/shared/or-aborted';
 import type { ProgressView } from '@vm-task/shared/progress';
 import { factsOfLog, type LogFacts, type LogStream, logSubject, logSubjects } from '@vm-task/shared/subjects';
-import { throwIfHopeless } from './answers.ts';
+import { throwIfNonRetryable } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
 import { findCreated } from './find-task.ts';
@@ -22,8 +22,8 @@ import { progressOf } from './task-progress.ts';
 
 const offsetHeader = 'vm-task-offset';
 
-/** Between two looks at an undecided write, while the broker is away. */
-const undecidedPauseMs = 250;
+/** Between two looks at a write of unknown outcome, while the broker is away. */
+const unknownPauseMs = 250;
 
 export interface LogChunk {
   readonly seq: number;
@@ -104,11 +104,11 @@ async function store(connection: Connection, chunk: Chunk, signal: AbortSignal):
       return (await orAborted(publishing, signal)).seq;
     } catch (error) {
       signal.throwIfAborted();
-      throwIfHopeless(error);
+      throwIfNonRetryable(error);
       const last = await orAborted(lastOf(connection, chunk.subject), signal);
       if (last !== 'unknown' && last?.header.get('Nats-Msg-Id') === msgID) return last.seq;
       if (last !== 'unknown') after = goOnAfter(last, chunk, error);
-      await orAborted(delay(undecidedPauseMs), signal);
+      await orAborted(delay(unknownPauseMs), signal);
     }
   }
 }

@@ -11,7 +11,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Durable } from '@vm-task/shared/flow';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import type { Logger } from 'pino';
-import { throwIfHopeless } from './answers.ts';
+import { throwIfNonRetryable } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { artifactsMaxAgeMs, artifactsOf, buckets, type StreamDefinition, streams } from './streams.ts';
 import { consumerConfig } from './work.ts';
@@ -97,7 +97,7 @@ export async function readBackStreams(connection: Connection, names: readonly St
 
 async function readBack({ jsm }: Connection, name: string, wanted: Partial<StreamConfig>): Promise<void> {
   const info = await jsm.streams.info(name).catch((error: Error) => {
-    throwIfHopeless(error);
+    throwIfNonRetryable(error);
     throw new VmTaskError('stream-altered', `stream ${name} cannot be read: ${error.message}. ./vm-task up makes it`, {
       cause: error,
     });
@@ -142,7 +142,7 @@ export async function requireConsumer(
     } catch (error) {
       if (error instanceof VmTaskError) throw error;
       const isMissing = error instanceof JetStreamApiError && error.code === consumerNotFound;
-      if (!isMissing) throwIfHopeless(error);
+      if (!isMissing) throwIfNonRetryable(error);
       log.warn({ err: error, consumer: durable.name }, 'the consumer is not there yet; looking again');
       await delay(pauseMs, undefined, { signal: stop }).catch(() => undefined);
     }

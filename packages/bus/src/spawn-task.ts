@@ -12,7 +12,7 @@ import { taskIdFromCause } from '@vm-task/shared/new-ids';
 import { spawnSubject } from '@vm-task/shared/subjects';
 import { tolerant } from '@vm-task/shared/tolerant';
 import type { z } from 'zod';
-import { isFull, throwIfHopeless, wasRefused } from './answers.ts';
+import { isFull, throwIfNonRetryable, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
 
 export interface Spawning {
@@ -59,7 +59,7 @@ async function ask({ js }: Connection, question: Question, n: number, host: Host
     await js.publish(spawnSubject(parent, n, host), JSON.stringify(question), { expect });
     return true;
   } catch (error) {
-    throwIfHopeless(error);
+    throwIfNonRetryable(error);
     if (isFull(error)) throw new VmTaskError('stream-full', 'no more tasks are taken at present', { cause: error });
     if (!wasRefused(error)) throw error;
     return false;

@@ -17,7 +17,7 @@ export function noteNotStored(
   last: StoredMessage | null,
 ): void {
   if (msgId !== null && last?.headers.get('Nats-Msg-Id') === msgId) {
-    observations.sometimes('an undecided append had landed');
+    observations.sometimes('an append of unknown outcome had landed');
   }
   observations.sometimes(noted[answer] ?? whatWasRefused(subject));
 }

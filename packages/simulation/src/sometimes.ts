@@ -42,7 +42,7 @@ export const allSometimes = [
   'a creation was refused',
   'an append was refused by a full stream',
   'an append was a duplicate',
-  'an undecided append had landed',
+  'an append of unknown outcome had landed',
   'an append went behind what does not count',
   'output of a stale writer was refused',
   'a message was delivered again',

@@ -14,8 +14,8 @@ test('the rights of its own user are enough for all that the provisioner does', 
   const ready = await rig.headOf(task, 'vm.ready');
   await rig.store(sample.completed(task, { vm: ready.data.vm }), ready.seq);
   await eventually(async () => (await rig.eventsOf('vm.gone')).length === 1, { what: 'the VM is gone' });
-  const { task: hopeless } = await rig.create({ spec: { ...sample.sampleSpec, image: 'nothing' } });
-  await rig.headOf(hopeless, 'task.completed');
+  const { task: failing } = await rig.create({ spec: { ...sample.sampleSpec, image: 'nothing' } });
+  await rig.headOf(failing, 'task.completed');
   rig.hypervisor.failNext('create', new Error('no space'));
   const { task: again } = await rig.create();
   const retrying = await rig.headOf(again, 'task.retrying');

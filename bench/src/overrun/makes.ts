@@ -33,7 +33,7 @@ export async function withBroker(lent: LedgerVms, bus: Bus): Promise<Makes> {
   const store = async (draft: Draft, expectedSeq: number): Promise<Stored> => {
     const appended = await bus.append(draft, expectedSeq, done.signal);
     if (appended.kind === 'stored') return appended.event;
-    throw new Error('overtaken');
+    throw new Error('conflict');
   };
   return {
     async make(lifeMs) {

@@ -27,7 +27,7 @@ const never = new AbortController().signal;
 /** The sequence of an event that must have been stored. */
 async function stored(appending: ReturnType<typeof append>): Promise<number> {
   const appended = await appending;
-  if (appended.kind === 'overtaken') throw new Error(`overtaken by ${appended.head?.type}`);
+  if (appended.kind === 'conflict') throw new Error(`conflict with ${appended.head?.type}`);
   return appended.event.seq;
 }
 
@@ -50,19 +50,19 @@ test('an event that follows the head is stored, with what the stream gave it', a
   expect(await broker.bus.head({ pool: 'default', task })).toMatchObject({ ...draft, seq: 2 });
 });
 
-test('an event behind an older head is overtaken and told the new head', async () => {
+test('an event behind an older head is a conflict and told the new head', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
   const first = await stored(broker.bus.append(created(task), 0, never));
   const second = await stored(broker.bus.append(cancelling(task, {}, anyHost), first, never));
   const late = await broker.bus.append(vmReady(task), first, never);
-  expect(late).toMatchObject({ kind: 'overtaken', head: { type: 'task.cancelling', seq: second } });
+  expect(late).toMatchObject({ kind: 'conflict', head: { type: 'task.cancelling', seq: second } });
 });
 
-test('a task that is not there (any more) overtakes with no head at all', async () => {
+test('a task that is not there (any more) is a conflict with no head at all', async () => {
   await using broker = await startBroker();
   const late = await broker.bus.append(vmReady(sampleTask()), 17, never);
-  expect(late).toEqual({ kind: 'overtaken', head: null });
+  expect(late).toEqual({ kind: 'conflict', head: null });
 });
 
 test('the same decision made again is stored already, with the data of whoever was first', async () => {
@@ -88,7 +88,7 @@ test('of two racing writers exactly one wins, and both know which', async () => 
     ]);
     const head = await broker.bus.head({ pool: 'default', task });
     const kinds = [ready.kind, ended.kind].sort();
-    expect(kinds).toEqual(['overtaken', 'stored']);
+    expect(kinds).toEqual(['conflict', 'stored']);
     const [winner, loser] = ready.kind === 'stored' ? [ready, ended] : [ended, ready];
     expect(winner).toMatchObject({ event: { seq: head?.seq, type: head?.type } });
     expect(loser).toMatchObject({ head: { seq: head?.seq } });
@@ -135,7 +135,7 @@ test('the end of the setup expects the last sequence, but does not move it', asy
   await stored(broker.bus.append(setupDone(task), ready, never));
   expect(await broker.bus.head({ pool: 'default', task })).toMatchObject({ seq: ready });
   const stale = await broker.bus.append(setupDone(task), first, never);
-  expect(stale).toMatchObject({ kind: 'overtaken', head: { seq: ready } });
+  expect(stale).toMatchObject({ kind: 'conflict', head: { seq: ready } });
   await stored(broker.bus.append(completed(task), ready, never));
 });
 

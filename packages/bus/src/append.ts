@@ -17,7 +17,7 @@ export type Appended =
   /** In the stream. `event` is what is stored there: of the same id, but perhaps another worker's data. */
   | { readonly kind: 'stored'; readonly event: Stored }
   /** Refused: the task or pipeline has moved on to `head`, or is no longer there (null). */
-  | { readonly kind: 'overtaken'; readonly head: Head | null };
+  | { readonly kind: 'conflict'; readonly head: Head | null };
 
 /** Between two looks at an append whose outcome is unknown, while the broker is away. */
 const unknownPauseMs = 250;
@@ -121,7 +121,7 @@ async function settle(connection: Connection, attempt: Attempt, expected: number
     if (own !== null && own.type !== 'unknown') return { kind: 'stored', event: own };
     const head = events.at(-1) ?? null;
     if ((head?.seq ?? 0) === attempt.expectedSeq) return { kind: 'again', expected: lastSeq };
-    return { kind: 'overtaken', head };
+    return { kind: 'conflict', head };
   } catch (error) {
     if (error instanceof VmTaskError) throw error;
     unknownOrThrow(error);

@@ -101,7 +101,7 @@ test('what says what to release is handled whatever the head is', async () => {
   expect(released).toMatchObject([{ vm }]);
 });
 
-test('a handler whose append is overtaken is told, before the ack', async () => {
+test('a handler whose append is a conflict is told, before the ack', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
   const first = await append(broker, created(task), 0);
@@ -111,7 +111,7 @@ test('a handler whose append is overtaken is told, before the ack', async () => 
     return done(vmReady(task), { settle: async (appended) => void told.push(appended.kind) });
   });
   await eventually(() => settled(broker, 'created-pool-default'), { what: 'it is acknowledged' });
-  expect(told).toEqual(['overtaken']);
+  expect(told).toEqual(['conflict']);
 });
 
 test('a worker that another one replaced leaves the message to it', async () => {

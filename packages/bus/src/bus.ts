@@ -7,7 +7,7 @@
  * | `provision.ts` | streams and consumers: made, and read back |
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
  * | `event-log.ts` | what can be said to `EVENTS`, and asked of it |
- * | `append.ts`, `task-history.ts` | conditional appends: stored or overtaken (I2, I3, I10); which messages count |
+ * | `append.ts`, `task-history.ts` | conditional appends: stored or conflict (I2, I3, I10); which messages count |
  * | `announce.ts`, `tell-unknown.ts` | what is about no task's course: VMs that are gone, alerts |
  * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
  * | `dead-letter.ts`, `dead-letters.ts`, `replay.ts` | what no handler could take: stored, looked at, handled again |
@@ -94,7 +94,7 @@ export function createBus(connection: Connection, source: string, log: Logger, h
     host,
     async append(draft, expectedSeq, signal) {
       const appended = await append(connection, source, draft, expectedSeq, signal);
-      if (appended.kind === 'overtaken') tellOfRefusal(log, draft, expectedSeq, appended.head);
+      if (appended.kind === 'conflict') tellOfRefusal(log, draft, expectedSeq, appended.head);
       return appended;
     },
     announce: announcer(connection, source),
@@ -200,7 +200,7 @@ function resumable(event: Stored, head: Head | null): boolean {
 
 /** Whoever resumed the attempt has a later delivery of the same message; a later version is to have one. */
 function wasTakenOver(appended: Appended): boolean {
-  return appended.kind === 'overtaken' && isTakenOver(appended.head);
+  return appended.kind === 'conflict' && isTakenOver(appended.head);
 }
 
 async function runWorker(

@@ -133,7 +133,7 @@ async function store(
   { js }: Connection,
   { message, host, seq: over }: Kept,
   now: Date,
-): Promise<'stored' | 'overtaken' | 'expired'> {
+): Promise<'stored' | 'conflict' | 'expired'> {
   const leftMs = Date.parse(message.expiresAt) - now.getTime();
   if (leftMs <= 0) return 'expired';
   try {
@@ -144,7 +144,7 @@ async function store(
     });
     return 'stored';
   } catch (error) {
-    if (wasRefused(error)) return 'overtaken';
+    if (wasRefused(error)) return 'conflict';
     throwIfNonRetryable(error);
     if (!isFull(error)) throw error;
     throw new VmTaskError('stream-full', 'the inbox takes no more until older messages have gone', { cause: error });

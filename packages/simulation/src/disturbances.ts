@@ -47,7 +47,7 @@ const disturbances: Readonly<Record<string, Disturbance>> = {
   pause({ services, time, observations, untilMs }, random) {
     const { process } = random.pick(services);
     if (process === null) return;
-    // Never less than before: what came in between would overtake what waits already.
+    // Never less than before: what arrived in between would go ahead of what waits already.
     const pausedUntilMs = Math.min(untilMs, time.nowMs + random.between(100, 40_000));
     process.pausedUntilMs = Math.max(process.pausedUntilMs, pausedUntilMs);
     observations.trace(`${process.name} is paused until ${process.pausedUntilMs.toFixed(3)}`);

@@ -10,7 +10,7 @@ const scope = { pool: 'default', host: 'host-1' };
 /** The sequence of an event that must have been stored. */
 export async function append({ bus }: Pick<Broker, 'bus'>, draft: Draft, expectedSeq: number): Promise<number> {
   const appended = await bus.append(draft, expectedSeq, never);
-  if (appended.kind === 'overtaken') throw new Error(`overtaken by ${appended.head?.type}`);
+  if (appended.kind === 'conflict') throw new Error(`conflict with ${appended.head?.type}`);
   return appended.event.seq;
 }
 

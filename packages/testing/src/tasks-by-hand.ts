@@ -16,7 +16,7 @@ export const never = new AbortController().signal;
 export async function storeEvent(bus: Bus, draft: Draft, expectedSeq = 0): Promise<Stored> {
   const appended = await bus.append(draft, expectedSeq, never);
   if (appended.kind === 'stored') return appended.event;
-  throw new Error('overtaken');
+  throw new Error('conflict');
 }
 
 /** A task that somebody has submitted. */

@@ -85,7 +85,7 @@ async function accept(
     0,
     signal,
   );
-  // Overtaken means that the task goes on already: another request with the same key was faster.
+  // A conflict means that the task goes on already: another request with the same key was faster.
   return { id, seq: appended.kind === 'stored' ? appended.event.seq : (appended.head?.seq ?? 0) };
 }
 

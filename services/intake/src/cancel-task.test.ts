@@ -37,15 +37,15 @@ test('between two attempts, a cancel is for the one that is to come, and names n
   expect(events.stored.at(-1)).toMatchObject({ type: 'task.cancelling', host: 'any', data: { attempt: 2 } });
 });
 
-test('a cancel that is overtaken is decided again from the new head', async () => {
+test('a cancel that meets a conflict is decided again from the new head', async () => {
   const { events, task, vm, key } = setUp();
   events.put(created(task));
-  let overtaken = false;
+  let conflict = false;
   const racing: Parameters<typeof cancelTask>[0] = {
     head: events.head,
     append: async (...args) => {
-      if (!overtaken) events.put(vmReady(task, { vm }));
-      overtaken = true;
+      if (!conflict) events.put(vmReady(task, { vm }));
+      conflict = true;
       return events.append(...args);
     },
   };

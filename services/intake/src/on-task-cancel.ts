@@ -13,7 +13,7 @@ export interface CancelDeps {
   readonly findCreated: (task: TaskId) => Promise<Stored<'task.created'> | null>;
 }
 
-/** Appends by itself and not by its outcome: overtaken, a cancel must be decided again and not be lost. */
+/** Appends by itself and not by its outcome: after a conflict, a cancel must be decided again and not be lost. */
 export async function onTaskCancel(deps: CancelDeps, handling: Handling<RawMessage>): Promise<HandlerOutcome> {
   const { event, signal, log } = handling;
   const parsed = taskCancelSchema.safeParse(parseJson(event));

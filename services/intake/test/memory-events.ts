@@ -39,7 +39,7 @@ export function memoryEvents(): MemoryEvents {
       if (own?.id === eventId(draft, expectedSeq)) return { kind: 'stored', event: own };
       const { pool, task } = draft.data as EventData<'task.created'>;
       const head = lastOn(eventsOf({ pool, task }));
-      if ((head?.seq ?? 0) !== expectedSeq) return { kind: 'overtaken', head };
+      if ((head?.seq ?? 0) !== expectedSeq) return { kind: 'conflict', head };
       return { kind: 'stored', event: add(draft, expectedSeq) };
     },
     head: async (key: TaskKey) => lastOn(eventsOf(key)),

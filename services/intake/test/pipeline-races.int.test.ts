@@ -38,7 +38,7 @@ const given = (event: Stored): Handling<Stored> => ({ event, head: event, delive
 
 function stored(appended: Appended): Stored {
   if (appended.kind === 'stored') return appended.event;
-  throw new Error('overtaken');
+  throw new Error('conflict');
 }
 
 async function create({ bus }: Broker, stages: object): Promise<Stored> {

@@ -49,7 +49,7 @@ test('a task that is resumed just as it is being ended ends all the same, withou
   const told = Promise.withResolvers<void>();
   const resumed = taskSubject('task.resumed', { pool: 'default', task }, 'host-1');
   let isResumed = false;
-  const overtaken: Bus = {
+  const conflict: Bus = {
     ...bus,
     async append(draft, expectedSeq, signal) {
       if (draft.type === 'task.completed' && !isResumed) {
@@ -67,7 +67,7 @@ test('a task that is resumed just as it is being ended ends all the same, withou
       }
     },
   };
-  rig.reap({ bus: overtaken, sweep: '1h' });
+  rig.reap({ bus: conflict, sweep: '1h' });
   expect((await rig.endOf(task)).data).toMatchObject({ error: { code: 'timed-out-setup' } });
 });
 

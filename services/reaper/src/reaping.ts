@@ -47,7 +47,7 @@ export async function endOverdue(reaping: Reaping, overdue: Overdue): Promise<vo
   // Nobody answered the cancelling, so nobody may go on in there when it is called over.
   if (due.kind === 'cancel') await removeNamed(reaping, vm, 'its task was cancelled');
   const appended = await bus.append(unrunEnding(ending), head.seq, abort);
-  if (appended.kind === 'overtaken') return;
+  if (appended.kind === 'conflict') return;
   const lateMs = Math.round(clock.nowMs() - due.atMs);
   recordOverrun(lateMs, { kind: due.kind });
   log.info({ task: task.task, due: due.kind, lateMs }, 'ended a task that was out of time');

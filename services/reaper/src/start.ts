@@ -142,7 +142,7 @@ function openEnds({ bus, config, stop, abort }: ReaperOptions, sweeping: Sweepin
   };
 }
 
-/** One for each head: that of an older one may be under way just now, and about to be overtaken. */
+/** One for each head: that of an older one may be under way just now, and about to be superseded. */
 function endingOf({ task: { task, headSeq }, due }: Overdue): Chore {
   return { id: task, what: 'ending an overdue task', on: `${due.kind} ${headSeq}` };
 }

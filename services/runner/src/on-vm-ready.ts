@@ -99,12 +99,12 @@ async function standAfter(
 ): Promise<HandlerOutcome | 'again'> {
   if (signal.aborted) return retry(handOverMs, 'the runner ends; its successor goes on with the process');
   const head = await bus.head(attempt.ready);
-  const isOvertaken = error instanceof VmTaskError && error.code === 'log-overtaken';
-  if (isOvertaken)
+  const isSuperseded = error instanceof VmTaskError && error.code === 'log-overtaken';
+  if (isSuperseded)
     log.info({ err: error, expectedSeq: attempt.expectedSeq, head: head?.seq }, 'the broker refused output');
   if (head?.type === 'task.cancelling') attempt.cancel(head);
   if (head?.seq !== attempt.expectedSeq) return whenMovedOn(head);
-  if (!isOvertaken) throw error;
+  if (!isSuperseded) throw error;
   // Another runner wrote before us: if it goes on, it will be refused, and we go on behind what it stored.
   attempt.resume();
   return 'again';

@@ -115,7 +115,7 @@ class Run {
       this.#runningSince = appended.event.time;
       return null;
     }
-    if (appended.head?.type !== 'task.cancelling') throw new Error('overtaken before the process was started');
+    if (appended.head?.type !== 'task.cancelling') throw new Error('another event came before the process was started');
     this.#attempt.cancel(appended.head);
     return cancelled(ready);
   }

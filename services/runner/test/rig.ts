@@ -175,7 +175,7 @@ function readyData(
 
 export async function append(bus: Broker['bus'], draft: Draft, expectedSeq: number): Promise<Stored> {
   const appended = await bus.append(draft, expectedSeq, AbortSignal.timeout(20_000));
-  if (appended.kind !== 'stored') throw new Error(`${draft.type} was overtaken by ${appended.head?.type}`);
+  if (appended.kind !== 'stored') throw new Error(`${draft.type} was in conflict with ${appended.head?.type}`);
   return appended.event;
 }
 

@@ -77,7 +77,7 @@ async function accept(
   if (earlier !== null) return { id, seq: earlier.seq };
   const draft = { type: 'pipeline.created', data: { v: 1, pipeline: id, ...planned }, host: anyHost } as const;
   const appended = await deps.bus.append(draft, 0, signal);
-  // Overtaken means that it goes on already: another request with the same key was faster.
+  // A conflict means that it goes on already: another request with the same key was faster.
   return { id, seq: appended.kind === 'stored' ? appended.event.seq : (appended.head?.seq ?? 0) };
 }
 

@@ -23,7 +23,7 @@ export type News = (state: PipelineState) => readonly EndedRun[] | 'known';
 
 /**
  * Returns once the stream has what follows, or nothing follows. Appends by itself and not by the handler's outcome:
- * overtaken, an end must be decided on again and not be lost.
+ * after a conflict, an end must be decided on again and not be lost.
  */
 export async function advancePipeline(
   { bus, config, readPipeline, readOutput, readMachine }: Advancing,

@@ -18,7 +18,7 @@ export async function createTasks(
   const left = [...start];
   const creator = async () => {
     for (let run = left.shift(); run !== undefined; run = left.shift()) {
-      // Overtaken means that it was created before, and has gone on.
+      // A conflict means that it was created before, and has gone on.
       await bus.append(createdOf(decision, run), 0, signal);
     }
   };

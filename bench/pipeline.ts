@@ -103,9 +103,9 @@ function report(): void {
   ]);
   const floorMs = summarize(floor).median;
   const limit = 1.2 * floorMs + 50;
-  // Stages that wait for a VM, because there are more of them than warm ones, are shown and not judged.
-  const judged = kinds.filter(([what]) => what !== 'fan, clones' || options.warm >= options.fan);
-  const hopTargets = judged.map(([what, runs]): Target => {
+  // Stages that wait for a VM, because there are more of them than warm ones, are shown and not compared.
+  const compared = kinds.filter(([what]) => what !== 'fan, clones' || options.warm >= options.fan);
+  const hopTargets = compared.map(([what, runs]): Target => {
     const name = `hop in a ${what}, ms (1.2 × floor of ${floorMs.toFixed(0)} + 50)`;
     return { what: name, value: summarize(hopsOf(runs)).median, limit, kind: 'at most' };
   });

@@ -42,7 +42,7 @@ it('examples/pipeline.yaml as written: items of a list, each in a VM of its own,
   const vms = view.stages.flatMap(({ runs }) => runs.map(({ task }) => task?.vm));
   expect(new Set(vms).size).toBe(5);
   const shown = (await system.vmTask(['pipeline', 'show', view.id])).stdout;
-  for (const text of ['✓ collect', '└─ ✓ judge', 'judge[2]', '例子.测试', vms[0]]) expect(shown).toContain(text);
+  for (const text of ['✓ collect', '└─ ✓ check', 'check[2]', '例子.测试', vms[0]]) expect(shown).toContain(text);
 });
 
 it('a stage waits for a decision, and a pipeline that failed goes on from there', async () => {

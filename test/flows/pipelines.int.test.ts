@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
+import { stageStatusesOf } from '@vm-task/pipelines/decisions/next-steps';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { beginPipeline, everything, expectSound, overOf, resultOf } from './pipelines.ts';
@@ -45,7 +45,7 @@ test('a failure stops what has not begun, and cancelling ends every task', async
     },
   });
   const failed = await overOf(system, failing);
-  expect(standingsOf(failed)).toEqual({ a: 'failed', b: 'skipped', tell: 'succeeded' });
+  expect(stageStatusesOf(failed)).toEqual({ a: 'failed', b: 'skipped', tell: 'succeeded' });
   expect(await resultOf(system, failed, 'tell')).toBe('process-failed');
   await expectSound(system, failing);
 
@@ -61,7 +61,7 @@ test('a failure stops what has not begun, and cancelling ends every task', async
   await system.broker.connection.js.publish('pipeline.cancel', JSON.stringify({ pipeline: endless }));
   const cancelled = await overOf(system, endless);
   expect(cancelled.phase).toMatchObject({ outcome: 'cancelled' });
-  expect(standingsOf(cancelled)['c']).toBe('skipped');
+  expect(stageStatusesOf(cancelled)['c']).toBe('skipped');
   await expectSound(system, endless);
 });
 
@@ -98,6 +98,6 @@ test('a question that nobody answers in time has timed out, and what needs it is
     outcome: 'failed',
     error: { message: expect.stringContaining('nobody answered within 1s') },
   });
-  expect(standingsOf(state)).toEqual({ ask: 'failed', use: 'skipped' });
+  expect(stageStatusesOf(state)).toEqual({ ask: 'failed', use: 'skipped' });
   await expectSound(system, pipeline);
 });

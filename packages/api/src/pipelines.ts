@@ -12,7 +12,7 @@ import { openQuestionSchema, taskSummarySchema } from './tasks.ts';
 export const pipelineStatuses = ['running', 'cancelling', 'completed'] as const;
 export type PipelineStatus = (typeof pipelineStatuses)[number];
 
-export const standings = ['waiting', 'running', 'succeeded', 'failed', 'skipped'] as const;
+export const stageStatuses = ['waiting', 'running', 'succeeded', 'failed', 'skipped'] as const;
 
 const time = z.iso.datetime();
 
@@ -24,7 +24,7 @@ export const pipelineSummarySchema = z.object({
   error: errorInfoSchema.nullable(),
   resumedFrom: z.string().nullable(),
   /** How many stages stand how. */
-  progress: z.record(z.enum(standings), z.int()),
+  progress: z.record(z.enum(stageStatuses), z.int()),
   createdAt: time,
   completedAt: time.nullable(),
 });
@@ -47,7 +47,7 @@ export const stageSchema = z.object({
   kind: z.enum(stageKinds),
   needs: z.array(z.string()),
   onFailure: z.boolean(),
-  standing: z.enum(standings),
+  standing: z.enum(stageStatuses),
   /** Why it was skipped. */
   reason: z.string().nullable(),
   error: errorInfoSchema.nullable(),

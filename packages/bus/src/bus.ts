@@ -44,7 +44,7 @@ import { workReplays } from './replay.ts';
 import { readHistory } from './task-history.ts';
 import { tellOfUnknown } from './tell-unknown.ts';
 import { inSpanOf } from './tracing.ts';
-import { type Delivery, newerPauseMs, type Verdict, work } from './work.ts';
+import { type Delivery, type DeliveryOutcome, newerPauseMs, work } from './work.ts';
 
 export interface Handling<T> {
   readonly event: T;
@@ -241,7 +241,7 @@ async function runWorker(
 }
 
 /** Carries out a `done` with an event: returns once the stream has decided. */
-async function settle(bus: Bus, outcome: HandlerOutcome, seq: number, abort: AbortSignal): Promise<Verdict> {
+async function settle(bus: Bus, outcome: HandlerOutcome, seq: number, abort: AbortSignal): Promise<DeliveryOutcome> {
   if (outcome.kind !== 'done') return outcome;
   if (outcome.event === null) return { kind: 'ack' };
   const appended = await bus.append(outcome.event, outcome.expectedSeq ?? seq, abort);

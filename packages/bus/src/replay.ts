@@ -16,7 +16,7 @@ import type { Connection } from './connection.ts';
 import { type DeadLetter, dropLetter, readLetter, readOriginal } from './dead-letters.ts';
 import { parseJson, type RawMessage } from './envelope.ts';
 import { done, type HandlerOutcome, retry } from './outcome.ts';
-import { type Delivery, retryDelayMs, type Verdict, type WorkerHooks } from './work.ts';
+import { type Delivery, type DeliveryOutcome, retryDelayMs, type WorkerHooks } from './work.ts';
 
 /** Between two tries to hear the questions. */
 const listenAgainMs = 1_000;
@@ -133,16 +133,16 @@ async function replay(replaying: Replaying, seq: number, deliveries: number, sig
   const original = await readOriginal(connection, letter);
   if (original === null) return false;
   const again: Delivery = { message: original, deliveries, signal };
-  const verdict = await judge(replaying, again);
-  log.info({ letter: seq, verdict }, 'replayed a dead letter');
+  const outcome = await decide(replaying, again);
+  log.info({ letter: seq, outcome }, 'replayed a dead letter');
   // It is asked for again.
-  if (verdict.kind === 'retry' || verdict.kind === 'leave') return false;
-  if (verdict.kind === 'reject') await storeDeadLetter(again, verdict.reason, letter);
+  if (outcome.kind === 'retry' || outcome.kind === 'leave') return false;
+  if (outcome.kind === 'reject') await storeDeadLetter(again, outcome.reason, letter);
   return true;
 }
 
 /** Whatever fails is told as the newer dead letter's reason, unless this worker is going. */
-async function judge({ handle }: Replaying, delivery: Delivery): Promise<Verdict> {
+async function decide({ handle }: Replaying, delivery: Delivery): Promise<DeliveryOutcome> {
   try {
     return await handle(delivery);
   } catch (error) {

@@ -5,7 +5,7 @@ import { startProxy } from '@vm-task/testing/proxy';
 import { ack, lookAtDurable, makeDurable, startWorker, submit, textOf } from '@vm-task/testing/test-worker';
 import { expect, test } from 'vitest';
 import { openConnection } from './connection.ts';
-import type { Verdict } from './work.ts';
+import type { DeliveryOutcome } from './work.ts';
 
 test('every message is handled once and acknowledged, one at a time per slot', async () => {
   await using broker = await startBroker();
@@ -190,7 +190,7 @@ test('a dead letter that cannot be stored is stored again before the message goe
   const storeDeadLetter = async () => {
     if (++tries === 1) throw new Error('the broker is away');
   };
-  const rejected: Verdict = { kind: 'reject', reason: 'no' };
+  const rejected: DeliveryOutcome = { kind: 'reject', reason: 'no' };
   await using _running = startWorker(broker.connection, async () => rejected, { storeDeadLetter });
   await submit(broker, 'bad');
   await eventually(async () => tries === 2 && (await lookAtDurable(broker)).inFlight === 0, {

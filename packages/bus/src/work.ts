@@ -40,10 +40,10 @@ export interface Delivery {
 }
 
 /** What becomes of a message. `ack` means that everything which follows from it is stored. */
-export type Verdict = { readonly kind: 'ack' } | Retry | Reject | Leave;
+export type DeliveryOutcome = { readonly kind: 'ack' } | Retry | Reject | Leave;
 
 export interface WorkerHooks {
-  readonly handle: (delivery: Delivery) => Promise<Verdict>;
+  readonly handle: (delivery: Delivery) => Promise<DeliveryOutcome>;
   /** Stores the dead letter; the message is terminated only after this returned. */
   readonly storeDeadLetter: (delivery: Delivery, reason: string) => Promise<unknown>;
   readonly alert: (delivery: Delivery, reason: string) => Promise<void>;
@@ -126,8 +126,8 @@ async function handleOne(message: JsMsg, worker: Durable, hooks: WorkerHooks, op
     signal: options.abort,
   };
   try {
-    const verdict = await judge(delivery, worker, hooks);
-    await carryOut(message, verdict, delivery, hooks);
+    const outcome = await decide(delivery, worker, hooks);
+    await carryOut(message, outcome, delivery, hooks);
   } catch (error) {
     options.log.error(
       { err: error, consumer: worker.name, subject: message.subject, seq: message.seq },
@@ -139,7 +139,11 @@ async function handleOne(message: JsMsg, worker: Durable, hooks: WorkerHooks, op
 }
 
 /** What the handler decides; what cannot be read, or fails without end, is rejected. Thrown: what may heal by itself. */
-export async function judge(delivery: Delivery, worker: Durable, hooks: Pick<WorkerHooks, 'handle'>): Promise<Verdict> {
+export async function decide(
+  delivery: Delivery,
+  worker: Durable,
+  hooks: Pick<WorkerHooks, 'handle'>,
+): Promise<DeliveryOutcome> {
   try {
     return await hooks.handle(delivery);
   } catch (error) {
@@ -151,17 +155,22 @@ export async function judge(delivery: Delivery, worker: Durable, hooks: Pick<Wor
   }
 }
 
-async function carryOut(message: JsMsg, verdict: Verdict, delivery: Delivery, hooks: WorkerHooks): Promise<void> {
-  switch (verdict.kind) {
+async function carryOut(
+  message: JsMsg,
+  outcome: DeliveryOutcome,
+  delivery: Delivery,
+  hooks: WorkerHooks,
+): Promise<void> {
+  switch (outcome.kind) {
     case 'ack':
       // Unanswered, it may come back as a redelivery, whose head says "nothing to do".
       await message.ackAck().catch(() => false);
       return;
     case 'retry':
-      message.nak(verdict.afterMs);
+      message.nak(outcome.afterMs);
       return;
     case 'reject':
-      await hooks.storeDeadLetter(delivery, verdict.reason);
+      await hooks.storeDeadLetter(delivery, outcome.reason);
       message.term();
       return;
     case 'leave':

@@ -1,6 +1,6 @@
 /**
  * chaos: the real system with real VMs under a load of short tasks, while its services, its machines and its broker are
- * killed, stopped and restarted. What is asked for and what goes wrong follow from the seed; what is promised is judged
+ * killed, stopped and restarted. What is asked for and what goes wrong follow from the seed; what is promised is checked
  * from outside: from the answers to requests, from the streams, from the machines' consoles and from the host.
  *
  * | file | role |
@@ -12,7 +12,7 @@
  * | `disturbance.ts`, `disturber.ts`, `pick-weighted.ts` | the storm: as the seed has it, and as it is done |
  * | `watch-streams.ts`, `watch-consoles.ts` | what the broker has, and what the machines have said |
  * | `own-processes.ts`, `host-scan.ts` | the host, looked at by ourselves |
- * | `evidence.ts`, `judge-*.ts` | what is known in the end, and whether every promise was kept |
+ * | `evidence.ts`, `check-*.ts` | what is known in the end, and whether every promise was kept |
  * | `recovery.ts`, `report.ts` | how long it took, and all of it in lines |
  */
 import { parseArgs } from 'node:util';

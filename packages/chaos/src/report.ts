@@ -1,11 +1,12 @@
 /** What a run has shown, for programs as it is and for people as lines. */
+
+import { checkOutcomes } from './check-outcomes.ts';
+import { checkOutput } from './check-output.ts';
+import { checkPipelines, type PipelineCheck } from './check-pipelines.ts';
+import { checkStarts } from './check-starts.ts';
+import { checkTasks } from './check-tasks.ts';
 import type { Deed } from './disturber.ts';
 import { type Broken, type Evidence, promises } from './evidence.ts';
-import { judgeOutcomes } from './judge-outcomes.ts';
-import { judgeOutput } from './judge-output.ts';
-import { judgePipelines, type PipelineJudgement } from './judge-pipelines.ts';
-import { judgeStarts } from './judge-starts.ts';
-import { judgeTasks } from './judge-tasks.ts';
 import { longestSilenceMs, type Recovery, recoveriesOfMachines } from './recovery.ts';
 import { wasAccepted } from './submitter.ts';
 
@@ -16,7 +17,7 @@ export interface Report {
   readonly accepted: number;
   readonly terminal: number;
   readonly outcomes: Readonly<Record<string, number>>;
-  readonly pipelines: Omit<PipelineJudgement, 'broken'>;
+  readonly pipelines: Omit<PipelineCheck, 'broken'>;
   readonly attempts: number;
   readonly resumed: number;
   readonly disturbances: Readonly<Record<string, number>>;
@@ -47,9 +48,9 @@ export interface Course {
 export function reportOf(evidence: Evidence, course: Course): Report {
   const { events } = evidence.streams;
   const completed = events.filter((event) => event.type === 'task.completed');
-  const output = judgeOutput(evidence);
-  const starts = judgeStarts(evidence);
-  const { broken: ofPipelines, ...pipelines } = judgePipelines(evidence);
+  const output = checkOutput(evidence);
+  const starts = checkStarts(evidence);
+  const { broken: ofPipelines, ...pipelines } = checkPipelines(evidence);
   const leaked = course.leaks.map(({ kind, what }): Broken => ({ promise: 'nothing leaks', what: `${kind} ${what}` }));
   return {
     seed: course.seed,
@@ -69,8 +70,8 @@ export function reportOf(evidence: Evidence, course: Course): Report {
     quietAfterMs: course.quietAfterMs,
     leaked: countBy(course.leaks.map(({ kind }) => kind)),
     broken: [
-      ...judgeTasks(evidence),
-      ...judgeOutcomes(evidence),
+      ...checkTasks(evidence),
+      ...checkOutcomes(evidence),
       ...ofPipelines,
       ...starts.broken,
       ...output.broken,

@@ -1,5 +1,5 @@
 /**
- * I7: while a reaper runs, nothing outlives its deadline for long. Judged from what is stored and from the clock that the
+ * I7: while a reaper runs, nothing outlives its deadline for long. Checked from what is stored and from the clock that the
  * broker really has, not from what a reaper believes; of VMs whether the broker is there or not.
  */
 

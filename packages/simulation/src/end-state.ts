@@ -21,7 +21,7 @@ export interface EndState {
 const patienceMs = 90_000;
 
 /** In the calm, no task may wait for nothing: its events or its jobs go on, or those of others who have the VMs. */
-export function standingStill(
+export function stalledTasks(
   { properties, guests }: Pick<EndState, 'properties'> & { readonly guests: Guests },
   calmSinceMs: number,
   nowMs: number,

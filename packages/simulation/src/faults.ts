@@ -30,7 +30,7 @@ const highest: Rates = {
   guestBreaks: 0.1,
 };
 
-/** What makes everything late: in some seeds nothing does, so that lateness is judged strictly (I7). */
+/** What makes everything late: in some seeds nothing does, so that lateness is checked strictly (I7). */
 const ofNetwork: readonly string[] = ['lostRequest', 'lostAnswer', 'slowRequest', 'lostDelivery', 'slowDelivery'];
 
 function ratesOf(random: Random): Rates {

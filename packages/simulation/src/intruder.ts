@@ -1,6 +1,6 @@
 /**
  * Somebody who has the credentials of a host of their own, and publishes what these allow about tasks of other hosts.
- * The promises are judged as if nothing of it had been said. What any host may do is left out: to take a task that
+ * The promises are checked as if nothing of it had been said. What any host may do is left out: to take a task that
  * waits, or to end one that has no VM.
  */
 import { headers as newHeaders } from '@nats-io/transport-node';

@@ -1,6 +1,6 @@
 /**
  * Pipelines: one end for each, each stage's task created once and only when what it needs has ended, nothing begun
- * after a cancelling. Judged from the events of their tasks, not from what the pipeline's own events say of those.
+ * after a cancelling. Checked from the events of their tasks, not from what the pipeline's own events say of those.
  */
 import type { EventData, Stored } from '@vm-task/shared/events';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';

@@ -1,7 +1,7 @@
 /** One seed from its beginning to its end: load and faults for a while, then calm, in which everything has to end well. */
 import { lendMachine, type Machine } from './borrowed-machine.ts';
 import { planDisturbances } from './disturbances.ts';
-import { standingStill, unfinished } from './end-state.ts';
+import { stalledTasks, unfinished } from './end-state.ts';
 import { Host, HostProcess } from './host.ts';
 import { planPipelines, planTasks } from './load.ts';
 import { Observations, type Violation } from './observations.ts';
@@ -100,7 +100,7 @@ async function simulate(
   while (!broke() && open.length > 0 && time.nowMs < untilMs + calmMs) {
     await time.run(broke, time.nowMs + lookEveryMs, onStep);
     open = unfinished(world);
-    for (const { promise, what } of standingStill(world, untilMs, time.nowMs)) observations.broken(promise, what);
+    for (const { promise, what } of stalledTasks(world, untilMs, time.nowMs)) observations.broken(promise, what);
   }
   for (const { promise, what } of open) observations.broken(promise, what);
 }

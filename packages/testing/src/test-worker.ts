@@ -1,13 +1,13 @@
 /** A worker on a durable of `COMMANDS` that gives a message back soon after its worker fell silent. */
 import { AckPolicy, type ConsumerConfig } from '@nats-io/jetstream';
 import type { Connection } from '@vm-task/bus/connection';
-import { type Delivery, type Verdict, type WorkerHooks, work } from '@vm-task/bus/work';
+import { type Delivery, type DeliveryOutcome, type WorkerHooks, work } from '@vm-task/bus/work';
 import { silentLogger } from '@vm-task/service/log';
 import type { Broker } from './broker.ts';
 
 const worker = { stream: 'COMMANDS', name: 'testing', filter: 'task.submit' } as const;
 
-export const ack: Verdict = { kind: 'ack' };
+export const ack: DeliveryOutcome = { kind: 'ack' };
 
 /** The default is short, so that a test sees redeliveries. `name`: of one beside that of `startWorker`. */
 export async function makeDurable({ connection }: Broker, ackWaitMs = 900, name: string = worker.name): Promise<void> {
@@ -47,7 +47,7 @@ export interface TestWorker extends AsyncDisposable {
 
 export function startWorker(
   connection: Connection,
-  handle: (delivery: Delivery) => Promise<Verdict>,
+  handle: (delivery: Delivery) => Promise<DeliveryOutcome>,
   { slots = 1, ...hooks }: { slots?: number } & Partial<WorkerHooks> = {},
 ): TestWorker {
   const stop = new AbortController();

@@ -1,6 +1,6 @@
 /**
- * Room for tasks: how many more messages a pool may take. Judged by the ledger, which all provisioners of the
- * host share, and by what this one has in flight already. What it misjudges waits with its message, and loses nothing.
+ * Room for tasks: how many more messages a pool may take. Decided by the ledger, which all provisioners of the
+ * host share, and by what this one has in flight already. What it gets wrong waits with its message, and loses nothing.
  */
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 

@@ -15,7 +15,7 @@ const vm = (state: AuditedVm['state'], facts: Partial<AuditedVm> = {}): AuditedV
   isOverdue: false,
   isRemovalLate: false,
   isCreatorAlive: true,
-  standing: null,
+  status: null,
   ...facts,
 });
 const compareAll = (look: Partial<Look>) => compare({ vms: [], strays: [], unknown: [], unreadable: [], now, ...look });
@@ -25,21 +25,18 @@ test('warm VMs, live tasks, VMs being made and VMs just being removed are no lea
   const vms = [
     vm(warmVm()),
     vm(creatingVm()),
-    vm(claimedVm(), { standing: { kind: 'live' } }),
-    vm(claimedVm(), { standing: over(before(29_000)) }),
-    vm(claimedVm(), { standing: { kind: 'elsewhere', vm: sampleVm(), at: before(29_000) } }),
+    vm(claimedVm(), { status: { kind: 'live' } }),
+    vm(claimedVm(), { status: over(before(29_000)) }),
+    vm(claimedVm(), { status: { kind: 'elsewhere', vm: sampleVm(), at: before(29_000) } }),
     vm(endingVm(null, 29_000)),
   ];
   expect(compareAll({ vms })).toEqual({ vms: 6, leaked: [], missing: [], untold: [], unreadable: [] });
 });
 
 test.each([
-  ['whose task is over for a while', vm(claimedVm(), { standing: over(before(31_000)) })],
-  ['whose task nobody knows', vm(claimedVm(), { standing: { kind: 'unknown' } })],
-  [
-    'whose task has another VM',
-    vm(claimedVm(), { standing: { kind: 'elsewhere', vm: sampleVm(), at: before(31_000) } }),
-  ],
+  ['whose task is over for a while', vm(claimedVm(), { status: over(before(31_000)) })],
+  ['whose task nobody knows', vm(claimedVm(), { status: { kind: 'unknown' } })],
+  ['whose task has another VM', vm(claimedVm(), { status: { kind: 'elsewhere', vm: sampleVm(), at: before(31_000) } })],
   ['whose removal came to nothing', vm(endingVm(null, 31_000), { isRemovalLate: true })],
   ['whose maker has died', vm(creatingVm(), { isCreatorAlive: false })],
 ])('a VM %s has leaked', (_, audited) => {
@@ -64,18 +61,19 @@ test('a VM that nobody ended at its deadline has leaked, and so has one in quara
 test('an attempt is over when its task is, and when another one follows', async () => {
   const task = sampleTask();
   const own = sampleVm();
-  const standing = async (head: Draft | null, attempt: number) => {
+  const status = async (head: Draft | null, attempt: number) => {
     const bus = { head: async () => head && ({ ...head, time: now } as Stored), now: async () => now };
-    return (await taskLog({ ...bus, connection: {} as Connection }, 'host-1').standingOf(taskKey, attempt, own)).kind;
+    return (await taskLog({ ...bus, connection: {} as Connection }, 'host-1').attemptStatusOf(taskKey, attempt, own))
+      .kind;
   };
   const taskKey = { pool: 'default', task };
-  expect(await standing(null, 1)).toBe('unknown');
-  expect(await standing(vmReady(task, { vm: own }), 1)).toBe('live');
-  expect(await standing(vmReady(task), 1)).toBe('elsewhere');
-  expect(await standing(retrying(task), 1)).toBe('over');
-  expect(await standing(retrying(task), 2)).toBe('live');
-  expect(await standing(vmReady(task, { attempt: 2 }), 1)).toBe('over');
-  expect(await standing(completed(task), 1)).toBe('over');
+  expect(await status(null, 1)).toBe('unknown');
+  expect(await status(vmReady(task, { vm: own }), 1)).toBe('live');
+  expect(await status(vmReady(task), 1)).toBe('elsewhere');
+  expect(await status(retrying(task), 1)).toBe('over');
+  expect(await status(retrying(task), 2)).toBe('live');
+  expect(await status(vmReady(task, { attempt: 2 }), 1)).toBe('over');
+  expect(await status(completed(task), 1)).toBe('over');
 });
 
 test('what is in no ledger has leaked', () => {
@@ -89,10 +87,7 @@ test('a VM that lacks a part of what it has by its record is missing, with each 
   const claimed = claimedVm();
   const ended: Missing[] = [{ kind: 'process', why: 'its process has ended' }];
   const slot: Missing = { kind: 'slot', why: 'the slot 3 is no longer its own' };
-  const vms = [
-    vm(claimed, { missing: ended, standing: { kind: 'live' } }),
-    vm(warmVm(), { missing: [...ended, slot] }),
-  ];
+  const vms = [vm(claimed, { missing: ended, status: { kind: 'live' } }), vm(warmVm(), { missing: [...ended, slot] })];
   const { missing } = compareAll({ vms });
   expect(missing).toMatchObject([
     { task: claimed.claim.task, why: 'its process has ended' },
@@ -104,8 +99,8 @@ test('a VM that the log names and the ledger does not know is missing while its 
   const named = { vm: sampleVm(), pool: 'default', task: sampleTask(), attempt: 1 };
   const { leaked, missing, untold } = compareAll({
     unknown: [
-      { named, standing: { kind: 'live' } },
-      { named, standing: over(before(1_000)) },
+      { named, status: { kind: 'live' } },
+      { named, status: over(before(1_000)) },
     ],
   });
   expect(leaked).toEqual([]);

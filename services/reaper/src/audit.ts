@@ -22,7 +22,7 @@ import type { Keep } from '@vm-task/shared/kept-vm';
 import type { TaskKey } from '@vm-task/shared/subjects';
 
 /** What the log says of one attempt of a task. */
-export type TaskStanding =
+export type AttemptStatus =
   | { readonly kind: 'live' }
   /** Live, in another VM. */
   | { readonly kind: 'elsewhere'; readonly vm: VmId; readonly at: Date }
@@ -39,7 +39,7 @@ export interface NamedVm {
 
 export interface TaskLog {
   /** `keep`: the VM may wait for a later stage, and is that one's then. */
-  standingOf(taskKey: TaskKey, attempt: number, vm: VmId, keep?: Keep): Promise<TaskStanding>;
+  attemptStatusOf(taskKey: TaskKey, attempt: number, vm: VmId, keep?: Keep): Promise<AttemptStatus>;
   /** VMs of this host that the log says were there, and not that they are gone. */
   vmsNotGone(): Promise<readonly NamedVm[]>;
   /** By the clock that set the times of events. */
@@ -72,13 +72,13 @@ export interface AuditedVm {
   readonly isRemovalLate: boolean;
   readonly isCreatorAlive: boolean;
   /** Null for a VM that works for nobody. */
-  readonly standing: TaskStanding | null;
+  readonly status: AttemptStatus | null;
 }
 
 /** One that the log names, and the ledger does not. */
 export interface UnknownVm {
   readonly named: NamedVm;
-  readonly standing: TaskStanding;
+  readonly status: AttemptStatus;
 }
 
 /** All that one look has shown. */
@@ -100,7 +100,7 @@ const secondLookMs = 1_000;
 /** Where attempts stand, by the last event of their task: one is over when its task is, or when another one follows. */
 export function taskLog(bus: Pick<Bus, 'head' | 'now' | 'connection'>, host: string): TaskLog {
   return {
-    standingOf: (taskKey, attempt, vm, keep) => standingOf(bus, taskKey, { attempt, vm, keep }),
+    attemptStatusOf: (taskKey, attempt, vm, keep) => attemptStatusOf(bus, taskKey, { attempt, vm, keep }),
     async vmsNotGone() {
       return (await readVmsNotGone(bus.connection, host)).map(({ data }) => data);
     },
@@ -108,11 +108,11 @@ export function taskLog(bus: Pick<Bus, 'head' | 'now' | 'connection'>, host: str
   };
 }
 
-async function standingOf(
+async function attemptStatusOf(
   bus: Pick<Bus, 'head' | 'connection'>,
   taskKey: TaskKey,
   { attempt, vm, keep }: { readonly attempt: number; readonly vm: VmId; readonly keep: Keep | undefined },
-): Promise<TaskStanding> {
+): Promise<AttemptStatus> {
   const head = await bus.head(taskKey);
   if (head === null) return { kind: 'unknown' };
   if (await isKept(keep, head, (pipeline) => readPipeline(bus.connection, pipeline))) return { kind: 'live' };
@@ -151,7 +151,7 @@ async function lookOnce(hypervisor: Hypervisor, log: TaskLog): Promise<Audit> {
   const known = new Set([...states.map(({ record }) => record.vm), ...unreadable.map(({ vm }) => vm)]);
   const unknown = (await log.vmsNotGone())
     .filter(({ vm }) => !known.has(vm))
-    .map(async (named) => ({ named, standing: await log.standingOf(named, named.attempt, named.vm) }));
+    .map(async (named) => ({ named, status: await log.attemptStatusOf(named, named.attempt, named.vm) }));
   return compare({ vms, strays, unknown: await Promise.all(unknown), unreadable, now: await log.now() });
 }
 
@@ -164,7 +164,8 @@ async function lookAt(hypervisor: Hypervisor, log: TaskLog, state: VmState): Pro
     isOverdue: remainingMs(deadlineOf(state)) < -removalMs,
     isRemovalLate: state.phase === 'ending' && remainingMs(state.ended.since) < -removalMs,
     isCreatorAlive: isRunning(creator),
-    standing: claim === null ? null : await log.standingOf({ pool, task: claim.task }, claim.attempt, vm, claim.keep),
+    status:
+      claim === null ? null : await log.attemptStatusOf({ pool, task: claim.task }, claim.attempt, vm, claim.keep),
   };
 }
 
@@ -182,7 +183,7 @@ export function compare({ vms, strays, unknown, unreadable, now }: Look): Audit 
 }
 
 function whyLeaked(
-  { state, standing, isCreatorAlive, isOverdue, isRemovalLate }: AuditedVm,
+  { state, status, isCreatorAlive, isOverdue, isRemovalLate }: AuditedVm,
   nowMs: number,
 ): string | null {
   switch (state.phase) {
@@ -191,7 +192,7 @@ function whyLeaked(
     case 'creating':
       return isCreatorAlive ? null : 'whoever was making it has died';
     case 'claimed':
-      return whyForgotten(standing, nowMs) ?? (isOverdue ? whyOverdue(state) : null);
+      return whyForgotten(status, nowMs) ?? (isOverdue ? whyOverdue(state) : null);
     case 'ending':
       if (state.quarantine !== null) return whyQuarantined(state.quarantine);
       if (!isRemovalLate) return null;
@@ -199,11 +200,11 @@ function whyLeaked(
   }
 }
 
-function whyForgotten(standing: TaskStanding | null, nowMs: number): string | null {
-  if (standing?.kind === 'unknown') return 'the log knows no such task';
-  if (standing === null || standing.kind === 'live' || nowMs - standing.at.getTime() < removalMs) return null;
-  const at = standing.at.toISOString();
-  return standing.kind === 'over' ? `its attempt was over at ${at}` : `its task has had ${standing.vm} since ${at}`;
+function whyForgotten(status: AttemptStatus | null, nowMs: number): string | null {
+  if (status?.kind === 'unknown') return 'the log knows no such task';
+  if (status === null || status.kind === 'live' || nowMs - status.at.getTime() < removalMs) return null;
+  const at = status.at.toISOString();
+  return status.kind === 'over' ? `its attempt was over at ${at}` : `its task has had ${status.vm} since ${at}`;
 }
 
 function whyOverdue(state: VmState): string {
@@ -225,8 +226,8 @@ function findingOf(state: VmState, why: string | null): Finding[] {
   return [{ kind: 'vm', id: vm, pool, task: claimOf(state)?.task ?? null, why }];
 }
 
-function isAtWork({ standing }: UnknownVm): boolean {
-  return standing.kind === 'live';
+function isAtWork({ status }: UnknownVm): boolean {
+  return status.kind === 'live';
 }
 
 function unknownFinding(unknown: UnknownVm): Finding {

@@ -1,5 +1,5 @@
 /**
- * The ledger's own deadlines (I7): judged by the host's uptime and enforced without the broker. A VM that worked for a
+ * The ledger's own deadlines (I7): decided by the host's uptime and enforced without the broker. A VM that worked for a
  * task keeps its folder, so that its end can be told when the broker is back; the sweep does that.
  */
 import { setTimeout as delay } from 'node:timers/promises';

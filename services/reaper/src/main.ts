@@ -10,7 +10,7 @@
  * | `on-task-cancelling.ts` | a task without a VM is cancelled at once |
  * | `on-task-retrying.ts` | the wait before another attempt gets its timer |
  * | `ledger-deadlines.ts` | deadlines of VMs, kept without the broker |
- * | `sweep.ts`, `judge-vm.ts`, `first-seen.ts` | host, ledger and log compared, again and again |
+ * | `sweep.ts`, `decide-vm.ts`, `first-seen.ts` | host, ledger and log compared, again and again |
  * | `measurements.ts` | how late deadlines were acted on, how many VMs are in quarantine |
  * | `retention.ts`, `kept-pipelines.ts` | tasks and pipelines that ended long ago are forgotten |
  * | `keep-durables.ts` | durables that were deleted are made again |

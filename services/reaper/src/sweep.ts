@@ -13,8 +13,8 @@ import type { PipelineId, VmId } from '@vm-task/shared/ids';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 
 import type { Chores } from './chores.ts';
+import { type ClaimStatus, claimStatusOf, decideVm, type Patience, type VmFacts } from './decide-vm.ts';
 import type { FirstSeen } from './first-seen.ts';
-import { judgeVm, type Patience, type Standing, standingOf, type VmFacts } from './judge-vm.ts';
 import { recordQuarantined } from './measurements.ts';
 import {
   endLost,
@@ -63,15 +63,15 @@ async function apart({ log }: Sweeping, vm: VmId, look: () => Promise<void>): Pr
 
 async function sweepVm(sweeping: Sweeping, state: VmState, nowMs: number): Promise<void> {
   const { chores, seen, patience } = sweeping;
-  const verdict = judgeVm(await factsOf(sweeping, state), patience);
-  if (verdict.kind === 'keep') return;
+  const decision = decideVm(await factsOf(sweeping, state), patience);
+  if (decision.kind === 'keep') return;
   const { vm, pool } = state.record;
-  if (!seen.hasLasted(`${vm} ${verdict.reason}`, verdict.afterMs, nowMs)) return;
+  if (!seen.hasLasted(`${vm} ${decision.reason}`, decision.afterMs, nowMs)) return;
   const claim = claimOf(state);
   chores.start({ id: vm, what: 'removing a VM' }, () =>
-    verdict.kind === 'lost' && claim !== null
-      ? endLost(sweeping, { pool, task: claim.task }, vm, verdict.reason)
-      : removeVm(sweeping, vm, verdict.reason),
+    decision.kind === 'lost' && claim !== null
+      ? endLost(sweeping, { pool, task: claim.task }, vm, decision.reason)
+      : removeVm(sweeping, vm, decision.reason),
   );
 }
 
@@ -79,24 +79,24 @@ async function factsOf(sweeping: Sweeping, state: VmState): Promise<VmFacts> {
   const { hypervisor } = sweeping;
   const { vm, pool, creator } = state.record;
   const claim = claimOf(state);
-  const standing = claim === null ? null : await findStanding(sweeping, { pool, vm }, claim);
+  const claimStatus = claim === null ? null : await findClaimStatus(sweeping, { pool, vm }, claim);
   return {
     state,
-    standing,
+    claimStatus,
     missing: await hypervisor.missing(state),
     isResting: state.phase === 'ending' && isResting(state.quarantine),
     isCreatorAlive: isRunning(creator),
   };
 }
 
-async function findStanding(
+async function findClaimStatus(
   { bus, readPipeline }: Sweeping,
   { pool, vm }: { pool: string; vm: VmId },
   claim: Claim,
-): Promise<Standing> {
+): Promise<ClaimStatus> {
   const head = await bus.head({ pool, task: claim.task });
-  const standing = standingOf(claim, vm, head);
-  return standing === 'over' && (await isKept(claim.keep, head, readPipeline)) ? 'kept' : standing;
+  const claimStatus = claimStatusOf(claim, vm, head);
+  return claimStatus === 'over' && (await isKept(claim.keep, head, readPipeline)) ? 'kept' : claimStatus;
 }
 
 /** Counted at every look, told of once. */

@@ -1,54 +1,62 @@
 import type { JobEnd, JobOutcome } from '@vm-task/guest/job';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { expect, test } from 'vitest';
-import { endsTheAttempt, verdictOf } from './ending.ts';
+import { attemptOutcomeOf, endsTheAttempt } from './ending.ts';
 
 const nothing = { seenBytes: 0, storedBytes: 0, droppedBytes: 0, tail: Buffer.alloc(0) };
 const limits = { memoryBytes: 384 * 1024 * 1024 };
 
-function verdict(outcome: JobOutcome, more: Partial<JobEnd> = {}) {
+function attemptOutcome(outcome: JobOutcome, more: Partial<JobEnd> = {}) {
   const end = { outcome, outOfMemory: false, stopped: false, ranMs: 1, stdout: nothing, stderr: nothing, result: null };
-  return verdictOf({ ...end, ...more }, limits);
+  return attemptOutcomeOf({ ...end, ...more }, limits);
 }
 
 test('exit code 0 alone is success', () => {
-  expect(verdict({ kind: 'exited', code: 0 })).toEqual({
+  expect(attemptOutcome({ kind: 'exited', code: 0 })).toEqual({
     outcome: 'succeeded',
     exitCode: 0,
     signal: null,
     error: null,
   });
-  expect(verdict({ kind: 'exited', code: 7 })).toEqual({ outcome: 'failed', exitCode: 7, signal: null, error: null });
+  expect(attemptOutcome({ kind: 'exited', code: 7 })).toEqual({
+    outcome: 'failed',
+    exitCode: 7,
+    signal: null,
+    error: null,
+  });
 });
 
 test('a signal has its name and no exit code', () => {
-  expect(verdict({ kind: 'signalled', signal: 9 })).toMatchObject({
+  expect(attemptOutcome({ kind: 'signalled', signal: 9 })).toMatchObject({
     outcome: 'failed',
     exitCode: null,
     signal: 'SIGKILL',
   });
-  expect(verdict({ kind: 'signalled', signal: 40 })).toMatchObject({ signal: 'SIG40' });
+  expect(attemptOutcome({ kind: 'signalled', signal: 40 })).toMatchObject({ signal: 'SIG40' });
 });
 
 test('running out of memory is said with the limit, unless the process succeeded all the same', () => {
-  const { error } = verdict({ kind: 'signalled', signal: 9 }, { outOfMemory: true });
+  const { error } = attemptOutcome({ kind: 'signalled', signal: 9 }, { outOfMemory: true });
   expect(error).toMatchObject({ code: 'out-of-memory' });
   expect(error?.message).toContain('384 MiB');
-  expect(verdict({ kind: 'exited', code: 0 }, { outOfMemory: true }).error).toBeNull();
+  expect(attemptOutcome({ kind: 'exited', code: 0 }, { outOfMemory: true }).error).toBeNull();
 });
 
 test('a process that was stopped was cancelled, however it took it', () => {
-  expect(verdict({ kind: 'exited', code: 0 }, { stopped: true })).toMatchObject({ outcome: 'cancelled', exitCode: 0 });
-  expect(verdict({ kind: 'signalled', signal: 15 }, { stopped: true })).toMatchObject({ outcome: 'cancelled' });
+  expect(attemptOutcome({ kind: 'exited', code: 0 }, { stopped: true })).toMatchObject({
+    outcome: 'cancelled',
+    exitCode: 0,
+  });
+  expect(attemptOutcome({ kind: 'signalled', signal: 15 }, { stopped: true })).toMatchObject({ outcome: 'cancelled' });
 });
 
 test('what nobody knows is never success', () => {
-  expect(verdict({ kind: 'lost', reason: 'why' })).toMatchObject({
+  expect(attemptOutcome({ kind: 'lost', reason: 'why' })).toMatchObject({
     outcome: 'failed',
     exitCode: null,
     error: { code: 'process-lost' },
   });
-  expect(verdict({ kind: 'not-started', reason: 'x: none' })).toMatchObject({
+  expect(attemptOutcome({ kind: 'not-started', reason: 'x: none' })).toMatchObject({
     outcome: 'failed',
     error: { code: 'process-not-started' },
   });

@@ -8,7 +8,7 @@ type Completed = EventData<'task.completed'>;
 type Ready = EventData<'vm.ready'>;
 
 /** What the exit status alone says. */
-export type Verdict = Pick<Completed, 'outcome' | 'exitCode' | 'signal' | 'error'>;
+export type AttemptOutcome = Pick<Completed, 'outcome' | 'exitCode' | 'signal' | 'error'>;
 
 /** Errors that are the attempt's own end. Any other is the runner's trouble: the message is handled again. */
 const endings: ReadonlySet<ErrorCode> = new Set([
@@ -40,7 +40,11 @@ export function cancelled(ready: Ready): Draft<'task.completed'> {
   return completed(ready, { outcome: 'cancelled', exitCode: null, signal: null, error: null });
 }
 
-export function completed(ready: Ready, verdict: Verdict, more: Partial<Completed> = {}): Draft<'task.completed'> {
+export function completed(
+  ready: Ready,
+  attemptOutcome: AttemptOutcome,
+  more: Partial<Completed> = {},
+): Draft<'task.completed'> {
   const { task, pool, attempt, vm, host } = ready;
   return {
     type: 'task.completed',
@@ -56,13 +60,16 @@ export function completed(ready: Ready, verdict: Verdict, more: Partial<Complete
       artifacts: [],
       processMs: null,
       ...more,
-      ...verdict,
+      ...attemptOutcome,
     },
   };
 }
 
 /** Succeeded means exit code 0 and nothing else (I9); a process that was stopped was cancelled, however it took it. */
-export function verdictOf({ outcome, outOfMemory, stopped }: JobEnd, { memoryBytes = 0 }: JobLimits): Verdict {
+export function attemptOutcomeOf(
+  { outcome, outOfMemory, stopped }: JobEnd,
+  { memoryBytes = 0 }: JobLimits,
+): AttemptOutcome {
   switch (outcome.kind) {
     case 'exited':
     case 'signalled': {

@@ -10,7 +10,16 @@ import type { TaskSpec } from '@vm-task/shared/task-spec';
 import type { Attempt } from './attempt.ts';
 import { collectArtifacts } from './collect-artifacts.ts';
 import { Contact } from './contact.ts';
-import { cancelled, completed, endsTheAttempt, failed, hasRun, outputOf, type Verdict, verdictOf } from './ending.ts';
+import {
+  type AttemptOutcome,
+  attemptOutcomeOf,
+  cancelled,
+  completed,
+  endsTheAttempt,
+  failed,
+  hasRun,
+  outputOf,
+} from './ending.ts';
 import { followJob, type OutputSink } from './follow-job.ts';
 import { Inside } from './inside/serve-inside.ts';
 import { placeNeededFiles } from './place-needed-files.ts';
@@ -73,7 +82,7 @@ class Run {
     await using inside = this.#inside(created, job);
     const end = await this.#runMain(job, logs, inside);
     if (end === 'not-begun') return cancelled(this.#attempt.ready);
-    return this.#conclude(end, verdictOf(end, job.limits), spec);
+    return this.#conclude(end, attemptOutcomeOf(end, job.limits), spec);
   }
 
   /** What needed stages left behind is at hand, and the environment says where their files are. */
@@ -162,16 +171,16 @@ class Run {
     return end;
   }
 
-  async #conclude(end: JobEnd, verdict: Verdict, spec: TaskSpec): Promise<Completed> {
+  async #conclude(end: JobEnd, attemptOutcome: AttemptOutcome, spec: TaskSpec): Promise<Completed> {
     const { ready } = this.#attempt;
     const facts = { output: outputOf(end), processMs: end.ranMs };
-    if (verdict.outcome === 'cancelled' || !hasRun(end)) return completed(ready, verdict, facts);
+    if (attemptOutcome.outcome === 'cancelled' || !hasRun(end)) return completed(ready, attemptOutcome, facts);
     const parts = { bus: this.#parts.bus, secrets: this.#secrets, log: this.#log };
     const { artifacts, error: refused } = await collectArtifacts(this.#attempt, this.#contact, spec.artifacts, parts);
     const { result, error: tooLarge } = readResult(end, this.#secrets);
-    const error = verdict.error ?? refused ?? tooLarge;
-    const judged: Verdict = error === null ? verdict : { ...verdict, outcome: 'failed', error };
-    return completed(ready, judged, { ...facts, artifacts, result });
+    const error = attemptOutcome.error ?? refused ?? tooLarge;
+    const concluded: AttemptOutcome = error === null ? attemptOutcome : { ...attemptOutcome, outcome: 'failed', error };
+    return completed(ready, concluded, { ...facts, artifacts, result });
   }
 
   async #openLog(stream: LogStream): Promise<LogWriter> {

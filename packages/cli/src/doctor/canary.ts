@@ -41,7 +41,7 @@ async function runCanary(home: Home, progress: Progress): Promise<Finding> {
   if (followed === 'left') return warn('interrupted', null);
   const view = await client.tasks.show(id);
   await Promise.race([untilVmGone(client, view, progress), interrupt.left]);
-  return judgeCanary(view, said);
+  return assessCanary(view, said);
 }
 
 async function follow(client: Client, home: Home, id: string, progress: Progress): Promise<void> {
@@ -59,7 +59,7 @@ async function follow(client: Client, home: Home, id: string, progress: Progress
   }
 }
 
-export function judgeCanary({ id, outcome, result, error, timings }: TaskView, said: string): Finding {
+export function assessCanary({ id, outcome, result, error, timings }: TaskView, said: string): Finding {
   const look = `./vm-task show ${id}, and ./vm-task events ${id}`;
   if (outcome !== 'succeeded') return fail(`task ${id}: ${outcome}: ${error?.message ?? 'no reason is known'}`, look);
   if (result !== said) return fail(`task ${id} came back with ${JSON.stringify(result)}`, look);

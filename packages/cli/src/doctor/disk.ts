@@ -18,7 +18,7 @@ export const disk: Check = {
   name: 'disk',
   limitMs: 10_000,
   async look({ environment: { home, cache } }) {
-    return judgeDisk(await measure('home', home.root), await measure('cache', cache.root));
+    return assessDisk(await measure('home', home.root), await measure('cache', cache.root));
   },
 };
 
@@ -35,7 +35,7 @@ async function measure(name: string, path: string): Promise<Place> {
 
 const GiB = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
 
-export function judgeDisk(home: Place, cache: Place): Finding {
+export function assessDisk(home: Place, cache: Place): Finding {
   if (home.device !== cache.device) {
     const fix = "set VM_TASK_CACHE to a folder on the home's filesystem";
     return fail(`the home ${home.path} and the cache ${cache.path} are on two filesystems, and share files`, fix);

@@ -10,11 +10,11 @@ export const memory: Check = {
     const mebibyte = 1024 ** 2;
     // In a control group with a limit, that is what there is.
     const totalMiB = Math.floor(Math.min(totalmem(), process.constrainedMemory() || totalmem()) / mebibyte);
-    return judgeMemory(config(), totalMiB, home.config);
+    return assessMemory(config(), totalMiB, home.config);
   },
 };
 
-export function judgeMemory(
+export function assessMemory(
   { pools, drivers, host }: Pick<SystemConfig, 'pools' | 'drivers' | 'host'>,
   totalMiB: number,
   file: string,

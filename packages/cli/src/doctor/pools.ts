@@ -23,7 +23,7 @@ export const pools: Check = {
   limitMs: 20_000,
   async look({ environment, config, now }) {
     const taken = await takenVms(environment.home, createHypervisor({ environment, config: config() }), now());
-    return judgePools(config(), taken, now());
+    return assessPools(config(), taken, now());
   },
 };
 
@@ -49,7 +49,7 @@ async function takenVms(home: Home, hypervisor: Pick<Hypervisor, 'list'>, nowMs:
 }
 
 /** A machine that is lent is one: that somebody has it is how it should be. */
-export function judgePools(
+export function assessPools(
   { pools: all, drivers, host }: Pick<SystemConfig, 'pools' | 'drivers' | 'host'>,
   taken: readonly Taken[],
   nowMs: number,

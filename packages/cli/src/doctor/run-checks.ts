@@ -32,13 +32,13 @@ async function runCheck({ limitMs, look }: Check, context: Context): Promise<Fin
     late.resolve(fail(`no answer within ${limitMs / 1_000} s`, 'try again when the machine is less busy'));
   }, limitMs);
   try {
-    return await Promise.race([look(context, over.signal).catch(judgeError), late.promise]);
+    return await Promise.race([look(context, over.signal).catch(assessError), late.promise]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-function judgeError(error: unknown): Finding {
+function assessError(error: unknown): Finding {
   if (error instanceof NotCheckable) return warn(`skipped: ${error.message}`, null);
   const { code, message } = errorInfo(error);
   return fail(message, `see ${code} in docs/errors.md`);

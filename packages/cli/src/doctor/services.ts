@@ -9,11 +9,11 @@ export const services: Check = {
   name: 'services',
   limitMs: 5_000,
   async look({ environment: { home }, state }) {
-    return state === null ? judgeAbsence(home) : judgeServices(home, state);
+    return state === null ? assessAbsence(home) : assessServices(home, state);
   },
 };
 
-function judgeAbsence(home: Home): Finding {
+function assessAbsence(home: Home): Finding {
   const left = processesOf(home).length;
   const start = './vm-task up --detach';
   if (left === 0) return warn(`the system is not up on ${home.root}`, start);
@@ -23,7 +23,7 @@ function judgeAbsence(home: Home): Finding {
   );
 }
 
-function judgeServices(home: Home, { phase, services: all }: SystemState): Finding {
+function assessServices(home: Home, { phase, services: all }: SystemState): Finding {
   const amiss = all.filter(({ state }) => state !== 'ready');
   if (phase === 'ready') return pass(all.map(({ name }) => name).join(', '));
   const failed = amiss.filter(({ state, lastExit }) => state === 'waiting' || lastExit !== null);

@@ -1,6 +1,6 @@
 /**
  * Absolute deadlines that hold without the broker (I7). `at` is the broker's time; the host keeps beside it the
- * uptime that this meant when it was set, and judges by uptime alone: a clock that is set forward or back ends
+ * uptime that this meant when it was set, and decides by uptime alone: a clock that is set forward or back ends
  * no VM early and keeps none alive. After a reboot nothing of a VM is left, so another boot id is overdue.
  */
 import { readFileSync } from 'node:fs';

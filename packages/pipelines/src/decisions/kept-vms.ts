@@ -5,7 +5,7 @@ import type { Keep } from '@vm-task/shared/kept-vm';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState, Run } from '@vm-task/shared/pipelines/state';
 import { sharersOf } from '../planning/shared-vm.ts';
-import { standingsOf } from './next-steps.ts';
+import { stageStatusesOf } from './next-steps.ts';
 
 /**
  * True while a later stage may still run in the VM that the task of `keep.stage` has left. Once false, always false; it
@@ -13,8 +13,10 @@ import { standingsOf } from './next-steps.ts';
  */
 export function isWanted(state: PipelineState | null, keep: Keep): boolean {
   if (state?.phase.name !== 'running') return false;
-  const standings = standingsOf(state);
-  return laterOf(state, keep).some(({ name }) => standings[name] === 'waiting' || standings[name] === 'running');
+  const stageStatuses = stageStatusesOf(state);
+  return laterOf(state, keep).some(
+    ({ name }) => stageStatuses[name] === 'waiting' || stageStatuses[name] === 'running',
+  );
 }
 
 /** True while a VM waits for a later stage: `head` is the last word on the task that keeps it. */

@@ -7,7 +7,7 @@ import type { Changes } from '@vm-task/shared/pipelines/events';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineOutcome, PipelineState, Run, StageState } from '@vm-task/shared/pipelines/state';
 
-export type Standing = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped';
+export type StageStatus = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped';
 
 export type NextSteps =
   /** Stages that will never run: to be recorded before anything else is asked. */
@@ -19,23 +19,23 @@ export type NextSteps =
   | { readonly kind: 'wait' };
 
 export function nextSteps(state: PipelineState): NextSteps {
-  const standings = standingsOf(state);
-  const waiting = state.spec.stages.filter(({ name }) => standings[name] === 'waiting');
-  const skip = waiting.flatMap((stage) => skipOf(stage, state, standings) ?? []);
+  const stageStatuses = stageStatusesOf(state);
+  const waiting = state.spec.stages.filter(({ name }) => stageStatuses[name] === 'waiting');
+  const skip = waiting.flatMap((stage) => skipOf(stage, state, stageStatuses) ?? []);
   if (skip.length > 0) return { kind: 'skip', skip };
-  const begin = waiting.filter(({ needs }) => needs.every((need) => isFinal(standings[need])));
+  const begin = waiting.filter(({ needs }) => needs.every((need) => isFinal(stageStatuses[need])));
   const resume = state.spec.stages.filter(
     (one) => mayStart(state, one) && unstarted(state.stages[one.name]).length > 0,
   );
   if (begin.length > 0 || resume.length > 0) return { kind: 'go', begin, resume };
-  if (Object.values(standings).every(isFinal)) return overOf(state, standings);
+  if (Object.values(stageStatuses).every(isFinal)) return overOf(state, stageStatuses);
   return { kind: 'wait' };
 }
 
 /** How each stage stands. */
-export function standingsOf(state: PipelineState): Readonly<Record<string, Standing>> {
+export function stageStatusesOf(state: PipelineState): Readonly<Record<string, StageStatus>> {
   return Object.fromEntries(
-    state.spec.stages.map((stage) => [stage.name, standingOf(state.stages[stage.name], mayStart(state, stage))]),
+    state.spec.stages.map((stage) => [stage.name, stageStatusOf(state.stages[stage.name], mayStart(state, stage))]),
   );
 }
 
@@ -75,7 +75,7 @@ function hasFailed(run: Run): boolean {
   return run.kind === 'refused' || (run.kind === 'ended' && run.outcome !== 'succeeded');
 }
 
-function standingOf(stage: StageState | undefined, more: boolean): Standing {
+function stageStatusOf(stage: StageState | undefined, more: boolean): StageStatus {
   switch (stage?.kind) {
     case undefined:
     case 'waiting':
@@ -93,33 +93,33 @@ function standingOf(stage: StageState | undefined, more: boolean): Standing {
   }
 }
 
-function isFinal(standing: Standing | undefined): boolean {
-  return standing !== 'waiting' && standing !== 'running';
+function isFinal(status: StageStatus | undefined): boolean {
+  return status !== 'waiting' && status !== 'running';
 }
 
 function skipOf(
   { name: stage, needs, onFailure }: StageSpec,
   state: PipelineState,
-  standings: Readonly<Record<string, Standing>>,
+  stageStatuses: Readonly<Record<string, StageStatus>>,
 ): Changes['skip'][number] | null {
   if (state.phase.name === 'cancelling') return { stage, reason: 'cancelled', text: 'the pipeline was cancelled' };
   if (onFailure) {
-    const isDecided = needs.every((need) => isFinal(standings[need]));
-    if (!isDecided || needs.some((need) => standings[need] === 'failed')) return null;
+    const isDecided = needs.every((need) => isFinal(stageStatuses[need]));
+    if (!isDecided || needs.some((need) => stageStatuses[need] === 'failed')) return null;
     return { stage, reason: 'not-needed', text: 'nothing that it is for has failed' };
   }
-  const missing = needs.find((need) => standings[need] === 'failed' || standings[need] === 'skipped');
+  const missing = needs.find((need) => stageStatuses[need] === 'failed' || stageStatuses[need] === 'skipped');
   if (missing !== undefined) {
-    const what = standings[missing] === 'failed' ? 'has failed' : 'was skipped';
+    const what = stageStatuses[missing] === 'failed' ? 'has failed' : 'was skipped';
     return { stage, reason: 'needs', text: `the stage "${missing}" ${what}` };
   }
   if (state.spec.failure === 'continue' || !anyFailure(state)) return null;
   return { stage, reason: 'stopped', text: 'another stage has failed' };
 }
 
-function overOf(state: PipelineState, standings: Readonly<Record<string, Standing>>): NextSteps {
+function overOf(state: PipelineState, stageStatuses: Readonly<Record<string, StageStatus>>): NextSteps {
   if (state.phase.name === 'cancelling') return { kind: 'over', outcome: 'cancelled', error: null };
-  const failed = state.spec.stages.find(({ name }) => standings[name] === 'failed');
+  const failed = state.spec.stages.find(({ name }) => stageStatuses[name] === 'failed');
   if (failed === undefined) return { kind: 'over', outcome: 'succeeded', error: null };
   const cause = errorOf(state.stages[failed.name]);
   const message = `the stage "${failed.name}" has failed: ${cause?.message ?? 'it was cut short'}`;

@@ -1,4 +1,4 @@
-import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
+import { stageStatusesOf } from '@vm-task/pipelines/decisions/next-steps';
 import { describe, expect, it } from 'vitest';
 import { type End, PipelineByHand } from '../../test/pipelines-by-hand.ts';
 import { recordedOf } from './recorded.ts';
@@ -241,7 +241,7 @@ describe('a resumed pipeline', () => {
     await second.end('b');
     await second.end('c');
     expect(second.completed?.outcome).toBe('succeeded');
-    expect(standingsOf(second.state)['skipped']).toBe('skipped');
+    expect(stageStatusesOf(second.state)['skipped']).toBe('skipped');
   });
 
   it('runs only those items again that had not succeeded, for the same items', async () => {

@@ -2,7 +2,7 @@
  * What stages left behind, for those that need them: as values of expressions, and as what a task is given. Each output
  * is read once for a decision.
  */
-import { errorOf, standingsOf } from '@vm-task/pipelines/decisions/next-steps';
+import { errorOf, stageStatusesOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
 import { type NeededRun, type NeededStage, type Needs, neededValue, type TaskOutput } from '@vm-task/shared/needs';
@@ -64,10 +64,10 @@ export class Outputs {
 /** How a stage has ended, without what it left behind. */
 function endOf(state: PipelineState, name: string): NeededStage {
   const stage = state.stages[name];
-  const standing = standingsOf(state)[name];
+  const status = stageStatusesOf(state)[name];
   const runs = stage?.kind === 'begun' ? stage.runs : [];
   return {
-    outcome: standing === 'succeeded' || standing === 'skipped' ? standing : 'failed',
+    outcome: status === 'succeeded' || status === 'skipped' ? status : 'failed',
     perItem: stage?.kind === 'begun' && stage.items !== null,
     error: errorOf(stage),
     runs: runs.flatMap((run) => {

@@ -1,4 +1,4 @@
-import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
+import { stageStatusesOf } from '@vm-task/pipelines/decisions/next-steps';
 import { chance } from '@vm-task/testing/chance';
 import { runSeed } from '@vm-task/testing/seed';
 import { describe, expect, it } from 'vitest';
@@ -35,13 +35,13 @@ async function runToTheEnd(pipeline: PipelineByHand, pick: (max: number) => numb
 function expectSound({ state, started, live, completed }: PipelineByHand): void {
   expect(live).toEqual([]);
   expect(new Set(started.map(({ task }) => task)).size).toBe(started.length);
-  const standings = standingsOf(state);
+  const stageStatuses = stageStatusesOf(state);
   const ran = new Set(started.map(({ stage }) => stage));
   for (const { name, needs } of state.spec.stages.filter((stage) => ran.has(stage.name) && !stage.onFailure)) {
-    expect([name, ...needs.map((need) => standings[need])]).toEqual([name, ...needs.map(() => 'succeeded')]);
+    expect([name, ...needs.map((need) => stageStatuses[need])]).toEqual([name, ...needs.map(() => 'succeeded')]);
   }
-  const all = Object.values(standings);
-  expect(all.filter((standing) => standing === 'waiting' || standing === 'running')).toEqual([]);
+  const all = Object.values(stageStatuses);
+  expect(all.filter((status) => status === 'waiting' || status === 'running')).toEqual([]);
   const outcome = all.includes('failed') ? 'failed' : 'succeeded';
   expect([outcome, 'cancelled']).toContain(completed?.outcome);
 }

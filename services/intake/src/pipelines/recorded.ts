@@ -1,6 +1,6 @@
 /** What of a pipeline that ended without success counts as done in the one that resumes it. */
 
-import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
+import { stageStatusesOf } from '@vm-task/pipelines/decisions/next-steps';
 import { sharersOf } from '@vm-task/pipelines/planning/shared-vm';
 import type { EventData } from '@vm-task/shared/events';
 import type { EndedRun } from '@vm-task/shared/pipelines/events';
@@ -15,12 +15,12 @@ type Recorded = Omit<NonNullable<EventData<'pipeline.created'>['resumed']>, 'fro
  * count together or not at all, and then what needs them does not count, either.
  */
 export function recordedOf(state: PipelineState): Recorded {
-  const standings = standingsOf(state);
+  const stageStatuses = stageStatusesOf(state);
   const recorded: Recorded = { expand: [], ended: [], skip: [] };
   const again = new Set<string>();
   for (const spec of state.spec.stages) {
     const stage = state.stages[spec.name];
-    if (stage === undefined || (spec.onFailure && standings[spec.name] !== 'skipped')) continue;
+    if (stage === undefined || (spec.onFailure && stageStatuses[spec.name] !== 'skipped')) continue;
     if (hasUnfinishedVm(state, spec) || spec.needs.some((need) => again.has(need))) again.add(spec.name);
     else recordStage(spec.name, stage, recorded);
   }

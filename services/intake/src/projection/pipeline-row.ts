@@ -1,7 +1,7 @@
 /** A row of `pipelines`: its folded state in parts, so that what never changes is written once. */
 import type { DatabaseSync } from 'node:sqlite';
-import { type PipelineStatus, type PipelineSummary, standings } from '@vm-task/api/pipelines';
-import { standingsOf } from '@vm-task/pipelines/decisions/next-steps';
+import { type PipelineStatus, type PipelineSummary, stageStatuses } from '@vm-task/api/pipelines';
+import { stageStatusesOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { Stored } from '@vm-task/shared/events';
 import { foldPipeline, type PipelineState } from '@vm-task/shared/pipelines/state';
 import type { PipelineEventType } from '@vm-task/shared/subjects';
@@ -69,8 +69,8 @@ export function statusOf({ phase }: PipelineState): PipelineStatus {
 export function pipelineSummaryOf(row: PipelineRow): PipelineSummary {
   const state = stateOf(row);
   const { phase, spec, pipeline, resumedFrom } = state;
-  const stand = Object.values(standingsOf(state));
-  const counts = standings.map((one) => [one, stand.filter((other) => other === one).length]);
+  const stand = Object.values(stageStatusesOf(state));
+  const counts = stageStatuses.map((one) => [one, stand.filter((other) => other === one).length]);
   return {
     id: pipeline,
     name: spec.name,

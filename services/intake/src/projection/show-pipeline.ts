@@ -1,7 +1,7 @@
 /** One pipeline as `pipeline show` shows it: its own state, and its tasks' rows. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { PipelineView, RunView, StageView } from '@vm-task/api/pipelines';
-import { errorOf, standingsOf } from '@vm-task/pipelines/decisions/next-steps';
+import { errorOf, stageStatusesOf } from '@vm-task/pipelines/decisions/next-steps';
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState, Run } from '@vm-task/shared/pipelines/state';
 import { findPipeline, pipelineSummaryOf, stateOf } from './pipeline-row.ts';
@@ -30,7 +30,7 @@ function stageView(db: DatabaseSync, state: PipelineState, { name, kind, needs, 
     kind,
     needs,
     onFailure,
-    standing: standingsOf(state)[name] ?? 'waiting',
+    standing: stageStatusesOf(state)[name] ?? 'waiting',
     reason: stage?.kind === 'skipped' ? stage.text : null,
     error: errorOf(stage),
     runs: runs.map((run) => ({ ...runView(db, state, run), item: items?.[run.index] ?? null })),

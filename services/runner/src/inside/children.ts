@@ -34,11 +34,11 @@ export function childRoutes(app: InsideApp, deps: InsideDeps): void {
     const id = parseTaskId((params as { id: string }).id);
     if (!(await isChild(bus.connection, attempt.ready.task, id)))
       throw new VmTaskError('task-not-found', `this task has submitted no task ${id}`);
-    return standingOf(deps, id);
+    return statusOf(deps, id);
   });
 }
 
-async function standingOf({ bus }: InsideDeps, id: ReturnType<typeof parseTaskId>) {
+async function statusOf({ bus }: InsideDeps, id: ReturnType<typeof parseTaskId>) {
   const child = await findCreated(bus.connection, id);
   const head = child === null ? null : await bus.head({ task: id, pool: child.data.pool });
   if (head?.type !== 'task.completed')

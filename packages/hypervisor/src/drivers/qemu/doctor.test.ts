@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { judgeKvm } from './doctor.ts';
+import { assessKvm } from './doctor.ts';
 
 test('KVM that is not there, or that this host cannot use, is nothing to worry about', () => {
-  expect(judgeKvm(true, 'open')).toMatchObject({ status: 'pass', detail: 'guests run with KVM' });
-  expect(judgeKvm(false, 'absent')).toMatchObject({ status: 'pass', detail: expect.stringContaining('emulated') });
-  expect(judgeKvm(false, 'open')).toMatchObject({ status: 'pass', detail: expect.stringContaining('emulated') });
+  expect(assessKvm(true, 'open')).toMatchObject({ status: 'pass', detail: 'guests run with KVM' });
+  expect(assessKvm(false, 'absent')).toMatchObject({ status: 'pass', detail: expect.stringContaining('emulated') });
+  expect(assessKvm(false, 'open')).toMatchObject({ status: 'pass', detail: expect.stringContaining('emulated') });
 });
 
 test('KVM that this user may not open is told of, with the command that opens it', () => {
-  const finding = judgeKvm(false, 'closed');
+  const finding = assessKvm(false, 'closed');
   expect(finding).toMatchObject({ status: 'warn', fix: expect.stringContaining('usermod') });
 });

@@ -18,7 +18,7 @@ export async function checkKvm({ environment, config }: DriverOptions): Promise<
     if (code === 'tool-missing' || code === 'qemu-too-old') throw new NotCheckable('QEMU is missing; see tools');
     throw new Error(message, { cause: error });
   });
-  return judgeKvm(accelerator === 'kvm', await deviceState());
+  return assessKvm(accelerator === 'kvm', await deviceState());
 }
 
 export type DeviceState = 'absent' | 'closed' | 'open';
@@ -32,7 +32,7 @@ async function deviceState(): Promise<DeviceState> {
 }
 
 /** Nothing is amiss where there is nothing that anybody could do. */
-export function judgeKvm(runsGuests: boolean, state: DeviceState): Finding {
+export function assessKvm(runsGuests: boolean, state: DeviceState): Finding {
   if (runsGuests) return pass('guests run with KVM');
   const slower = 'guests are emulated, which works and is slower';
   if (state === 'absent') return pass(`there is no ${device} here: ${slower}`);

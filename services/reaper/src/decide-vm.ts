@@ -6,7 +6,7 @@ import { type Head, isTaskEnd } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
 
 /** What the log says of the attempt that claimed a VM. */
-export type Standing =
+export type ClaimStatus =
   /** Its task goes on, and names no VM, or this one. */
   | 'live'
   /** Live, and it has another VM. */
@@ -15,7 +15,7 @@ export type Standing =
   | 'kept'
   | 'over';
 
-export function standingOf(claim: Claim, vm: VmId, head: Head | null): Standing {
+export function claimStatusOf(claim: Claim, vm: VmId, head: Head | null): ClaimStatus {
   if (head === null || isTaskEnd(head) || attemptAt(head) > claim.attempt) return 'over';
   const named = vmNamedBy(head)?.id ?? vm;
   return named === vm ? 'live' : 'elsewhere';
@@ -28,7 +28,7 @@ export interface VmFacts {
   readonly isResting: boolean;
   readonly isCreatorAlive: boolean;
   /** Null for a VM that works for nobody. */
-  readonly standing: Standing | null;
+  readonly claimStatus: ClaimStatus | null;
 }
 
 export interface Patience {
@@ -38,32 +38,32 @@ export interface Patience {
   readonly orphanGraceMs: number;
 }
 
-export type Verdict =
+export type VmDecision =
   | { readonly kind: 'keep' }
   /** To be acted upon when it has held for `afterMs`. */
   | { readonly kind: 'remove'; readonly reason: string; readonly afterMs: number }
   /** Its task's runner should have noticed, and has not: the task ends, then the VM goes. */
   | { readonly kind: 'lost'; readonly reason: string; readonly afterMs: number };
 
-const keep: Verdict = { kind: 'keep' };
+const keep: VmDecision = { kind: 'keep' };
 
-export function judgeVm(facts: VmFacts, { sweepMs, orphanGraceMs }: Patience): Verdict {
-  const { state, standing, missing, isResting, isCreatorAlive } = facts;
+export function decideVm(facts: VmFacts, { sweepMs, orphanGraceMs }: Patience): VmDecision {
+  const { state, claimStatus, missing, isResting, isCreatorAlive } = facts;
   // A VM that lacks a part cannot be trusted with a task: its slot, say, gives its uid to another one.
   const [lack] = missing;
-  const remove = (reason: string, afterMs: number): Verdict => ({ kind: 'remove', reason, afterMs });
-  const lost = (reason: string): Verdict => ({ kind: 'lost', reason, afterMs: orphanGraceMs });
+  const remove = (reason: string, afterMs: number): VmDecision => ({ kind: 'remove', reason, afterMs });
+  const lost = (reason: string): VmDecision => ({ kind: 'lost', reason, afterMs: orphanGraceMs });
   switch (state.phase) {
     case 'creating':
       return isCreatorAlive ? keep : remove('whoever was making it has died', 0);
     case 'ready':
       return lack === undefined ? keep : remove(lack.why, orphanGraceMs);
     case 'claimed':
-      if (standing === 'over') return remove('its task is over', sweepMs);
-      if (standing === 'elsewhere') return remove('its task has another VM', orphanGraceMs);
+      if (claimStatus === 'over') return remove('its task is over', sweepMs);
+      if (claimStatus === 'elsewhere') return remove('its task has another VM', orphanGraceMs);
       return lack === undefined ? keep : lost(lack.why);
     case 'ending':
-      if (standing === 'live') return lost(state.ended.reason);
+      if (claimStatus === 'live') return lost(state.ended.reason);
       return isResting ? keep : remove(state.ended.reason, orphanGraceMs);
   }
 }

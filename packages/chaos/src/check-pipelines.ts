@@ -4,7 +4,7 @@ import type { Broken, Evidence } from './evidence.ts';
 import { pipelineName } from './planned-pipeline.ts';
 import type { PipelineSubmission } from './submitter.ts';
 
-export interface PipelineJudgement {
+export interface PipelineCheck {
   readonly broken: readonly Broken[];
   readonly accepted: number;
   readonly ended: number;
@@ -15,27 +15,27 @@ export interface PipelineJudgement {
 
 type Created = Stored<'pipeline.created'>;
 
-export function judgePipelines({ pipelines, streams }: Evidence): PipelineJudgement {
+export function checkPipelines({ pipelines, streams }: Evidence): PipelineCheck {
   const { events } = streams;
   const created = events.filter((event) => event.type === 'pipeline.created');
   const accepted = pipelines.filter(({ ids, commandSeq }) => ids.size > 0 || commandSeq !== null);
-  const ends = created.map((event) => judgeEnd(event, events));
-  const stages = created.flatMap((event) => judgeStages(event, events));
+  const ends = created.map((event) => checkEnd(event, events));
+  const stages = created.flatMap((event) => checkStages(event, events));
   return {
     accepted: accepted.length,
     ended: created.filter((event) => endsOf(event, events).length > 0).length,
     withoutOneEnd: ends.flat().filter(({ promise }) => promise === 'one terminal event').length,
     stagesTwice: stages.filter(({ promise }) => promise === 'no task is made twice').length,
     broken: [
-      ...accepted.flatMap((one) => judgeAccepted(one, created)),
+      ...accepted.flatMap((one) => checkAccepted(one, created)),
       ...ends.flat(),
       ...stages,
-      ...created.flatMap((event) => judgeOutcome(event, events, pipelines)),
+      ...created.flatMap((event) => checkOutcome(event, events, pipelines)),
     ],
   };
 }
 
-function judgeAccepted(
+function checkAccepted(
   { pipeline: { number, via }, ids, commandSeq }: PipelineSubmission,
   created: Created[],
 ): Broken[] {
@@ -47,7 +47,7 @@ function judgeAccepted(
   ];
 }
 
-function judgeEnd(created: Created, events: readonly Stored[]): Broken[] {
+function checkEnd(created: Created, events: readonly Stored[]): Broken[] {
   const ends = endsOf(created, events);
   const end = ends[0];
   const late = events.filter((event) => isOf(created, event) && end !== undefined && event.seq > end.seq);
@@ -58,7 +58,7 @@ function judgeEnd(created: Created, events: readonly Stored[]): Broken[] {
 }
 
 /** One task for each, the second's only when the first has succeeded. */
-function judgeStages(created: Created, events: readonly Stored[]): Broken[] {
+function checkStages(created: Created, events: readonly Stored[]): Broken[] {
   const tasks = tasksOf(created, events);
   const of = (stage: string) => tasks.filter(({ data }) => data.stage?.stage === stage);
   const twice = ['first', 'second'].filter((stage) => of(stage).length > 1);
@@ -74,7 +74,7 @@ function judgeStages(created: Created, events: readonly Stored[]): Broken[] {
 }
 
 /** As its stages ended; cancelled only if somebody asked for that. */
-function judgeOutcome(created: Created, events: readonly Stored[], pipelines: Evidence['pipelines']): Broken[] {
+function checkOutcome(created: Created, events: readonly Stored[], pipelines: Evidence['pipelines']): Broken[] {
   const end = endsOf(created, events)[0];
   if (end === undefined) return [];
   const { outcome } = end.data;

@@ -3,15 +3,15 @@ import type { Stored } from '@vm-task/shared/events';
 import type { Broken, Evidence } from './evidence.ts';
 import { type Submission, wasAccepted } from './submitter.ts';
 
-export function judgeTasks(evidence: Evidence): Broken[] {
+export function checkTasks(evidence: Evidence): Broken[] {
   const { events } = evidence.streams;
   const created = events.filter((event) => event.type === 'task.created');
   return [
     ...lost(evidence, created),
     ...madeTwice(evidence, created),
-    ...created.flatMap((event) => judgeStream(event, events)),
-    ...judgeCancels(evidence),
-    ...judgeVms(events),
+    ...created.flatMap((event) => checkStream(event, events)),
+    ...checkCancels(evidence),
+    ...checkVms(events),
   ];
 }
 
@@ -46,7 +46,7 @@ function madeTwice({ submissions }: Evidence, created: readonly Stored<'task.cre
 
 const streamTypes = ['task.created', 'vm.ready', 'task.resumed', 'task.retrying', 'task.cancelling', 'task.completed'];
 
-function judgeStream(created: Stored<'task.created'>, events: readonly Stored[]): Broken[] {
+function checkStream(created: Stored<'task.created'>, events: readonly Stored[]): Broken[] {
   const { task } = created.data;
   const name = `task ${numberOf(created)} (${task})`;
   const own = events.filter((event) => 'task' in event.data && event.data.task === task);
@@ -62,11 +62,11 @@ function judgeStream(created: Stored<'task.created'>, events: readonly Stored[])
   if (cancelling >= 0 && goesOn.length > 0) {
     found.push(broken('nothing after the end', `${name} goes on with ${goesOn[0]?.type} after it was cancelled`));
   }
-  return [...found, ...judgeAttempts(name, eventStream)];
+  return [...found, ...checkAttempts(name, eventStream)];
 }
 
 /** One VM for each attempt, one attempt after the other, and no VM for two. */
-function judgeAttempts(name: string, eventStream: readonly Stored[]): Broken[] {
+function checkAttempts(name: string, eventStream: readonly Stored[]): Broken[] {
   const ready = eventStream.filter((event) => event.type === 'vm.ready');
   return ready.flatMap(({ data: { attempt, vm } }, index) => {
     const before = ready.slice(0, index);
@@ -78,7 +78,7 @@ function judgeAttempts(name: string, eventStream: readonly Stored[]): Broken[] {
 }
 
 /** A yes to a cancel is an event; only who was asked to is cancelled. */
-function judgeCancels({ submissions, streams: { events } }: Evidence): Broken[] {
+function checkCancels({ submissions, streams: { events } }: Evidence): Broken[] {
   return submissions.flatMap(({ task, ids, cancel }) => {
     const own = events.filter((event) => 'task' in event.data && event.data.task !== null && ids.has(event.data.task));
     const isStored = own.some(({ type }) => type === 'task.cancelling');
@@ -87,7 +87,7 @@ function judgeCancels({ submissions, streams: { events } }: Evidence): Broken[] 
   });
 }
 
-function judgeVms(events: readonly Stored[]): Broken[] {
+function checkVms(events: readonly Stored[]): Broken[] {
   const gone = events.filter((event) => event.type === 'vm.gone').map(({ data }) => data.vm);
   const named = new Set(events.flatMap((event) => (event.type === 'vm.ready' ? [event.data.vm] : [])));
   return [...named].flatMap((vm) => {

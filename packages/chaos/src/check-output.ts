@@ -6,14 +6,14 @@ import { differenceFrom } from './expected-output.ts';
 import type { PlannedTask } from './planned-task.ts';
 import { type OutputChunk, outputKey } from './watch-streams.ts';
 
-export interface OutputJudgement {
+export interface OutputCheck {
   readonly broken: readonly Broken[];
   /** Attempts with output that were compared. */
   readonly compared: number;
   readonly bytes: number;
 }
 
-export function judgeOutput({ submissions, streams }: Evidence): OutputJudgement {
+export function checkOutput({ submissions, streams }: Evidence): OutputCheck {
   const planned = new Map(submissions.map(({ task }) => [task.number, task]));
   const broken: Broken[] = [];
   let [compared, bytes] = [0, 0];

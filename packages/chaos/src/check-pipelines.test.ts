@@ -2,8 +2,8 @@ import { anyHost, type Draft, type EventData, type Stored } from '@vm-task/share
 import { Random } from '@vm-task/simulation/random';
 import * as sample from '@vm-task/testing/sample-events';
 import { describe, expect, it } from 'vitest';
+import { checkPipelines } from './check-pipelines.ts';
 import type { Evidence } from './evidence.ts';
-import { judgePipelines } from './judge-pipelines.ts';
 import { pipelineName, planPipeline } from './planned-pipeline.ts';
 
 const planned = planPipeline(Random.of(1, 'load'), 1);
@@ -21,19 +21,19 @@ const over = (outcome: EventData<'pipeline.completed'>['outcome']): Draft => ({
 const firstRan = [stageOf(first, 'first'), sample.completed(first)];
 const secondRan = [stageOf(second, 'second'), sample.completed(second)];
 
-function judged(events: readonly Draft[], { ids = [pipeline as string], isCancelAsked = false } = {}) {
+function checked(events: readonly Draft[], { ids = [pipeline as string], isCancelAsked = false } = {}) {
   const stored = events.map(
     (event, n) => ({ ...event, seq: n + 1, time: new Date(n), id: '', subject: '' }) as unknown as Stored,
   );
   const submission = { pipeline: planned, ids: new Set(ids), commandSeq: null, isCancelAsked };
-  return judgePipelines({ pipelines: [submission], streams: { events: stored } } as unknown as Evidence);
+  return checkPipelines({ pipelines: [submission], streams: { events: stored } } as unknown as Evidence);
 }
 
-const brokenIn = (...wanted: Parameters<typeof judged>) => judged(...wanted).broken.map(({ promise }) => promise);
+const brokenIn = (...wanted: Parameters<typeof checked>) => checked(...wanted).broken.map(({ promise }) => promise);
 
 describe('what was seen of a pipeline', () => {
   it('keeps every promise when all is well, and is counted', () => {
-    expect(judged([begun, ...firstRan, ...secondRan, over('succeeded')])).toEqual({
+    expect(checked([begun, ...firstRan, ...secondRan, over('succeeded')])).toEqual({
       broken: [],
       accepted: 1,
       ended: 1,
@@ -50,14 +50,14 @@ describe('what was seen of a pipeline', () => {
   });
 
   it('shows one that has no end, or two', () => {
-    expect(judged([begun, ...firstRan, ...secondRan]).withoutOneEnd).toBe(1);
-    const twice = judged([begun, ...firstRan, ...secondRan, over('succeeded'), over('failed')]);
+    expect(checked([begun, ...firstRan, ...secondRan]).withoutOneEnd).toBe(1);
+    const twice = checked([begun, ...firstRan, ...secondRan, over('succeeded'), over('failed')]);
     expect(twice.withoutOneEnd).toBe(1);
     expect(twice.broken.map(({ promise }) => promise)).toContain('nothing after the end');
   });
 
   it('shows a stage that ran twice, and one that began too early', () => {
-    const twice = judged([begun, ...firstRan, ...secondRan, stageOf(again, 'second'), over('succeeded')]);
+    const twice = checked([begun, ...firstRan, ...secondRan, stageOf(again, 'second'), over('succeeded')]);
     expect(twice.stagesTwice).toBe(1);
     const early = [begun, ...secondRan, ...firstRan, over('succeeded')];
     expect(brokenIn(early)).toEqual(['stages in their order']);

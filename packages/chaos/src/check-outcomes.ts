@@ -4,7 +4,7 @@ import type { Broken, Evidence } from './evidence.ts';
 import type { PlannedTask } from './planned-task.ts';
 import type { Submission } from './submitter.ts';
 
-export function judgeOutcomes({ submissions, deeds, streams: { events } }: Evidence): Broken[] {
+export function checkOutcomes({ submissions, deeds, streams: { events } }: Evidence): Broken[] {
   const killed = new Set(deeds.flatMap(({ act, vm }) => (act === 'kill' && vm !== null ? [vm] : [])));
   const named = new Set<string>(events.flatMap((event) => (event.type === 'vm.ready' ? [event.data.vm] : [])));
   // Machines that were killed while they were made: for each of them one attempt may have got none.

@@ -5,7 +5,7 @@ import type { Broken, Evidence } from './evidence.ts';
 import { noncesIn } from './expected-output.ts';
 import { outputKey } from './watch-streams.ts';
 
-export interface StartJudgement {
+export interface StartCheck {
   readonly broken: readonly Broken[];
   /** Processes that the consoles told of. */
   readonly starts: number;
@@ -13,7 +13,7 @@ export interface StartJudgement {
   readonly most: number;
 }
 
-export function judgeStarts({ submissions, streams, starts, watched }: Evidence): StartJudgement {
+export function checkStarts({ submissions, streams, starts, watched }: Evidence): StartCheck {
   const attempts = streams.events.filter((event) => event.type === 'vm.ready');
   const ofVm = new Map<string, Stored<'vm.ready'>>(attempts.map((event) => [event.data.vm, event]));
   const broken: string[] = [];

@@ -12,7 +12,7 @@ import { eventAt } from '@vm-task/testing/stored';
 import { afterAll, expect, test } from 'vitest';
 import { createBus, type Handling } from './bus.ts';
 import { openConnection } from './connection.ts';
-import { done, leave } from './outcome.ts';
+import { done, ignore } from './outcome.ts';
 
 const telemetry = startTelemetry('test', false);
 afterAll(() => telemetry[Symbol.asyncDispose]());
@@ -120,7 +120,7 @@ test('a worker that another one replaced leaves the message to it', async () => 
   const vm = sampleVm();
   const ready = await append(broker, vmReady(task, { vm }), await append(broker, created(task), 0));
   await using _working = workEvents(broker, flow.runnerOnVmReady, async ({ deliveries }) => {
-    if (deliveries > 1) return leave('the test is over');
+    if (deliveries > 1) return ignore('the test is over');
     await append(broker, resumed(task, vm), ready);
     return done(completed(task, { vm }));
   });

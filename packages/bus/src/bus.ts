@@ -38,7 +38,7 @@ import type { DeadLetter } from './dead-letters.ts';
 import { type Decoded, decode, type RawMessage, rawOf } from './envelope.ts';
 import type { EventLog } from './event-log.ts';
 import { follow } from './follow.ts';
-import { done, type HandlerOutcome, leave, retry } from './outcome.ts';
+import { done, type HandlerOutcome, ignore, retry } from './outcome.ts';
 import { requireConsumer } from './provision.ts';
 import { workReplays } from './replay.ts';
 import { readHistory } from './task-history.ts';
@@ -246,5 +246,5 @@ async function settle(bus: Bus, outcome: HandlerOutcome, seq: number, abort: Abo
   if (outcome.event === null) return { kind: 'ack' };
   const appended = await bus.append(outcome.event, outcome.expectedSeq ?? seq, abort);
   await outcome.settle?.(appended);
-  return wasTakenOver(appended) ? leave('another worker goes on with this attempt') : { kind: 'ack' };
+  return wasTakenOver(appended) ? ignore('another worker goes on with this attempt') : { kind: 'ack' };
 }

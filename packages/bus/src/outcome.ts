@@ -23,12 +23,12 @@ export interface Reject {
 }
 
 /** Neither acknowledged nor given back: another worker has the message by now, and what it decides counts. */
-export interface Leave {
-  readonly kind: 'leave';
+export interface Ignore {
+  readonly kind: 'ignore';
   readonly reason: string;
 }
 
-export type HandlerOutcome = Done | Retry | Reject | Leave;
+export type HandlerOutcome = Done | Retry | Reject | Ignore;
 
 export function done(
   event: Draft | null = null,
@@ -45,6 +45,6 @@ export function reject(reason: string): Reject {
   return { kind: 'reject', reason };
 }
 
-export function leave(reason: string): Leave {
-  return { kind: 'leave', reason };
+export function ignore(reason: string): Ignore {
+  return { kind: 'ignore', reason };
 }

@@ -136,7 +136,7 @@ async function replay(replaying: Replaying, seq: number, deliveries: number, sig
   const outcome = await decide(replaying, again);
   log.info({ letter: seq, outcome }, 'replayed a dead letter');
   // It is asked for again.
-  if (outcome.kind === 'retry' || outcome.kind === 'leave') return false;
+  if (outcome.kind === 'retry' || outcome.kind === 'ignore') return false;
   if (outcome.kind === 'reject') await storeDeadLetter(again, outcome.reason, letter);
   return true;
 }

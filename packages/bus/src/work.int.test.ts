@@ -201,7 +201,7 @@ test('a dead letter that cannot be stored is stored again before the message goe
 test('what is left is neither acknowledged nor given back: it is another worker that has it', async () => {
   await using broker = await startBroker();
   await makeDurable(broker, 5_000);
-  await using _running = startWorker(broker.connection, async () => ({ kind: 'leave', reason: 'taken over' }));
+  await using _running = startWorker(broker.connection, async () => ({ kind: 'ignore', reason: 'taken over' }));
   await submit(broker, 'taken over');
   await eventually(async () => (await lookAtDurable(broker)).inFlight === 1, { what: 'it was delivered' });
 });

@@ -11,7 +11,7 @@ import type { Durable } from '@vm-task/shared/flow';
 import type { Logger } from 'pino';
 import type { Connection } from './connection.ts';
 import { type RawMessage, rawOfDelivery } from './envelope.ts';
-import { type Leave, type Reject, type Retry, retry } from './outcome.ts';
+import { type Ignore, type Reject, type Retry, retry } from './outcome.ts';
 import { Pull } from './pull.ts';
 
 /**
@@ -40,7 +40,7 @@ export interface Delivery {
 }
 
 /** What becomes of a message. `ack` means that everything which follows from it is stored. */
-export type DeliveryOutcome = { readonly kind: 'ack' } | Retry | Reject | Leave;
+export type DeliveryOutcome = { readonly kind: 'ack' } | Retry | Reject | Ignore;
 
 export interface WorkerHooks {
   readonly handle: (delivery: Delivery) => Promise<DeliveryOutcome>;
@@ -173,7 +173,7 @@ async function carryOut(
       await hooks.storeDeadLetter(delivery, outcome.reason);
       message.term();
       return;
-    case 'leave':
+    case 'ignore':
       // An acknowledgement counts whoever sends it: that of a stale worker would take the message from its successor.
       return;
   }

@@ -30,7 +30,7 @@ export interface LedgerVm {
   readonly ended: Promise<void>;
 }
 
-export interface VmWishes {
+export interface VmOptions {
   /** Claimed for it, with the same deadline; else the VM is warm. */
   readonly task?: TaskId;
   readonly lifeMs?: number;
@@ -42,7 +42,7 @@ export interface VmWishes {
 export interface LedgerVms extends AsyncDisposable {
   readonly home: Home;
   readonly hypervisor: Hypervisor;
-  make(wishes?: VmWishes): Promise<LedgerVm>;
+  make(options?: VmOptions): Promise<LedgerVm>;
   /** A process with these words on its command line. */
   start(words: readonly string[]): Promise<number>;
   /** Nobody can remove the file, or write to the folder, until it is let go. A file is made if need be; for who is not root, it keeps what is beside it. */
@@ -76,7 +76,7 @@ export async function lendLedgerVms(): Promise<LedgerVms> {
   return {
     home,
     hypervisor: createHypervisor({ environment, config: parseConfig('', 'test') }),
-    make: (wishes = {}) => make(home, wishes, start),
+    make: (options = {}) => make(home, options, start),
     start: async (words) => (await start(words)).pid,
     nail(path) {
       mkdirSync(dirname(path), { recursive: true });
@@ -103,7 +103,7 @@ function guardOf(path: string): string {
 
 async function make(
   home: Home,
-  { task, lifeMs = 3_600_000, deadline = deadlineFrom(lifeMs, 0), record: changes }: VmWishes,
+  { task, lifeMs = 3_600_000, deadline = deadlineFrom(lifeMs, 0), record: changes }: VmOptions,
   start: (words: readonly string[]) => Promise<Pick<LedgerVm, 'pid' | 'ended'>>,
 ): Promise<LedgerVm> {
   const { record: sample, ready } = warmVm({ ...changes, deadline });

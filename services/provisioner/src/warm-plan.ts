@@ -6,7 +6,7 @@ import type { VmId } from '@vm-task/shared/ids';
 import { isFresh, isWarm, type ReadyState } from './choose-vm.ts';
 import type { RoomLimits } from './room.ts';
 
-export interface WarmWish {
+export interface WarmTarget {
   readonly pool: string;
   /** Null for a pool that keeps none. */
   readonly vmClass: VmClass | null;
@@ -33,22 +33,22 @@ export interface WarmPlan {
 /** Another VM was made for a task that is about to claim it; left alone for so long, it was forgotten. */
 const forgottenAfterMs = 30_000;
 
-export function planWarm(wish: WarmWish, facts: WarmFacts): WarmPlan {
-  const ofPool = facts.states.filter(({ record }) => record.pool === wish.pool);
+export function planWarm(target: WarmTarget, facts: WarmFacts): WarmPlan {
+  const ofPool = facts.states.filter(({ record }) => record.pool === target.pool);
   const warm = ofPool.filter(isWarm);
   const useless = warm.flatMap((state) => because(state, whyUseless(state, facts)));
   const useful = warm.filter(({ record }) => !useless.some(({ vm }) => vm === record.vm));
-  const replace = [...useless, ...useful.flatMap((state) => because(state, whyUnwanted(state, useful, wish, facts)))];
+  const replace = [...useless, ...useful.flatMap((state) => because(state, whyUnwanted(state, useful, target, facts)))];
   const leaving = new Set(replace.map(({ vm }) => vm));
   // What is being made of this class becomes warm, or is a task's, whose claim is followed by another look.
   const coming = ofPool.filter(
     (state) =>
-      (state.phase === 'ready' || state.phase === 'creating') && isKept(state, wish) && !leaving.has(state.record.vm),
+      (state.phase === 'ready' || state.phase === 'creating') && isKept(state, target) && !leaving.has(state.record.vm),
   );
   const room =
-    ofPool.length - leaving.size + facts.waiting.pool < wish.limits.poolMax &&
-    facts.states.length - leaving.size + facts.waiting.host < wish.limits.hostMax;
-  return { replace, create: coming.length < wish.warm && room };
+    ofPool.length - leaving.size + facts.waiting.pool < target.limits.poolMax &&
+    facts.states.length - leaving.size + facts.waiting.host < target.limits.hostMax;
+  return { replace, create: coming.length < target.warm && room };
 }
 
 function because({ record: { vm } }: ReadyState, reason: string | null): { vm: VmId; reason: string }[] {
@@ -64,15 +64,15 @@ function whyUseless(state: ReadyState, facts: WarmFacts): string | null {
 function whyUnwanted(
   state: ReadyState,
   useful: readonly ReadyState[],
-  wish: WarmWish,
+  target: WarmTarget,
   { clock }: WarmFacts,
 ): string | null {
   if (remainingMs(state.ready.since, clock) >= -forgottenAfterMs) return null;
-  if (!isKept(state, wish)) return 'it is none that the pool keeps warm';
-  const alike = useful.filter((other) => isKept(other, wish));
-  return alike.indexOf(state) < wish.warm ? null : 'the pool keeps enough without it';
+  if (!isKept(state, target)) return 'it is none that the pool keeps warm';
+  const alike = useful.filter((other) => isKept(other, target));
+  return alike.indexOf(state) < target.warm ? null : 'the pool keeps enough without it';
 }
 
-function isKept({ record }: VmState, { vmClass }: WarmWish): boolean {
+function isKept({ record }: VmState, { vmClass }: WarmTarget): boolean {
   return vmClass !== null && isOfClass(record, vmClass);
 }

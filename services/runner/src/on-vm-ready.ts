@@ -1,6 +1,6 @@
 /** Handles vm.ready. Emits: task.resumed | task.setup.done | task.retrying | task.completed. One attempt, from wherever it stands. */
 import type { Handling } from '@vm-task/bus/bus';
-import { done, type HandlerOutcome, leave, retry } from '@vm-task/bus/outcome';
+import { done, type HandlerOutcome, ignore, retry } from '@vm-task/bus/outcome';
 import { isTakenOver } from '@vm-task/shared/attempt-at';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Head, Stored } from '@vm-task/shared/events';
@@ -67,7 +67,7 @@ async function begin(
     const { data, seq } = appended.event;
     if ('runner' in data && data.runner === runner)
       return new Attempt(inVm, { expectedSeq: seq, resumed: true }, signal);
-    return leave('another delivery resumed the attempt at the same time');
+    return ignore('another delivery resumed the attempt at the same time');
   }
   if (appended.head?.type === 'task.cancelling') return cancelledBefore(inVm, appended.head, signal);
   return whenMovedOn(appended.head);
@@ -111,5 +111,5 @@ async function standAfter(
 }
 
 function whenMovedOn(head: Head | null): HandlerOutcome {
-  return isTakenOver(head) ? leave('another runner goes on with this attempt') : done();
+  return isTakenOver(head) ? ignore('another runner goes on with this attempt') : done();
 }

@@ -47,8 +47,8 @@ type Lent = Awaited<ReturnType<typeof lendHome>>;
 
 /** A VM of the pool, as the provisioner has one made. */
 async function make({ hypervisor }: Lent) {
-  const wish = { image: 'moon', size: { cpus: 1, memoryMiB: 512, diskMiB: 1024 }, egress: 'none' } as const;
-  const { vmClass } = await hypervisor.offer('moon', wish, () => {}, signal);
+  const request = { image: 'moon', size: { cpus: 1, memoryMiB: 512, diskMiB: 1024 }, egress: 'none' } as const;
+  const { vmClass } = await hypervisor.resolve('moon', request, () => {}, signal);
   return hypervisor.create(vmClass, { poolMax: 1, hostMax: 4 }, deadline(), signal);
 }
 

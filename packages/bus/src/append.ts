@@ -58,7 +58,7 @@ export async function append(
 ): Promise<Appended> {
   const attempt = { id: eventId(draft, expectedSeq), subject: eventSubject(draft), key: keyOf(draft), expectedSeq };
   for (let expected = expectedSeq; ; ) {
-    const answer = await orAborted(offer(connection, source, draft, attempt, expected), signal);
+    const answer = await orAborted(publish(connection, source, draft, attempt, expected), signal);
     if (answer !== 'unknown') return answer;
     const found = await orAborted(settle(connection, attempt, expected), signal);
     if (found.kind !== 'again') return found;
@@ -74,7 +74,7 @@ interface Attempt {
   readonly expectedSeq: number;
 }
 
-async function offer(
+async function publish(
   { js }: Connection,
   source: string,
   draft: Draft,

@@ -20,7 +20,7 @@ import type { Deadline } from './ledger/deadline.ts';
 import { forgetVm } from './ledger/forget-vm.ts';
 import { readRecord, readState, readVms, type UnreadableVm, writeClaim, writeNextClaim } from './ledger/ledger.ts';
 import type { Claim, VmRecord, VmState } from './ledger/vm-record.ts';
-import type { Offer, VmClass, Wish } from './vm-class.ts';
+import type { ResolvedSpec, VmClass, VmRequest } from './vm-class.ts';
 
 export interface HypervisorOptions {
   readonly environment: Environment;
@@ -42,8 +42,8 @@ class LedgerHypervisor implements Hypervisor {
     this.#drivers = new OpenDrivers(options);
   }
 
-  async offer(pool: string, wish: Wish, report: Report, signal: AbortSignal): Promise<Offer> {
-    return await (await this.#drivers.ofPool(pool)).offer(pool, wish, report, signal);
+  async resolve(pool: string, request: VmRequest, report: Report, signal: AbortSignal): Promise<ResolvedSpec> {
+    return await (await this.#drivers.ofPool(pool)).resolve(pool, request, report, signal);
   }
 
   async prepare(vmClass: VmClass, report: Report, signal: AbortSignal): Promise<void> {

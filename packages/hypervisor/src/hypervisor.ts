@@ -8,7 +8,7 @@ import type { VmAccess } from '@vm-task/shared/vm-access';
 import type { Deadline } from './ledger/deadline.ts';
 import type { UnreadableVm } from './ledger/ledger.ts';
 import type { Claim, VmState } from './ledger/vm-record.ts';
-import type { Offer, VmClass, Wish } from './vm-class.ts';
+import type { ResolvedSpec, VmClass, VmRequest } from './vm-class.ts';
 
 export interface Capacity {
   /** At most so many VMs of the class's pool on this host, whatever they are doing. */
@@ -40,8 +40,8 @@ export type MachineState =
 export type Report = (progress: { readonly note: string; readonly fraction?: number }) => void;
 
 export interface Hypervisor {
-  /** The VM that the pool has for a task with that wish; what it is made from is made first where it must be. */
-  offer(pool: string, wish: Wish, report: Report, signal: AbortSignal): Promise<Offer>;
+  /** The VM that the pool has for a task with that request; what it is made from is made first where it must be. */
+  resolve(pool: string, request: VmRequest, report: Report, signal: AbortSignal): Promise<ResolvedSpec>;
 
   /** Makes sure that a VM of this class can be cloned in milliseconds: image built, snapshot frozen. Safe to call at once from several processes. */
   prepare(vmClass: VmClass, report: Report, signal: AbortSignal): Promise<void>;

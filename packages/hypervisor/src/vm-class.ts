@@ -13,14 +13,14 @@ export interface VmClass {
 }
 
 /** What a task says of the VM that it wants. */
-export interface Wish {
+export interface VmRequest {
   readonly image: string;
   readonly size: Size;
   readonly egress: Egress;
 }
 
-/** What a pool has for a wish. */
-export interface Offer {
+/** What a pool makes of a request. */
+export interface ResolvedSpec {
   readonly vmClass: VmClass;
   /** For people: `python@3.2.0`, or the name of a named VM. */
   readonly image: string;
@@ -28,7 +28,7 @@ export interface Offer {
   readonly runtimes: Readonly<Record<string, string[]>>;
 }
 
-/** True when the VM differs from others of the class, as it was offered, in nothing but its identity. */
+/** True when the VM differs from others of the class, as it was resolved, in nothing but its identity. */
 export function isOfClass(record: VmRecord, vmClass: VmClass): boolean {
   return Object.entries(vmClass).every(([key, value]) => isDeepStrictEqual(Reflect.get(record, key), value));
 }

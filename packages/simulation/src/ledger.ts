@@ -7,7 +7,7 @@ import type { Capacity, CreateOutcome, Hypervisor, Stray } from '@vm-task/hyperv
 import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
 import type { Claim, VmRecord, VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import type { Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
+import type { ResolvedSpec, VmClass, VmRequest } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
@@ -86,7 +86,7 @@ export class Ledger {
     const step = <T>(what: string, perform: () => T, longestMs?: number) =>
       this.#parts.faults.effect(process, what, perform, longestMs);
     return {
-      offer: async (pool, wish) => offerOf(pool, wish),
+      resolve: async (pool, request) => resolvedSpecOf(pool, request),
       async *watch() {
         yield { kind: 'there', weaker: null };
       },
@@ -265,7 +265,7 @@ export class Ledger {
 }
 
 /** Whatever is asked for, there is one image. */
-function offerOf(pool: string, { size, egress }: Wish): Offer {
+function resolvedSpecOf(pool: string, { size, egress }: VmRequest): ResolvedSpec {
   const image = { name: 'python', version: '3.2.0' };
   const vmClass: ExactCloneClass = { driver: 'qemu', pool, image, size, egress };
   return { vmClass, image: 'python@3.2.0', runtimes: { shell: ['/bin/sh', '-eu'] } };

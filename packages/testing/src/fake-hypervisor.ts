@@ -6,7 +6,7 @@ import type { CloneClass, CloneRecord, ExactCloneClass } from '@vm-task/hypervis
 import type { CreateOutcome, Hypervisor, ReadyVm, Stray } from '@vm-task/hypervisor/hypervisor';
 import { type Deadline, thisMoment } from '@vm-task/hypervisor/ledger/deadline';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import type { Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
+import type { ResolvedSpec, VmClass, VmRequest } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
@@ -78,7 +78,7 @@ export function createFakeHypervisor({
     holdNext,
     crash: (vm) => void dead.add(vm),
     addStray: (stray) => void strays.add(stray),
-    offer: async (pool, wish) => offerOf(pool, wish),
+    resolve: async (pool, request) => resolvedSpecOf(pool, request),
     async *watch() {
       yield { kind: 'there', weaker: null };
     },
@@ -118,7 +118,7 @@ export function createFakeHypervisor({
   };
 }
 
-function offerOf(pool: string, { image, size, egress }: Wish): Offer {
+function resolvedSpecOf(pool: string, { image, size, egress }: VmRequest): ResolvedSpec {
   const { ref, runtimes } = fakeImage;
   if (image.split('@')[0] !== ref.name) {
     throw new VmTaskError('image-not-found', `there is no image "${image}"; known are ${ref.name}`);

@@ -37,7 +37,7 @@ export async function onAlertRaised(deps: AlertDeps, handling: Handling<Stored>)
   if (alert.type !== 'alert.raised') throw new Error(`${alert.type} is no alert`);
   const { severity, kind, text, links = [] } = alert.data;
   await tell(deps, alert, 'alert', { priority: priorityOf[severity], from: kind, text, links });
-  const failures = (await Promise.all(deps.webhooks.map((webhook) => offer(deps, webhook, alert, signal)))).flat();
+  const failures = (await Promise.all(deps.webhooks.map((webhook) => deliver(deps, webhook, alert, signal)))).flat();
   if (failures.length === 0) return done();
   const reason = failures.map(({ error }) => error.message).join('; ');
   const ageMs = deps.now() - alert.time.getTime();
@@ -64,7 +64,7 @@ interface Failure {
   readonly error: Error;
 }
 
-async function offer(deps: AlertDeps, webhook: Webhook, alert: Alert, signal: AbortSignal): Promise<Failure[]> {
+async function deliver(deps: AlertDeps, webhook: Webhook, alert: Alert, signal: AbortSignal): Promise<Failure[]> {
   const id = idOf(alert, 'alert');
   const { v: _, ...data } = alert.data;
   const body = JSON.stringify({ type: alert.type, timestamp: alert.time.toISOString(), data });

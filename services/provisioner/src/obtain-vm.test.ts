@@ -5,7 +5,7 @@ import { sampleTask } from '@vm-task/testing/sample-events';
 import { never, vmClass } from '@vm-task/testing/tasks-by-hand';
 import { expect, test } from 'vitest';
 import { leaveWarm } from '../test/provisioner.ts';
-import { type ObtainContext, type Order, obtainVm } from './obtain-vm.ts';
+import { type Allocation, type ObtainContext, obtainVm } from './obtain-vm.ts';
 import { Preparations } from './preparations.ts';
 import { Room } from './room.ts';
 
@@ -30,7 +30,7 @@ function makeContext(): ObtainContext & { readonly hypervisor: ReturnType<typeof
 }
 
 /** For a task whose VM is to be gone in `leftMs`. */
-function orderOf(leftMs: number): Order {
+function allocationOf(leftMs: number): Allocation {
   const deadline = deadlineFrom(Date.now() + leftMs, Date.now());
   const signals = { signal: never, patience: never };
   const wanted = { task: sampleTask(), attempt: 1, vmClass: exact, warm: true };
@@ -40,15 +40,15 @@ function orderOf(leftMs: number): Order {
 test('a task whose time was over before anybody looked gets no VM, not even a warm one', async () => {
   const context = makeContext();
   const warm = await leaveWarm(context.hypervisor);
-  expect(await obtainVm(context, orderOf(-1))).toEqual({ kind: 'too-late' });
+  expect(await obtainVm(context, allocationOf(-1))).toEqual({ kind: 'too-late' });
   expect(context.hypervisor.made).toEqual([warm]);
   expect(await context.hypervisor.find(warm)).toMatchObject({ phase: 'ready' });
 });
 
 test('a task whose time is over while it waits for room gets no VM', async () => {
   const context = makeContext();
-  const first = await obtainVm(context, orderOf(3_600_000));
+  const first = await obtainVm(context, allocationOf(3_600_000));
   expect(first.kind).toBe('claimed');
-  expect(await obtainVm(context, orderOf(100))).toEqual({ kind: 'too-late' });
+  expect(await obtainVm(context, allocationOf(100))).toEqual({ kind: 'too-late' });
   expect(context.hypervisor.made).toHaveLength(1);
 });

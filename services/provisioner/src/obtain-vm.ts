@@ -27,7 +27,7 @@ export interface ObtainContext {
   readonly log: Logger;
 }
 
-export interface Order extends Wanted {
+export interface Allocation extends Wanted {
   /** The VM's, from now on. */
   readonly deadline: Deadline;
   /** For whom it waits after the task's success. */
@@ -49,7 +49,7 @@ export interface ObtainedVm {
 
 export type Obtained =
   | { readonly kind: 'claimed'; readonly vm: ObtainedVm }
-  /** Every place on this host is taken, and was for as long as the order waits. */
+  /** Every place on this host is taken, and was for as long as the allocation waits. */
   | { readonly kind: 'no-room' }
   /** It would have been past its deadline from the start. */
   | { readonly kind: 'too-late' }
@@ -59,19 +59,19 @@ export type Obtained =
 /** Something has changed meanwhile; `full`: every place was taken. */
 type LookAgain = 'again' | 'full';
 
-/** A VM that is claimed for the order, or why there is none. Thrown: the reasons of the order's signals. */
-export async function obtainVm(context: ObtainContext, order: Order): Promise<Obtained> {
-  using _waiting = context.room.waitFor(order.vmClass.pool);
-  const roomUntil = performance.now() + order.roomMs;
+/** A VM that is claimed for the allocation, or why there is none. Thrown: the reasons of the allocation's signals. */
+export async function obtainVm(context: ObtainContext, allocation: Allocation): Promise<Obtained> {
+  using _waiting = context.room.waitFor(allocation.vmClass.pool);
+  const roomUntil = performance.now() + allocation.roomMs;
   for (;;) {
-    order.patience.throwIfAborted();
+    allocation.patience.throwIfAborted();
     const now = hostClock();
-    if (isOverdue(order.deadline, now)) return { kind: 'too-late' };
+    if (isOverdue(allocation.deadline, now)) return { kind: 'too-late' };
     const seen = context.room.changes;
     const states = await context.hypervisor.list();
-    const chosen = chooseVm(states, order, now);
+    const chosen = chooseVm(states, allocation, now);
     const choice = await unlessDead(chosen, (vm) => context.hypervisor.isAlive(vm));
-    const obtained = await carryOut(context, order, choice, states, seen);
+    const obtained = await carryOut(context, allocation, choice, states, seen);
     if (obtained === 'full' && performance.now() > roomUntil) return { kind: 'no-room' };
     if (typeof obtained === 'object') return obtained;
   }
@@ -79,7 +79,7 @@ export async function obtainVm(context: ObtainContext, order: Order): Promise<Ob
 
 async function carryOut(
   context: ObtainContext,
-  order: Order,
+  allocation: Allocation,
   choice: Choice,
   states: readonly VmState[],
   seen: number,
@@ -90,12 +90,12 @@ async function carryOut(
       return { kind: 'claimed', vm: { id: choice.vm.record.vm, access: choice.vm.ready.access, warm: false } };
     case 'discard':
       log.warn({ vm: choice.vm.record.vm, reason: choice.reason }, 'removing a VM that is of no use');
-      await discard(context, choice.vm.record.vm, choice.reason, order.signal);
+      await discard(context, choice.vm.record.vm, choice.reason, allocation.signal);
       return 'again';
     case 'claim':
-      return claim(context, order, { id: choice.vm.record.vm, access: choice.vm.ready.access, warm: true });
+      return claim(context, allocation, { id: choice.vm.record.vm, access: choice.vm.ready.access, warm: true });
     case 'create':
-      return create(context, order, states, seen);
+      return create(context, allocation, states, seen);
   }
 }
 
@@ -105,44 +105,48 @@ async function discard({ bus, hypervisor, host }: ObtainContext, vm: VmId, reaso
   await releaseVm(hypervisor, vm, reason, tell);
 }
 
-/** What the ledger says of a VM that is the order's. */
-export function claimOf({ task, attempt, deadline, keep }: Order): Claim {
+/** What the ledger says of a VM that is the allocation's. */
+export function claimOf({ task, attempt, deadline, keep }: Allocation): Claim {
   return { task, attempt, deadline, ...(keep === undefined ? {} : { keep }) };
 }
 
-async function claim({ hypervisor, room }: ObtainContext, order: Order, vm: ObtainedVm): Promise<Obtained | LookAgain> {
-  if (!(await hypervisor.claim(vm.id, claimOf(order)))) return 'again';
+async function claim(
+  { hypervisor, room }: ObtainContext,
+  allocation: Allocation,
+  vm: ObtainedVm,
+): Promise<Obtained | LookAgain> {
+  if (!(await hypervisor.claim(vm.id, claimOf(allocation)))) return 'again';
   room.changed();
   return { kind: 'claimed', vm };
 }
 
 async function create(
   context: ObtainContext,
-  order: Order,
+  allocation: Allocation,
   states: readonly VmState[],
   seen: number,
 ): Promise<Obtained | LookAgain> {
-  const outcome = await make(context, order);
+  const outcome = await make(context, allocation);
   switch (outcome.kind) {
     case 'failed':
       return outcome;
     case 'full':
-      return makeRoom(context, order, states, seen, outcome.limit);
+      return makeRoom(context, allocation, states, seen, outcome.limit);
     case 'away':
       context.log.info({ reason: outcome.reason }, 'the named VM cannot be had now');
-      await context.room.nextChange(seen, order.patience);
+      await context.room.nextChange(seen, allocation.patience);
       return 'full';
     case 'ready':
-      return claim(context, order, { id: outcome.vm.id, access: outcome.vm.access, warm: false });
+      return claim(context, allocation, { id: outcome.vm.id, access: outcome.vm.access, warm: false });
   }
 }
 
-async function make({ hypervisor, preparations, limits }: ObtainContext, order: Order) {
+async function make({ hypervisor, preparations, limits }: ObtainContext, allocation: Allocation) {
   try {
-    await preparations.vmClass(order.vmClass, order.patience);
-    return await hypervisor.create(order.vmClass, limits, order.deadline, order.signal);
+    await preparations.vmClass(allocation.vmClass, allocation.patience);
+    return await hypervisor.create(allocation.vmClass, limits, allocation.deadline, allocation.signal);
   } catch (error) {
-    order.patience.throwIfAborted();
+    allocation.patience.throwIfAborted();
     return { kind: 'failed' as const, error: whyNoVm(error) };
   }
 }
@@ -150,14 +154,14 @@ async function make({ hypervisor, preparations, limits }: ObtainContext, order: 
 /** One warm VM of another kind goes, or something else has to. */
 async function makeRoom(
   { hypervisor, room, clock, log }: ObtainContext,
-  order: Order,
+  allocation: Allocation,
   states: readonly VmState[],
   seen: number,
   limit: 'pool' | 'host',
 ): Promise<LookAgain> {
-  const spare = spareVm(states, order.vmClass.pool, limit);
+  const spare = spareVm(states, allocation.vmClass.pool, limit);
   if (spare === null) {
-    await room.nextChange(seen, order.patience);
+    await room.nextChange(seen, allocation.patience);
     return 'full';
   }
   log.info({ vm: spare.record.vm }, 'a warm VM goes to make room for another class');

@@ -20,8 +20,12 @@ function preparing() {
     return promise;
   });
   const told: unknown[] = [];
-  const offer = () => Promise.reject(new Error('not asked for'));
-  const preparations = new Preparations({ offer, prepare }, (pool, now) => told.push([pool, now]), never);
+  const resolveNothing = () => Promise.reject(new Error('not asked for'));
+  const preparations = new Preparations(
+    { resolve: resolveNothing, prepare },
+    (pool, now) => told.push([pool, now]),
+    never,
+  );
   return { preparations, prepare, told, resolve, reject };
 }
 

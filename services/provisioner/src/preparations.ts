@@ -3,10 +3,10 @@
  * it; who stops waiting stops nothing. What is being done is told, so that people see why their task waits.
  */
 import type { Hypervisor, Report } from '@vm-task/hypervisor/hypervisor';
-import type { Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
+import type { ResolvedSpec, VmClass, VmRequest } from '@vm-task/hypervisor/vm-class';
 import { orAborted } from '@vm-task/shared/or-aborted';
 
-type Preparing = Pick<Hypervisor, 'offer' | 'prepare'>;
+type Preparing = Pick<Hypervisor, 'resolve' | 'prepare'>;
 
 /** Told what a pool is preparing, and null when it is done. */
 export type TellProgress = (pool: string, now: Parameters<Report>[0] | null) => void;
@@ -28,11 +28,11 @@ export class Preparations {
     await Promise.allSettled(this.#running.values());
   }
 
-  /** What the pool has for the wish; an image is built if it must be. Thrown: what its making threw, or the reason of `signal`. */
-  offer(pool: string, wish: Wish, signal: AbortSignal): Promise<Offer> {
-    const key = `offer ${pool} ${JSON.stringify(wish)}`;
+  /** What the pool makes of the request; an image is built if it must be. Thrown: what its making threw, or the reason of `signal`. */
+  resolve(pool: string, request: VmRequest, signal: AbortSignal): Promise<ResolvedSpec> {
+    const key = `resolve ${pool} ${JSON.stringify(request)}`;
     return this.#once(key, pool, signal, ({ report, signal: abort }) =>
-      this.#hypervisor.offer(pool, wish, report, abort),
+      this.#hypervisor.resolve(pool, request, report, abort),
     );
   }
 

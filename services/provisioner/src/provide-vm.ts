@@ -5,12 +5,12 @@ import type { Bus } from '@vm-task/bus/bus';
 import { done, type HandlerOutcome, retry } from '@vm-task/bus/outcome';
 import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
-import type { Offer } from '@vm-task/hypervisor/vm-class';
+import type { ResolvedSpec } from '@vm-task/hypervisor/vm-class';
 import { decideRetry } from '@vm-task/shared/decide-retry';
 import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import { unrunEnding } from '@vm-task/shared/unrun-ending';
-import { claimOf, type ObtainContext, type ObtainedVm, type Order, obtainVm, whyNoVm } from './obtain-vm.ts';
+import { type Allocation, claimOf, type ObtainContext, type ObtainedVm, obtainVm, whyNoVm } from './obtain-vm.ts';
 import { takeLeftVm } from './take-left-vm.ts';
 import { type TaskWatch, watchTask } from './watch-task.ts';
 
@@ -67,28 +67,30 @@ async function provide(
 ): Promise<HandlerOutcome> {
   const patience = AbortSignal.any([watch.signal, context.stop]);
   const { leftVm } = attempt.created.data.spec;
-  const found = await findOffer(context, attempt, patience);
+  const found = await resolveSpec(context, attempt, patience);
   if (found.kind === 'failed') return failed(context, attempt, found.error);
-  const order = orderFor(attempt, found.offer, context, { signal: watch.signal, patience, roomMs });
+  const allocation = allocationFor(attempt, found.resolved, context, { signal: watch.signal, patience, roomMs });
   const obtained =
     leftVm === undefined
-      ? await obtainVm(context, order)
-      : await takeLeftVm(context.hypervisor, leftVm, claimOf(order));
+      ? await obtainVm(context, allocation)
+      : await takeLeftVm(context.hypervisor, leftVm, claimOf(allocation));
   if (obtained.kind === 'no-room') return retry(handOverMs, 'this host has no room');
   if (obtained.kind === 'too-late') return retry(reaperMs, 'its time is over, and nobody has said so yet');
   if (obtained.kind === 'failed') return failed(context, attempt, obtained.error);
   const { vm } = obtained;
   context.log.info({ vm: vm.id, warm: vm.warm, attempt: attempt.number }, 'the task has its VM');
-  return done(ready(attempt, found.offer, vm, context.host), {
+  return done(ready(attempt, found.resolved, vm, context.host), {
     expectedSeq: attempt.expectedSeq,
     // One that an earlier stage left is told of when it goes, and that is the reaper's.
     settle: (appended) => (leftVm === undefined ? settle(context, vm, appended) : Promise.resolve()),
   });
 }
 
-type Found = { readonly kind: 'found'; readonly offer: Offer } | { readonly kind: 'failed'; readonly error: ErrorInfo };
+type Found =
+  | { readonly kind: 'found'; readonly resolved: ResolvedSpec }
+  | { readonly kind: 'failed'; readonly error: ErrorInfo };
 
-async function findOffer(
+async function resolveSpec(
   { preparations }: Provisioning,
   attempt: PlannedAttempt,
   patience: AbortSignal,
@@ -96,9 +98,9 @@ async function findOffer(
   const { pool, spec } = attempt.created.data;
   try {
     const { image, size, egress } = spec;
-    const offer = await preparations.offer(pool, { image, size, egress }, patience);
-    requireRuntime(offer, spec);
-    return { kind: 'found', offer };
+    const resolved = await preparations.resolve(pool, { image, size, egress }, patience);
+    requireRuntime(resolved, spec);
+    return { kind: 'found', resolved };
   } catch (error) {
     patience.throwIfAborted();
     return { kind: 'failed', error: whyNoVm(error) };
@@ -106,7 +108,7 @@ async function findOffer(
 }
 
 /** Thrown: `runtime-not-found`, with those that the image has. */
-function requireRuntime({ image, runtimes }: Offer, { main }: EventData<'task.created'>['spec']): void {
+function requireRuntime({ image, runtimes }: ResolvedSpec, { main }: EventData<'task.created'>['spec']): void {
   if (main.kind !== 'script' || Object.hasOwn(runtimes, main.runtime)) return;
   const known = Object.keys(runtimes).sort().join(', ');
   throw new VmTaskError(
@@ -115,12 +117,12 @@ function requireRuntime({ image, runtimes }: Offer, { main }: EventData<'task.cr
   );
 }
 
-function orderFor(
+function allocationFor(
   { created: { data, time }, number }: PlannedAttempt,
-  { vmClass }: Offer,
+  { vmClass }: ResolvedSpec,
   { clock, drivers }: Provisioning,
-  signals: Pick<Order, 'signal' | 'patience' | 'roomMs'>,
-): Order {
+  signals: Pick<Allocation, 'signal' | 'patience' | 'roomMs'>,
+): Allocation {
   const { task, spec } = data;
   const endsAtMs = time.getTime() + spec.timeouts.totalMs + deadlineGraceMs;
   return {
@@ -136,7 +138,7 @@ function orderFor(
 
 function ready(
   { created: { data }, number }: PlannedAttempt,
-  { vmClass, image, runtimes }: Offer,
+  { vmClass, image, runtimes }: ResolvedSpec,
   vm: ObtainedVm,
   host: string,
 ): Draft<'vm.ready'> {

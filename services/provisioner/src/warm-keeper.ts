@@ -99,7 +99,7 @@ async function warmClass({ pool, config, drivers, preparations, stop }: WarmKeep
   const { image, sizes } = drivers.describe(pool, config);
   const [size] = sizes;
   if (size === undefined || config.warm === 0) return null;
-  return (await preparations.offer(pool, { image, size, egress: 'none' }, stop)).vmClass;
+  return (await preparations.resolve(pool, { image, size, egress: 'none' }, stop)).vmClass;
 }
 
 async function raiseAlert({ bus, host, pool, stop }: WarmKeeping, error: unknown): Promise<void> {

@@ -15,7 +15,7 @@ import type { Capacity, CreateOutcome, MachineState, Missing, Report } from '../
 import type { Deadline } from '../ledger/deadline.ts';
 import type { ProcessRef, VmRecord, VmState } from '../ledger/vm-record.ts';
 import type { PoolConfig } from '../pool-config.ts';
-import type { Offer, VmClass, Wish } from '../vm-class.ts';
+import type { ResolvedSpec, VmClass, VmRequest } from '../vm-class.ts';
 import type { DriverConfig } from './driver-config.ts';
 import type { Finding } from './finding.ts';
 
@@ -51,18 +51,18 @@ export interface DriverDeclaration {
 
   /**
    * The machine that a task gets of the pool with that name.
-   * @throws `no-size-fits`; `invalid-task` for a wish that no machine of the pool can meet
+   * @throws `no-size-fits`; `invalid-task` for a request that no machine of the pool can meet
    */
-  plan(file: TaskFile, name: string, pool: PoolConfig): Wish;
+  plan(file: TaskFile, name: string, pool: PoolConfig): VmRequest;
 
   /** What the pool has for a task that asks for nothing: the image, and every size, the usual one first. */
-  describe(name: string, pool: PoolConfig): PoolOffer;
+  describe(name: string, pool: PoolConfig): PoolDescription;
 
   /** Nothing is looked at, made or started before the driver is asked for something. */
   open(options: DriverOptions): Promise<Driver>;
 }
 
-export interface PoolOffer {
+export interface PoolDescription {
   readonly image: string;
   readonly sizes: readonly Size[];
 }
@@ -74,8 +74,8 @@ export interface DriverOptions {
 
 /** One way to have VMs. What concerns the ledger alone is the same for all, and none of a driver's business. */
 export interface Driver {
-  /** As `Hypervisor.offer`. The class that is offered is exact: an image has its version. */
-  offer(pool: string, wish: Wish, report: Report, signal: AbortSignal): Promise<Offer>;
+  /** As `Hypervisor.resolve`. The class that it answers is exact: an image has its version. */
+  resolve(pool: string, request: VmRequest, report: Report, signal: AbortSignal): Promise<ResolvedSpec>;
 
   /** As `Hypervisor.prepare`. */
   prepare(vmClass: VmClass, report: Report, signal: AbortSignal): Promise<void>;

@@ -1,7 +1,7 @@
 /** Drivers by their names. Who has only a name, from an event, a record or the configuration, asks here what it stands for. */
 import { z } from 'zod';
 import type { PoolConfig } from '../pool-config.ts';
-import type { Capabilities, DriverDeclaration, PoolOffer } from './driver.ts';
+import type { Capabilities, DriverDeclaration, PoolDescription } from './driver.ts';
 import * as registry from './registry.ts';
 
 export class Drivers {
@@ -28,7 +28,7 @@ export class Drivers {
     return this.find(name)?.capabilities ?? null;
   }
 
-  describe(name: string, pool: PoolConfig): PoolOffer {
+  describe(name: string, pool: PoolConfig): PoolDescription {
     return this.get(pool.driver).describe(name, pool);
   }
 

@@ -13,7 +13,7 @@ import { emptyIfMissing, ignoreMissing } from '../host/missing.ts';
 import type { Capacity } from '../hypervisor.ts';
 import type { VmRecord } from './vm-record.ts';
 
-const offerPrefix = '.offer-';
+const draftPrefix = '.offer-';
 
 export type Slots = VmRecord['slots'];
 
@@ -55,7 +55,7 @@ export async function takenSlots(home: Home): Promise<TakenSlot[]> {
     const names = await readdir(folder).catch(emptyIfMissing);
     return await Promise.all(names.map((name) => ownersOf(join(folder, name))));
   });
-  return [...(await Promise.all(perFolder)).flat(2), ...(await offers(home))];
+  return [...(await Promise.all(perFolder)).flat(2), ...(await drafts(home))];
 }
 
 /** Absent already is success, and so is another one's by now. */
@@ -66,23 +66,23 @@ export async function freeSlot({ path, vm }: TakenSlot): Promise<void> {
   });
 }
 
-async function offers(home: Home): Promise<TakenSlot[]> {
+async function drafts(home: Home): Promise<TakenSlot[]> {
   const names = await readdir(home.slots).catch(emptyIfMissing);
   return names.flatMap((name) => {
-    const vm = name.replace(offerPrefix, '');
+    const vm = name.replace(draftPrefix, '');
     return isVmId(vm) ? [{ path: join(home.slots, name), vm }] : [];
   });
 }
 
 async function takeSlot(home: Home, folder: string, vm: VmId, max: number): Promise<number | null> {
   await mkdir(folder, { recursive: true });
-  const offer = join(home.slots, offerPrefix + vm);
-  await mkdir(offer);
-  await writeFile(join(offer, vm), '');
+  const draft = join(home.slots, draftPrefix + vm);
+  await mkdir(draft);
+  await writeFile(join(draft, vm), '');
   for (let n = 0; n < max; n++) {
-    if (await renamed(offer, join(folder, String(n)))) return n;
+    if (await renamed(draft, join(folder, String(n)))) return n;
   }
-  await freeSlot({ path: offer, vm });
+  await freeSlot({ path: draft, vm });
   return null;
 }
 

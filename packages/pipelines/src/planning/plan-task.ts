@@ -1,7 +1,7 @@
 /** From a task file to a task: every default applied, the machine chosen. */
 
 import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
-import type { Wish } from '@vm-task/hypervisor/vm-class';
+import type { VmRequest } from '@vm-task/hypervisor/vm-class';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { jsonProblem } from '@vm-task/shared/json';
 import { retryPolicyOf } from '@vm-task/shared/retry-policy';
@@ -45,7 +45,7 @@ export function parseTaskFile(submitted: unknown): TaskFile {
   throw new VmTaskError('invalid-task', explainIssues(parsed.error, taskFileSchema));
 }
 
-function specFrom(file: TaskFile, machine: Wish): TaskSpec {
+function specFrom(file: TaskFile, machine: VmRequest): TaskSpec {
   return {
     ...machine,
     setup: (file.setup ?? []).map((step) =>

@@ -96,7 +96,7 @@ export class Broker {
   /** Thrown: as `Stream.publish`. */
   publish(publication: Publication): PubAnswer {
     const stream = this.streamOf(publication.subject);
-    const answer = this.#offer(stream, publication);
+    const answer = this.#accept(stream, publication);
     if (answer.duplicate) return answer;
     const message = stream.at(answer.seq);
     if (message === null) throw new Error('it was stored');
@@ -107,7 +107,7 @@ export class Broker {
     return answer;
   }
 
-  #offer(stream: Stream, publication: Publication): PubAnswer {
+  #accept(stream: Stream, publication: Publication): PubAnswer {
     try {
       const answer = stream.publish(publication);
       if (answer.duplicate) this.#watch.onNotStored('duplicate', publication);

@@ -8,7 +8,7 @@ import { openFolder, writeEnded, writeReady } from '@vm-task/hypervisor/ledger/l
 import { thisProcess } from '@vm-task/hypervisor/ledger/process-ref';
 import { type Slots, takeSlots } from '@vm-task/hypervisor/ledger/slots';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
-import type { Offer, VmClass, Wish } from '@vm-task/hypervisor/vm-class';
+import type { ResolvedSpec, VmClass, VmRequest } from '@vm-task/hypervisor/vm-class';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
@@ -29,7 +29,7 @@ export class FakeDriver implements Driver {
     this.#options = options;
   }
 
-  async offer(pool: string, { size }: Wish): Promise<Offer> {
+  async resolve(pool: string, { size }: VmRequest): Promise<ResolvedSpec> {
     const { region } = this.#options.config.pools[pool] as FakePoolConfig;
     const vmClass: FakeClass = { driver: 'fake', pool, size, region };
     return { vmClass, image: region, runtimes: { shell: ['/bin/sh'] } };

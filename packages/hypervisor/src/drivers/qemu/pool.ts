@@ -2,7 +2,7 @@
 import { type Size, sizeSchema, smallestFitting } from '@vm-task/shared/sizes';
 import type { TaskFile } from '@vm-task/shared/task-file';
 import { z } from 'zod';
-import type { Wish } from '../../vm-class.ts';
+import type { VmRequest } from '../../vm-class.ts';
 import { noSizeFits, wantedBy } from '../wanted-size.ts';
 
 /** Small enough that four of them fit on a laptop, large enough for a Python analysis. */
@@ -22,7 +22,7 @@ export const clonePoolSchema = z.strictObject({
 export type ClonePoolConfig = z.infer<typeof clonePoolSchema>;
 
 /** A clone has a size that its pool offers: the smallest with room for what is asked for. @throws `no-size-fits` */
-export function planClone(file: TaskFile, name: string, pool: ClonePoolConfig): Wish {
+export function planClone(file: TaskFile, name: string, pool: ClonePoolConfig): VmRequest {
   const size = smallestFitting(pool.sizes, wantedBy(file));
   if (size === null) throw noSizeFits(file, name, pool.sizes);
   return { image: file.image ?? pool.image, size, egress: file.egress ?? 'none' };

@@ -15,7 +15,7 @@ import type { VmState } from '../../ledger/vm-record.ts';
 import { poolsOf } from '../../pool-config.ts';
 import { ensureSnapshot } from '../../snapshots/ensure-snapshot.ts';
 import type { Snapshot } from '../../snapshots/snapshot.ts';
-import type { Offer, Wish } from '../../vm-class.ts';
+import type { ResolvedSpec, VmRequest } from '../../vm-class.ts';
 import type { Driver, DriverOptions, MarkedProcess } from '../driver.ts';
 import type { Finding } from '../finding.ts';
 import { createVm } from './create-vm.ts';
@@ -38,10 +38,10 @@ export class QemuDriver implements Driver {
     this.#images = { home, cache, recipesFolder };
   }
 
-  async offer(pool: string, wish: Wish, report: Report, signal: AbortSignal): Promise<Offer> {
-    const image = await ensureImage(this.#images, parseImageRef(wish.image), { report, signal });
+  async resolve(pool: string, request: VmRequest, report: Report, signal: AbortSignal): Promise<ResolvedSpec> {
+    const image = await ensureImage(this.#images, parseImageRef(request.image), { report, signal });
     const { name, version } = image.ref;
-    const { size, egress } = wish;
+    const { size, egress } = request;
     const vmClass: ExactCloneClass = { driver: 'qemu', pool, image: { name, version }, size, egress };
     return { vmClass, image: formatImageRef(image.ref), runtimes: image.runtimes };
   }

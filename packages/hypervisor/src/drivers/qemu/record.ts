@@ -11,7 +11,7 @@ export interface CloneClass extends VmClass {
   readonly egress: Egress;
 }
 
-/** A class whose image is one exact version, as it is offered. */
+/** A class whose image is one exact version, as it is resolved. */
 export interface ExactCloneClass extends CloneClass {
   readonly image: ImageVersion;
 }

@@ -4,7 +4,7 @@ import { type Size, sizeSchema, smallestFitting } from '@vm-task/shared/sizes';
 import type { TaskFile } from '@vm-task/shared/task-file';
 import { hostKeySchema } from '@vm-task/shared/vm-access';
 import { z } from 'zod';
-import type { Wish } from '../../vm-class.ts';
+import type { VmRequest } from '../../vm-class.ts';
 import { noSizeFits, wantedBy } from '../wanted-size.ts';
 
 /** A machine of somebody's own has more than a clone; nothing is taken away from it by a limit that is not reached. */
@@ -35,7 +35,7 @@ export type NamedPoolConfig = z.infer<typeof namedPoolSchema>;
  * A task gets as much as it asks for, up to what any one may have.
  * @throws `no-size-fits`; `invalid-task` for what nobody can choose of a named VM
  */
-export function planShare(file: TaskFile, name: string, pool: NamedPoolConfig): Wish {
+export function planShare(file: TaskFile, name: string, pool: NamedPoolConfig): VmRequest {
   if (file.image !== undefined) throw fixed('image', name, 'has the system that it has');
   if (file.egress !== undefined) throw fixed('egress', name, 'has the network that it has');
   const wanted = wantedBy(file);

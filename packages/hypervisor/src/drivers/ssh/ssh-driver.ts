@@ -18,7 +18,7 @@ import { thisProcess } from '../../ledger/process-ref.ts';
 import { type Slots, takeSlots } from '../../ledger/slots.ts';
 import type { Ready, VmState } from '../../ledger/vm-record.ts';
 import { poolsOf } from '../../pool-config.ts';
-import type { Offer, Wish } from '../../vm-class.ts';
+import type { ResolvedSpec, VmRequest } from '../../vm-class.ts';
 import type { Driver, DriverOptions, MarkedProcess } from '../driver.ts';
 import type { DriverConfig } from '../driver-config.ts';
 import type { Finding } from '../finding.ts';
@@ -42,7 +42,7 @@ export class SshDriver implements Driver {
     this.#config = config;
   }
 
-  async offer(pool: string, { size }: Wish, _report: Report, _signal: AbortSignal): Promise<Offer> {
+  async resolve(pool: string, { size }: VmRequest, _report: Report, _signal: AbortSignal): Promise<ResolvedSpec> {
     const vmClass: NamedClass = { driver: 'ssh', pool, size };
     return { vmClass, image: pool, runtimes: this.#machine(pool).runtimes };
   }

@@ -1,6 +1,6 @@
 /**
  * VMs that were claimed by a provisioner which died before it told of them. Their attempts' messages come back one day;
- * but the claims take the room without which nobody pulls those messages, so in a full pool they would wait for ever.
+ * but the claims take the capacity without which nobody pulls those messages, so in a full pool they would wait for ever.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '@vm-task/bus/bus';

@@ -7,7 +7,7 @@
  * | `on-task-created.ts`, `on-due-retry.ts`, `provide-vm.ts` | an attempt's VM claimed and `vm.ready`, or what follows when there is none |
  * | `host-lease.ts` | what this host says of itself |
  * | `machine.ts` | a named VM, and whether it is there |
- * | `room.ts` | takes only what there is room for |
+ * | `capacity.ts` | takes only what there is capacity for |
  * | `obtain-vm.ts`, `choose-vm.ts` | its own VM, a warm one or a new one: done, and decided |
  * | `preparations.ts`, `progress-file.ts` | images and snapshots, made once for all who wait, and told of |
  * | `take-left-vm.ts` | the VM of an earlier stage, for the one that is to go on in it |

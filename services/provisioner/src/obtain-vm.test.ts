@@ -5,9 +5,9 @@ import { sampleTask } from '@vm-task/testing/sample-events';
 import { never, vmClass } from '@vm-task/testing/tasks-by-hand';
 import { expect, test } from 'vitest';
 import { leaveWarm } from '../test/provisioner.ts';
+import { Capacity } from './capacity.ts';
 import { type Allocation, type ObtainContext, obtainVm } from './obtain-vm.ts';
 import { Preparations } from './preparations.ts';
-import { Room } from './room.ts';
 
 const exact = { ...vmClass, image: { name: 'python', version: '3.2.0' } };
 const limits = { poolMax: 1, hostMax: 16 };
@@ -19,7 +19,7 @@ function makeContext(): ObtainContext & { readonly hypervisor: ReturnType<typeof
     host: 'host-1',
     hypervisor,
     preparations: new Preparations(hypervisor, () => undefined, never),
-    room: new Room(
+    capacity: new Capacity(
       () => hypervisor.list(),
       () => limits,
     ),
@@ -34,7 +34,7 @@ function allocationOf(leftMs: number): Allocation {
   const deadline = deadlineFrom(Date.now() + leftMs, Date.now());
   const signals = { signal: never, patience: never };
   const wanted = { task: sampleTask(), attempt: 1, vmClass: exact, warm: true };
-  return { ...wanted, deadline, roomMs: Number.POSITIVE_INFINITY, ...signals };
+  return { ...wanted, deadline, capacityWaitMs: Number.POSITIVE_INFINITY, ...signals };
 }
 
 test('a task whose time was over before anybody looked gets no VM, not even a warm one', async () => {
@@ -45,7 +45,7 @@ test('a task whose time was over before anybody looked gets no VM, not even a wa
   expect(await context.hypervisor.find(warm)).toMatchObject({ phase: 'ready' });
 });
 
-test('a task whose time is over while it waits for room gets no VM', async () => {
+test('a task whose time is over while it waits for capacity gets no VM', async () => {
   const context = makeContext();
   const first = await obtainVm(context, allocationOf(3_600_000));
   expect(first.kind).toBe('claimed');

@@ -11,18 +11,18 @@ import { type ErrorInfo, errorInfo } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import type { Keep } from '@vm-task/shared/kept-vm';
 import type { VmAccess } from '@vm-task/shared/vm-access';
+import type { Capacity, CapacityLimits } from './capacity.ts';
 import { type Choice, chooseVm, spareVm, unlessDead, type Wanted } from './choose-vm.ts';
 import type { Preparations } from './preparations.ts';
 import { retireVm } from './retire-vm.ts';
-import type { Room, RoomLimits } from './room.ts';
 
 export interface ObtainContext {
   readonly bus: Pick<Bus, 'announce'>;
   readonly host: string;
   readonly hypervisor: Hypervisor;
   readonly preparations: Preparations;
-  readonly room: Room;
-  readonly limits: RoomLimits;
+  readonly capacity: Capacity;
+  readonly limits: CapacityLimits;
   readonly clock: BrokerClock;
   readonly log: Logger;
 }
@@ -34,10 +34,10 @@ export interface Allocation extends Wanted {
   readonly keep?: Keep | undefined;
   /** Ends a creation under way. */
   readonly signal: AbortSignal;
-  /** Ends the waiting for room and for preparations, too. */
+  /** Ends the waiting for capacity and for preparations, too. */
   readonly patience: AbortSignal;
-  /** The longest wait for room on this host. */
-  readonly roomMs: number;
+  /** The longest wait for capacity on this host. */
+  readonly capacityWaitMs: number;
 }
 
 export interface ObtainedVm {
@@ -50,7 +50,7 @@ export interface ObtainedVm {
 export type Obtained =
   | { readonly kind: 'claimed'; readonly vm: ObtainedVm }
   /** Every place on this host is taken, and was for as long as the allocation waits. */
-  | { readonly kind: 'no-room' }
+  | { readonly kind: 'no-capacity' }
   /** It would have been past its deadline from the start. */
   | { readonly kind: 'too-late' }
   /** No VM of this class can be made. */
@@ -61,18 +61,18 @@ type LookAgain = 'again' | 'full';
 
 /** A VM that is claimed for the allocation, or why there is none. Thrown: the reasons of the allocation's signals. */
 export async function obtainVm(context: ObtainContext, allocation: Allocation): Promise<Obtained> {
-  using _waiting = context.room.waitFor(allocation.vmClass.pool);
-  const roomUntil = performance.now() + allocation.roomMs;
+  using _waiting = context.capacity.waitFor(allocation.vmClass.pool);
+  const waitUntil = performance.now() + allocation.capacityWaitMs;
   for (;;) {
     allocation.patience.throwIfAborted();
     const now = hostClock();
     if (isOverdue(allocation.deadline, now)) return { kind: 'too-late' };
-    const seen = context.room.changes;
+    const seen = context.capacity.changes;
     const states = await context.hypervisor.list();
     const chosen = chooseVm(states, allocation, now);
     const choice = await unlessDead(chosen, (vm) => context.hypervisor.isAlive(vm));
     const obtained = await carryOut(context, allocation, choice, states, seen);
-    if (obtained === 'full' && performance.now() > roomUntil) return { kind: 'no-room' };
+    if (obtained === 'full' && performance.now() > waitUntil) return { kind: 'no-capacity' };
     if (typeof obtained === 'object') return obtained;
   }
 }
@@ -111,12 +111,12 @@ export function claimOf({ task, attempt, deadline, keep }: Allocation): Claim {
 }
 
 async function claim(
-  { hypervisor, room }: ObtainContext,
+  { hypervisor, capacity }: ObtainContext,
   allocation: Allocation,
   vm: ObtainedVm,
 ): Promise<Obtained | LookAgain> {
   if (!(await hypervisor.claim(vm.id, claimOf(allocation)))) return 'again';
-  room.changed();
+  capacity.changed();
   return { kind: 'claimed', vm };
 }
 
@@ -131,10 +131,10 @@ async function create(
     case 'failed':
       return outcome;
     case 'full':
-      return makeRoom(context, allocation, states, seen, outcome.limit);
+      return freeCapacity(context, allocation, states, seen, outcome.limit);
     case 'away':
       context.log.info({ reason: outcome.reason }, 'the named VM cannot be had now');
-      await context.room.nextChange(seen, allocation.patience);
+      await context.capacity.nextChange(seen, allocation.patience);
       return 'full';
     case 'ready':
       return claim(context, allocation, { id: outcome.vm.id, access: outcome.vm.access, warm: false });
@@ -152,8 +152,8 @@ async function make({ hypervisor, preparations, limits }: ObtainContext, allocat
 }
 
 /** One warm VM of another kind goes, or something else has to. */
-async function makeRoom(
-  { hypervisor, room, clock, log }: ObtainContext,
+async function freeCapacity(
+  { hypervisor, capacity, clock, log }: ObtainContext,
   allocation: Allocation,
   states: readonly VmState[],
   seen: number,
@@ -161,11 +161,11 @@ async function makeRoom(
 ): Promise<LookAgain> {
   const spare = spareVm(states, allocation.vmClass.pool, limit);
   if (spare === null) {
-    await room.nextChange(seen, allocation.patience);
+    await capacity.nextChange(seen, allocation.patience);
     return 'full';
   }
-  log.info({ vm: spare.record.vm }, 'a warm VM goes to make room for another class');
-  if (await retireVm(hypervisor, spare.record.vm, 'its place was needed', clock)) room.changed();
+  log.info({ vm: spare.record.vm }, 'a warm VM goes to make way for another class');
+  if (await retireVm(hypervisor, spare.record.vm, 'its place was needed', clock)) capacity.changed();
   return 'again';
 }
 

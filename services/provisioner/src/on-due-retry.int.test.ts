@@ -34,7 +34,7 @@ async function dueIsSettled(rig: Rig): Promise<boolean> {
   return info.num_pending + info.num_ack_pending === 0 && info.delivered.consumer_seq > 0;
 }
 
-/** One is in flight at some provisioner, which waits for room. */
+/** One is in flight at some provisioner, which waits for capacity. */
 async function dueIsHeld(rig: Rig): Promise<boolean> {
   return (await dueRetries(rig)).num_ack_pending === 1;
 }
@@ -123,7 +123,7 @@ test('a wait that was cancelled, or that is not the last one, is over without a 
   expect((await bus.head({ pool: 'default', task: later }))?.seq).toBe(head.seq);
 });
 
-test('a due retry waits for room in a full pool, also when a provisioner dies meanwhile', async () => {
+test('a due retry waits for capacity in a full pool, also when a provisioner dies meanwhile', async () => {
   await using rig = await startRig();
   const busy = await rig.leaveClaimed(sample.sampleTask());
   const task = sample.sampleTask();
@@ -131,14 +131,14 @@ test('a due retry waits for room in a full pool, also when a provisioner dies me
   await wake(rig, task);
   {
     await using _first = rig.provision({ max: 1 });
-    await eventually(() => dueIsHeld(rig).catch(() => false), { what: 'the retry waits for room' });
+    await eventually(() => dueIsHeld(rig).catch(() => false), { what: 'the retry waits for capacity' });
   }
   await rig.hypervisor.destroy(busy, 'its task is over');
   rig.provision({ max: 1 });
   expect((await rig.headOf(task, 'vm.ready')).data.attempt).toBe(2);
 });
 
-test('a due retry that a full host took goes to a host with room', async () => {
+test('a due retry that a full host took goes to a host with capacity', async () => {
   await using rig = await startRig();
   await rig.leaveClaimed(sample.sampleTask());
   const task = sample.sampleTask();

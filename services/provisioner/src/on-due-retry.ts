@@ -5,19 +5,19 @@ import { done, type HandlerOutcome, reject } from '@vm-task/bus/outcome';
 import { readRetryDue } from '@vm-task/bus/retry-timer';
 import type { Stored } from '@vm-task/shared/events';
 import { type TaskKey, taskOfRetryDue } from '@vm-task/shared/subjects';
+import type { CapacityLimits } from './capacity.ts';
 import { type Provisioning, provideVm } from './provide-vm.ts';
-import type { RoomLimits } from './room.ts';
 
 export interface RetryProvisioning extends Omit<Provisioning, 'limits'> {
-  readonly limitsOf: (pool: string) => RoomLimits;
+  readonly limitsOf: (pool: string) => CapacityLimits;
   readonly findCreated: (taskKey: TaskKey) => Promise<Stored<'task.created'> | null>;
 }
 
 /**
- * A due retry waits here for room so long, then it goes to whoever has some. It is not admitted before it is pulled as
+ * A due retry waits here for capacity so long, then it goes to whoever has some. It is not admitted before it is pulled as
  * new tasks are: while no task is there, their pulls hold all the admissions that there are.
  */
-const roomMs = 5_000;
+const capacityWaitMs = 5_000;
 
 export function onDueRetry(context: RetryProvisioning) {
   return async ({ event, signal, log }: Handling<RawMessage>): Promise<HandlerOutcome> => {
@@ -31,6 +31,6 @@ export function onDueRetry(context: RetryProvisioning) {
     if (created === null) throw new Error(`task ${key.task} has no task.created`);
     const attempt = { created, number: head.data.next, expectedSeq };
     const limits = context.limitsOf(key.pool);
-    return provideVm({ ...context, limits, log: log.child({ task: key.task }) }, attempt, { signal, roomMs });
+    return provideVm({ ...context, limits, log: log.child({ task: key.task }) }, attempt, { signal, capacityWaitMs });
   };
 }

@@ -19,7 +19,7 @@ test('a task gets a new VM, claimed until after its last deadline', async () => 
   expect(state?.phase === 'claimed' && Date.parse(state.claim.deadline.at)).toBeGreaterThan(endsAt);
 });
 
-test('a warm VM that a dead provisioner left is used, one of another class makes room', async () => {
+test('a warm VM that a dead provisioner left is used, one of another class makes way', async () => {
   await using rig = await startRig();
   const left = await rig.leaveWarm();
   const other = await rig.leaveWarm({ egress: 'internet' });
@@ -46,7 +46,7 @@ test('a VM that was claimed before a crash is used by the redelivery', async () 
   expect(hypervisor.made).toEqual([claimed]);
 });
 
-test('a VM that was claimed before a crash is told of, although no message is pulled for want of room', async () => {
+test('a VM that was claimed before a crash is told of, although no message is pulled for want of capacity', async () => {
   await using rig = await startRig();
   const task = sample.sampleTask();
   const claimed = await rig.leaveClaimed(task);

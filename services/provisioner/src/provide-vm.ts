@@ -31,8 +31,8 @@ export interface PlannedAttempt {
 export interface Limits {
   /** Aborted: give up what is in flight. */
   readonly signal: AbortSignal;
-  /** After such a wait for room here the message goes to whoever has some. */
-  readonly roomMs: number;
+  /** After such a wait for capacity here the message goes to whoever has some. */
+  readonly capacityWaitMs: number;
 }
 
 /** A VM outlives its task's last deadline by what it takes to end the task and to remove the VM in good order. */
@@ -47,11 +47,11 @@ const handOverMs = 500;
 export async function provideVm(
   context: Provisioning,
   attempt: PlannedAttempt,
-  { signal, roomMs }: Limits,
+  { signal, capacityWaitMs }: Limits,
 ): Promise<HandlerOutcome> {
   using watch = watchTask(context.bus, attempt.created.data, attempt.expectedSeq, signal);
   try {
-    return await provide(context, attempt, watch, roomMs);
+    return await provide(context, attempt, watch, capacityWaitMs);
   } catch (error) {
     if (watch.movedOn) return done();
     if (context.stop.aborted || signal.aborted) return retry(handOverMs, 'this provisioner is going');
@@ -63,18 +63,22 @@ async function provide(
   context: Provisioning,
   attempt: PlannedAttempt,
   watch: TaskWatch,
-  roomMs: number,
+  capacityWaitMs: number,
 ): Promise<HandlerOutcome> {
   const patience = AbortSignal.any([watch.signal, context.stop]);
   const { leftVm } = attempt.created.data.spec;
   const found = await resolveSpec(context, attempt, patience);
   if (found.kind === 'failed') return failed(context, attempt, found.error);
-  const allocation = allocationFor(attempt, found.resolved, context, { signal: watch.signal, patience, roomMs });
+  const allocation = allocationFor(attempt, found.resolved, context, {
+    signal: watch.signal,
+    patience,
+    capacityWaitMs,
+  });
   const obtained =
     leftVm === undefined
       ? await obtainVm(context, allocation)
       : await takeLeftVm(context.hypervisor, leftVm, claimOf(allocation));
-  if (obtained.kind === 'no-room') return retry(handOverMs, 'this host has no room');
+  if (obtained.kind === 'no-capacity') return retry(handOverMs, 'this host has no capacity');
   if (obtained.kind === 'too-late') return retry(reaperMs, 'its time is over, and nobody has said so yet');
   if (obtained.kind === 'failed') return failed(context, attempt, obtained.error);
   const { vm } = obtained;
@@ -121,7 +125,7 @@ function allocationFor(
   { created: { data, time }, number }: PlannedAttempt,
   { vmClass }: ResolvedSpec,
   { clock, drivers }: Provisioning,
-  signals: Pick<Allocation, 'signal' | 'patience' | 'roomMs'>,
+  signals: Pick<Allocation, 'signal' | 'patience' | 'capacityWaitMs'>,
 ): Allocation {
   const { task, spec } = data;
   const endsAtMs = time.getTime() + spec.timeouts.totalMs + deadlineGraceMs;
@@ -173,7 +177,7 @@ function failed(
 
 /** The VM stays only when the stream names it as the task's: else the task has moved on, or has another worker's VM. */
 async function settle(
-  { hypervisor, room, log }: Pick<Provisioning, 'hypervisor' | 'room' | 'log'>,
+  { hypervisor, capacity, log }: Pick<Provisioning, 'hypervisor' | 'capacity' | 'log'>,
   vm: ObtainedVm,
   appended: Appended,
 ): Promise<void> {
@@ -181,5 +185,5 @@ async function settle(
   if (kind === 'stored' && appended.event.type === 'vm.ready' && appended.event.data.vm === vm.id) return;
   log.info({ vm: vm.id, kind }, 'the task went on without this VM; removing it');
   await hypervisor.destroy(vm.id, 'its task went on without it');
-  room.changed();
+  capacity.changed();
 }

@@ -5,13 +5,13 @@ import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { type Gone, isQuarantined, releaseVm } from '@vm-task/hypervisor/release-vm';
 import type { Logger } from '@vm-task/service/log';
 import type { VmId } from '@vm-task/shared/ids';
-import type { Room } from './room.ts';
+import type { Capacity } from './capacity.ts';
 
 export interface Releasing {
   readonly bus: Pick<Bus, 'announce'>;
   readonly hypervisor: Pick<Hypervisor, 'find' | 'end' | 'destroy'>;
   readonly host: string;
-  readonly room: Pick<Room, 'changed'>;
+  readonly capacity: Pick<Capacity, 'changed'>;
 }
 
 /**
@@ -19,7 +19,7 @@ export interface Releasing {
  * again, and tells. Does nothing for null and for VMs of other hosts.
  */
 export async function releaseNamed(
-  { bus, hypervisor, host, room, log }: Releasing & { readonly log: Logger },
+  { bus, hypervisor, host, capacity, log }: Releasing & { readonly log: Logger },
   vm: VmId | null,
   reason: string,
   signal: AbortSignal,
@@ -29,7 +29,7 @@ export async function releaseNamed(
   try {
     if (!(await releaseVm(hypervisor, vm, reason, tell))) return;
     log.info({ vm }, 'the VM is gone');
-    room.changed();
+    capacity.changed();
   } catch (error) {
     if (!(await isQuarantined(hypervisor, vm))) throw error;
     log.warn({ err: error, vm }, 'the VM could not be removed, and is left to the reaper');

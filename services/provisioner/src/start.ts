@@ -9,6 +9,7 @@ import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
 import { flow } from '@vm-task/shared/flow';
 import { type ClaimsLeft, tellOfAbandonedClaims } from './abandoned-claims.ts';
+import { Capacity, type CapacityLimits } from './capacity.ts';
 import { Machine } from './machine.ts';
 import { onDueRetry, type RetryProvisioning } from './on-due-retry.ts';
 import { onTaskCompleted } from './on-task-completed.ts';
@@ -16,7 +17,6 @@ import { onTaskCreated } from './on-task-created.ts';
 import { onTaskRetrying } from './on-task-retrying.ts';
 import { Preparations, type TellProgress } from './preparations.ts';
 import { provideVm } from './provide-vm.ts';
-import { Room, type RoomLimits } from './room.ts';
 import { keepWarm } from './warm-keeper.ts';
 
 export interface ProvisionerOptions {
@@ -34,24 +34,24 @@ export interface ProvisionerOptions {
 
 /**
  * Removing a VM is a wait, for the host and for the broker, and until it is over its place is taken: with few at once a
- * burst of ends holds up the tasks that wait for room. One that hangs holds up nobody.
+ * burst of ends holds up the tasks that wait for capacity. One that hangs holds up nobody.
  */
 const releasesAtOnce = 64;
-/** Each may wait for room, and none holds up another. */
+/** Each may wait for capacity, and none holds up another. */
 const boundAtOnce = 64;
 
 /** Works until `stop`; resolves when nothing is in flight any more. Warm VMs stay, for the next provisioner. */
 export async function startProvisioner(options: ProvisionerOptions): Promise<void> {
   const { bus, hypervisor, config, host, stop, abort, tellProgress } = options;
   const clock = await openBrokerClock(() => bus.now(), abort);
-  const limitsOf = (pool: string): RoomLimits => ({
+  const limitsOf = (pool: string): CapacityLimits => ({
     poolMax: config.pools[pool]?.max ?? 0,
     hostMax: config.host.maxVms,
   });
-  const room = new Room(() => hypervisor.list(), limitsOf);
+  const capacity = new Capacity(() => hypervisor.list(), limitsOf);
   const preparations = new Preparations(hypervisor, tellProgress, stop);
   const { drivers } = config;
-  const shared = { ...options, clock, room, preparations, drivers };
+  const shared = { ...options, clock, capacity, preparations, drivers };
   const findCreated: RetryProvisioning['findCreated'] = (key) => readCreated(bus.connection, key);
   const created = onTaskCreated(shared, limitsOf);
   const due = onDueRetry({ ...shared, limitsOf, findCreated });
@@ -62,7 +62,7 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
       ...shared,
       pool,
       findCreated,
-      provide: (attempt) => provideVm({ ...shared, limits }, attempt, { signal: abort, roomMs: 0 }),
+      provide: (attempt) => provideVm({ ...shared, limits }, attempt, { signal: abort, capacityWaitMs: 0 }),
     };
     await Promise.all([
       machine.watch(),
@@ -71,7 +71,7 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
         scope: { pool },
         admit: async (signal) => {
           await machine.there(signal);
-          return room.admit(pool, signal);
+          return capacity.admit(pool, signal);
         },
         stop,
         abort,
@@ -86,9 +86,9 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
       keepWarm({ ...shared, pool, config: poolConfig, limits }),
     ]);
   };
-  // What must run here is not admitted before it is pulled: a VM that was kept for it is its room.
+  // What must run here is not admitted before it is pulled: a VM that was kept for it is its capacity.
   const here = { slots: boundAtOnce, scope: { host }, stop, abort };
-  const releasing = { bus, hypervisor, host, room };
+  const releasing = { bus, hypervisor, host, capacity };
   const releases = { slots: releasesAtOnce, scope: { host }, past: true, stop, abort };
   await Promise.all([
     ...Object.entries(config.pools).map(workPool),

@@ -10,21 +10,21 @@ import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import type { Logger } from '@vm-task/service/log';
 import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo } from '@vm-task/shared/errors';
+import type { Capacity, CapacityLimits } from './capacity.ts';
 import type { Preparations } from './preparations.ts';
 import { retireVm } from './retire-vm.ts';
-import type { Room, RoomLimits } from './room.ts';
 import { planWarm } from './warm-plan.ts';
 
 export interface WarmKeeping {
   readonly pool: string;
   readonly config: PoolConfig;
   readonly drivers: Drivers;
-  readonly limits: RoomLimits;
+  readonly limits: CapacityLimits;
   readonly host: string;
   readonly bus: Pick<Bus, 'announce'>;
   readonly hypervisor: Hypervisor;
   readonly preparations: Preparations;
-  readonly room: Room;
+  readonly capacity: Capacity;
   readonly clock: BrokerClock;
   readonly log: Logger;
   readonly stop: AbortSignal;
@@ -36,7 +36,7 @@ const warmForMs = 60 * 60_000;
 /** A VM that died without a word is noticed after so long. */
 const lookEveryMs = 5_000;
 
-/** A task that waits in the stream is pulled first when room comes free, and has the processor for itself. */
+/** A task that waits in the stream is pulled first when capacity comes free, and has the processor for itself. */
 const settleMs = 1_000;
 
 const pauses = { firstMs: 1_000, longestMs: 60_000 };
@@ -45,14 +45,14 @@ const alertAtFailure = 3;
 
 /** Works until `stop`; what it is making then is gone again. */
 export async function keepWarm(keeping: WarmKeeping): Promise<void> {
-  const { room, stop, log } = keeping;
+  const { capacity, stop, log } = keeping;
   let failures = 0;
   while (!stop.aborted) {
-    const seen = room.changes;
+    const seen = capacity.changes;
     try {
       const created = await topUp(keeping);
       if (created) failures = 0;
-      else await room.nextChange(seen, stop, lookEveryMs);
+      else await capacity.nextChange(seen, stop, lookEveryMs);
       await delay(settleMs, undefined, { signal: stop });
     } catch (error) {
       if (stop.aborted) return;
@@ -66,7 +66,7 @@ export async function keepWarm(keeping: WarmKeeping): Promise<void> {
 
 /** Replaces what is of no use and makes one VM where one is missing; true when it did. */
 async function topUp(keeping: WarmKeeping): Promise<boolean> {
-  const { pool, config, limits, hypervisor, preparations, room, clock, log, stop } = keeping;
+  const { pool, config, limits, hypervisor, preparations, capacity, clock, log, stop } = keeping;
   const vmClass = await warmClass(keeping);
   const states = await hypervisor.list();
   const looks = states.map(async ({ record }) => [record.vm, await hypervisor.isAlive(record.vm)] as const);
@@ -76,13 +76,13 @@ async function topUp(keeping: WarmKeeping): Promise<boolean> {
     {
       states,
       isAlive: (vm) => alive.get(vm) === true,
-      waiting: { pool: room.waitingIn(pool), host: room.waitingIn('any') },
+      waiting: { pool: capacity.waitingIn(pool), host: capacity.waitingIn('any') },
       clock: hostClock(),
     },
   );
   for (const { vm, reason } of plan.replace) {
     log.info({ vm, reason }, 'replacing a warm VM');
-    if (await retireVm(hypervisor, vm, reason, clock)) room.changed();
+    if (await retireVm(hypervisor, vm, reason, clock)) capacity.changed();
   }
   if (!plan.create || vmClass === null) return false;
   await preparations.vmClass(vmClass, stop);
@@ -90,7 +90,7 @@ async function topUp(keeping: WarmKeeping): Promise<boolean> {
   const outcome = await hypervisor.create(vmClass, limits, deadlineFrom(nowMs + warmForMs, nowMs), stop);
   if (outcome.kind !== 'ready') return false;
   log.info({ vm: outcome.vm.id }, 'a warm VM is ready');
-  room.changed();
+  capacity.changed();
   return true;
 }
 

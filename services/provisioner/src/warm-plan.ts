@@ -3,8 +3,8 @@ import { type HostClock, remainingMs } from '@vm-task/hypervisor/ledger/deadline
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { isOfClass, type VmClass } from '@vm-task/hypervisor/vm-class';
 import type { VmId } from '@vm-task/shared/ids';
+import type { CapacityLimits } from './capacity.ts';
 import { isFresh, isWarm, type ReadyState } from './choose-vm.ts';
-import type { RoomLimits } from './room.ts';
 
 export interface WarmTarget {
   readonly pool: string;
@@ -12,13 +12,13 @@ export interface WarmTarget {
   readonly vmClass: VmClass | null;
   /** VMs that are to be ready. */
   readonly warm: number;
-  readonly limits: RoomLimits;
+  readonly limits: CapacityLimits;
 }
 
 export interface WarmFacts {
   readonly states: readonly VmState[];
   readonly isAlive: (vm: VmId) => boolean;
-  /** Tasks in flight without a VM: of this pool, and of the host. Room is theirs first. */
+  /** Tasks in flight without a VM: of this pool, and of the host. Capacity is theirs first. */
   readonly waiting: { readonly pool: number; readonly host: number };
   readonly clock: HostClock;
 }
@@ -26,7 +26,7 @@ export interface WarmFacts {
 export interface WarmPlan {
   /** Warm VMs that are of no use: dead, of a class that the pool does not keep, more than it keeps, or in their last minutes. */
   readonly replace: readonly { readonly vm: VmId; readonly reason: string }[];
-  /** True when one is missing and there is room for it. */
+  /** True when one is missing and there is capacity for it. */
   readonly create: boolean;
 }
 
@@ -45,10 +45,10 @@ export function planWarm(target: WarmTarget, facts: WarmFacts): WarmPlan {
     (state) =>
       (state.phase === 'ready' || state.phase === 'creating') && isKept(state, target) && !leaving.has(state.record.vm),
   );
-  const room =
+  const capacity =
     ofPool.length - leaving.size + facts.waiting.pool < target.limits.poolMax &&
     facts.states.length - leaving.size + facts.waiting.host < target.limits.hostMax;
-  return { replace, create: coming.length < target.warm && room };
+  return { replace, create: coming.length < target.warm && capacity };
 }
 
 function because({ record: { vm } }: ReadyState, reason: string | null): { vm: VmId; reason: string }[] {

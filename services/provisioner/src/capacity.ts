@@ -1,10 +1,10 @@
 /**
- * Room for tasks: how many more messages a pool may take. Decided by the ledger, which all provisioners of the
+ * Capacity for tasks: how many more messages a pool may take. Decided by the ledger, which all provisioners of the
  * host share, and by what this one has in flight already. What it gets wrong waits with its message, and loses nothing.
  */
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 
-export interface RoomLimits {
+export interface CapacityLimits {
   readonly poolMax: number;
   readonly hostMax: number;
 }
@@ -12,24 +12,29 @@ export interface RoomLimits {
 /** Other processes free slots too, and tell nobody; a waiting task sees it after so long. */
 const lookEveryMs = 1_000;
 
-/** How many messages more may be taken: a warm VM is room, whatever its class is, because it can go. */
-export function freeTickets(states: readonly VmState[], pool: string, inFlight: number, limits: RoomLimits): number {
+/** How many messages more may be taken: a warm VM is capacity, whatever its class is, because it can go. */
+export function freePermits(
+  states: readonly VmState[],
+  pool: string,
+  inFlight: number,
+  limits: CapacityLimits,
+): number {
   // What is being made here is made for a message in flight, or becomes a warm VM.
   const taken = states.filter((state) => state.phase === 'claimed' || state.phase === 'ending');
   const takenOfPool = taken.filter((state) => state.record.pool === pool).length;
   return Math.min(limits.poolMax - takenOfPool, limits.hostMax - taken.length) - inFlight;
 }
 
-export class Room {
+export class Capacity {
   readonly #list: () => Promise<readonly VmState[]>;
-  readonly #limits: (pool: string) => RoomLimits;
-  readonly #tickets = new Map<string, number>();
+  readonly #limits: (pool: string) => CapacityLimits;
+  readonly #permits = new Map<string, number>();
   readonly #waiting = new Map<string, number>();
   readonly #queues = new Map<string, Promise<unknown>>();
   readonly #sleepers = new Set<() => void>();
   #changes = 0;
 
-  constructor(list: () => Promise<readonly VmState[]>, limits: (pool: string) => RoomLimits) {
+  constructor(list: () => Promise<readonly VmState[]>, limits: (pool: string) => CapacityLimits) {
     this.#list = list;
     this.#limits = limits;
   }
@@ -45,7 +50,7 @@ export class Room {
     return [...this.#waiting.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Resolves when the pool has room for one more message, first come first served. Thrown: the signal's reason. */
+  /** Resolves when the pool has capacity for one more message, first come first served. Thrown: the signal's reason. */
   admit(pool: string, signal: AbortSignal): Promise<{ release: () => void }> {
     const before = this.#queues.get(pool) ?? Promise.resolve();
     const mine = before.catch(() => undefined).then(() => this.#grant(pool, signal));
@@ -58,9 +63,9 @@ export class Room {
       signal.throwIfAborted();
       const seen = this.#changes;
       const states = await this.#list();
-      if (freeTickets(states, pool, this.#tickets.get(pool) ?? 0, this.#limits(pool)) > 0) {
-        count(this.#tickets, pool, 1);
-        return { release: () => this.#change(() => count(this.#tickets, pool, -1)) };
+      if (freePermits(states, pool, this.#permits.get(pool) ?? 0, this.#limits(pool)) > 0) {
+        count(this.#permits, pool, 1);
+        return { release: () => this.#change(() => count(this.#permits, pool, -1)) };
       }
       await this.nextChange(seen, signal);
     }

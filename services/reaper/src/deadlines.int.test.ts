@@ -124,7 +124,7 @@ test('what came due while the broker was away for long ends after its return, an
   const { task: witness } = await rig.create(within({ queueMs: 1 }));
   await rig.endOf(witness);
   await server.kill();
-  // A chore that fails for the third time rests for seconds, then for minutes, and people are told.
+  // A background job that fails for the third time rests for seconds, then for minutes, and people are told.
   await eventually(() => inVain === 3, { what: 'the reaper asked in vain three times', limitMs: 90_000 });
   await server.restart();
   await rig.endOf(task);

@@ -10,7 +10,7 @@ import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import { claimOf, deadlineOf } from '@vm-task/hypervisor/release-vm';
 import type { Logger } from '@vm-task/service/log';
 import type { VmId } from '@vm-task/shared/ids';
-import { Chores } from './chores.ts';
+import { BackgroundQueue } from './background-queue.ts';
 import { recordOverrun } from './measurements.ts';
 
 export interface LedgerDeadlines {
@@ -25,7 +25,7 @@ const reason = 'its deadline has passed';
 /** Works until `stop`. */
 export async function enforceLedgerDeadlines({ hypervisor, sweepMs, log, stop }: LedgerDeadlines): Promise<void> {
   // The sweep alerts: it meets the same VM once there is a broker to tell.
-  const chores = new Chores({ log, stop, alert: async () => undefined });
+  const background = new BackgroundQueue({ log, stop, alert: async () => undefined });
   let states: readonly VmState[] = [];
   let nextLook = performance.now();
   while (!stop.aborted) {
@@ -39,13 +39,13 @@ export async function enforceLedgerDeadlines({ hypervisor, sweepMs, log, stop }:
     const clock = hostClock();
     const overdue = overdueFirst(states, clock);
     for (const { record } of overdue) {
-      chores.start({ id: record.vm, what: 'ending an overdue VM' }, () => endVm(hypervisor, record.vm, log));
+      background.start({ id: record.vm, what: 'ending an overdue VM' }, () => endVm(hypervisor, record.vm, log));
     }
     states = states.filter((state) => !overdue.includes(state));
     const pauseMs = Math.max(0, untilNext(states, clock, nextLook - performance.now()));
     await delay(pauseMs, undefined, { signal: stop }).catch(() => undefined);
   }
-  await chores.ended();
+  await background.ended();
 }
 
 /** Those past their deadline, the one that waits longest first. */

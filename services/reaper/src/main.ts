@@ -15,7 +15,7 @@
  * | `retention.ts`, `kept-pipelines.ts` | tasks and pipelines that ended long ago are forgotten |
  * | `keep-durables.ts` | durables that were deleted are made again |
  * | `audit.ts` | the same comparison once, for people |
- * | `chores.ts` | what fails is tried again, in no hurry |
+ * | `background-queue.ts` | what fails is tried again, in no hurry |
  *
  * Responsible for I6 (the host is the truth) and I7 (absolute deadlines), and for its part of I2 and I13.
  */

@@ -4,7 +4,7 @@
  */
 import type { Connection } from '@vm-task/bus/connection';
 import { purgePipeline, purgeTask } from '@vm-task/bus/purge';
-import type { Chores } from './chores.ts';
+import type { BackgroundQueue } from './background-queue.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { KeptPipelines } from './kept-pipelines.ts';
 import type { EndedTask } from './task-view.ts';
@@ -15,17 +15,17 @@ const purgedAtOnce = 20;
 export interface Retention {
   readonly deadlines: Deadlines;
   readonly pipelines: KeptPipelines;
-  readonly chores: Chores;
+  readonly background: BackgroundQueue;
   readonly retentionMs: number;
   readonly connection: Connection;
 }
 
 /** To be called when the log has been read to its end: what it says last may keep what it said first. */
 export function purgeOld(retention: Retention, nowMs: number): void {
-  const { deadlines, pipelines, chores, connection } = retention;
+  const { deadlines, pipelines, background, connection } = retention;
   const beforeMs = nowMs - retention.retentionMs;
   for (const pipeline of pipelines.endedBefore(beforeMs, purgedAtOnce)) {
-    chores.start({ id: pipeline, what: 'forgetting an old pipeline' }, async () => {
+    background.start({ id: pipeline, what: 'forgetting an old pipeline' }, async () => {
       await purgePipeline(connection, pipeline);
       pipelines.forget(pipeline);
     });
@@ -33,7 +33,7 @@ export function purgeOld(retention: Retention, nowMs: number): void {
   const kept = pipelines.all();
   const isFree = ({ partOf }: EndedTask) => partOf === null || !kept.has(partOf);
   for (const task of deadlines.endedBefore(beforeMs, purgedAtOnce, isFree)) {
-    chores.start({ id: task.task, what: 'forgetting an old task' }, async () => {
+    background.start({ id: task.task, what: 'forgetting an old task' }, async () => {
       await purgeTask(connection, task, task.vms);
       deadlines.forget(task.task);
     });

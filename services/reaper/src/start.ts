@@ -11,7 +11,7 @@ import type { Logger } from '@vm-task/service/log';
 import type { Head } from '@vm-task/shared/events';
 import { flow, type Role, works } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
-import { type Chore, Chores } from './chores.ts';
+import { type BackgroundJob, BackgroundQueue } from './background-queue.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { Deadlines, type Overdue } from './deadlines.ts';
 import { FirstSeen } from './first-seen.ts';
@@ -50,10 +50,10 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
   const { bus, config, role, stop, abort } = options;
   const reaping = reapingOf(options, await openBrokerClock(() => bus.now(), abort));
   const deadlines = new Deadlines(config.cancel.grace + cancelAnswerMs);
-  const chores = choresOf(options);
+  const background = backgroundQueueOf(options);
   const sweeping: Sweeping = {
     ...reaping,
-    chores,
+    background,
     readPipeline: (pipeline) => readPipeline(bus.connection, pipeline),
     seen: new FirstSeen(),
     told: new Set<string>(),
@@ -72,11 +72,11 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
   };
   const reading = onAnyEvent({ bus, take, onNews: () => ends?.arm(), stop });
   await Promise.all([reading, ends?.work(), lookAgainAndAgain(look, options)]);
-  await chores.ended();
+  await background.ended();
 }
 
-function choresOf({ bus, log, stop, abort }: ReaperOptions): Chores {
-  return new Chores({
+function backgroundQueueOf({ bus, log, stop, abort }: ReaperOptions): BackgroundQueue {
+  return new BackgroundQueue({
     log,
     stop,
     alert: ({ id, what }, reason) => bus.announce(alertOf('reaper-failing', id, `${what} ${id}: ${reason}`), abort),
@@ -97,18 +97,18 @@ function reapingOf(options: ReaperOptions, clock: BrokerClock): Reaping {
 
 /** The control side: tasks end when they are out of time, and are forgotten. */
 function openEnds({ bus, config, stop, abort }: ReaperOptions, sweeping: Sweeping, deadlines: Deadlines) {
-  const { clock, chores, findCreated } = sweeping;
-  const onDue = (overdue: Overdue) => chores.start(endingOf(overdue), () => endOverdue(sweeping, overdue));
+  const { clock, background, findCreated } = sweeping;
+  const onDue = (overdue: Overdue) => background.start(endingOf(overdue), () => endOverdue(sweeping, overdue));
   const timer = new DeadlineTimer(deadlines, clock, onDue);
   const late = new LateTasks();
   const onLate = (one: LateTask) =>
-    chores.start({ id: one.task, what: 'telling of a late task' }, () =>
+    background.start({ id: one.task, what: 'telling of a late task' }, () =>
       bus.announce(lateAlert(one), abort, { once: true }),
     );
   const lateTimer = new DeadlineTimer(late, clock, onLate);
   const pipelines = new KeptPipelines();
   const { retention: retentionMs } = config.reaper;
-  const retention = { deadlines, pipelines, chores, retentionMs, connection: bus.connection };
+  const retention = { deadlines, pipelines, background, retentionMs, connection: bus.connection };
   const answers = { slots: answersAtOnce, stop, abort };
   const setTimer: SetRetryTimer = async (retrying) => {
     const created = await findCreated(retrying.data);
@@ -143,7 +143,7 @@ function openEnds({ bus, config, stop, abort }: ReaperOptions, sweeping: Sweepin
 }
 
 /** One for each head: that of an older one may be under way just now, and about to be superseded. */
-function endingOf({ task: { task, headSeq }, due }: Overdue): Chore {
+function endingOf({ task: { task, headSeq }, due }: Overdue): BackgroundJob {
   return { id: task, what: 'ending an overdue task', on: `${due.kind} ${headSeq}` };
 }
 

@@ -12,7 +12,7 @@ import { isKept } from '@vm-task/pipelines/decisions/kept-vms';
 import type { PipelineId, VmId } from '@vm-task/shared/ids';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 
-import type { Chores } from './chores.ts';
+import type { BackgroundQueue } from './background-queue.ts';
 import { type ClaimStatus, claimStatusOf, decideVm, type Patience, type VmFacts } from './decide-vm.ts';
 import type { FirstSeen } from './first-seen.ts';
 import { recordQuarantined } from './measurements.ts';
@@ -28,7 +28,7 @@ import {
 import { type LiveTask, vmOf } from './task-view.ts';
 
 export interface Sweeping extends Reaping {
-  readonly chores: Chores;
+  readonly background: BackgroundQueue;
   readonly seen: FirstSeen;
   /** Waits that have been seen to be over: whoever has room takes the task up. */
   readonly woken: WeakSet<LiveTask>;
@@ -62,13 +62,13 @@ async function apart({ log }: Sweeping, vm: VmId, look: () => Promise<void>): Pr
 }
 
 async function sweepVm(sweeping: Sweeping, state: VmState, nowMs: number): Promise<void> {
-  const { chores, seen, patience } = sweeping;
+  const { background, seen, patience } = sweeping;
   const decision = decideVm(await factsOf(sweeping, state), patience);
   if (decision.kind === 'keep') return;
   const { vm, pool } = state.record;
   if (!seen.hasLasted(`${vm} ${decision.reason}`, decision.afterMs, nowMs)) return;
   const claim = claimOf(state);
-  chores.start({ id: vm, what: 'removing a VM' }, () =>
+  background.start({ id: vm, what: 'removing a VM' }, () =>
     decision.kind === 'lost' && claim !== null
       ? endLost(sweeping, { pool, task: claim.task }, vm, decision.reason)
       : removeVm(sweeping, vm, decision.reason),
@@ -101,14 +101,14 @@ async function findClaimStatus(
 
 /** Counted at every look, told of once. */
 function sweepQuarantines(sweeping: Sweeping, states: readonly VmState[]): void {
-  const { chores, told } = sweeping;
+  const { background, told } = sweeping;
   const found = states.flatMap((state) => {
     const { vm } = state.record;
     return state.phase === 'ending' && state.quarantine !== null ? [{ vm, quarantine: state.quarantine }] : [];
   });
   recordQuarantined(found.length);
   for (const { vm, quarantine } of found.filter(({ vm }) => !told.has(vm))) {
-    chores.start({ id: vm, what: 'telling of a quarantine' }, async () => {
+    background.start({ id: vm, what: 'telling of a quarantine' }, async () => {
       await tellOfQuarantine(sweeping, vm, quarantine);
       told.add(vm);
     });
@@ -117,11 +117,11 @@ function sweepQuarantines(sweeping: Sweeping, states: readonly VmState[]): void 
 
 /** Left alone: nobody knows what is its own. Told of once. */
 function sweepUnreadable(sweeping: Sweeping, found: readonly UnreadableVm[]): void {
-  const { chores, told } = sweeping;
+  const { background, told } = sweeping;
   for (const { vm, why } of found) {
     const about = `unreadable ${vm}`;
     if (told.has(about)) continue;
-    chores.start({ id: vm, what: 'telling of an unreadable record' }, async () => {
+    background.start({ id: vm, what: 'telling of an unreadable record' }, async () => {
       await tellOfUnreadable(sweeping, vm, why);
       told.add(about);
     });
@@ -135,10 +135,10 @@ function isMissing({ host }: Sweeping, task: LiveTask, known: ReadonlySet<string
 }
 
 function sweepMissing(sweeping: Sweeping, task: LiveTask, nowMs: number): void {
-  const { chores, seen, patience } = sweeping;
+  const { background, seen, patience } = sweeping;
   const vm = vmOf(task);
   if (vm === null || !seen.hasLasted(`${vm.id} missing`, patience.orphanGraceMs, nowMs)) return;
-  chores.start({ id: task.task, what: 'ending the task of a lost VM' }, () =>
+  background.start({ id: task.task, what: 'ending the task of a lost VM' }, () =>
     endLost(sweeping, task, vm.id, 'this host has no record of it'),
   );
 }
@@ -157,14 +157,14 @@ function isAsleep({ clock, woken }: Sweeping, task: LiveTask): boolean {
 }
 
 function sweepRetry(sweeping: Sweeping, task: LiveTask): void {
-  sweeping.chores.start({ id: task.task, what: 'waking a retry' }, async () => {
+  sweeping.background.start({ id: task.task, what: 'waking a retry' }, async () => {
     if (await wakeOverdueRetry(sweeping, task)) sweeping.woken.add(task);
   });
 }
 
 function sweepStray(sweeping: Sweeping, stray: Stray, nowMs: number): void {
-  const { chores, seen, patience } = sweeping;
+  const { background, seen, patience } = sweeping;
   const what = stray.kind === 'process' ? `process ${stray.pid} ${stray.startTicks}` : stray.path;
   if (!seen.hasLasted(`stray ${what}`, patience.orphanGraceMs, nowMs)) return;
-  chores.start({ id: stray.vm, what: `removing a stray ${stray.kind}` }, () => removeStray(sweeping, stray));
+  background.start({ id: stray.vm, what: `removing a stray ${stray.kind}` }, () => removeStray(sweeping, stray));
 }

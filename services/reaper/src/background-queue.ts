@@ -11,23 +11,23 @@ import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo } from '@vm-task/shared/errors';
 import pLimit from 'p-limit';
 
-export interface ChoresOptions {
+export interface BackgroundQueueOptions {
   readonly log: Logger;
   /** Aborted: nothing is begun any more, and what fails is nobody's fault. */
   readonly stop: AbortSignal;
-  readonly alert: (chore: Chore, reason: string) => Promise<void>;
+  readonly alert: (job: BackgroundJob, reason: string) => Promise<void>;
 }
 
-export interface Chore {
+export interface BackgroundJob {
   /** What it is about: a task's or a VM's id. */
   readonly id: string;
   /** For people: "removing a VM". */
   readonly what: string;
-  /** What it was begun on, where the same on something newer is another chore and does not wait for the older one. */
+  /** What it was begun on, where the same on something newer is another background job and does not wait for the older one. */
   readonly on?: string;
 }
 
-/** Enough to keep a host busy that removes VMs; a chore that hangs holds up none of the others. */
+/** Enough to keep a host busy that removes VMs; a background job that hangs holds up none of the others. */
 const mostAtOnce = 8;
 /** Past the 5 s that a request waits for its answer: so it goes on 5 s after the broker is back, at the latest. */
 const unansweredPauseMs = 250;
@@ -35,22 +35,22 @@ const pauses = { firstMs: 1_000, longestMs: 300_000 };
 /** The third failure in a row is more than a hiccup. */
 const alertAtFailure = 3;
 
-export class Chores {
-  readonly #options: ChoresOptions;
+export class BackgroundQueue {
+  readonly #options: BackgroundQueueOptions;
   readonly #limit = pLimit(mostAtOnce);
   readonly #running = new Map<string, Promise<void>>();
   readonly #failed = new Map<string, { failures: number; notBefore: number }>();
 
-  constructor(options: ChoresOptions) {
+  constructor(options: BackgroundQueueOptions) {
     this.#options = options;
   }
 
   /** Begins it, unless it is under way or pausing after a failure. */
-  start(chore: Chore, action: () => Promise<void>): void {
-    const key = `${chore.what} ${chore.id} ${chore.on ?? ''}`;
+  start(job: BackgroundJob, action: () => Promise<void>): void {
+    const key = `${job.what} ${job.id} ${job.on ?? ''}`;
     const pausing = performance.now() < (this.#failed.get(key)?.notBefore ?? 0);
     if (this.#options.stop.aborted || this.#running.has(key) || pausing) return;
-    const running = this.#limit(() => this.#run(key, chore, action)).finally(() => this.#running.delete(key));
+    const running = this.#limit(() => this.#run(key, job, action)).finally(() => this.#running.delete(key));
     this.#running.set(key, running);
   }
 
@@ -59,7 +59,7 @@ export class Chores {
     await Promise.all(this.#running.values());
   }
 
-  async #run(key: string, chore: Chore, action: () => Promise<void>): Promise<void> {
+  async #run(key: string, job: BackgroundJob, action: () => Promise<void>): Promise<void> {
     const { stop, log } = this.#options;
     if (stop.aborted) return;
     try {
@@ -70,12 +70,12 @@ export class Chores {
       const failures = (this.#failed.get(key)?.failures ?? 0) + 1;
       const pauseMs = pauseMsAfter(error, failures);
       this.#failed.set(key, { failures, notBefore: performance.now() + pauseMs });
-      log.warn({ err: error, ...chore, failures, pauseMs }, 'failed, and will be tried again');
-      if (failures === alertAtFailure) await this.#alert(chore, errorInfo(error).message);
+      log.warn({ err: error, ...job, failures, pauseMs }, 'failed, and will be tried again');
+      if (failures === alertAtFailure) await this.#alert(job, errorInfo(error).message);
     }
   }
 
-  /** Again and again while the broker does not answer: each chore is right to do again. */
+  /** Again and again while the broker does not answer: each background job is right to do again. */
   async #answered(action: () => Promise<void>): Promise<void> {
     const { stop } = this.#options;
     for (;;) {
@@ -88,9 +88,9 @@ export class Chores {
     }
   }
 
-  async #alert(chore: Chore, reason: string): Promise<void> {
+  async #alert(job: BackgroundJob, reason: string): Promise<void> {
     const { alert, log } = this.#options;
-    await alert(chore, reason).catch((error) => log.warn({ err: error, ...chore }, 'the alert could not be raised'));
+    await alert(job, reason).catch((error) => log.warn({ err: error, ...job }, 'the alert could not be raised'));
   }
 }
 

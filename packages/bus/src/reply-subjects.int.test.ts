@@ -92,7 +92,7 @@ async function ask({ connection: { nc } }: BusConnection, all: readonly Request[
       nc.publish(request.subject, pushTo(request, target), { reply: target, headers: request.headers ?? newHeaders() });
       made.set(request.what, (made.get(request.what) ?? 0) + 1);
     }
-    // What is refused is told as an error of the connection, which is no news here.
+    // What is refused is told as an error of the connection, which is no finding here.
     await nc.flush();
   }
   return made;

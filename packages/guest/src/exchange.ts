@@ -100,7 +100,7 @@ export class Exchange implements Disposable {
     channel.on('close', () => {
       this.#open = false;
     });
-    // A write to a channel that just died is no news: the end of its frames tells it.
+    // A write to a channel that just died is nothing new: the end of its frames tells it.
     channel.on('error', () => {});
     channel.stderr.on('data', (text: Buffer) => {
       this.#complaint = (this.#complaint + text.toString('utf8')).slice(-complaintMaxBytes);

@@ -36,7 +36,7 @@ export async function forwardSocket(
   };
 }
 
-/** Whoever serves the channel sees its end; that the other side was in a hurry is no news. */
+/** Whoever serves the channel sees its end; that the other side was in a hurry is nothing new. */
 function withoutErrors(channel: Channel): Channel {
   return channel.on('error', () => undefined);
 }

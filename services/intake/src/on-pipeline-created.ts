@@ -7,7 +7,7 @@ import { type Advancing, advancePipeline } from './pipelines/advance.ts';
 export async function onPipelineCreated(deps: Advancing, { event, signal }: Handling<Stored>): Promise<HandlerOutcome> {
   if (event.type !== 'pipeline.created') return done();
   const isUntouched = (seq: number) => seq === event.seq;
-  const news = ({ seq }: { seq: number }) => (isUntouched(seq) ? [] : ('known' as const));
-  await advancePipeline(deps, event.data.pipeline, event.time.getTime(), news, signal);
+  const change = ({ seq }: { seq: number }) => (isUntouched(seq) ? [] : ('known' as const));
+  await advancePipeline(deps, event.data.pipeline, event.time.getTime(), change, signal);
   return done();
 }

@@ -24,8 +24,8 @@ export async function onTaskCompleted(
   if (part === undefined) return done();
   const { pipeline, stage, index } = part;
   const ended: EndedRun = { stage, index, task, pool, outcome, error: errorOf(event) };
-  const news: Parameters<typeof advancePipeline>[3] = (state) => (liveRun(state, stage, task) ? [ended] : 'known');
-  await advancePipeline(deps, pipeline, event.time.getTime(), news, signal);
+  const change: Parameters<typeof advancePipeline>[3] = (state) => (liveRun(state, stage, task) ? [ended] : 'known');
+  await advancePipeline(deps, pipeline, event.time.getTime(), change, signal);
   return done();
 }
 

@@ -1,4 +1,4 @@
-/** Two intakes that were given the same news about one pipeline: whoever is late decides again, or has nothing to do. */
+/** Two intakes that were told the same change of one pipeline: whoever is late decides again, or has nothing to do. */
 
 import type { Appended } from '@vm-task/bus/append';
 import type { Handling } from '@vm-task/bus/bus';
@@ -109,7 +109,7 @@ test('ends that two intakes learn of at the same time are both recorded, and wha
   expect(decisions.flatMap(({ data }) => data.start.map(({ stage }) => stage))).toEqual(['last']);
 });
 
-test('news that comes back after the end of its pipeline makes nothing again', async () => {
+test('a change that comes back after the end of its pipeline makes nothing again', async () => {
   await using broker = await startBroker();
   const intake = intakeOn(broker);
   const { created, advanced } = await begin(broker, intake, { only: { run } });

@@ -143,7 +143,7 @@ test('what carries no envelope of ours changes nothing of a pipeline, and is tol
   expect(await alertsOf(broker)).toEqual({ 'alert.raised.warning.foreign-message.any.any': 1 });
 });
 
-test('an end by a host that may not speak for the task is no news for its pipeline', async () => {
+test('an end by a host that may not speak for the task changes nothing in its pipeline', async () => {
   await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);

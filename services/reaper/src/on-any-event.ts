@@ -8,16 +8,16 @@ export interface Following {
   readonly bus: Pick<Bus, 'follow'>;
   readonly take: (event: Head) => void;
   /** Called when the log is read to its end, and after every event from then on. */
-  readonly onNews: () => void;
+  readonly onCaughtUp: () => void;
   readonly stop: AbortSignal;
 }
 
 /** Follows until `stop`. What is no event is passed over. */
-export async function onAnyEvent({ bus, take, onNews, stop }: Following): Promise<void> {
+export async function onAnyEvent({ bus, take, onCaughtUp, stop }: Following): Promise<void> {
   const { filter } = flow.reaperOnAnyEvent;
   for await (const { message, pending } of bus.follow({ filter, from: 1, signal: stop })) {
     const decoded = decode(message);
     if (decoded.kind === 'event') take(decoded.event);
-    if (pending === 0) onNews();
+    if (pending === 0) onCaughtUp();
   }
 }

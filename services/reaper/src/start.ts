@@ -70,7 +70,7 @@ export async function startReaper(options: ReaperOptions): Promise<void> {
     const ended = deadlines.take(event);
     ends?.take(event, ended);
   };
-  const reading = onAnyEvent({ bus, take, onNews: () => ends?.arm(), stop });
+  const reading = onAnyEvent({ bus, take, onCaughtUp: () => ends?.arm(), stop });
   await Promise.all([reading, ends?.work(), lookAgainAndAgain(look, options)]);
   await background.ended();
 }

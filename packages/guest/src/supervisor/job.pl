@@ -11,7 +11,7 @@ my $socket = "$door/api.sock";
 my $result_bytes = 256 * 1024 + 1;
 my ($exclusive, $shared_if_free) = (2, 5);
 my ($exists, $not_empty) = (17, 39);
-# Seconds. Who looks for news sees them within 20 ms, and takes fifty looks a second while there are none.
+# Seconds. Who looks for output sees them within 20 ms, and takes fifty looks a second while there are none.
 my ($look_first, $look_last) = (0.001, 0.02);
 my $supervisor_check = 1;
 
@@ -35,20 +35,20 @@ sub start {
     my $dir = "$root/$name";
     make_door($request) if $request->{command};
     my $lock = !-e $dir && prepare($request, $dir);
-    my $news;
+    my $output_bell;
     if ($lock) {
-        pipe $news, my $bell;
+        pipe $output_bell, my $bell;
         my $pid = $use_group ? fork_into("$use_group/supervisors") : fork;
         refuse("cannot start a process: $!") unless defined $pid;
         if ($pid == 0) {
-            close $news;
+            close $output_bell;
             supervise($dir, $request, $lock, $bell, $use_group);
         }
         close $lock;
     }
     answer($lock ? 'started' : 'attached', '');
     %$request = (name => $request->{name}, from => $request->{from});
-    follow($request, $news);
+    follow($request, $output_bell);
 }
 
 # The runner binds the socket, which only it can, while this waits: what an earlier runner has left of it is gone, and
@@ -98,10 +98,10 @@ sub prepare {
     refuse("cannot keep the job in $root: $problem");
 }
 
-# New output as it comes, then the end. Ends itself when the channel does. Who started the job hears of news on a pipe
+# New output as it comes, then the end. Ends itself when the channel does. Who started the job hears of output on a pipe
 # from the supervisor; who came later looks for them.
 sub follow {
-    my ($request, $news) = @_;
+    my ($request, $output_bell) = @_;
     my $dir = "$root/$request->{name}[0]";
     return answer('lost', 'it was never started here') unless -d $dir;
     my @streams = map { { name => $_, file => undef, at => shift @{ $request->{from} } } } 'stdout', 'stderr';
@@ -123,7 +123,7 @@ sub follow {
             return answer('lost', why_lost($dir)) if is_lost($dir);
             $look_at = seconds() + $supervisor_check;
         }
-        $news = wait_for_news($news, $pause);
+        $output_bell = wait_for_output($output_bell, $pause);
         $pause = $pause * 2 < $look_last ? $pause * 2 : $look_last;
     }
 }
@@ -138,15 +138,15 @@ sub forward {
 }
 
 # Returns the pipe, or undef once it has told its last.
-sub wait_for_news {
-    my ($news, $pause) = @_;
+sub wait_for_output {
+    my ($output_bell, $pause) = @_;
     my $readable = '';
-    vec($readable, $_, 1) = 1 for 0, $news ? fileno $news : ();
-    return $news if select($readable, undef, undef, $news ? $supervisor_check : $pause) <= 0;
+    vec($readable, $_, 1) = 1 for 0, $output_bell ? fileno $output_bell : ();
+    return $output_bell if select($readable, undef, undef, $output_bell ? $supervisor_check : $pause) <= 0;
     # Nothing more is ever sent on the channel but its end.
     exit 0 if vec($readable, 0, 1) && !sysread(STDIN, my $ignored, 4096);
-    return $news unless $news && vec($readable, fileno $news, 1);
-    return sysread($news, my $rings, 4096) ? $news : undef;
+    return $output_bell unless $output_bell && vec($readable, fileno $output_bell, 1);
+    return sysread($output_bell, my $rings, 4096) ? $output_bell : undef;
 }
 
 sub is_lost {

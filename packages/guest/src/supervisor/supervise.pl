@@ -9,7 +9,7 @@ my $would_block = 11;
 my $no_hang = 1;
 
 # Never returns. $lock is held by this process alone and for its whole life: whoever can have it knows that we died.
-# $bell is for whoever started the job and still listens: a byte for news, and its end for the job's.
+# $bell is for whoever started the job and still listens: a byte for new output, and its end for the job's.
 sub supervise {
     my ($dir, $request, $lock, $bell, $use_group) = @_;
     syscall($call{setsid});

@@ -20,7 +20,7 @@ export async function* livePipeline(
   const until = AbortSignal.any([signal, over.signal]);
   const shown = new Set<string>();
   // Listened for before the first look, so that nothing falls between.
-  const news = eitherOf(projection.changesOf(id, until), progressOfAny(connection, shown, until));
+  const changes = eitherOf(projection.changesOf(id, until), progressOfAny(connection, shown, until));
   let sent = '';
   try {
     do {
@@ -33,7 +33,7 @@ export async function* livePipeline(
       if (text !== sent) yield { event: 'pipeline', data: view };
       sent = text;
       if (view.status === 'completed') return yield endMessage;
-    } while (!(await news.next()).done);
+    } while (!(await changes.next()).done);
   } finally {
     over.abort();
   }

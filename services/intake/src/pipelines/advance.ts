@@ -19,7 +19,7 @@ export interface Advancing {
 }
 
 /** What is new to a state: nothing for one that knows it already. */
-export type News = (state: PipelineState) => readonly EndedRun[] | 'known';
+export type Change = (state: PipelineState) => readonly EndedRun[] | 'known';
 
 /**
  * Returns once the stream has what follows, or nothing follows. Appends by itself and not by the handler's outcome:
@@ -29,7 +29,7 @@ export async function advancePipeline(
   { bus, config, readPipeline, readOutput, readMachine }: Advancing,
   pipeline: PipelineId,
   atMs: number,
-  news: News,
+  change: Change,
   signal: AbortSignal,
 ): Promise<void> {
   const outputs = new Outputs(readOutput);
@@ -37,12 +37,12 @@ export async function advancePipeline(
   const starting = { plan: (file: unknown) => planTask(file, config), outputs, drivers, readMachine, atMs };
   for (;;) {
     const state = await readPipeline(pipeline);
-    const ended = state === null ? 'known' : news(state);
+    const ended = state === null ? 'known' : change(state);
     if (state === null || ended === 'known') return;
     const draft = await decide(state, ended, starting);
     if (draft === null) return;
     const appended = await bus.append(draft, state.seq, signal);
-    // Decisions on one state have one id, whatever news they are about: another's may be the one that is stored.
+    // Decisions on one state have one id, whatever change they are about: another's may be the one that is stored.
     if (appended.kind === 'stored' && appended.event.data === draft.data) return;
   }
 }

@@ -1,4 +1,4 @@
-/** Pipelines' states as the stream has them; those of the last few are remembered, so that only news is read. */
+/** Pipelines' states as the stream has them; those of the last few are remembered, so that only changes are read. */
 import type { PipelineId } from '@vm-task/shared/ids';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 

@@ -44,7 +44,7 @@ export interface Projection extends Disposable {
 const upToDateLimitMs = 5_000;
 
 export function createProjection(db: DatabaseSync): Projection {
-  const news = new EventEmitter().setMaxListeners(0);
+  const changes = new EventEmitter().setMaxListeners(0);
   const followers = new EventEmitter().setMaxListeners(0);
   let position = readProgress(db).seq;
   let expected = 0;
@@ -58,7 +58,7 @@ export function createProjection(db: DatabaseSync): Projection {
       if (last === undefined) return;
       applyNew(db, steps);
       position = last.seq;
-      news.emit('advanced');
+      changes.emit('advanced');
       if (followers.eventNames().length === 0) return;
       const topics = steps.flatMap(({ event }) => (event === null ? [] : topicsOf(db, event)));
       for (const topic of new Set(topics)) followers.emit(topic);
@@ -69,7 +69,7 @@ export function createProjection(db: DatabaseSync): Projection {
     async upToDate(limit = AbortSignal.timeout(upToDateLimitMs)) {
       const wanted = expected;
       while (position < wanted) {
-        await once(news, 'advanced', { signal: limit }).catch((cause) => {
+        await once(changes, 'advanced', { signal: limit }).catch((cause) => {
           const message = `the event ${wanted} is not shown yet, only up to ${position}; ask again in a moment`;
           throw new VmTaskError('projection-behind', message, { cause });
         });

@@ -13,7 +13,7 @@ const pauses = { firstMs: 1_000, longestMs: 15_000 };
 /** Node's timers hold no more than 24 days. */
 const hourMs = 3_600_000;
 
-/** A connection that ends and is there again at once is no news. */
+/** A connection that ends and is there again at once is nothing new. */
 export async function* watchMachine(
   login: () => Promise<MachineLogin>,
   connections: KeptConnections,

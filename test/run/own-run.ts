@@ -55,8 +55,8 @@ export class OwnRun {
     if (processes.length > 0) await this.#endProcesses();
     const folders = [...(await found(this.temporary, /^vm-task-/)), ...(await found(this.homes, /./))];
     await undoAll(this.temporary);
-    const doomed = keep ? [this.temporary] : [this.temporary, this.homes];
-    for (const folder of doomed) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    const trash = keep ? [this.temporary] : [this.temporary, this.homes];
+    for (const folder of trash) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     // Where nothing has to be kept, there is nothing in it.
     if (keep) await rmdir(this.homes).catch(() => undefined);
     return [...processes, ...folders.map((path) => `folder ${path}`)];

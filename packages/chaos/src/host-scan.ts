@@ -61,7 +61,7 @@ function slotsIn(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** Drafts that were never put in their place, graves that were never emptied, and whatever went to `TMPDIR`. */
+/** Drafts that were never put in their place, trash that was never emptied, and whatever went to `TMPDIR`. */
 function temporaryFiles(home: Home, temporary: string): Leak[] {
   const drafts = [home.root, home.run, home.credentials, home.vms, home.slots, home.images].flatMap((folder) =>
     entriesOf(folder)

@@ -84,12 +84,12 @@ async function lockHome(store: ImageStore, watch: Watch): Promise<FileLock> {
 }
 
 async function takeAway(store: ImageStore, ref: ImageVersion): Promise<void> {
-  const doomed = join(store.home.images, '.gone');
-  await rm(doomed, { recursive: true, force: true });
-  await rename(homeFolder(store, ref), doomed).catch((error: NodeJS.ErrnoException) => {
+  const trash = join(store.home.images, '.gone');
+  await rm(trash, { recursive: true, force: true });
+  await rename(homeFolder(store, ref), trash).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
-  await rm(doomed, { recursive: true, force: true });
+  await rm(trash, { recursive: true, force: true });
 }
 
 /**

@@ -69,14 +69,14 @@ export async function writeEnded(home: Home, vm: VmId, reason: string): Promise<
 
 /** Takes the VM out of the ledger. Absent already is success; what is left of its folder then is a stray. */
 export async function closeFolder(home: Home, vm: VmId): Promise<Leftover[]> {
-  const grave = join(home.vms, gonePrefix + vm);
+  const trash = join(home.vms, gonePrefix + vm);
   const { root } = home.vm(vm);
   try {
-    await rename(root, grave).catch(nullIfMissing);
+    await rename(root, trash).catch(nullIfMissing);
   } catch (error) {
     return [fileLeft(root, error)];
   }
-  return await removeTree(grave);
+  return await removeTree(trash);
 }
 
 /** `vm.json` alone; null where there is none. @throws `ledger-unreadable` */

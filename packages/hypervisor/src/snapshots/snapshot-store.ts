@@ -75,7 +75,7 @@ async function usageOf(folder: string): Promise<Usage | null> {
 /** Renamed away first, so that nobody takes half of it for the whole. */
 async function removeFolder(cache: Cache, folder: string): Promise<void> {
   await mkdir(cache.snapshots, { recursive: true });
-  const grave = await mkdtemp(join(cache.snapshots, '.gone-'));
-  await rename(folder, join(grave, 'snapshot')).catch(ignoreMissing);
-  await rm(grave, { recursive: true, force: true });
+  const trash = await mkdtemp(join(cache.snapshots, '.gone-'));
+  await rename(folder, join(trash, 'snapshot')).catch(ignoreMissing);
+  await rm(trash, { recursive: true, force: true });
 }

@@ -38,7 +38,7 @@ export const slowFiles: readonly string[] = [
   'intake/test/inbox.int.test.ts',
   'guest/src/machine-use.int.test.ts',
   'testing/src/broker.int.test.ts',
-  'runner/test/inside-killed.int.test.ts',
+  'runner/test/guest-api-killed.int.test.ts',
 ];
 
 export class SlowFirst extends BaseSequencer {

@@ -4,7 +4,7 @@
  * | file | role |
  * |---|---|
  * | `on-task-submit.ts`, `on-task-cancel.ts`, `plan-or-reason.ts` | commands from any NATS client |
- * | `on-task-spawn.ts`, `on-message-read.ts` | what tasks ask for from inside: tasks, marks of messages that they read |
+ * | `on-task-spawn.ts`, `on-message-read.ts` | what tasks ask the guest API for: tasks, marks of messages that they read |
  * | `on-deadletter-replay.ts` | whoever could not handle a message is asked to try again |
  * | `accept-task.ts`, `cancel-task.ts`, `answer-task.ts` | by HTTP: the same, and answers |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |

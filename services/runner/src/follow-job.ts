@@ -4,7 +4,7 @@ import type { Logger } from '@vm-task/service/log';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
 import type { Guest } from './guest.ts';
-import type { Inside } from './inside/serve-inside.ts';
+import type { GuestApi } from './guest-api/serve-guest-api.ts';
 
 /** Where a job's output goes. */
 export interface OutputSink {
@@ -18,8 +18,8 @@ export interface FollowJobOptions {
   readonly phase: 'setup' | 'run';
   /** From SIGTERM to SIGKILL when the task is cancelled. */
   readonly graceMs: number;
-  /** What the job may ask of us from inside; without it, nothing. */
-  readonly inside?: Inside;
+  /** The guest API that the job has; without it, nothing. */
+  readonly guestApi?: GuestApi;
   readonly log: Logger;
 }
 
@@ -39,7 +39,7 @@ export async function followJob(
     if (cancelling.aborted && (await guest.status(job, { signal })).kind === 'absent') return 'not-begun';
     attempt.enter(options.phase);
     using stopping = new DisposableStack();
-    const serving = options.inside === undefined ? {} : { serve: options.inside.over(guest) };
+    const serving = options.guestApi === undefined ? {} : { serve: options.guestApi.over(guest) };
     for await (const event of guest.run(job, { from: sink.from, signal, ...serving })) {
       switch (event.kind) {
         case 'ended':
@@ -48,7 +48,7 @@ export async function followJob(
           await sink.take(event);
           break;
         case 'unreachable':
-          options.log.warn({ reason: event.reason }, 'the task has no socket inside its VM');
+          options.log.warn({ reason: event.reason }, 'the task has no guest API');
           break;
         case 'running':
           // Not before: a request to stop what is not there yet would be forgotten.

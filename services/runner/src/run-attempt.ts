@@ -21,7 +21,7 @@ import {
   outputOf,
 } from './ending.ts';
 import { followJob, type OutputSink } from './follow-job.ts';
-import { Inside } from './inside/serve-inside.ts';
+import { GuestApi } from './guest-api/serve-guest-api.ts';
 import { placeNeededFiles } from './place-needed-files.ts';
 import { planMain, planSetup } from './plan-jobs.ts';
 import { Pump } from './pump.ts';
@@ -79,8 +79,8 @@ class Run {
     const job = planMain(this.#attempt, spec, this.#secrets.environment, this.#needs);
     const ended = await this.#setUp(spec);
     if (ended !== null) return ended;
-    await using inside = this.#inside(created, job);
-    const end = await this.#runMain(job, logs, inside);
+    await using guestApi = this.#guestApi(created, job);
+    const end = await this.#runMain(job, logs, guestApi);
     if (end === 'not-begun') return cancelled(this.#attempt.ready);
     return this.#conclude(end, attemptOutcomeOf(end, job.limits), spec);
   }
@@ -143,18 +143,18 @@ class Run {
     return outcome;
   }
 
-  #inside(created: Stored<'task.created'>, job: Job): Inside {
+  #guestApi(created: Stored<'task.created'>, job: Job): GuestApi {
     const { runMs, totalMs } = created.data.spec.timeouts;
     const runEndMs = this.#runningSince === null ? Number.POSITIVE_INFINITY : this.#runningSince.getTime() + runMs;
     const deadline = new Date(Math.min(created.time.getTime() + totalMs, runEndMs));
     const asking = { attempt: this.#attempt, created, needs: this.#needs, secrets: this.#secrets, job, deadline };
-    return new Inside(asking, { ...this.#parts, log: this.#log });
+    return new GuestApi(asking, { ...this.#parts, log: this.#log });
   }
 
   async #runMain(
     job: Job,
     [outLog, errLog]: readonly [LogWriter, LogWriter],
-    inside: Inside,
+    guestApi: GuestApi,
   ): Promise<JobEnd | 'not-begun'> {
     const { signal } = this.#attempt;
     using stdout = new Pump(outLog, this.#secrets, signal);
@@ -166,7 +166,7 @@ class Run {
       },
       take: ({ stream, bytes }) => pumps[stream].push(bytes),
     };
-    const end = await followJob(this.#attempt, this.#contact, job, sink, { ...this.#followOptions('run'), inside });
+    const end = await followJob(this.#attempt, this.#contact, job, sink, { ...this.#followOptions('run'), guestApi });
     await Promise.all([stdout.finish(), stderr.finish()]);
     return end;
   }

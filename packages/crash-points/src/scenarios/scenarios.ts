@@ -26,8 +26,8 @@ const plain: Scenario = {
 };
 
 /** The process asks its runner, which may be another one from one question to the next. */
-const askedFromInside: Scenario = {
-  name: 'inside',
+const guestApi: Scenario = {
+  name: 'guest-api',
   async run(user, mark) {
     const asks = [
       'vm-task progress half',
@@ -267,7 +267,7 @@ const forgotten: Scenario = {
 
 export const scenarios: readonly Scenario[] = [
   plain,
-  askedFromInside,
+  guestApi,
   commanded,
   retried,
   cancelled,

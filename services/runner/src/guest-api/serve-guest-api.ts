@@ -1,5 +1,5 @@
 /**
- * What a task may ask for from inside its VM while its main process runs: HTTP on a unix socket there, which its runner
+ * The guest API: what a task may ask for while its main process runs: HTTP on a unix socket there, which its runner
  * holds open over SSH and answers itself. All of it is about this one task, because a server is one task's.
  *
  * | file | role |
@@ -15,20 +15,20 @@ import type { Duplex } from 'node:stream';
 import type { ServeConnection } from '@vm-task/guest/forward-socket';
 import type { Guest } from '../guest.ts';
 import { createApp } from './app.ts';
-import type { Asking, InsideApp, InsideDeps } from './deps.ts';
+import type { Asking, GuestApiDeps, GuestApiServer } from './deps.ts';
 import { ProgressLine } from './progress-line.ts';
 
 /** Connections at once: whoever comes later is turned away, and `vm-task` in the VM tries again. */
 const connectionsMax = 8;
 
-export class Inside implements AsyncDisposable {
-  readonly #deps: InsideDeps;
+export class GuestApi implements AsyncDisposable {
+  readonly #deps: GuestApiDeps;
   readonly #channels = new Set<Duplex>();
   #guest: Guest | null = null;
   /** Made for the first who asks: most tasks never do. */
-  #app: Promise<InsideApp> | null = null;
+  #app: Promise<GuestApiServer> | null = null;
 
-  constructor(asking: Asking, { bus, config, log }: Pick<InsideDeps, 'bus' | 'config' | 'log'>) {
+  constructor(asking: Asking, { bus, config, log }: Pick<GuestApiDeps, 'bus' | 'config' | 'log'>) {
     const progress = new ProgressLine(bus.connection, asking.attempt.ready, log);
     this.#deps = { ...asking, bus, config, log, progress, guest: () => this.#reached() };
   }
@@ -50,7 +50,7 @@ export class Inside implements AsyncDisposable {
       this.#app ??= createApp(this.#deps);
       (await this.#app).server.emit('connection', channel);
     } catch (error) {
-      this.#deps.log.error({ err: error }, 'a connection from inside the VM cannot be served');
+      this.#deps.log.error({ err: error }, 'a connection to the guest API cannot be served');
       channel.destroy();
     }
   }

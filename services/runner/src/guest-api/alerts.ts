@@ -4,7 +4,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { linksSchema } from '@vm-task/shared/links';
 import { alertSubjects } from '@vm-task/shared/subjects';
 import { z } from 'zod';
-import type { InsideApp, InsideDeps } from './deps.ts';
+import type { GuestApiDeps, GuestApiServer } from './deps.ts';
 import { keyOf, parseBody } from './request.ts';
 
 /** Of one task, all its attempts together: who needs more writes a log. */
@@ -18,7 +18,7 @@ const alertSchema = z.strictObject({
   links: linksSchema.max(15).default([]),
 });
 
-export function alertRoute(app: InsideApp, deps: InsideDeps): void {
+export function alertRoute(app: GuestApiServer, deps: GuestApiDeps): void {
   const { attempt, bus, secrets } = deps;
   const { task } = attempt.ready;
   app.post('/v1/alerts', async ({ body, headers }, reply) => {
@@ -44,7 +44,7 @@ export function alertRoute(app: InsideApp, deps: InsideDeps): void {
 }
 
 /** Counted where they are stored, so that another runner counts on. */
-async function kindsRaised({ attempt, bus }: InsideDeps): Promise<string[]> {
+async function kindsRaised({ attempt, bus }: GuestApiDeps): Promise<string[]> {
   const filter = { subjects_filter: alertSubjects(attempt.ready.task) };
   const { state } = await bus.connection.jsm.streams.info('EVENTS', filter);
   const kinds = Object.keys(state.subjects ?? {}).map((subject) => subject.split('.')[3] ?? '');

@@ -6,7 +6,7 @@ import { fastify } from 'fastify';
 import { alertRoute } from './alerts.ts';
 import { childRoutes } from './children.ts';
 import { completeRoute } from './complete.ts';
-import type { InsideApp, InsideDeps } from './deps.ts';
+import type { GuestApiDeps, GuestApiServer } from './deps.ts';
 import { messageRoutes } from './messages.ts';
 import { progressRoute } from './progress.ts';
 import { taskRoutes } from './tell-task.ts';
@@ -16,7 +16,7 @@ const bodyMaxBytes = 512 * 1024;
 /** A client that is slower holds a connection that another one needs. */
 const requestMs = 60_000;
 
-export async function createApp(deps: InsideDeps): Promise<InsideApp> {
+export async function createApp(deps: GuestApiDeps): Promise<GuestApiServer> {
   const app = fastify({ bodyLimit: bodyMaxBytes, requestTimeout: requestMs, forceCloseConnections: true });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => body);

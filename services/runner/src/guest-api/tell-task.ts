@@ -1,7 +1,7 @@
 /** `GET /v1/task`, `/v1/inputs`, `/v1/needs`: what the task is, and what it was given. */
-import type { InsideApp, InsideDeps } from './deps.ts';
+import type { GuestApiDeps, GuestApiServer } from './deps.ts';
 
-export function taskRoutes(app: InsideApp, { attempt, created, needs, deadline }: InsideDeps): void {
+export function taskRoutes(app: GuestApiServer, { attempt, created, needs, deadline }: GuestApiDeps): void {
   const { task, pool, vm, image, attempt: number } = attempt.ready;
   const { spec, stage } = created.data;
   app.get('/v1/task', async () => ({

@@ -5,10 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import { resultMaxBytes } from '@vm-task/guest/job';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { InsideApp, InsideDeps } from './deps.ts';
+import type { GuestApiDeps, GuestApiServer } from './deps.ts';
 import { bytesOf, keyOf } from './request.ts';
 
-export function completeRoute(app: InsideApp, { attempt, bus, deadline, guest, job }: InsideDeps): void {
+export function completeRoute(app: GuestApiServer, { attempt, bus, deadline, guest, job }: GuestApiDeps): void {
   app.post('/v1/complete', async ({ body, headers }, reply) => {
     const result = bytesOf(body);
     if (result.length > resultMaxBytes) throw tooLarge(result.length);

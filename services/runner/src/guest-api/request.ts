@@ -1,4 +1,4 @@
-/** What a request from inside says: its body, and its key. */
+/** What a request to the guest API says: its body, and its key. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import type { z } from 'zod';

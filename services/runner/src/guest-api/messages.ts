@@ -8,7 +8,7 @@ import { groupOf, type Message, parseSending } from '@vm-task/shared/inbox';
 import { messageIdFromCause, newMessageId } from '@vm-task/shared/new-ids';
 import { readMessageSubject } from '@vm-task/shared/subjects';
 import { z } from 'zod';
-import type { InsideApp, InsideDeps } from './deps.ts';
+import type { GuestApiDeps, GuestApiServer } from './deps.ts';
 import { jsonOf, keyOf } from './request.ts';
 
 /** Of one attempt and runner; the stream has a limit of its own. */
@@ -18,13 +18,13 @@ const listedMax = 100;
 
 const querySchema = z.object({ after: z.coerce.number().int().min(0).default(0) });
 
-export function messageRoutes(app: InsideApp, deps: InsideDeps): void {
+export function messageRoutes(app: GuestApiServer, deps: GuestApiDeps): void {
   sendRoute(app, deps);
   listRoute(app, deps);
   markRoute(app, deps);
 }
 
-function sendRoute(app: InsideApp, { attempt, bus, config, created, secrets }: InsideDeps): void {
+function sendRoute(app: GuestApiServer, { attempt, bus, config, created, secrets }: GuestApiDeps): void {
   const { task, host } = attempt.ready;
   let sent = 0;
   app.post('/v1/messages', async ({ body, headers }, reply) => {
@@ -45,7 +45,7 @@ function sendRoute(app: InsideApp, { attempt, bus, config, created, secrets }: I
   });
 }
 
-function listRoute(app: InsideApp, deps: InsideDeps): void {
+function listRoute(app: GuestApiServer, deps: GuestApiDeps): void {
   app.get('/v1/messages', async ({ query }) => {
     const parsed = querySchema.safeParse(query);
     if (!parsed.success) throw new VmTaskError('invalid-request', 'after: must be the "next" of the list before');
@@ -58,7 +58,7 @@ function listRoute(app: InsideApp, deps: InsideDeps): void {
   });
 }
 
-function markRoute(app: InsideApp, deps: InsideDeps): void {
+function markRoute(app: GuestApiServer, deps: GuestApiDeps): void {
   const { connection } = deps.bus;
   app.post('/v1/messages/:id/read', async ({ params }) => {
     const id = parseMessageId((params as { id: string }).id);
@@ -74,7 +74,7 @@ function markRoute(app: InsideApp, deps: InsideDeps): void {
 }
 
 /** A machine that stays has messages of its own, under its pool's name: they are for whoever works there. */
-function ownNames({ attempt }: InsideDeps): string[] {
+function ownNames({ attempt }: GuestApiDeps): string[] {
   const { task, pool } = attempt.ready;
   return attempt.capabilities.clones ? [task] : [task, pool];
 }

@@ -1,4 +1,4 @@
-/** What a task may do from inside its VM: each call, what is refused, and that it is about that task alone. */
+/** The guest API: each call, what is refused, and that it is about that task alone. */
 import { listMessages, sendMessage } from '@vm-task/bus/inbox';
 import { readProgress } from '@vm-task/bus/task-progress';
 import { newMessageId } from '@vm-task/shared/new-ids';
@@ -39,7 +39,7 @@ test('a task reads what it is and what it was given, with the command and with a
   expect(http.at(-1)).toBe(inputs);
 });
 
-test('a result that is set from inside is the result, whatever is in the file; a second one is refused', async () => {
+test('a result that is set by the guest API is the result, whatever is in the file; a second one is refused', async () => {
   const task = await rig.submit({
     run: `echo '"before"' > "$VM_TASK_RESULT"
 vm-task complete --result '{"found": "垃圾"}' && echo done

@@ -10,10 +10,10 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { parseTaskId } from '@vm-task/shared/ids';
 import { type Json, jsonProblem } from '@vm-task/shared/json';
 import { parseYaml } from '@vm-task/shared/yaml-text';
-import type { InsideApp, InsideDeps } from './deps.ts';
+import type { GuestApiDeps, GuestApiServer } from './deps.ts';
 import { keyOf, textOf } from './request.ts';
 
-export function childRoutes(app: InsideApp, deps: InsideDeps): void {
+export function childRoutes(app: GuestApiServer, deps: GuestApiDeps): void {
   const { attempt, bus, created, secrets } = deps;
   app.post('/v1/tasks', async ({ body, headers }, reply) => {
     const limit = created.data.spec.children ?? 0;
@@ -38,7 +38,7 @@ export function childRoutes(app: InsideApp, deps: InsideDeps): void {
   });
 }
 
-async function statusOf({ bus }: InsideDeps, id: ReturnType<typeof parseTaskId>) {
+async function statusOf({ bus }: GuestApiDeps, id: ReturnType<typeof parseTaskId>) {
   const child = await findCreated(bus.connection, id);
   const head = child === null ? null : await bus.head({ task: id, pool: child.data.pool });
   if (head?.type !== 'task.completed')

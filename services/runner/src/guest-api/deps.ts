@@ -12,7 +12,7 @@ import type { Guest } from '../guest.ts';
 import type { Secrets } from '../secrets.ts';
 import type { ProgressLine } from './progress-line.ts';
 
-export type InsideApp = FastifyInstance;
+export type GuestApiServer = FastifyInstance;
 
 /** What is known of the task that asks. */
 export interface Asking {
@@ -25,7 +25,7 @@ export interface Asking {
   readonly deadline: Date;
 }
 
-export interface InsideDeps extends Asking {
+export interface GuestApiDeps extends Asking {
   readonly bus: Bus;
   readonly config: SystemConfig;
   readonly progress: ProgressLine;

@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { beginPipeline } from './pipelines.ts';
 import { startSystem } from './system.ts';
 
-test('a task that is late is told of in the inbox and at a webhook, and a stage that nobody answers, too; both go on', async () => {
+test('a task that is late is reported in the inbox and at a webhook, and a stage that nobody answers, too; both go on', async () => {
   await using folder = await makeTempFolder('alerts');
   await using receiver = await startReceiver();
   await using system = await startSystem();
@@ -27,7 +27,7 @@ test('a task that is late is told of in the inbox and at a webhook, and a stage 
   const stages = { ask: { kind: 'approval', description: '可以吗？', alertAfter: '500ms' } };
   await beginPipeline(system, { stages });
   const about = ({ data }: Received) => `${data['kind']} ${data['id'] === task ? 'task' : 'question'}`;
-  await eventually(() => receiver.received.length === 2, { what: 'the webhook is told of both' });
+  await eventually(() => receiver.received.length === 2, { what: 'both are posted to the webhook' });
   expect(receiver.received.map(about).sort()).toEqual(['task-late question', 'task-late task']);
   const messages = await listMessages(connection.connection, 'anna', { after: 0, most: 10 });
   const texts = messages.map(({ message }) => message.text);

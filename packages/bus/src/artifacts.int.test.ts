@@ -44,14 +44,14 @@ test('content that fails half-way fails the storing, and leaves nothing', async 
   expect(await openArtifact(broker.connection, 'host-1', name)).toBeNull();
 });
 
-test('what is stored again has another name: nobody puts other bytes where some were told of', async () => {
+test('what is stored again has another name: nobody puts other bytes where some were reported', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
   const [first, second] = [artifactName(task, 1), artifactName(task, 1)];
-  await storeArtifact(broker.connection, 'host-1', first, Readable.from([Buffer.from('told of')]));
+  await storeArtifact(broker.connection, 'host-1', first, Readable.from([Buffer.from('reported')]));
   await storeArtifact(broker.connection, 'host-1', second, Readable.from([Buffer.from('late')]));
   const opened = await openArtifact(broker.connection, 'host-1', first);
-  expect(opened === null ? '' : (await buffer(opened)).toString()).toBe('told of');
+  expect(opened === null ? '' : (await buffer(opened)).toString()).toBe('reported');
 });
 
 test("a host stores and reads its own, by control's leave, and control reads it", async () => {

@@ -122,7 +122,7 @@ test.concurrent('a late ack of a stale worker takes nothing from the one that ha
   stale.resolve();
   await eventually(() => told.length === 1, { what: 'the stale worker has stored its event', limitMs: 60_000 });
   successor.resolve();
-  await eventually(() => told.length === 2, { what: 'the other one is told of it', limitMs: 60_000 });
+  await eventually(() => told.length === 2, { what: 'the other one is told', limitMs: 60_000 });
   expect(has).toEqual(['stale', 'successor']);
   expect(told[1]).toBe(told[0]);
   await expectOneVmReady(broker, task);

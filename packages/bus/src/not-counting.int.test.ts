@@ -22,7 +22,7 @@ async function publishUnknown({ connection }: Broker, draft: Draft<'task.created
   return (await connection.js.publish(eventSubject(draft), JSON.stringify(body), { headers, expect })).seq;
 }
 
-test('an event of a newer version is left to a newer service, told of once, and ends nothing', async () => {
+test('an event of a newer version is left to a newer service, reported once, and ends nothing', async () => {
   await using broker = await startBroker();
   const [task, other] = [sampleTask(), sampleTask()];
   const draft = created(task);

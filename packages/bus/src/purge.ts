@@ -12,7 +12,7 @@ import {
 import type { Connection } from './connection.ts';
 
 /**
- * Removes all that is stored of the task and of its VMs, as their own hosts have told of them, each subject by its whole name: a pattern would hold up whoever
+ * Removes all that is stored of the task and of its VMs, as their own hosts have reported them, each subject by its whole name: a pattern would hold up whoever
  * publishes meanwhile. Its end goes last, so that a purge which was cut short is seen by whoever reads the stream again
  * and done once more.
  */

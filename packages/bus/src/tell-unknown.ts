@@ -8,7 +8,7 @@ interface Telling {
   readonly announce: Announce;
 }
 
-/** Somebody who floods the stream with types of his own is told of so many times by one process. */
+/** Somebody who floods the stream with types of his own is reported so many times by one process. */
 const toldMax = 100;
 const told = new Set<string>();
 
@@ -29,7 +29,7 @@ export async function tellOfForeign(
   signal: AbortSignal,
 ): Promise<void> {
   const from = host !== null && namePattern.test(host) ? host : 'unknown';
-  const text = `message ${seq} on ${subject.slice(0, 200)} is no event: ${why}. It changes nothing; more of the kind from there are counted and not told of`;
+  const text = `message ${seq} on ${subject.slice(0, 200)} is no event: ${why}. It changes nothing; more of the kind from there are counted and not reported`;
   await tellOnce(bus, { kind: 'foreign-message', id: idFrom(from), text }, signal);
 }
 

@@ -41,7 +41,7 @@ test('a template that is not there is an error that says what is', async () => {
   await expect(find('*')).rejects.toMatchObject({ code: 'invalid-id' });
 });
 
-test('a template that was spoilt is told of, and the next version takes its place', async () => {
+test('a template that was spoilt is reported, and the next version takes its place', async () => {
   await using broker = await startBroker();
   const { connection } = broker;
   const inspect = () =>

@@ -7,7 +7,7 @@ import { outputKey } from './watch-streams.ts';
 
 export interface StartCheck {
   readonly broken: readonly Broken[];
-  /** Processes that the consoles told of. */
+  /** Processes that the consoles reported. */
   readonly starts: number;
   /** The most that one step of one attempt was started. */
   readonly most: number;
@@ -29,8 +29,8 @@ export function checkStarts({ submissions, streams, starts, watched }: Evidence)
     if (!watched.has(data.vm)) broken.push(`the console of ${data.vm} was not seen`);
     const told = new Set(starts.filter(({ vm }) => vm === data.vm).map(({ nonce }) => nonce));
     const output = logStreams.flatMap((stream) => streams.output.get(outputKey(data.task, data.attempt, stream)) ?? []);
-    const untold = noncesIn(Buffer.concat(output.map(({ bytes }) => bytes))).filter((nonce) => !told.has(nonce));
-    broken.push(...untold.map((nonce) => `${data.task} attempt ${data.attempt}: ${nonce} is from no console`));
+    const unreported = noncesIn(Buffer.concat(output.map(({ bytes }) => bytes))).filter((nonce) => !told.has(nonce));
+    broken.push(...unreported.map((nonce) => `${data.task} attempt ${data.attempt}: ${nonce} is from no console`));
   }
   broken.push(...unstarted({ submissions, streams, starts }, ofVm));
   return {

@@ -24,7 +24,7 @@ describe('output that is known before', () => {
     }
   });
 
-  it('tells of every start, expected or not', () => {
+  it('reports every start, expected or not', () => {
     const other = nonce.replace('0a', 'ff');
     expect(noncesIn(Buffer.from(`start ${nonce}\n1\nstart ${other}\n2\n`))).toEqual([nonce, other]);
   });

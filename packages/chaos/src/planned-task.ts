@@ -211,7 +211,7 @@ function fileOf(number: number, { script, setup = [], more }: Sketch, retry: Ret
   };
 }
 
-/** Tells of the start twice: in the output, and on the VM's console, which the host keeps whatever the services do. */
+/** Reports the start twice: in the output, and on the VM's console, which the host keeps whatever the services do. */
 function started(step: string, script: string): string {
   return `nonce=$(cat /proc/sys/kernel/random/uuid)
 echo "chaos-start $CHAOS_TASK ${step} $nonce" > /dev/ttyS0

@@ -18,7 +18,7 @@ export interface Start {
 }
 
 export interface Consoles extends AsyncDisposable {
-  /** Every start that a machine has told of so far; and the machines whose console was seen. */
+  /** Every start that a machine has reported so far; and the machines whose console was seen. */
   read(): Promise<{ readonly starts: readonly Start[]; readonly watched: ReadonlySet<string> }>;
 }
 

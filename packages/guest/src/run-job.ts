@@ -26,7 +26,7 @@ export function prepareForJob(connection: GuestConnection): void {
 }
 
 /**
- * Starts the job unless one of its name was started before (I8), then tells of it, from `running` to `ended`.
+ * Starts the job unless one of its name was started before (I8), then reports it, from `running` to `ended`.
  * The job outlives the connection and this generator: only `stopJob` or its own end stops it.
  * Thrown: `invalid-task` before anything is sent, `ssh-lost`, `guest-failed`; the signal's reason when aborted.
  */

@@ -1,4 +1,4 @@
-/** What the hypervisor has to be told of the configuration. */
+/** What the hypervisor needs of the configuration. */
 import type { DriverConfig } from './drivers/driver-config.ts';
 import type { Drivers } from './drivers/drivers.ts';
 

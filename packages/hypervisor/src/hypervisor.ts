@@ -57,7 +57,7 @@ export interface Hypervisor {
 
   /**
    * Returns once everything of the VM but its folder and its slots is verified absent; the folder keeps the record, the
-   * claim and the reason, so that whoever has to tell of the end can do it later (I7). Else as `destroy`, which must follow.
+   * claim and the reason, so that whoever has to report the end can do it later (I7). Else as `destroy`, which must follow.
    */
   end(vm: VmId, reason: string): Promise<void>;
 

@@ -8,8 +8,8 @@ import type { Claim, VmState } from './ledger/vm-record.ts';
 export type Gone = Omit<EventData<'vm.gone'>, 'v' | 'host'>;
 
 /**
- * Removes a VM and tells of it, in that order; false when the ledger has no such VM. Its folder outlives the telling,
- * so that after a crash at any point the same call does what is left. A VM that worked for nobody is not told of.
+ * Removes a VM and reports it, in that order; false when the ledger has no such VM. Its folder outlives the report,
+ * so that after a crash at any point the same call does what is left. A VM that worked for nobody is not reported.
  */
 export async function releaseVm(
   hypervisor: Pick<Hypervisor, 'find' | 'end' | 'destroy'>,

@@ -231,7 +231,7 @@ export class Properties {
     if (this.#gone.has(data.vm)) this.#observations.broken('I3', `${data.vm} is said to be gone twice`);
     this.#gone.add(data.vm);
     const host = this.#hostOf.get(data.vm) ?? data.host;
-    if (data.host !== host) this.#observations.broken('I6', `${data.host} tells of ${data.vm}, which is ${host}'s`);
+    if (data.host !== host) this.#observations.broken('I6', `${data.host} reports ${data.vm}, which is ${host}'s`);
   }
 
   /** I4: what follows from a message is stored before it is acknowledged. */

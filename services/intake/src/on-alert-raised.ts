@@ -45,7 +45,7 @@ export async function onAlertRaised(deps: AlertDeps, handling: Handling<Stored>)
     log.warn({ reason, deliveries }, 'a webhook did not take an alert; it is tried again');
     return retry(backOffMs(pauses, deliveries), reason);
   }
-  // No alert tells of this one, because it would go to the same webhooks.
+  // No alert reports this one, because it would go to the same webhooks.
   const undelivered = `an alert was not taken (${reason}): ${text}\nSee ./vm-task deadletter list; replay tries it again`;
   await tell(deps, alert, 'undelivered', { priority: 'normal', from: 'webhooks', text: undelivered, links });
   return reject(reason);

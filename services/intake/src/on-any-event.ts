@@ -29,7 +29,7 @@ function eventIn({ bus, log }: Pick<FollowDeps, 'bus' | 'log'>, message: RawMess
   const decoded = decode(message);
   const about = { seq: message.seq, subject: message.subject };
   const failed = (error: unknown) => {
-    if (!stop.aborted) log.warn({ err: error, ...about }, 'people could not be told of a message');
+    if (!stop.aborted) log.warn({ err: error, ...about }, 'a message could not be reported');
   };
   if (decoded.kind === 'none') {
     const { why, host } = decoded;

@@ -115,7 +115,7 @@ test('what is too long, or to nobody, is refused with a sentence', async () => {
   expect(await ask(intake, 'POST', '/v1/inbox/nothing/read')).toMatchObject([400, { code: 'invalid-id' }]);
 });
 
-test('a reader is told of messages and marks as they come, and goes on where it was', async () => {
+test('a reader is shown messages and marks as they come, and goes on where it was', async () => {
   await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);

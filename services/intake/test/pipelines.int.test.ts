@@ -105,7 +105,7 @@ test('a pipeline that is submitted, or resumed, several times with one key is on
   expect(await countOf(broker, 'pipeline.created.>')).toBe(2);
 });
 
-/** How often people were told of what. */
+/** What was reported to people, and how often. */
 async function alertsOf({ connection: { jsm } }: Broker): Promise<Record<string, number>> {
   const { state } = await jsm.streams.info('EVENTS', { subjects_filter: 'alert.raised.>' });
   return state.subjects ?? {};
@@ -132,7 +132,7 @@ test('behind an event of a newer version nobody decides: people are told once, a
   expect(await alertsOf(broker)).toEqual({ 'alert.raised.warning.newer-event.pipeline-advanced.any': 1 });
 });
 
-test('what carries no envelope of ours changes nothing of a pipeline, and is told of once', async () => {
+test('what carries no envelope of ours changes nothing of a pipeline, and is reported once', async () => {
   await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
   await using intake = await startIntake(folder.home);

@@ -1,5 +1,5 @@
 /**
- * VMs that were claimed by a provisioner which died before it told of them. Their attempts' messages come back one day;
+ * VMs that were claimed by a provisioner which died before it reported them. Their attempts' messages come back one day;
  * but the claims take the capacity without which nobody pulls those messages, so in a full pool they would wait for ever.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -25,10 +25,10 @@ export interface ClaimsLeft {
   readonly abort: AbortSignal;
 }
 
-/** Whoever lives tells of his claim within milliseconds; what two looks have seen is nobody's. */
+/** Whoever lives reports his claim within milliseconds; what two looks have seen is nobody's. */
 const lookEveryMs = 5_000;
 
-/** Tells of such VMs until `stop`. Right to do at once with anybody: the append is the same, and decides. */
+/** Reports such VMs until `stop`. Right to do at once with anybody: the append is the same, and decides. */
 export async function tellOfAbandonedClaims(left: ClaimsLeft): Promise<void> {
   const told = new Set<VmId>();
   let before = new Set<VmId>();
@@ -45,16 +45,16 @@ export async function tellOfAbandonedClaims(left: ClaimsLeft): Promise<void> {
 
 /** The claims whose attempts have not heard of them. */
 async function look(left: ClaimsLeft, told: Set<VmId>, before: ReadonlySet<VmId>): Promise<Set<VmId>> {
-  const untold = new Set<VmId>();
+  const unreported = new Set<VmId>();
   for (const state of await left.hypervisor.list()) {
     const { vm, pool } = state.record;
     if (state.phase !== 'claimed' || told.has(vm) || pool !== left.pool) continue;
     const head = await left.bus.head({ pool, task: state.claim.task });
     if (head === null || !waitsFor(head, state.claim.attempt)) told.add(vm);
     else if (before.has(vm)) await tell(left, head);
-    else untold.add(vm);
+    else unreported.add(vm);
   }
-  return untold;
+  return unreported;
 }
 
 type Waiting = Stored<'task.created' | 'task.retrying'>;
@@ -72,5 +72,5 @@ async function tell({ bus, findCreated, provide, abort, log }: ClaimsLeft, head:
   if (outcome.kind !== 'done' || outcome.event === null) return;
   const appended = await bus.append(outcome.event, head.seq, abort);
   await outcome.settle?.(appended);
-  log.info({ task: head.data.task }, 'told of a VM whose provisioner had died');
+  log.info({ task: head.data.task }, 'reported a VM whose provisioner had died');
 }

@@ -12,7 +12,7 @@ import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
 import { keepLease } from './host-lease.ts';
 
-test('a host tells of its pools and VMs, whose they are and until when, and at its end that it takes no more', async () => {
+test('a host reports its pools and VMs, whose they are and until when, and at its end that it takes no more', async () => {
   await using broker = await startBroker({ users: ['provisioner'] });
   await using host = await broker.connect({ user: 'provisioner' });
   await using folder = await makeTempFolder('lease');

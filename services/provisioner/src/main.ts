@@ -9,9 +9,9 @@
  * | `machine.ts` | a named VM, and whether it is there |
  * | `capacity.ts` | takes only what there is capacity for |
  * | `obtain-vm.ts`, `choose-vm.ts` | its own VM, a warm one or a new one: done, and decided |
- * | `preparations.ts`, `progress-file.ts` | images and snapshots, made once for all who wait, and told of |
+ * | `preparations.ts`, `progress-file.ts` | images and snapshots, made once for all who wait, and reported |
  * | `take-left-vm.ts` | the VM of an earlier stage, for the one that is to go on in it |
- * | `abandoned-claims.ts` | VMs of provisioners that died before they told of them |
+ * | `abandoned-claims.ts` | VMs of provisioners that died before they reported them |
  * | `watch-task.ts` | a task that is over is not worked for |
  * | `warm-keeper.ts`, `warm-plan.ts`, `retire-vm.ts` | VMs kept ready: made, replaced, and decided |
  * | `on-task-completed.ts`, `on-task-retrying.ts`, `release-named.ts` | a VM removed, then said to be gone |

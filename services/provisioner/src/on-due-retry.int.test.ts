@@ -150,7 +150,7 @@ test('a due retry that a full host took goes to a host with capacity', async () 
   expect((await rig.headOf(task, 'vm.ready')).data).toMatchObject({ host: 'host-2', attempt: 2 });
 });
 
-test('a timer that nobody can read is told of, and ends nothing: the task waits for the next one', async () => {
+test('a timer that nobody can read is reported, and ends nothing: the task waits for the next one', async () => {
   await using rig = await startRig();
   const { bus } = rig;
   rig.provision();
@@ -181,7 +181,7 @@ test('a retry of a task that must run on one host is due there and nowhere else'
   expect(rig.hypervisor.made).toEqual([]);
 });
 
-test('a VM that was claimed for a later attempt before a crash is told of, although no timer comes due', async () => {
+test('a VM that was claimed for a later attempt before a crash is reported, although no timer comes due', async () => {
   await using rig = await startRig();
   const task = sample.sampleTask();
   const claimed = await rig.leaveClaimed(task, 2);

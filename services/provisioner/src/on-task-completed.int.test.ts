@@ -34,7 +34,7 @@ test('a VM that cannot be removed at once is removed later', async () => {
   await eventually(async () => (await rig.states()).length === 0, { what: 'the VM is gone' });
 });
 
-test('a removal that a crash cut short is finished and told of by the next provisioner', async () => {
+test('a removal that a crash cut short is finished and reported by the next provisioner', async () => {
   await using rig = await startRig();
   const { hypervisor } = rig;
   const task = sample.sampleTask();

@@ -46,7 +46,7 @@ test('a VM that was claimed before a crash is used by the redelivery', async () 
   expect(hypervisor.made).toEqual([claimed]);
 });
 
-test('a VM that was claimed before a crash is told of, although no message is pulled for want of capacity', async () => {
+test('a VM that was claimed before a crash is reported, although no message is pulled for want of capacity', async () => {
   await using rig = await startRig();
   const task = sample.sampleTask();
   const claimed = await rig.leaveClaimed(task);

@@ -29,7 +29,7 @@ function preparing() {
   return { preparations, prepare, told, resolve, reject };
 }
 
-test('who waits for the same class waits for the same work, and everybody is told of it', async () => {
+test('who waits for the same class waits for the same work, and everybody is told', async () => {
   const { preparations, prepare, told, resolve } = preparing();
   const both = [preparations.vmClass(vmClass, never), preparations.vmClass(vmClass, never)];
   resolve();

@@ -24,7 +24,7 @@ export interface Provisioning extends ObtainContext {
 export interface PlannedAttempt {
   readonly created: Stored<'task.created'>;
   readonly number: number;
-  /** The last sequence of the event stream: nothing else may have happened to the task when its VM is told of (I10). */
+  /** The last sequence of the event stream: nothing else may have happened to the task when its VM is reported (I10). */
   readonly expectedSeq: number;
 }
 
@@ -85,7 +85,7 @@ async function provide(
   context.log.info({ vm: vm.id, warm: vm.warm, attempt: attempt.number }, 'the task has its VM');
   return done(ready(attempt, found.resolved, vm, context.host), {
     expectedSeq: attempt.expectedSeq,
-    // One that an earlier stage left is told of when it goes, and that is the reaper's.
+    // One that an earlier stage left is reported when it goes, and that is the reaper's.
     settle: (appended) => (leftVm === undefined ? settle(context, vm, appended) : Promise.resolve()),
   });
 }

@@ -147,7 +147,7 @@ async function lookOnce(hypervisor: Hypervisor, log: TaskLog): Promise<Audit> {
   const unreadable = await hypervisor.unreadable();
   const strays = await hypervisor.strays();
   const vms = await Promise.all(states.map((state) => lookAt(hypervisor, log, state)));
-  // After the ledger: what is removed meanwhile was told of before.
+  // After the ledger: what is removed meanwhile was reported before.
   const known = new Set([...states.map(({ record }) => record.vm), ...unreadable.map(({ vm }) => vm)]);
   const unknown = (await log.vmsNotGone())
     .filter(({ vm }) => !known.has(vm))

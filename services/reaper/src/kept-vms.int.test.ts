@@ -74,7 +74,7 @@ test('a VM that waits goes when the next stage is left out, or when its pipeline
   await rig.goneOf(cancelled.vm);
 });
 
-test('a VM that is left after its pipeline is told of by the audit', async () => {
+test('a VM that is left after its pipeline is reported by the audit', async () => {
   await using rig = await startRig();
   const { bus, hypervisor } = rig;
   const { pipeline, task, vm } = await keepVm(rig);

@@ -12,7 +12,7 @@ async function alerts({ connection: { jsm } }: Bus): Promise<Record<string, numb
   return state.subjects ?? {};
 }
 
-test('a task that is not done in time is told of once, over restarts and by two reapers, and goes on', async () => {
+test('a task that is not done in time is reported once, over restarts and by two reapers, and goes on', async () => {
   await using rig = await startRig();
   const { bus } = rig;
   const late = { spec: { ...sample.sampleSpec, alertAfterMs: 1_300 } };
@@ -22,7 +22,7 @@ test('a task that is not done in time is told of once, over restarts and by two 
     await using _one = rig.reap();
     await using _two = rig.reap();
     const alert = await eventually(() => bus.connection.jsm.streams.getMessage('EVENTS', { last_by_subj: subject }), {
-      what: 'it is told of',
+      what: 'it is reported',
     });
     expect(alert.json()).toMatchObject({ severity: 'warning', links: [{ href: `/v1/tasks/${task}` }] });
     // Not before its time: what the reaper takes for the broker's is off by the way to it at most. How late is `bench/overrun`'s matter.
@@ -32,7 +32,7 @@ test('a task that is not done in time is told of once, over restarts and by two 
   await bus.connection.jsm.streams.update('EVENTS', { duplicate_window: 100_000_000 });
   rig.reap();
   await rig.create(late);
-  await eventually(async () => Object.keys(await alerts(bus)).length === 2, { what: 'the witness is told of' });
+  await eventually(async () => Object.keys(await alerts(bus)).length === 2, { what: 'the witness is reported' });
   expect((await alerts(bus))[subject]).toBe(1);
   expect((await rig.head(task))?.type).toBe('task.created');
 });

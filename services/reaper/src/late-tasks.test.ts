@@ -15,7 +15,7 @@ function lateTasksOf(...events: readonly (readonly [atMs: number, draft: Draft])
   return late;
 }
 
-test('a task is late so long after it was submitted, whatever phase it is in, and is told of once', () => {
+test('a task is late so long after it was submitted, whatever phase it is in, and is reported once', () => {
   const [first, second, never] = [sample.sampleTask(), sample.sampleTask(), sample.sampleTask()];
   const late = lateTasksOf(
     [0, created(second, 20_000)],

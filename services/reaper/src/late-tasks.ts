@@ -15,10 +15,10 @@ export interface LateTask {
 
 const kind = 'task-late';
 
-/** Those that nobody has been told of yet, the first ones first; fed with the events in their order. */
+/** Those that are not reported yet, the first ones first; fed with the events in their order. */
 export class LateTasks {
   readonly #waiting = new Map<string, LateTask>();
-  /** Entries of tasks that are over or told of stay until they come up, and are passed over then. */
+  /** Entries of tasks that are over or reported stay until they come up, and are passed over then. */
   readonly #heap = new TinyQueue<LateTask>([], (a, b) => a.atMs - b.atMs);
 
   take(event: Head): void {

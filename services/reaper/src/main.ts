@@ -6,7 +6,7 @@
  * | `start.ts` | the service with everything given to it |
  * | `on-any-event.ts`, `task-view.ts`, `deadlines.ts`, `deadline-timer.ts` | from the log to what is due, the moment it is |
  * | `decide-ending.ts`, `reaping.ts` | how a task ends that is out of time: decided, and done |
- * | `late-tasks.ts` | tasks that people want to be told of when they are late |
+ * | `late-tasks.ts` | tasks that are reported when they are late |
  * | `on-task-cancelling.ts` | a task without a VM is cancelled at once |
  * | `on-task-retrying.ts` | the wait before another attempt gets its timer |
  * | `ledger-deadlines.ts` | deadlines of VMs, kept without the broker |

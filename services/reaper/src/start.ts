@@ -39,7 +39,7 @@ export interface ReaperOptions {
   readonly abort: AbortSignal;
 }
 
-/** Past the grace between SIGTERM and SIGKILL: what a runner may take to stop a process and to tell of it. */
+/** Past the grace between SIGTERM and SIGKILL: what a runner may take to stop a process and to report it. */
 const cancelAnswerMs = 30_000;
 
 /** Answers to cancelling and retrying are one publish each. */
@@ -102,7 +102,7 @@ function openEnds({ bus, config, stop, abort }: ReaperOptions, sweeping: Sweepin
   const timer = new DeadlineTimer(deadlines, clock, onDue);
   const late = new LateTasks();
   const onLate = (one: LateTask) =>
-    background.start({ id: one.task, what: 'telling of a late task' }, () =>
+    background.start({ id: one.task, what: 'reporting a late task' }, () =>
       bus.announce(lateAlert(one), abort, { once: true }),
     );
   const lateTimer = new DeadlineTimer(late, clock, onLate);

@@ -192,7 +192,7 @@ test('what is within the grace is left alone', async () => {
   expect(await hypervisor.strays()).toHaveLength(1);
 });
 
-test('a VM past its own deadline is ended without the broker, and told of when there is one', async () => {
+test('a VM past its own deadline is ended without the broker, and reported when there is one', async () => {
   await using rig = await startRig();
   const { hypervisor } = rig;
   const task = sample.sampleTask();

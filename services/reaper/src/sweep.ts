@@ -32,7 +32,7 @@ export interface Sweeping extends Reaping {
   readonly seen: FirstSeen;
   /** Waits that have been seen to be over: whoever has room takes the task up. */
   readonly woken: WeakSet<LiveTask>;
-  /** Quarantines and unreadable records that people have been told of. */
+  /** Reported quarantines and unreadable records. */
   readonly told: Set<string>;
   readonly patience: Patience;
   readonly readPipeline: (pipeline: PipelineId) => Promise<PipelineState | null>;
@@ -99,7 +99,7 @@ async function findClaimStatus(
   return claimStatus === 'over' && (await isKept(claim.keep, head, readPipeline)) ? 'kept' : claimStatus;
 }
 
-/** Counted at every look, told of once. */
+/** Counted at every look, reported once. */
 function sweepQuarantines(sweeping: Sweeping, states: readonly VmState[]): void {
   const { background, told } = sweeping;
   const found = states.flatMap((state) => {
@@ -108,20 +108,20 @@ function sweepQuarantines(sweeping: Sweeping, states: readonly VmState[]): void 
   });
   recordQuarantined(found.length);
   for (const { vm, quarantine } of found.filter(({ vm }) => !told.has(vm))) {
-    background.start({ id: vm, what: 'telling of a quarantine' }, async () => {
+    background.start({ id: vm, what: 'reporting a quarantine' }, async () => {
       await tellOfQuarantine(sweeping, vm, quarantine);
       told.add(vm);
     });
   }
 }
 
-/** Left alone: nobody knows what is its own. Told of once. */
+/** Left alone: nobody knows what is its own. Reported once. */
 function sweepUnreadable(sweeping: Sweeping, found: readonly UnreadableVm[]): void {
   const { background, told } = sweeping;
   for (const { vm, why } of found) {
     const about = `unreadable ${vm}`;
     if (told.has(about)) continue;
-    background.start({ id: vm, what: 'telling of an unreadable record' }, async () => {
+    background.start({ id: vm, what: 'reporting an unreadable record' }, async () => {
       await tellOfUnreadable(sweeping, vm, why);
       told.add(about);
     });

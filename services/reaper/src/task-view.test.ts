@@ -105,7 +105,7 @@ test('what is said of a task that the log has forgotten is passed over', () => {
   expect(fold(sample.vmReady(task))).toBe(null);
 });
 
-test('an end that somebody tells of before the task is there does not end it', () => {
+test('an end that somebody reports before the task is there does not end it', () => {
   const early = sample.completed(task, { vm }, 'host-2');
   expect(fold(early)).toMatchObject({ kind: 'ended', hasBegun: false });
   expect(fold(early, sample.created(task))).toMatchObject({ kind: 'live', phase: { name: 'queue', sinceMs: 1_000 } });

@@ -87,7 +87,7 @@ async function run(command: readonly string[], body: string, argv: readonly stri
 test.each([
   ['a record that cannot be read', () => ({ version: 2 })],
   ['a driver that this version does not know', (record: object) => ({ ...record, driver: 'of-tomorrow' })],
-])('%s: that VM is left alone and told of once, and all else goes on', async (_what, alter) => {
+])('%s: that VM is left alone and reported once, and all else goes on', async (_what, alter) => {
   await using broker = await startBroker();
   await using lent = await lendLedgerVms();
   const { home, hypervisor } = lent;
@@ -182,7 +182,7 @@ test('clock of the host off by an hour: deadlines come when they would have come
 });
 
 needs.mountNamespaces(test)(
-  'disk of the host full while removing: the VM goes, and what has to be told of it is kept',
+  'disk of the host full while removing: the VM goes, and what has to be reported is kept',
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'full-disk-'));
     const mount = ['sh', '-c', 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"', folder];

@@ -36,7 +36,7 @@ test('a cancelling that came before the attempt was taken reaches it all the sam
   expect(attempt.expectedSeq).toBe(9);
 });
 
-test('an attempt that has learnt of its cancelling otherwise is told of it once', async () => {
+test('an attempt that has learnt of its cancelling otherwise is told once', async () => {
   const inFlight = new AttemptsInFlight();
   const attempt = attemptOf();
   inFlight.add(attempt);

@@ -67,7 +67,7 @@ test('a task that was cancelled after its process had ended has the outcome of t
 test('a cancelling between the end of the process and its event leaves the outcome as it was', async () => {
   await runner.stop();
   {
-    // Told of nothing, so that the refused append is the first that it hears of the cancelling.
+    // Without any report, so that the refused append is the first that it hears of the cancelling.
     await using _ = await rig.startRunner(({ bus, connect }) => ({
       bus: {
         ...bus,

@@ -63,7 +63,7 @@ async function appendAsNewer({ connection }: Broker, draft: Draft, key: TaskKey,
   await connection.js.publish(eventSubject(draft), newer, { headers, expect: expectation });
 }
 
-/** The provisioner of a later version tells of a VM. */
+/** The provisioner of a later version reports a VM. */
 async function tellAsNewer({ broker }: Rig): Promise<TaskKey> {
   const key = { pool: 'default', task: sample.sampleTask() };
   const { seq } = await append(broker.bus, sample.created(key.task), 0);
@@ -71,7 +71,7 @@ async function tellAsNewer({ broker }: Rig): Promise<TaskKey> {
   return key;
 }
 
-test('a VM that a newer version tells of is left to a newer runner; people are told once, and others go on', async () => {
+test('a VM that a newer version reports is left to a newer runner; people are told once, and others go on', async () => {
   await using rig = await startRunningRig();
   const { connection, bus } = rig.broker;
   const tasks = [await tellAsNewer(rig), await tellAsNewer(rig)];

@@ -20,7 +20,7 @@ async function alerts({ broker }: Rig): Promise<Record<string, number>> {
   return state.subjects ?? {};
 }
 
-test('a VM of a driver that the runner does not know is left to one that knows it, and told of once', async () => {
+test('a VM of a driver that the runner does not know is left to one that knows it, and reported once', async () => {
   await using rig = await startRig();
   const entered: VmId[] = [];
   const older = await rig.startRunner(({ connect }) => ({

@@ -42,7 +42,7 @@ test('whoever is to decide is told about what, how, and until when, once', () =>
   expect(newLines(waiting, said)).toEqual([]);
 });
 
-test('a stage that has failed is told of once its reason is known', () => {
+test('a stage that has failed is reported once its reason is known', () => {
   const said = new Set<string>();
   const failed = { task: { ...task, status: 'completed', outcome: 'failed' } as const, durationMs: 1_000 };
   expect(newLines(view('task', failed), said)).toEqual([]);

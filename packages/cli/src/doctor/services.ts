@@ -1,4 +1,4 @@
-/** The system as `up` tells of it in `run/system.json`. */
+/** The system as `up` reports it in `run/system.json`. */
 
 import { processesOf } from '@vm-task/embedded/processes';
 import type { ServiceState, SystemState } from '@vm-task/embedded/state';

@@ -84,7 +84,7 @@ test('a service that ends again and again is named with its log; one that begins
   ]);
 });
 
-test('a system whose supervisor died is told of, and what is left of it is not looked into', async () => {
+test('a system whose supervisor died is reported, and what is left of it is not looked into', async () => {
   await using lent = await lendHome();
   const child = spawn('sh', ['-c', 'echo; read line', 'sh', join(lent.home.nats, 'nats.conf')], { stdio: 'pipe' });
   const ended = once(child, 'exit');

@@ -114,7 +114,7 @@ async function endMachineOf({ system }: User, task: TaskId): Promise<void> {
   }
 }
 
-/** A command that is no task: stored, told of, handled again, thrown away. */
+/** A command that is no task: stored, reported, handled again, thrown away. */
 const deadCommand: Scenario = {
   name: 'dead letter',
   async run(user) {

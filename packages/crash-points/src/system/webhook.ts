@@ -1,4 +1,4 @@
-/** Somebody who takes every alert, so that telling of one has its effects. */
+/** Somebody who takes every alert, so that reporting one has its effects. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';

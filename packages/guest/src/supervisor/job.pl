@@ -237,7 +237,7 @@ sub status {
     return is_lost($dir) ? answer('lost', why_lost($dir)) : answer('running', '');
 }
 
-# What the machine ends when its memory is out shall be the job, not who tells of it.
+# What the machine ends when its memory is out shall be the job, not who reports it.
 put('/proc/self/oom_score_adj', -1000);
 my $request = request();
 enter_use($request);

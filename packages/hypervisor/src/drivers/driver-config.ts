@@ -1,4 +1,4 @@
-/** What a driver has to be told of the configuration. */
+/** What a driver needs of the configuration. */
 import type { Pools } from '../pool-config.ts';
 
 export interface DriverConfig {

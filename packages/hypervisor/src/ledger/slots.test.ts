@@ -54,7 +54,7 @@ test('a freed slot is taken again, and cannot be freed by its former owner', asy
   expect((await takenSlots(lent.home)).map(({ vm }) => vm)).toEqual([second, second]);
 });
 
-test('a slot that was never taken up, because its taker was killed, is told of and can be freed', async () => {
+test('a slot that was never taken up, because its taker was killed, is reported and can be freed', async () => {
   await using lent = await lendHome();
   const vm = aVm();
   const path = join(lent.home.slots, `.offer-${vm}`);

@@ -1,4 +1,4 @@
-/** What planning has to be told of the configuration. */
+/** What planning needs of the configuration. */
 import type { HypervisorConfig } from '@vm-task/hypervisor/hypervisor-config';
 
 export interface Pools extends Pick<HypervisorConfig, 'pools' | 'drivers'> {

@@ -27,7 +27,7 @@ interface Followed extends Follower {
 
 export type NotStored = 'refused' | 'full' | 'duplicate';
 
-/** Told of what happens, the moment it has. */
+/** Is told what happens, the moment it has. */
 export interface BrokerWatch {
   readonly onStored: (stream: string, message: StoredMessage, publication: Publication) => void;
   readonly onNotStored: (answer: NotStored, publication: Publication) => void;

@@ -1,4 +1,4 @@
-/** Stages in one VM: what the first one's task leaves, and what the next one's task is told of it. */
+/** Stages in one VM: what the first one's task leaves, and what the next one's task is given of it. */
 import type { TaskMachine } from '@vm-task/bus/read-machine';
 import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { isSharedLater, sharerBefore } from '@vm-task/pipelines/planning/shared-vm';

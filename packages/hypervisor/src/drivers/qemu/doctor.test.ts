@@ -7,7 +7,7 @@ test('KVM that is not there, or that this host cannot use, is nothing to worry a
   expect(assessKvm(false, 'open')).toMatchObject({ status: 'pass', detail: expect.stringContaining('emulated') });
 });
 
-test('KVM that this user may not open is told of, with the command that opens it', () => {
+test('KVM that this user may not open is reported, with the command that opens it', () => {
   const finding = assessKvm(false, 'closed');
   expect(finding).toMatchObject({ status: 'warn', fix: expect.stringContaining('usermod') });
 });

@@ -50,7 +50,7 @@ export async function endProcesses(home: Home, vm: VmId): Promise<Leftover[]> {
   return (await Promise.all(processes.map(endProcess))).flat();
 }
 
-/** What tells of the VM stays: record, claims, reason, what was left before, and what its console and QEMU said last. */
+/** What is known of the VM stays: record, claims, reason, what was left before, and what its console and QEMU said last. */
 async function removeFiles(home: Home, vm: VmId): Promise<Leftover[]> {
   const { root, record, ready, ended, quarantine, consoleLog, qemuLog } = home.vm(vm);
   const kept = [record, ready, ended, quarantine, consoleLog, qemuLog].map((path) => basename(path));

@@ -45,7 +45,7 @@ export class Qmp {
     return await this.#send(command, args);
   }
 
-  /** Resolves when QEMU has told of the event since the connection began. Thrown when QEMU ends before: `vm-not-started`. */
+  /** Resolves when QEMU has reported the event since the connection began. Thrown when QEMU ends before: `vm-not-started`. */
   async event(name: string): Promise<unknown> {
     return await this.#eventNamed(name).promise;
   }
@@ -78,7 +78,7 @@ export class Qmp {
     let waiting = this.#events.get(name);
     if (waiting === undefined) {
       waiting = Promise.withResolvers();
-      // Not everything that QEMU tells of is waited for.
+      // Not everything that QEMU reports is waited for.
       waiting.promise.catch(() => {});
       this.#events.set(name, waiting);
       if (this.#end !== null) waiting.reject(this.#end);

@@ -9,7 +9,7 @@ export interface Summary {
   readonly max: number;
 }
 
-/** Thrown when there is nothing to sum up. */
+/** @throws when there is nothing to sum up. */
 export function summarize(values: readonly number[]): Summary {
   const sorted = [...values].sort((a, b) => a - b);
   return {

@@ -33,7 +33,7 @@ async function greets({ host, port }: VmAccess): Promise<boolean> {
   }
 }
 
-/** Connect, one exec, end. Thrown when any of it fails. */
+/** Connect, one exec, end. @throws when any of it fails. */
 export async function runOnce(access: VmAccess, privateKey: string, command: string): Promise<void> {
   const client = new ssh2.Client();
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -37,7 +37,7 @@ export interface TestSystem extends AsyncDisposable {
   /** `./vm-task ARGS`, to its end. */
   vmTask(args: readonly string[], input?: string): Promise<Finished>;
   start(args: readonly string[], input?: string): RunningCommand;
-  /** `./vm-task ARGS --json`, parsed. Thrown: what it printed, when it is not JSON. */
+  /** `./vm-task ARGS --json`, parsed. @throws what it printed, when it is not JSON. */
   json<T>(args: readonly string[]): Promise<T>;
   /** Writes a task file into the home and returns its path. */
   taskFile(task: object): Promise<string>;

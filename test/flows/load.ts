@@ -30,7 +30,7 @@ export async function expectUndisturbed(system: System, { task, count, name }: C
   expect(events.filter(({ type }) => type === 'task.setup.done')).toHaveLength(1);
 }
 
-/** Thrown where a chunk does not begin where the one before it ended. */
+/** @throws where a chunk does not begin where the one before it ended. */
 export async function stdoutOf({ broker }: System, task: TaskId): Promise<string> {
   const { jsm } = broker.connection;
   const { state } = await jsm.streams.info('LOGS');

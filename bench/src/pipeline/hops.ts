@@ -50,7 +50,7 @@ interface Run {
 
 /**
  * All times are the broker's. Where a place takes one task at a time, a stage waits for the end of the one before it there,
- * too: `oneAtATime` counts from that. Thrown when the pipeline does not succeed.
+ * too: `oneAtATime` counts from that. @throws when the pipeline does not succeed.
  */
 export async function runPipeline(
   client: Client,

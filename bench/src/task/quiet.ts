@@ -9,7 +9,7 @@ const idleForMs = 1_000;
 const idleBelow = 0.1;
 const limitMs = 120_000;
 
-/** Returns when these are exactly so many VMs, all ready, and none of them computes. Thrown after two minutes. */
+/** Returns when these are exactly so many VMs, all ready, and none of them computes. @throws after two minutes. */
 export async function untilQuiet(hypervisor: Hypervisor, vms: number): Promise<void> {
   const giveUpAt = performance.now() + limitMs;
   while (performance.now() < giveUpAt) {

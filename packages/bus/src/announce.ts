@@ -17,7 +17,7 @@ const pauseMs = 500;
 
 /**
  * Returns once the stream has it. A `vm.gone` is stored once for ever, as is an alert that says `once`; another alert
- * once within the broker's window for duplicates. Thrown: what waiting cannot heal, or the abort's reason.
+ * once within the broker's window for duplicates. @throws what waiting cannot heal, or the abort's reason.
  */
 export type Announce = (
   draft: Draft<'vm.gone' | 'alert.raised'>,

@@ -26,7 +26,7 @@ export function isUnanswered(error: unknown): boolean {
   return false;
 }
 
-/** Thrown for what is the same at the next try: `payload-too-large`, `broker-denied`. The outcome of everything else is unknown. */
+/** @throws for what is the same at the next try: `payload-too-large`, `broker-denied`. The outcome of everything else is unknown. */
 export function throwIfNonRetryable(error: unknown): void {
   const denied = [error, error instanceof Error ? error.cause : null].find(
     (layer) => layer instanceof PermissionViolationError,

@@ -46,7 +46,7 @@ const reconnecting = {
       : { server: next, delay: reconnectPauseMs * (1 + Math.random()) },
 } satisfies NodeConnectionOptions;
 
-/** Thrown: `broker-unreachable`, `broker-too-old`. */
+/** @throws `broker-unreachable`, `broker-too-old`. */
 export async function openConnection(
   address: BrokerAddress,
   name: string,
@@ -88,7 +88,7 @@ export async function openConnection(
   }
 }
 
-/** Thrown: `broker-too-old`. An older server takes the settings that our guarantees rest on and drops them silently. */
+/** @throws `broker-too-old`. An older server takes the settings that our guarantees rest on and drops them silently. */
 export function requireServerVersion(version: string): void {
   const [numbers = ''] = version.split('-');
   if (compareVersions(numbers, minimumServerVersion) >= 0) return;

@@ -23,7 +23,7 @@ export function credentialFile(home: Home, user: BrokerUser): string {
   return join(home.credentials, `nats-${user}.json`);
 }
 
-/** Thrown: `invalid-config` when the home has none, with what makes them. */
+/** @throws `invalid-config` when the home has none, with what makes them. */
 export function readBrokerAddress(home: Home, user: BrokerUser): BrokerAddress {
   const file = credentialFile(home, user);
   try {

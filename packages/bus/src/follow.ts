@@ -32,7 +32,7 @@ const silenceMs = 2 * heartbeatMs;
 
 /**
  * Every message once and in order, then the next as they come, until `signal`. Survives restarts of the broker: it goes
- * on behind the last message that was taken. Thrown: what waiting cannot heal.
+ * on behind the last message that was taken. @throws what waiting cannot heal.
  */
 export async function* follow(connection: Connection, options: FollowOptions): AsyncGenerator<Followed, void, void> {
   let next = options.from === 'new' ? null : options.from;

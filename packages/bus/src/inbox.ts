@@ -34,7 +34,7 @@ export interface Kept {
 
 /**
  * Returns once the broker has it; a second one of the same id changes nothing. It is kept for `keepMs` from `since`, or
- * from now; what would have gone already is not stored. Thrown: `stream-full`, and what the broker's absence throws.
+ * from now; what would have gone already is not stored. @throws `stream-full`, and what the broker's absence throws.
  */
 export async function sendMessage(
   connection: Connection,
@@ -105,7 +105,7 @@ export type Mark = 'read' | 'archived';
 
 /**
  * The message with the mark, which it keeps until it goes; marking it again changes nothing.
- * Thrown: `message-not-found`, and what the broker's absence throws.
+ * @throws `message-not-found`, and what the broker's absence throws.
  */
 export async function markMessage(connection: Connection, id: MessageId, mark: Mark): Promise<Message> {
   for (;;) {

@@ -62,7 +62,7 @@ function covers(pattern: string, wanted: string): boolean {
   return subjectMatches(pattern, wanted) && (pattern.endsWith('>') || !wanted.endsWith('>'));
 }
 
-/** What the broker said no to. Thrown: the error, when it is another one. */
+/** What the broker said no to. @throws the error, when it is another one. */
 function refusalIn(error: Error, wanted: Permissions): Lacking {
   const cause = error instanceof errors.RequestError ? error.cause : error;
   if (!(cause instanceof errors.PermissionViolationError)) throw error;

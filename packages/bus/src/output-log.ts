@@ -37,7 +37,7 @@ export interface LogChunk {
 export interface LogWriter {
   /** Where the next byte goes: everything before it is stored. */
   readonly offset: number;
-  /** Returns when the bytes are stored. Thrown: `log-overtaken` when another writer has taken over. */
+  /** Returns when the bytes are stored. @throws `log-overtaken` when another writer has taken over. */
   write(bytes: Uint8Array, signal: AbortSignal): Promise<void>;
 }
 
@@ -113,7 +113,7 @@ async function store(connection: Connection, chunk: Chunk, signal: AbortSignal):
   }
 }
 
-/** Thrown: `log-overtaken`. The stream is bounded: where other output has pushed out all of this one, it begins anew. */
+/** @throws `log-overtaken`. The stream is bounded: where other output has pushed out all of this one, it begins anew. */
 function goOnAfter(last: StoredMsg | null, chunk: Chunk, cause: unknown): number {
   if (last === null) return 0;
   if (last.seq === chunk.after) return last.seq;

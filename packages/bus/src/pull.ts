@@ -28,7 +28,7 @@ export class Pull {
     this.#stop = stop;
   }
 
-  /** The next message, each for one caller; null at `stop`. Thrown: what `find` throws, and when a request fails. */
+  /** The next message, each for one caller; null at `stop`. @throws what `find` throws, and when a request fails. */
   next(): Promise<JsMsg | null> {
     const waiter = Promise.withResolvers<JsMsg | null>();
     this.#waiting.push(waiter);

@@ -9,7 +9,7 @@ import { lastOf, readHistory } from './task-history.ts';
 export type TaskMachine = Pick<EventData<'vm.ready'>, 'vm' | 'host' | 'pool' | 'image' | 'driver'> &
   Pick<TaskSpec, 'size' | 'egress'>;
 
-/** Thrown: `left-vm-gone` for a task that had none, or is no longer kept. */
+/** @throws `left-vm-gone` for a task that had none, or is no longer kept. */
 export async function readMachine(connection: Connection, taskKey: TaskKey): Promise<TaskMachine> {
   const history = await readHistory(connection, taskKey);
   const [created, ready] = [lastOf(history, 'task.created'), lastOf(history, 'vm.ready')];

@@ -46,7 +46,7 @@ async function* decisionsOf(
   }
 }
 
-/** What a task that has ended left behind. Thrown: `needed-result-gone`. */
+/** What a task that has ended left behind. @throws `needed-result-gone`. */
 export async function readOutput(
   connection: Connection,
   { task, pool }: Pick<NeededRun, 'task' | 'pool'>,

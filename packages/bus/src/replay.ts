@@ -104,7 +104,7 @@ export async function workReplays(replaying: Replaying, times: ReplayTimes): Pro
   }
 }
 
-/** Thrown: why the broker has ended the subscription. */
+/** @throws why the broker has ended the subscription. */
 async function answerAll(replaying: Replaying, questions: Subscription, { stop, abort }: ReplayTimes): Promise<void> {
   const end = () => questions.unsubscribe();
   stop.addEventListener('abort', end, { once: true });

@@ -15,7 +15,7 @@ import { parseJson, type RawMessage, rawOf } from './envelope.ts';
 /** `retrying`: the sequence of the event whose wait is over. */
 const dueSchema = z.strictObject({ v: z.literal(1), retrying: z.int().min(1) });
 
-/** The sequence of the `task.retrying` whose wait is over. Thrown: `unreadable-event`. */
+/** The sequence of the `task.retrying` whose wait is over. @throws `unreadable-event`. */
 export function readRetryDue(message: RawMessage): number {
   const parsed = dueSchema.safeParse(parseJson(message));
   if (parsed.success) return parsed.data.retrying;

@@ -9,7 +9,7 @@ import { factsOfLog, progressSubject } from '@vm-task/shared/subjects';
 import type { Connection } from './connection.ts';
 import { follow } from './follow.ts';
 
-/** Thrown: what the broker's absence throws. */
+/** @throws what the broker's absence throws. */
 export async function storeProgress(
   { js }: Connection,
   task: TaskId,

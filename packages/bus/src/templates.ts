@@ -79,7 +79,7 @@ function problemOf(entry: KvEntry | null, check: (file: TemplateFile) => void): 
   }
 }
 
-/** `ref`: a name, or name@version. Thrown: `template-not-found` with what there is, `invalid-id`. */
+/** `ref`: a name, or name@version. @throws `template-not-found` with what there is, `invalid-id`. */
 export async function findTemplate(connection: Connection, ref: string): Promise<StoredTemplate> {
   const [, name = '', wanted] = /^([^@]*)(?:@([0-9]{1,9}))?$/.exec(ref) ?? [ref, ref];
   parseName('template', name);

@@ -138,7 +138,7 @@ async function handleOne(message: JsMsg, worker: Durable, hooks: WorkerHooks, op
   }
 }
 
-/** What the handler decides; what cannot be read, or fails without end, is rejected. Thrown: what may heal by itself. */
+/** What the handler decides; what cannot be read, or fails without end, is rejected. @throws what may heal by itself. */
 export async function decide(
   delivery: Delivery,
   worker: Durable,

@@ -26,9 +26,9 @@ export interface OwnSystem {
   readonly temporary: string;
   /** `./vm-task ARGS`, to its end. */
   vmTask(...args: readonly string[]): Promise<Finished>;
-  /** Returns when the system is ready. Thrown: what `up` said when it did not work. */
+  /** Returns when the system is ready. @throws what `up` said when it did not work. */
   up(): Promise<void>;
-  /** Everything stopped, every VM gone. Thrown: what `down` said when it did not work. */
+  /** Everything stopped, every VM gone. @throws what `down` said when it did not work. */
   down(): Promise<void>;
   /** The home goes; nothing of it may run any more. */
   remove(): Promise<void>;

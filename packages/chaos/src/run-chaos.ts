@@ -50,7 +50,7 @@ const scanEveryMs = 1_000;
 
 /**
  * Where a promise was broken the home stays, with its logs and streams, and nothing running in it.
- * Thrown: what kept the run from being made, and `signal`'s reason; never what the run has shown.
+ * @throws what kept the run from being made, and `signal`'s reason; never what the run has shown.
  */
 export async function runChaos(options: ChaosOptions): Promise<Report> {
   const system = await makeOwnSystem('chaos', config);

@@ -86,7 +86,7 @@ export class Submitter {
     this.#errands.add(errand);
   }
 
-  /** Returns when every request has been answered or given up. Thrown: what no submitter should ever meet. */
+  /** Returns when every request has been answered or given up. @throws what no submitter should ever meet. */
   async settled(): Promise<void> {
     while (this.#errands.size > 0) await Promise.all(this.#errands);
   }
@@ -188,7 +188,7 @@ async function publishOnce({ js }: Connection, subject: string, body: object): P
   return acknowledged?.seq ?? null;
 }
 
-/** A cancel that came too late. Thrown: what is wrong with the request itself, because this load has no such request. */
+/** A cancel that came too late. @throws what is wrong with the request itself, because this load has no such request. */
 function isNo(error: unknown): boolean {
   if (!(error instanceof VmTaskError)) return false;
   if (error.code === 'task-already-over' || error.code === 'pipeline-already-over') return true;

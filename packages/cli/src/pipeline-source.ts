@@ -7,7 +7,7 @@ import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { readText } from './task-source.ts';
 
-/** What is submitted. `settings` are `name=value`. Thrown: `invalid-pipeline`. */
+/** What is submitted. `settings` are `name=value`. @throws `invalid-pipeline`. */
 export function readPipelineFile(path: string, settings: readonly string[]): { pipeline: Json; parameters: object } {
   const source = path === '-' ? 'standard input' : path;
   const file = parseYaml(readText(path, source, 'invalid-pipeline'), source, 'invalid-pipeline');
@@ -18,7 +18,7 @@ export function readPipelineFile(path: string, settings: readonly string[]): { p
   return { pipeline: file as Json, parameters: readSettings(settings, parsed.data.parameters ?? {}) };
 }
 
-/** The values of `name=value`, as the declared parameters want them. Thrown: `invalid-pipeline`. */
+/** The values of `name=value`, as the declared parameters want them. @throws `invalid-pipeline`. */
 export function readSettings(
   settings: readonly string[],
   declared: Readonly<Record<string, { readonly type: string }>>,

@@ -17,7 +17,7 @@ Exit codes: run ends as the task's process did (128 + n when signal n ended it);
 0, 1 when it failed (audit: something leaked; doctor: a check fails), 2 when the command line is wrong.`;
 
 interface Program {
-  /** Parses and runs; resolves with the exit code. Thrown: commander's own errors and ours. */
+  /** Parses and runs; resolves with the exit code. @throws commander's own errors and ours. */
   execute(argv: readonly string[]): Promise<number>;
 }
 

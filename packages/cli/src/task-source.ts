@@ -10,7 +10,7 @@ export interface TaskOptions {
   readonly egress?: string;
 }
 
-/** The task as it will be submitted, checked here already so that a slip costs nothing. Thrown: `invalid-task`. */
+/** The task as it will be submitted, checked here already so that a slip costs nothing. @throws `invalid-task`. */
 export function readTask(words: readonly string[], isCommand: boolean, options: TaskOptions): unknown {
   const task = { ...(isCommand ? { command: words } : readTaskFile(words)), ...options };
   parseTaskFile(task);
@@ -30,7 +30,7 @@ function readTaskFile(words: readonly string[]): object {
   return parsed;
 }
 
-/** Of a file, or of standard input for `-`. Thrown: an error of `code`. */
+/** Of a file, or of standard input for `-`. @throws an error of `code`. */
 export function readText(path: string, source: string, code: ErrorCode): string {
   try {
     return readFileSync(path === '-' ? 0 : path, 'utf8');

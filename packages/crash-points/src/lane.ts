@@ -31,7 +31,7 @@ export class Lane implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** The points that the scenario reaches, as often as it does and in their order. Thrown: when it breaks a promise by itself. */
+  /** The points that the scenario reaches, as often as it does and in their order. @throws when it breaks a promise by itself. */
   async record(scenario: Scenario): Promise<readonly string[]> {
     const system = await this.#open();
     system.order({ kind: 'record' });

@@ -54,7 +54,7 @@ export interface Report {
 /** Which of two services is faster differs from run to run. */
 const mostTries = 6;
 
-/** Thrown: the reason of `stop`. */
+/** @throws the reason of `stop`. */
 export async function runCrashPoints(options: RunOptions): Promise<Report> {
   const begun = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'vm-task-crash-points-'));

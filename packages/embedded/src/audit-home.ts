@@ -12,7 +12,7 @@ import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { readState } from './state.ts';
 
-/** Thrown: `not-up`, because without the log nobody knows which tasks live. */
+/** @throws `not-up`, because without the log nobody knows which tasks live. */
 export async function auditHome(environment: Environment, config: SystemConfig): Promise<Audit> {
   const { home } = environment;
   if (readState(home) === null) {

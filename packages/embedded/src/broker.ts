@@ -14,7 +14,7 @@ const pollMs = 50;
 /** Printing a version takes milliseconds; a program that does not is not the server. */
 const versionLimitMs = 10_000;
 
-/** Thrown before anything is started: `broker-too-old`, or `tool-missing` where there is no such program. */
+/** @throws before anything is started: `broker-too-old`, or `tool-missing` where there is no such program. */
 export async function requireBrokerProgram(program: string): Promise<void> {
   const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: versionLimitMs }).catch(
     (error: Error) => {

@@ -13,7 +13,7 @@ const pollMs = 50;
 /** nats-server and four Node processes on a slow machine; what takes long (images) happens after readiness. */
 const readyLimitMs = 120_000;
 
-/** The state of the system on this home, or of one side, ready; started in the background where it is not up. Thrown: `not-ready`. */
+/** The state of the system on this home, or of one side, ready; started in the background where it is not up. @throws `not-ready`. */
 export async function ensureUp(home: Home, onStart: () => void, role: Role = 'all'): Promise<SystemState> {
   const read = () => stateOf(home, role);
   const present = read();

@@ -15,7 +15,7 @@ export async function stopProcesses(home: Home, graceMs: number, role: Role = 'a
 }
 
 /**
- * Destroys every VM of the home, warm ones and those of tasks in flight, and what carries its mark besides. Thrown when
+ * Destroys every VM of the home, warm ones and those of tasks in flight, and what carries its mark besides. @throws when
  * something is left, after everything has been tried: `vm-not-gone`, `ledger-unreadable`. The reaper of the next `up`
  * tries again.
  */

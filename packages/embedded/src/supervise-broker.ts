@@ -22,7 +22,7 @@ import { readStates } from './state.ts';
 const graceMs = 10_000;
 
 export interface SupervisedBroker {
-  /** Resolves when it answers for the first time. Thrown: why it never will. */
+  /** Resolves when it answers for the first time. @throws why it never will. */
   readonly answering: Promise<void>;
   /** Resolves when it has ended after `stop`. */
   readonly gone: Promise<void>;

@@ -50,7 +50,7 @@ export interface UpOptions {
   readonly onChange: (state: SystemState) => void;
 }
 
-/** Runs the system until `stop`. Thrown: `already-up`, `broker-too-old`, `home-unusable`, and what stopping met. */
+/** Runs the system until `stop`. @throws `already-up`, `broker-too-old`, `home-unusable`, and what stopping met. */
 export async function runSystem(options: UpOptions): Promise<void> {
   const { role } = options;
   const { home } = options.environment;

@@ -16,7 +16,7 @@ export interface Completion {
 /**
  * `completed`: the machine has it, and whoever reads the job's end finds it there, however often a runner is replaced.
  * `twice`: it has one of another key. `over`: the job has ended, or was never there.
- * Thrown: `ssh-lost`, `guest-failed`; the signal's reason when aborted.
+ * @throws `ssh-lost`, `guest-failed`; the signal's reason when aborted.
  */
 export async function completeJob(
   connection: GuestConnection,

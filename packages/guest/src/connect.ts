@@ -49,7 +49,7 @@ export interface GuestConnection extends AsyncDisposable {
 
 /**
  * A connection to exactly the machine that has the pinned host key.
- * Thrown: `ssh-unreachable`, `ssh-host-key-mismatch`, `ssh-auth-failed`; the signal's reason when aborted.
+ * @throws `ssh-unreachable`, `ssh-host-key-mismatch`, `ssh-auth-failed`; the signal's reason when aborted.
  */
 export async function connect(access: VmAccess, options: ConnectOptions): Promise<GuestConnection> {
   options.signal.throwIfAborted();

@@ -6,7 +6,7 @@ import { checkString, checkText, environmentOf, startMaxBytes } from './job-envi
 
 const namePattern = /^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/;
 
-/** Thrown: `invalid-task` for whatever the guest's kernel would refuse or cut. */
+/** @throws `invalid-task` for whatever the guest's kernel would refuse or cut. */
 export function encodeJob(job: Job): Field[] {
   const environment = environmentOf(job);
   const argv = argvOf(job);
@@ -31,12 +31,12 @@ export function encodeJob(job: Job): Field[] {
   ];
 }
 
-/** Thrown: as `checkName`. */
+/** @throws as `checkName`. */
 export function encodeKey({ name, use }: JobKey): Field[] {
   return [['name', checkName(name)], ...(use === undefined ? [] : [['use', use] as const])];
 }
 
-/** Thrown: `invalid-task`, because the name becomes a folder in the guest. */
+/** @throws `invalid-task`, because the name becomes a folder in the guest. */
 function checkName(name: string): string {
   if (namePattern.test(name)) return name;
   throw new VmTaskError(

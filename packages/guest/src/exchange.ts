@@ -67,7 +67,7 @@ export class Exchange implements Disposable {
   #exitCode: number | null = null;
   #open = true;
 
-  /** Thrown: `ssh-lost`, `guest-failed`; the signal's reason when aborted. */
+  /** @throws `ssh-lost`, `guest-failed`; the signal's reason when aborted. */
   static async open(
     connection: GuestConnection,
     program: Buffer,
@@ -79,7 +79,7 @@ export class Exchange implements Disposable {
     return exchange;
   }
 
-  /** The program started, which waits for its request. Thrown: as `open`. */
+  /** The program started, which waits for its request. @throws as `open`. */
   static async begin(connection: GuestConnection, program: Buffer, signal: AbortSignal): Promise<Exchange> {
     signal.throwIfAborted();
     const waiting = await takeAhead(connection, program);
@@ -116,7 +116,7 @@ export class Exchange implements Disposable {
     this.#channel.write(encodeRequest(fields));
   }
 
-  /** The next frame alone. Thrown: as `frames`. */
+  /** The next frame alone. @throws as `frames`. */
   async frame(): Promise<Frame> {
     return (await this.#frames.next()).value;
   }

@@ -9,7 +9,7 @@ export type ServeConnection = (accept: () => Duplex) => boolean;
 
 /**
  * The machine's sshd listens at `path` when this returns, and until it is disposed of. Nothing may be there: sshd takes
- * no path that exists. Thrown: `guest-failed` when the machine does not allow it, `ssh-lost`.
+ * no path that exists. @throws `guest-failed` when the machine does not allow it, `ssh-lost`.
  */
 export async function forwardSocket(
   connection: GuestConnection,

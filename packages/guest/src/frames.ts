@@ -29,7 +29,7 @@ const frameMaxBytes = 512 * 1024;
 const headMaxBytes = 80;
 const headPattern = /^([a-z]+)((?: \d{1,15})*) (\d{1,6})$/;
 
-/** Takes chunks as they come and gives frames once they are whole. Thrown: `guest-failed` for anything else. */
+/** Takes chunks as they come and gives frames once they are whole. @throws `guest-failed` for anything else. */
 export class FrameReader {
   #held: Buffer = Buffer.alloc(0);
 

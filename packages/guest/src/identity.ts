@@ -63,7 +63,7 @@ export function newIdentity(hostname: string): Identity {
 /**
  * Gives the clone that answers at `access` (host key and login key of its snapshot) an identity of its own: clock,
  * random pool, host key, machine-id, host name, login key. Returns once it has proved all of it to a second
- * connection. Thrown: `identity-failed` with what did not hold; `ssh-unreachable`, `ssh-host-key-mismatch`,
+ * connection. @throws `identity-failed` with what did not hold; `ssh-unreachable`, `ssh-host-key-mismatch`,
  * `ssh-auth-failed`, `ssh-lost`; the signal's reason when aborted.
  */
 export async function takeIdentity(

@@ -6,7 +6,7 @@ const nothing = Buffer.alloc(0);
 const recordPattern =
   /^outcome (?<outcome>[^\n]+)\nmemory (?<memory>[01])\nstopped (?<stopped>[01])\nran (?<ran>\d+)\nstdout (?<stdout>\d+ \d+)\nstderr (?<stderr>\d+ \d+)\n$/;
 
-/** Thrown: `guest-failed` when the record is not one, because what cannot be read is no exit status (I9). */
+/** @throws `guest-failed` when the record is not one, because what cannot be read is no exit status (I9). */
 export function readEnd(record: Buffer, tails: Record<OutputStream, Buffer>, result: Buffer | null): JobEnd {
   const groups = recordPattern.exec(record.toString())?.groups;
   const outcome = outcomeOf(groups?.['outcome'] ?? '');
@@ -36,7 +36,7 @@ export function lostEnd(reason: string, read: Offsets): JobEnd {
   };
 }
 
-/** Thrown: `guest-failed`, as `readEnd`. */
+/** @throws `guest-failed`, as `readEnd`. */
 export function readOutcome(record: Buffer): JobOutcome {
   return readEnd(record, { stdout: nothing, stderr: nothing }, null).outcome;
 }

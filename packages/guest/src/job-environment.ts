@@ -19,7 +19,7 @@ const inputsMaxBytes = 1024 * 1024;
 const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const inputPattern = /^[A-Za-z0-9_-]+$/;
 
-/** Every variable of the job as `NAME=value`. Thrown: `invalid-task` for a name or a value that cannot be one. */
+/** Every variable of the job as `NAME=value`. @throws `invalid-task` for a name or a value that cannot be one. */
 export function environmentOf(job: Job): string[] {
   const variables = { ...inputVariables(job.inputs), ...job.env, ...job.secrets };
   return Object.entries(variables).map(([name, value]) => {
@@ -30,7 +30,7 @@ export function environmentOf(job: Job): string[] {
   });
 }
 
-/** Thrown: `invalid-task` when `text` would not arrive as it is: half of a surrogate pair has no bytes. */
+/** @throws `invalid-task` when `text` would not arrive as it is: half of a surrogate pair has no bytes. */
 export function checkText(text: string, what: string): string {
   if (text.isWellFormed()) return text;
   throw invalid(
@@ -38,7 +38,7 @@ export function checkText(text: string, what: string): string {
   );
 }
 
-/** Thrown: `invalid-task` when the kernel would not take `text` as one argument or variable. */
+/** @throws `invalid-task` when the kernel would not take `text` as one argument or variable. */
 export function checkString(text: string, what: string): string {
   checkText(text, what);
   if (text.includes('\0')) throw invalid(`${what} has a NUL character, which no process can be given; use stdin`);

@@ -36,7 +36,7 @@ export function useWorkFolder(vm: VmId): string {
 
 /**
  * Takes the machine, or says who has it. What an overdue or broken use has left is ended and removed first.
- * Thrown: `guest-failed`, `ssh-lost`; the signal's reason when aborted. Then nobody knows, and it must be released.
+ * @throws `guest-failed`, `ssh-lost`; the signal's reason when aborted. Then nobody knows, and it must be released.
  */
 export async function takeUse(connection: GuestConnection, wanted: WantedUse, signal: AbortSignal): Promise<TakenUse> {
   const fields: Field[] = [
@@ -54,7 +54,7 @@ export async function takeUse(connection: GuestConnection, wanted: WantedUse, si
 
 /**
  * Returns when nothing of the use is left on the machine: processes, also detached ones, folder, lock. One that never
- * was there is gone already. Thrown: as `takeUse`.
+ * was there is gone already. @throws as `takeUse`.
  */
 export async function releaseUse(connection: GuestConnection, vm: VmId, signal: AbortSignal): Promise<void> {
   const frame = await askServer(
@@ -68,7 +68,7 @@ export async function releaseUse(connection: GuestConnection, vm: VmId, signal: 
   if (frame.kind !== 'released') throw unexpected(frame);
 }
 
-/** Thrown: as `takeUse`. */
+/** @throws as `takeUse`. */
 export async function lookAtMachine(connection: GuestConnection, signal: AbortSignal): Promise<MachineFacts> {
   const frame = await askServer(connection, [['verb', 'look']], signal);
   const [, keeping, limits] = /^(units|groups|nothing) (limits|none)$/.exec(frame.bytes.toString()) ?? [];

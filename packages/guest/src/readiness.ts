@@ -9,7 +9,7 @@ const logins = 2;
 
 /**
  * Returns when the machine that boots behind `access` has come up, let us in and run a program of ours.
- * Thrown: `guest-failed`, `ssh-unreachable`, `ssh-host-key-mismatch`, `ssh-auth-failed`, `ssh-lost`; the signal's
+ * @throws `guest-failed`, `ssh-unreachable`, `ssh-host-key-mismatch`, `ssh-auth-failed`, `ssh-lost`; the signal's
  * reason when aborted.
  */
 export async function proveReadiness(

@@ -28,7 +28,7 @@ export function prepareForJob(connection: GuestConnection): void {
 /**
  * Starts the job unless one of its name was started before (I8), then reports it, from `running` to `ended`.
  * The job outlives the connection and this generator: only `stopJob` or its own end stops it.
- * Thrown: `invalid-task` before anything is sent, `ssh-lost`, `guest-failed`; the signal's reason when aborted.
+ * @throws `invalid-task` before anything is sent, `ssh-lost`, `guest-failed`; the signal's reason when aborted.
  */
 export function runJob(connection: GuestConnection, job: Job, options: FollowOptions): AsyncGenerator<JobEvent, void> {
   const door: Field[] = options.serve === undefined ? [] : [['command', taskCommand]];
@@ -96,7 +96,7 @@ async function* events(
   }
 }
 
-/** Why the job cannot reach us, or null when it can until `open` is disposed of. Thrown: `ssh-lost`. */
+/** Why the job cannot reach us, or null when it can until `open` is disposed of. @throws `ssh-lost`. */
 async function openDoor(
   connection: GuestConnection,
   { kind, bytes }: Frame,

@@ -11,7 +11,7 @@ import { jobProgram } from './supervisor.ts';
 /**
  * Returns once the request is in the guest: SIGTERM to the job's process group at once, SIGKILL to all that is left of the
  * job after `graceMs`, whatever becomes of this connection. Whoever follows the job sees it end.
- * A job that is over or was never there is left as it is. Thrown: `ssh-lost`, `guest-failed`.
+ * A job that is over or was never there is left as it is. @throws `ssh-lost`, `guest-failed`.
  */
 export async function stopJob(
   connection: GuestConnection,
@@ -23,7 +23,7 @@ export async function stopJob(
   if (frame.kind !== 'asked') throw unexpected(frame);
 }
 
-/** How the job is now, without its output. Thrown: `ssh-lost`, `guest-failed`. */
+/** How the job is now, without its output. @throws `ssh-lost`, `guest-failed`. */
 export async function jobStatus(
   connection: GuestConnection,
   key: JobKey,

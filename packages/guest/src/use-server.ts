@@ -12,7 +12,7 @@ const forever = new AbortController().signal;
 
 const servers = new WeakMap<GuestConnection, UseServer>();
 
-/** The answer to one request; what is asked for at the same time waits. Thrown: `guest-failed`, `ssh-lost`; the signal's reason. */
+/** The answer to one request; what is asked for at the same time waits. @throws `guest-failed`, `ssh-lost`; the signal's reason. */
 export function askServer(connection: GuestConnection, fields: readonly Field[], signal: AbortSignal): Promise<Frame> {
   const server = servers.get(connection) ?? new UseServer(connection);
   servers.set(connection, server);

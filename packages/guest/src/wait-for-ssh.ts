@@ -12,7 +12,7 @@ const handshakeMaxMs = 30_000;
 
 /**
  * The first connection that works, however often it takes until `timeoutMs` have passed.
- * Thrown: `ssh-unreachable` with the last reason; a wrong host key or a refused login at once, because waiting does
+ * @throws `ssh-unreachable` with the last reason; a wrong host key or a refused login at once, because waiting does
  * not mend them; the signal's reason when aborted.
  */
 export async function waitForSsh(

@@ -61,7 +61,7 @@ export interface Hypervisor {
    */
   end(vm: VmId, reason: string): Promise<void>;
 
-  /** Returns once the VM is verified absent: process, disk, port, slots, folder. Absent already is success. Thrown when something is still there: `vm-not-gone`; then it is in quarantine, and calling this again is the next try. */
+  /** Returns once the VM is verified absent: process, disk, port, slots, folder. Absent already is success. @throws when something is still there: `vm-not-gone`; then it is in quarantine, and calling this again is the next try. */
   destroy(vm: VmId, reason: string): Promise<void>;
 
   /** Every VM that the ledger of this host knows and can be read, in order of creation. */

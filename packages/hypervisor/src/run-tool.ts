@@ -42,7 +42,7 @@ const complaintLines = 12;
 
 /**
  * Returns when the program and all that it started in its process group are gone; aborted, it ends the group first
- * and then throws the signal's reason. Thrown when the program is not installed: `tool-missing`, with its package.
+ * and then throws the signal's reason. @throws when the program is not installed: `tool-missing`, with its package.
  */
 export async function tryTool(tool: Tool, args: readonly string[], options: ToolOptions): Promise<ToolOutcome> {
   options.signal.throwIfAborted();
@@ -78,7 +78,7 @@ export async function tryTool(tool: Tool, args: readonly string[], options: Tool
   }
 }
 
-/** What the program wrote to its standard output. Thrown when it ends with anything but 0: `tool-failed`. */
+/** What the program wrote to its standard output. @throws when it ends with anything but 0: `tool-failed`. */
 export async function runTool(tool: Tool, args: readonly string[], options: ToolOptions): Promise<string> {
   const outcome = await tryTool(tool, args, options);
   if (outcome.exitCode === 0) return outcome.stdout;

@@ -128,7 +128,7 @@ export interface SystemConfig extends Readonly<z.infer<ReturnType<typeof schemaF
   readonly drivers: Drivers;
 }
 
-/** The configuration in `text` (YAML). Thrown: `invalid-config` with every key that is wrong. */
+/** The configuration in `text` (YAML). @throws `invalid-config` with every key that is wrong. */
 export function parseConfig(text: string, source: string, drivers: Drivers = knownDrivers): SystemConfig {
   const schema = schemaFor(drivers);
   const parsed = schema.safeParse(parseYaml(text, source, 'invalid-config') ?? {});

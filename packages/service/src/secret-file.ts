@@ -12,7 +12,7 @@ const valueMinChars = 4;
 /** Linux takes 128 KiB in one variable, its name included. */
 const valueMaxBytes = 120 * 1024;
 
-/** The text of the secret's file without one line end. Thrown: `secret-unusable`, with what sets it right. */
+/** The text of the secret's file without one line end. @throws `secret-unusable`, with what sets it right. */
 export async function readSecret(home: Home, name: string): Promise<string> {
   const path = home.secret(parseName('secret', name));
   const bytes = await readOwnFile(path).catch((error: NodeJS.ErrnoException) => {

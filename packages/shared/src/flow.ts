@@ -259,7 +259,7 @@ export interface Durable {
   readonly filter: string;
 }
 
-/** A row's durable for one pool or host. Thrown when a placeholder is left: a programming error. */
+/** A row's durable for one pool or host. @throws when a placeholder is left: a programming error. */
 export function consumerFor(
   flowRow: FlowRow & { consumer: string },
   scope: { readonly pool?: string; readonly host?: string } = {},

@@ -38,19 +38,19 @@ export function isVmId(text: string): text is VmId {
   return vmIdPattern.test(text);
 }
 
-/** Thrown when `text` is not a task id: `invalid-id`. */
+/** @throws when `text` is not a task id: `invalid-id`. */
 export function parseTaskId(text: string): TaskId {
   if (isTaskId(text)) return text;
   throw new VmTaskError('invalid-id', `${JSON.stringify(text.slice(0, 80))} is not a task id (a UUIDv7 in lower case)`);
 }
 
-/** Thrown when `text` is not a VM id: `invalid-id`. */
+/** @throws when `text` is not a VM id: `invalid-id`. */
 export function parseVmId(text: string): VmId {
   if (isVmId(text)) return text;
   throw new VmTaskError('invalid-id', `${JSON.stringify(text.slice(0, 80))} is not a VM id ("vm-" and a UUIDv7)`);
 }
 
-/** Thrown when `text` is not a message id: `invalid-id`. */
+/** @throws when `text` is not a message id: `invalid-id`. */
 export function parseMessageId(text: string): MessageId {
   if (messageIdPattern.test(text)) return text as MessageId;
   throw new VmTaskError(
@@ -59,7 +59,7 @@ export function parseMessageId(text: string): MessageId {
   );
 }
 
-/** Thrown when `text` is not a name: `invalid-id`. `what` is the word for it in the message, such as "pool". */
+/** @throws when `text` is not a name: `invalid-id`. `what` is the word for it in the message, such as "pool". */
 export function parseName(what: string, text: string): string {
   if (namePattern.test(text)) return text;
   throw new VmTaskError('invalid-id', `${JSON.stringify(text.slice(0, 80))} is not a ${what} name: ${nameForm}`);

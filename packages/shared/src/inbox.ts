@@ -47,7 +47,7 @@ export const messageSchema = z.strictObject({
 });
 export type Message = z.infer<typeof messageSchema>;
 
-/** Thrown: `invalid-message` with every key that is wrong, `message-too-large` with both sizes. */
+/** @throws `invalid-message` with every key that is wrong, `message-too-large` with both sizes. */
 export function parseSending(submitted: unknown): Sending {
   const parsed = sendSchema.safeParse(submitted);
   if (!parsed.success) throw new VmTaskError('invalid-message', explainIssues(parsed.error, sendSchema));

@@ -5,7 +5,7 @@ import { type ErrorCode, VmTaskError } from './errors.ts';
 /** Aliases can multiply without end; so many are plenty for a file that people write. */
 const maxAliasCount = 100;
 
-/** Null for an empty text. Thrown: an error of `code` that names `source`, the line, and what is wrong there. */
+/** Null for an empty text. @throws an error of `code` that names `source`, the line, and what is wrong there. */
 export function parseYaml(text: string, source: string, code: ErrorCode): unknown {
   const document = parseDocument(text, { logLevel: 'silent', uniqueKeys: true });
   const problem = document.errors[0];

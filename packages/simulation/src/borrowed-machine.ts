@@ -15,7 +15,7 @@ export interface Machine {
   uptimeMs(): number;
   randomBytes(count: number): Buffer;
   readonly pid: number;
-  /** The content of a file below /proc. Thrown: ENOENT. */
+  /** The content of a file below /proc. @throws ENOENT. */
   readProc(path: string): string;
 }
 

@@ -93,7 +93,7 @@ export class Host {
     return epochMs + this.#time.nowMs + this.wallSkewMs;
   }
 
-  /** Thrown: ENOENT. */
+  /** @throws ENOENT. */
   readProc(path: string): string {
     const process = this.#processes.get(Number(/^\/proc\/(\d+)\/stat$/.exec(path)?.[1]));
     if (process?.isAlive !== true) throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' });

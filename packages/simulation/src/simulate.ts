@@ -57,7 +57,7 @@ export async function simulate(wanted: Wanted, say: (line: string) => void): Pro
   return failures.length === 0 && missing.length === 0;
 }
 
-/** Returns when all of it is done, or when `take` wants no more. Thrown when a worker ends before its time. */
+/** Returns when all of it is done, or when `take` wants no more. @throws when a worker ends before its time. */
 async function runShare(share: Share, take: (told: Told) => boolean): Promise<void> {
   const stride = share.step * seedsPerProcess;
   let isWanted = true;

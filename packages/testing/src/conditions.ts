@@ -33,7 +33,7 @@ type Falsy = false | null | undefined | 0 | '';
 
 /**
  * The first value of `probe` that is not false, null, undefined, 0 or empty; a probe that throws has none yet.
- * Thrown after the limit: what was waited for, and what the last look showed.
+ * @throws after the limit: what was waited for, and what the last look showed.
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,

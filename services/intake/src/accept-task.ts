@@ -38,7 +38,7 @@ export interface Acceptance {
   readonly now: () => number;
 }
 
-/** Thrown: what `planTask` throws, `stream-full`, `idempotency-conflict`, the abort's reason. */
+/** @throws what `planTask` throws, `stream-full`, `idempotency-conflict`, the abort's reason. */
 export async function acceptTask(deps: Acceptance, submission: Submission, signal: AbortSignal): Promise<Accepted> {
   const planned = planTask(submission.body, deps.config);
   return accept(deps, { ...planned, cause: { kind: 'http', id: submission.requestId } }, submission, signal);
@@ -46,7 +46,7 @@ export async function acceptTask(deps: Acceptance, submission: Submission, signa
 
 /**
  * A new task with the specification that an earlier one was accepted with, whatever became of that.
- * Thrown: `pool-not-found`, `stream-full`, `idempotency-conflict`, the abort's reason.
+ * @throws `pool-not-found`, `stream-full`, `idempotency-conflict`, the abort's reason.
  */
 export async function acceptAgain(
   deps: Acceptance,

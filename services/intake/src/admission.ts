@@ -13,7 +13,7 @@ export interface Room {
 export interface Admission {
   /** Why no task can be taken just now, or null. At most a second old. */
   refusal(): Promise<string | null>;
-  /** Thrown: `stream-full`. */
+  /** @throws `stream-full`. */
   requireRoom(): Promise<void>;
 }
 

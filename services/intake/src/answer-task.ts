@@ -26,7 +26,7 @@ export interface Answering {
 /** As what a process may leave. */
 const resultMaxBytes = 256 * 1024;
 
-/** Thrown: `task-not-found`, `not-answerable`, `answer-too-late`, `result-too-large`, `invalid-request`. */
+/** @throws `task-not-found`, `not-answerable`, `answer-too-late`, `result-too-large`, `invalid-request`. */
 export async function answerTask(
   { bus, findCreated }: Answering,
   task: TaskId,

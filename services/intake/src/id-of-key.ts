@@ -10,7 +10,7 @@ export interface Keyed {
   readonly key: string;
 }
 
-/** The id of whoever claims the key first, with this body. Thrown: `idempotency-conflict`, and what `claim` throws. */
+/** The id of whoever claims the key first, with this body. @throws `idempotency-conflict`, and what `claim` throws. */
 export async function idOfKey<Id extends TaskId | PipelineId>(
   what: 'task' | 'pipeline',
   { body, key }: Keyed,

@@ -14,7 +14,7 @@ export interface AlertDeps {
   readonly config: Pick<SystemConfig, 'alerts' | 'inbox'>;
   readonly webhooks: readonly Webhook[];
   readonly send: (sending: Sending, options: { id: MessageId; keepMs: number; since: Date }) => Promise<unknown>;
-  /** Thrown: `webhook-failed`. */
+  /** @throws `webhook-failed`. */
   readonly post: (webhook: Webhook, post: Post, signal: AbortSignal) => Promise<void>;
   /** Has the effect unless it is known to have been had. */
   readonly once: (key: string, effect: () => Promise<void>) => Promise<unknown>;

@@ -20,7 +20,7 @@ export interface AlertWork {
 /** Each may wait for a webhook that does not answer. */
 const slots = 16;
 
-/** Works until `stop`. Thrown: `secret-unusable` when a webhook has no key. */
+/** Works until `stop`. @throws `secret-unusable` when a webhook has no key. */
 export async function workAlerts({ bus, config, home, ...drain }: AlertWork): Promise<void> {
   const { connection } = bus;
   const deps: AlertDeps = {

@@ -50,7 +50,7 @@ export class Capacity {
     return [...this.#waiting.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Resolves when the pool has capacity for one more message, first come first served. Thrown: the signal's reason. */
+  /** Resolves when the pool has capacity for one more message, first come first served. @throws the signal's reason. */
   admit(pool: string, signal: AbortSignal): Promise<{ release: () => void }> {
     const before = this.#queues.get(pool) ?? Promise.resolve();
     const mine = before.catch(() => undefined).then(() => this.#grant(pool, signal));
@@ -88,7 +88,7 @@ export class Capacity {
     for (const wake of [...this.#sleepers]) wake();
   }
 
-  /** Returns when anything has changed since `seen`, and after a second in any case. Thrown: the signal's reason. */
+  /** Returns when anything has changed since `seen`, and after a second in any case. @throws the signal's reason. */
   async nextChange(seen: number, signal: AbortSignal, limitMs = lookEveryMs): Promise<void> {
     signal.throwIfAborted();
     if (this.#changes !== seen) return;

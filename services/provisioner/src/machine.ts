@@ -24,7 +24,7 @@ export class Machine {
     this.#watching = watching;
   }
 
-  /** Resolves when the machine is there. Thrown: the signal's reason. */
+  /** Resolves when the machine is there. @throws the signal's reason. */
   async there(signal: AbortSignal): Promise<void> {
     while (this.#state?.kind !== 'there') await once(this.#changes, 'change', { signal });
   }

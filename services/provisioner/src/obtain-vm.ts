@@ -59,7 +59,7 @@ export type Obtained =
 /** Something has changed meanwhile; `full`: every place was taken. */
 type LookAgain = 'again' | 'full';
 
-/** A VM that is claimed for the allocation, or why there is none. Thrown: the reasons of the allocation's signals. */
+/** A VM that is claimed for the allocation, or why there is none. @throws the reasons of the allocation's signals. */
 export async function obtainVm(context: ObtainContext, allocation: Allocation): Promise<Obtained> {
   using _waiting = context.capacity.waitFor(allocation.vmClass.pool);
   const waitUntil = performance.now() + allocation.capacityWaitMs;

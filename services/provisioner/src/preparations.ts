@@ -28,7 +28,7 @@ export class Preparations {
     await Promise.allSettled(this.#running.values());
   }
 
-  /** What the pool makes of the request; an image is built if it must be. Thrown: what its making threw, or the reason of `signal`. */
+  /** What the pool makes of the request; an image is built if it must be. @throws what its making threw, or the reason of `signal`. */
   resolve(pool: string, request: VmRequest, signal: AbortSignal): Promise<ResolvedSpec> {
     const key = `resolve ${pool} ${JSON.stringify(request)}`;
     return this.#once(key, pool, signal, ({ report, signal: abort }) =>
@@ -36,7 +36,7 @@ export class Preparations {
     );
   }
 
-  /** Returns when a VM of the class can be cloned. Thrown: what its making threw, or the reason of `signal`. */
+  /** Returns when a VM of the class can be cloned. @throws what its making threw, or the reason of `signal`. */
   vmClass(vmClass: VmClass, signal: AbortSignal): Promise<void> {
     return this.#once(`class ${JSON.stringify(vmClass)}`, vmClass.pool, signal, ({ report, signal: abort }) =>
       this.#hypervisor.prepare(vmClass, report, abort),

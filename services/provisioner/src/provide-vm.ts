@@ -111,7 +111,7 @@ async function resolveSpec(
   }
 }
 
-/** Thrown: `runtime-not-found`, with those that the image has. */
+/** @throws `runtime-not-found`, with those that the image has. */
 function requireRuntime({ image, runtimes }: ResolvedSpec, { main }: EventData<'task.created'>['spec']): void {
   if (main.kind !== 'script' || Object.hasOwn(runtimes, main.runtime)) return;
   const known = Object.keys(runtimes).sort().join(', ');

@@ -125,7 +125,7 @@ async function attemptStatusOf(
   return named === vm ? { kind: 'live' } : { kind: 'elsewhere', vm: named, at: head.time };
 }
 
-/** Reports only what two looks in a row have shown. Thrown: when the host or the log cannot be read. */
+/** Reports only what two looks in a row have shown. @throws when the host or the log cannot be read. */
 export async function audit(hypervisor: Hypervisor, log: TaskLog): Promise<Audit> {
   const first = await lookOnce(hypervisor, log);
   if (first.leaked.length + first.missing.length + first.untold.length === 0) return first;

@@ -71,7 +71,7 @@ async function removeNamed(reaping: Reaping, vm: NamedVm | null, reason: string)
 
 /**
  * Removes the VM and reports it, if the ledger knows it. What cannot be removed is in quarantine when this returns, and
- * holds up nobody: what is left of it has been killed, or is a file. Thrown when not even that could be written down.
+ * holds up nobody: what is left of it has been killed, or is a file. @throws when not even that could be written down.
  */
 export async function removeVm(reaping: Reaping, vm: VmId, reason: string): Promise<void> {
   const { bus, hypervisor, host, log, abort } = reaping;

@@ -40,7 +40,7 @@ export interface Sweeping extends Reaping {
   readonly liveTasks: () => readonly LiveTask[];
 }
 
-/** One look at everything. Thrown: when the host, or the log, cannot be read. */
+/** One look at everything. @throws when the host, or the log, cannot be read. */
 export async function sweep(sweeping: Sweeping): Promise<void> {
   const nowMs = performance.now();
   const states = await sweeping.hypervisor.list();

@@ -21,7 +21,7 @@ export interface CollectedArtifacts {
   readonly error: ErrorInfo | null;
 }
 
-/** Everything that matches and may be taken is stored, whatever is refused beside it. Thrown: as `Contact.reach`. */
+/** Everything that matches and may be taken is stored, whatever is refused beside it. @throws as `Contact.reach`. */
 export async function collectArtifacts(
   attempt: Attempt,
   contact: Contact,

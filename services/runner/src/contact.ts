@@ -32,7 +32,7 @@ export class Contact implements AsyncDisposable {
 
   /**
    * What `action` returns. When the connection is lost meanwhile, `action` runs again on the next one, so it must be
-   * repeatable. Thrown: `vm-lost`, `ssh-host-key-mismatch`, `ssh-auth-failed`; what `action` throws; the signal's reason.
+   * repeatable. @throws `vm-lost`, `ssh-host-key-mismatch`, `ssh-auth-failed`; what `action` throws; the signal's reason.
    */
   async reach<T>(action: (guest: Guest) => Promise<T>): Promise<T> {
     for (;;) {

@@ -34,7 +34,7 @@ export interface Guest extends AsyncDisposable {
   place(request: PlacingRequest): Promise<string>;
 }
 
-/** One connection to the machine of `vm.ready`. Thrown: as `connect` of the guest package, and `vm-lost`. */
+/** One connection to the machine of `vm.ready`. @throws as `connect` of the guest package, and `vm-lost`. */
 export type ConnectGuest = (ready: EventData<'vm.ready'>, signal: AbortSignal) => Promise<Guest>;
 
 /** Connects with the key that lies in the VM's folder; no folder means no VM. Connections to machines that stay are kept in `idle`. */

@@ -90,7 +90,7 @@ async function endCancelled(
   await bus.append(ending, appended.head.seq, signal);
 }
 
-/** What an error means follows from where the task stands now. Thrown: the error itself when the attempt is still ours. */
+/** What an error means follows from where the task stands now. @throws the error itself when the attempt is still ours. */
 async function standAfter(
   error: unknown,
   attempt: Attempt,

@@ -14,7 +14,7 @@ const limits = { maxFiles: 1_024, maxBytes: 1024 * 1024 * 1024 };
 
 /**
  * The folder's absolute path in the guest, where every file is as it was stored; null when there are none.
- * Thrown: `needed-files-too-large`, `needed-result-gone` for one that is no longer kept or has other bytes; as `Contact.reach`.
+ * @throws `needed-files-too-large`, `needed-result-gone` for one that is no longer kept or has other bytes; as `Contact.reach`.
  */
 export async function placeNeededFiles(
   attempt: Attempt,

@@ -42,7 +42,7 @@ export function planSetup(inVm: InVm, spec: TaskSpec, needs: Needs = null): read
   }));
 }
 
-/** Thrown: `runtime-not-found` with those that the image has. */
+/** @throws `runtime-not-found` with those that the image has. */
 export function planMain(
   inVm: InVm,
   spec: TaskSpec,

@@ -41,7 +41,7 @@ export class Pump implements Disposable {
     return this.#next;
   }
 
-  /** Returns when there is room for more. Thrown: `log-overtaken`, the signal's reason. */
+  /** Returns when there is room for more. @throws `log-overtaken`, the signal's reason. */
   async push(bytes: Uint8Array): Promise<void> {
     this.#next += bytes.length;
     this.#enqueue(this.#masker.push(bytes));
@@ -49,7 +49,7 @@ export class Pump implements Disposable {
     this.#throwFailure();
   }
 
-  /** Returns once everything is stored. Thrown: as `push`. */
+  /** Returns once everything is stored. @throws as `push`. */
   async finish(): Promise<void> {
     this.#enqueue(this.#masker.flush());
     this.#end();

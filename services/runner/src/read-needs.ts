@@ -16,7 +16,7 @@ export interface ReadNeeds {
   readonly files: readonly NeededFile[];
 }
 
-/** Large results come from the tasks' own ends. Null for a task of no pipeline. Thrown: `needed-result-gone`. */
+/** Large results come from the tasks' own ends. Null for a task of no pipeline. @throws `needed-result-gone`. */
 export async function readNeeds(connection: Connection, { needs }: Pick<TaskSpec, 'needs'>): Promise<ReadNeeds | null> {
   if (needs === undefined) return null;
   const reading = Object.entries(needs).map(async ([name, stage]) => {

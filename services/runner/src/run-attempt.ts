@@ -33,7 +33,7 @@ import { readSecrets, Secrets } from './secrets.ts';
 
 type Completed = Draft<'task.completed'>;
 
-/** What to append with the sequence that the attempt expects. Thrown: whatever is not the attempt's own end, see `endsTheAttempt`. */
+/** What to append with the sequence that the attempt expects. @throws whatever is not the attempt's own end, see `endsTheAttempt`. */
 export async function runAttempt(attempt: Attempt, parts: RunnerParts, log: Logger): Promise<Completed> {
   const { ready, signal } = attempt;
   const { connect, isVmAlive } = parts;

@@ -43,7 +43,7 @@ export class Secrets {
   }
 }
 
-/** `wanted`: variable → name of the secret. Thrown: `secret-unusable`, with what sets it right. */
+/** `wanted`: variable → name of the secret. @throws `secret-unusable`, with what sets it right. */
 export async function readSecrets(home: Home, wanted: Readonly<Record<string, string>>): Promise<Secrets> {
   const entries = await Promise.all(
     Object.entries(wanted).map(async ([variable, name]) => [variable, await readSecret(home, name)] as const),

@@ -14,7 +14,7 @@ interface AuditOptions {
   readonly json: boolean;
 }
 
-/** Exits with 1 when anything leaked, or cannot be read. Thrown: `not-up`. */
+/** Exits with 1 when anything leaked, or cannot be read. @throws `not-up`. */
 export async function audit({ environment, config, json }: AuditOptions): Promise<number> {
   const found = await auditHome(environment, config);
   if (json) printJson(found);

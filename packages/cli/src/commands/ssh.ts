@@ -22,7 +22,7 @@ interface Login {
 
 /**
  * Ends with the exit code of the login. With `--json` says where one could log in, and does not.
- * Thrown: `task-already-over`, `no-vm-yet`, `vm-lost`, `tool-missing`.
+ * @throws `task-already-over`, `no-vm-yet`, `vm-lost`, `tool-missing`.
  */
 export async function ssh({ home, json }: Common, id: string, command: readonly string[]): Promise<number> {
   const { vm, access } = await machineOf(home, id);

@@ -8,6 +8,6 @@ export interface Check {
   readonly name: string;
   /** Longer than the slowest answer that is still a good one; what takes longer fails. */
   readonly limitMs: number;
-  /** Looks, and alters nothing. Thrown: `NotCheckable`; anything else is a finding of its own. */
+  /** Looks, and alters nothing. @throws `NotCheckable`; anything else is a finding of its own. */
   readonly look: (context: Context, signal: AbortSignal) => Promise<Finding>;
 }

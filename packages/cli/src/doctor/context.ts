@@ -19,17 +19,17 @@ export interface Context extends AsyncDisposable {
   readonly state: SystemState | null;
   /** This host's clock. */
   readonly now: () => number;
-  /** Thrown: `NotCheckable` when `vm-task.yaml` cannot be used. */
+  /** @throws `NotCheckable` when `vm-task.yaml` cannot be used. */
   config(): SystemConfig;
-  /** The host and the pools of this home. Thrown: as `config`. */
+  /** The host and the pools of this home. @throws as `config`. */
   scope(): Scope;
-  /** As the user that makes the streams, whatever else is known. Thrown: as `openConnection`. */
+  /** As the user that makes the streams, whatever else is known. @throws as `openConnection`. */
   broker(): Promise<Connection>;
-  /** What the user may not do that it has to, or does in vain. Thrown: `NotCheckable`, and what keeps the user out. */
+  /** What the user may not do that it has to, or does in vain. @throws `NotCheckable`, and what keeps the user out. */
   lacking(user: BrokerUser): Promise<readonly Lacking[]>;
-  /** What is missing or altered, by the stream's name. Thrown: `NotCheckable`. */
+  /** What is missing or altered, by the stream's name. @throws `NotCheckable`. */
   altered(): Promise<ReadonlyMap<string, VmTaskError>>;
-  /** As a user that may do all that it has to, where these streams are there. Thrown: `NotCheckable`. */
+  /** As a user that may do all that it has to, where these streams are there. @throws `NotCheckable`. */
   connect(user: BrokerUser, streams: readonly string[]): Promise<Connection>;
 }
 

@@ -29,7 +29,7 @@ export interface Instrumented {
   readonly manifest: string;
 }
 
-/** Writes the instrumented modules into `folder`. Thrown: when one of `shortTimes` is not in the code any more. */
+/** Writes the instrumented modules into `folder`. @throws when one of `shortTimes` is not in the code any more. */
 export function instrument(folder: string): Instrumented {
   mkdirSync(folder, { recursive: true });
   const places: Place[] = [];

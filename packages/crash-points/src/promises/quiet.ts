@@ -5,7 +5,7 @@ import type { SystemUnderTest } from '../system/system.ts';
 /** The reaper's patience, a few sweeps, a redelivery: seconds. This is for a machine that has much else to do. */
 const quietLimitMs = 180_000;
 
-/** Returns once it has settled, with one warm VM. Thrown: what is still there. */
+/** Returns once it has settled, with one warm VM. @throws what is still there. */
 export async function waitForQuiet(system: SystemUnderTest): Promise<void> {
   let restless: string[] = [];
   const isQuiet = async () => {

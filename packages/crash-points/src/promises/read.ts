@@ -51,7 +51,7 @@ function readable(message: StoredMsg): Stored | null {
   }
 }
 
-/** `<attempt>/<stream>` → its bytes. Thrown: where a chunk does not begin where the one before it ended. */
+/** `<attempt>/<stream>` → its bytes. @throws where a chunk does not begin where the one before it ended. */
 export async function outputOf({ connection }: Bus, task: TaskId): Promise<ReadonlyMap<string, string>> {
   const streams = new Map<string, Buffer>();
   for await (const { subject, header, data } of messages(connection, 'LOGS', logSubjects(task), 1)) {

@@ -38,7 +38,7 @@ const refusedMax = 100;
 
 /**
  * Gives every regular file under `cwd` that matches a pattern to `sink`, one after the other, without holding any
- * in memory. Thrown: `artifact-refused` for a pattern that is absolute or has `..`, before anything is read;
+ * in memory. @throws `artifact-refused` for a pattern that is absolute or has `..`, before anything is read;
  * `ssh-lost`, `guest-failed`; whatever `sink` throws.
  */
 export async function collectArtifacts(

@@ -8,7 +8,7 @@ export interface PatternSet {
   mayMatchBelow(folder: string): boolean;
 }
 
-/** Thrown: `artifact-refused` for a pattern that is empty, absolute, negated or leads upwards. */
+/** @throws `artifact-refused` for a pattern that is empty, absolute, negated or leads upwards. */
 export function parsePatterns(patterns: readonly string[]): PatternSet {
   for (const pattern of patterns) check(pattern);
   const files = patterns.map((pattern) => picomatch(pattern));

@@ -22,7 +22,7 @@ export interface PlacingRequest {
 /**
  * Returns the folder's absolute path once it has all of the files: it appears as a whole or not at all, and one that
  * is there stays as it is, so a task that has begun finds no file changed.
- * Thrown: `artifact-refused` for a path that leads out, before anything is written; `ssh-lost`, `guest-failed`.
+ * @throws `artifact-refused` for a path that leads out, before anything is written; `ssh-lost`, `guest-failed`.
  */
 export async function placeFiles(connection: GuestConnection, request: PlacingRequest): Promise<string> {
   const { folder, by, files, signal } = request;

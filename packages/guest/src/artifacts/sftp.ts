@@ -18,7 +18,7 @@ export class Sftp implements Disposable {
   /** ssh2 never answers what is asked after the end. */
   readonly #over = new AbortController();
 
-  /** Thrown: `ssh-lost`, `guest-failed`; the signal's reason when aborted. */
+  /** @throws `ssh-lost`, `guest-failed`; the signal's reason when aborted. */
   static async open(connection: GuestConnection, signal: AbortSignal): Promise<Sftp> {
     if (connection.closed) throw connection.lost();
     const opened = settle<SFTPWrapper>(signal, (done) => connection.client.sftp(done));
@@ -100,7 +100,7 @@ export class Sftp implements Disposable {
     return this.#call<void>((done) => this.#sftp.mkdir(path, done));
   }
 
-  /** Thrown also when there is something at `to`. */
+  /** @throws also when there is something at `to`. */
   rename(from: string, to: string): Promise<void> {
     return this.#call<void>((done) => this.#sftp.rename(from, to, done));
   }

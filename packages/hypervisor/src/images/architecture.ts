@@ -8,7 +8,7 @@ export const debianArchitectures = { x86_64: 'amd64', aarch64: 'arm64' } as cons
   string
 >;
 
-/** The architecture of this machine, which images are built for. Thrown when it is neither of the two: `tool-missing`. */
+/** The architecture of this machine, which images are built for. @throws when it is neither of the two: `tool-missing`. */
 export function hostArchitecture(): Architecture {
   if (process.arch === 'x64') return 'x86_64';
   if (process.arch === 'arm64') return 'aarch64';

@@ -13,7 +13,7 @@ import { makeScratch } from './scratch.ts';
 /**
  * The recipe's image, registered in the home. It is built only when nothing made of exactly the same is in the cache;
  * of two who build it at once, the second waits and takes the first one's. Aborted or killed, it leaves nothing that
- * the next build does not remove. Thrown when a step fails: `image-build-failed`, with the tool's last words.
+ * the next build does not remove. @throws when a step fails: `image-build-failed`, with the tool's last words.
  */
 export async function buildImage(store: ImageStore, recipe: Recipe, watch: Watch): Promise<Image> {
   const fingerprint = await recipeFingerprint(recipe, hostArchitecture());

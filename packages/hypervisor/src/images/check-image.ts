@@ -9,7 +9,7 @@ export type ImageHealth = 'whole' | 'built at first use';
 
 /**
  * What that name stands for is whole on disk, or can be made. Safe while VMs run from it.
- * Thrown: `image-not-found`, `image-unreadable` with what is wrong.
+ * @throws `image-not-found`, `image-unreadable` with what is wrong.
  */
 export async function checkImage(store: ImageStore, ref: ImageRef, signal: AbortSignal): Promise<ImageHealth> {
   const resolution = await resolveImage(store, ref);

@@ -16,7 +16,7 @@ export type Resolution =
   /** Not built yet, or what it is made of has changed since. */
   | { readonly kind: 'to-build'; readonly recipe: Recipe };
 
-/** The image of that name, built first if it must be. Thrown when there is none: `image-not-found`. */
+/** The image of that name, built first if it must be. @throws when there is none: `image-not-found`. */
 export async function ensureImage(store: ImageStore, ref: ImageRef, watch: Watch): Promise<Image> {
   const resolution = await resolveImage(store, ref);
   return resolution.kind === 'registered' ? resolution.image : await buildImage(store, resolution.recipe, watch);
@@ -24,7 +24,7 @@ export async function ensureImage(store: ImageStore, ref: ImageRef, watch: Watch
 
 /**
  * Always the same choice for the same images and recipes: without a version, the newest by number among the recipe's
- * and those that the home knows. Thrown when there is none: `image-not-found`, with the known names and the nearest one.
+ * and those that the home knows. @throws when there is none: `image-not-found`, with the known names and the nearest one.
  */
 export async function resolveImage(store: ImageStore, ref: ImageRef): Promise<Resolution> {
   const recipe = await readRecipe(store.recipesFolder, ref.name);

@@ -3,14 +3,14 @@ import { parseName } from '@vm-task/shared/ids';
 import type { ImageRef, ImageVersion } from './image.ts';
 import { versionPattern } from './version.ts';
 
-/** Thrown when `text` is neither `name` nor `name@version`: `invalid-id`. */
+/** @throws when `text` is neither `name` nor `name@version`: `invalid-id`. */
 export function parseImageRef(text: string): ImageRef {
   const at = text.indexOf('@');
   if (at < 0) return { name: parseName('image', text), version: null };
   return { name: parseName('image', text.slice(0, at)), version: parseVersion(text.slice(at + 1)) };
 }
 
-/** Thrown when `text` is not exactly one image, `name@version`: `invalid-id`. */
+/** @throws when `text` is not exactly one image, `name@version`: `invalid-id`. */
 export function parseImageVersion(text: string): ImageVersion {
   const { name, version } = parseImageRef(text);
   if (version !== null) return { name, version };

@@ -33,7 +33,7 @@ const minMemoryMiB = 256;
 /**
  * Somebody's disk as an image of this home. It is copied first and converted to a qcow2 file of ours, so that nothing
  * in it is ever read again by anything but its guest, and nobody can alter it between the check and the use.
- * Thrown: `image-refused` with what is wrong with the name or the disk. Failed or aborted, it leaves nothing.
+ * @throws `image-refused` with what is wrong with the name or the disk. Failed or aborted, it leaves nothing.
  */
 export async function importImage(store: ImageStore, request: ImportRequest, watch: Watch): Promise<Image> {
   const name = formatImageRef(request.ref);

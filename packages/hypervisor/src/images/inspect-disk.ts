@@ -33,7 +33,7 @@ type DiskInfo = z.infer<typeof diskInfoSchema>;
 
 /**
  * The size in MiB that a guest will see, of a disk that stands by itself. The format is the stated one, never guessed.
- * Thrown when it is anything else: `image-refused`, with what to do.
+ * @throws when it is anything else: `image-refused`, with what to do.
  */
 export async function inspectDisk(
   file: string,

@@ -55,7 +55,7 @@ export interface Recipe {
   readonly minMemoryMiB: number;
 }
 
-/** Thrown when there is a recipe of that name but it cannot be used: `invalid-recipe`. Null when there is none. */
+/** @throws when there is a recipe of that name but it cannot be used: `invalid-recipe`. Null when there is none. */
 export async function readRecipe(recipesFolder: string, name: string): Promise<Recipe | null> {
   const chain = await readChain(recipesFolder, name);
   const own = chain.at(-1);

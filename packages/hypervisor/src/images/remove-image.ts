@@ -20,7 +20,7 @@ export type Removal =
 
 /**
  * Exactly this version is gone from this home, and its bytes too unless another home or a snapshot has them as well:
- * they go with the last hard link. Thrown: `image-in-use` with the VMs that run from it; `image-not-found`.
+ * they go with the last hard link. @throws `image-in-use` with the VMs that run from it; `image-not-found`.
  */
 export async function removeImage(store: ImageStore, ref: ImageVersion, watch: Watch): Promise<Removal> {
   const image = await registeredImage(store, ref);

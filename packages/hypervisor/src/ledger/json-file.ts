@@ -35,7 +35,7 @@ export async function writeJsonOnce(path: string, value: unknown): Promise<boole
 /** What a file says: `torn` is no JSON, which only a disk that lost what it had promised leaves behind. */
 export type JsonFile<T> = { readonly kind: 'value'; readonly value: T } | { readonly kind: 'absent' | 'torn' };
 
-/** Thrown when it is JSON of a form that we do not know, such as a newer version's: `ledger-unreadable`. */
+/** @throws when it is JSON of a form that we do not know, such as a newer version's: `ledger-unreadable`. */
 export async function readJson<S extends z.ZodType>(path: string, schema: S): Promise<JsonFile<z.infer<S>>> {
   const text = await readFile(path, 'utf8').catch(nullIfMissing);
   if (text === null) return { kind: 'absent' };

@@ -38,7 +38,7 @@ export async function openFolder(home: Home, record: VmRecord): Promise<void> {
   await syncFolder(dirname(folder));
 }
 
-/** Says what is known by now of this boot's process and port. Thrown when the folder is gone, because somebody ended the VM meanwhile. */
+/** Says what is known by now of this boot's process and port. @throws when the folder is gone, because somebody ended the VM meanwhile. */
 export async function updateRecord(home: Home, record: VmRecord): Promise<void> {
   await writeJsonForThisBoot(home.vm(record.vm).record, record);
 }
@@ -84,7 +84,7 @@ export async function readRecord(home: Home, vm: VmId): Promise<VmRecord | null>
   return valueIn(await readJson(home.vm(vm).record, vmRecordSchema));
 }
 
-/** The VM as its folder shows it, or null where there is no folder, or none with a record. Thrown: `ledger-unreadable`. */
+/** The VM as its folder shows it, or null where there is no folder, or none with a record. @throws `ledger-unreadable`. */
 export async function readState(home: Home, vm: VmId): Promise<VmState | null> {
   const folder = home.vm(vm);
   const record = await readRecord(home, vm);

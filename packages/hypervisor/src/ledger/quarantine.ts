@@ -44,7 +44,7 @@ export function pauseAfter(tries: number): number {
   return backOffMs(pauses, tries);
 }
 
-/** Notes one more removal that left something. Thrown when the folder cannot be written to, either. */
+/** Notes one more removal that left something. @throws when the folder cannot be written to, either. */
 export async function writeQuarantine(home: Home, vm: VmId, left: readonly Leftover[]): Promise<void> {
   const path = home.vm(vm).quarantine;
   const before = await readJson(path, quarantineSchema);

@@ -20,7 +20,7 @@ const pollMs = 10;
 export const runFolder = 'run';
 
 /**
- * Leaves the snapshot's files in `run/` of the plan's folder. Thrown: `snapshot-failed` with the last words of the
+ * Leaves the snapshot's files in `run/` of the plan's folder. @throws `snapshot-failed` with the last words of the
  * console; the signal's reason when aborted.
  */
 export async function freeze(plan: Omit<BootPlan, 'logs'>, signal: AbortSignal): Promise<SnapshotManifest> {

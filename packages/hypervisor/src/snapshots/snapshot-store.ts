@@ -26,7 +26,7 @@ export async function readSnapshot(cache: Cache, key: string): Promise<Snapshot 
 
 /**
  * Links the snapshot into a VM's folder, which keeps it from being removed. False when it was removed meanwhile;
- * then some of the links may be there. Thrown: `invalid-config` when the two are on different filesystems.
+ * then some of the links may be there. @throws `invalid-config` when the two are on different filesystems.
  */
 export async function linkSnapshot(snapshot: Snapshot, into: string): Promise<boolean> {
   try {

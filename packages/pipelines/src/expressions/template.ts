@@ -53,7 +53,7 @@ export function typeOf(text: string, scope: Scope): string | null {
   return part !== undefined && isExpression(part) && more.length === 0 ? part.type : null;
 }
 
-/** `value` with every expression evaluated. Thrown: `TemplateError` for the first that has no value. */
+/** `value` with every expression evaluated. @throws `TemplateError` for the first that has no value. */
 export function fillTemplate(value: Json, scope: Scope, values: Values, isScript: IsScript): Json {
   const fill = (inner: Json, path: readonly string[]): Json => {
     if (typeof inner === 'string') return isScript(path) ? inner : fillText(inner, path, scope, values);
@@ -64,7 +64,7 @@ export function fillTemplate(value: Json, scope: Scope, values: Values, isScript
   return fill(value, []);
 }
 
-/** Thrown when an expression has no value: a field that is not there, types that do not go together. */
+/** @throws when an expression has no value: a field that is not there, types that do not go together. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }

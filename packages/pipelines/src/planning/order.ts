@@ -8,7 +8,7 @@ interface Needing {
   readonly onFailure: boolean;
 }
 
-/** Keeps the written order where it may. Thrown: `invalid-pipeline` for an unknown stage, or for a circle, which is named. */
+/** Keeps the written order where it may. @throws `invalid-pipeline` for an unknown stage, or for a circle, which is named. */
 export function orderStages<T extends Needing>(stages: readonly T[]): T[] {
   const byName = new Map(stages.map((stage) => [stage.name, stage]));
   for (const stage of stages) checkNeeds(stage, byName);

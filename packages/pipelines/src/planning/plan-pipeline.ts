@@ -38,7 +38,7 @@ export interface PlannedPipeline {
   readonly parameters: Readonly<Record<string, Json>>;
 }
 
-/** Thrown: `invalid-pipeline` with everything that is wrong, `payload-too-large`. */
+/** @throws `invalid-pipeline` with everything that is wrong, `payload-too-large`. */
 export function planPipeline(submitted: unknown, config: Pools): PlannedPipeline {
   const problem = jsonProblem(submitted);
   if (problem !== null) throw new VmTaskError('invalid-pipeline', `the pipeline cannot be taken as JSON: ${problem}`);

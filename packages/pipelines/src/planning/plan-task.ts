@@ -16,7 +16,7 @@ const defaultOutputMaxBytes = 4 * 1024 * 1024;
 
 /**
  * What was submitted, as a task of one of the configured pools.
- * Thrown: `invalid-task` with every key that is wrong, `payload-too-large`, `pool-not-found`, `no-size-fits`.
+ * @throws `invalid-task` with every key that is wrong, `payload-too-large`, `pool-not-found`, `no-size-fits`.
  */
 export function planTask(submitted: unknown, config: Pools): { pool: string; spec: TaskSpec } {
   const file = parseTaskFile(submitted);
@@ -36,7 +36,7 @@ export function planTask(submitted: unknown, config: Pools): { pool: string; spe
   return { pool: name, spec };
 }
 
-/** Thrown: `invalid-task`, one sentence for each thing that is wrong. */
+/** @throws `invalid-task`, one sentence for each thing that is wrong. */
 export function parseTaskFile(submitted: unknown): TaskFile {
   const problem = jsonProblem(submitted);
   if (problem !== null) throw new VmTaskError('invalid-task', `the task cannot be taken as JSON: ${problem}`);

@@ -19,7 +19,7 @@ const templateMaxBytes = 1024 * 1024;
 
 /**
  * Everything that can be known without the parameters' values is right in what is returned.
- * Thrown: `invalid-template` with what is wrong, `payload-too-large`.
+ * @throws `invalid-template` with what is wrong, `payload-too-large`.
  */
 export function parseTemplate(submitted: unknown, config: Pools): TemplateFile {
   const problem = jsonProblem(submitted);
@@ -67,7 +67,7 @@ export type Rendered =
 
 /**
  * The template with these values. A pipeline evaluates its expressions itself, stage by stage.
- * Thrown: `invalid-pipeline` for parameters that are wrong or missing, `expression-failed`.
+ * @throws `invalid-pipeline` for parameters that are wrong or missing, `expression-failed`.
  */
 export function renderTemplate(file: TemplateFile, given: Readonly<Record<string, Json>>): Rendered {
   const parameters = resolveParameters(file.parameters ?? {}, given);

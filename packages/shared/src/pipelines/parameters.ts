@@ -35,7 +35,7 @@ export const parameterSchema = z
 export type Parameter = z.infer<typeof parameterSchema>;
 export type Parameters = Readonly<Record<string, Parameter>>;
 
-/** Every parameter with its value. Thrown: `invalid-pipeline` with everything that is wrong. */
+/** Every parameter with its value. @throws `invalid-pipeline` with everything that is wrong. */
 export function resolveParameters(declared: Parameters, given: Readonly<Record<string, Json>>): Record<string, Json> {
   const names = Object.keys(declared);
   const problems = Object.keys(given)
@@ -56,7 +56,7 @@ export function resolveParameters(declared: Parameters, given: Readonly<Record<s
   return resolved;
 }
 
-/** A value as it is written on a command line: text for a string or an unknown parameter, JSON for all else. Thrown: `invalid-pipeline`. */
+/** A value as it is written on a command line: text for a string or an unknown parameter, JSON for all else. @throws `invalid-pipeline`. */
 export function parameterFromText(name: string, text: string, type: string | undefined): Json {
   if (type === undefined || type === 'string') return text;
   try {

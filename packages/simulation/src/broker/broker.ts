@@ -93,7 +93,7 @@ export class Broker {
     return stream;
   }
 
-  /** Thrown: as `Stream.publish`. */
+  /** @throws as `Stream.publish`. */
   publish(publication: Publication): PubAnswer {
     const stream = this.streamOf(publication.subject);
     const answer = this.#accept(stream, publication);

@@ -78,7 +78,7 @@ export class Stream {
   }
 
   /**
-   * Thrown: 10071 when the expectation does not hold, 10077 when the stream is full. One server looks at the expectation
+   * @throws 10071 when the expectation does not hold, 10077 when the stream is full. One server looks at the expectation
    * before the message's id, so what is sent again is refused; three of them look at the id first, and say that it is a
    * duplicate. What is refused for either reason may be so for the one or for the other.
    */

@@ -9,7 +9,7 @@ import type { Webhook } from './webhook.ts';
 /** What Standard Webhooks asks of a key. */
 const [keyMinBytes, keyMaxBytes] = [24, 64];
 
-/** Thrown: `secret-unusable`, so that a key that is missing is noticed at the start and not at the first alert. */
+/** @throws `secret-unusable`, so that a key that is missing is noticed at the start and not at the first alert. */
 export function openWebhooks(home: Home, { alerts }: Pick<SystemConfig, 'alerts'>): Promise<Webhook[]> {
   const opened = Object.entries(alerts.webhooks).map(([name, config]) => openWebhook(home, name, config));
   return Promise.all(opened);

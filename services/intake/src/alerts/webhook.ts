@@ -25,7 +25,7 @@ export interface Post {
 /** Receivers take a post and work on it later; one that has not answered by then is tried again. */
 const answerLimitMs = 10_000;
 
-/** Returns once it was taken (2xx). Thrown: `webhook-failed`, or the abort's reason. */
+/** Returns once it was taken (2xx). @throws `webhook-failed`, or the abort's reason. */
 export async function postTo(webhook: Webhook, { id, body }: Post, now: Date, abort: AbortSignal): Promise<void> {
   const headers = {
     'content-type': 'application/json',

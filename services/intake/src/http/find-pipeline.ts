@@ -5,7 +5,7 @@ import type { Projection } from '../projection/projection.ts';
 import { resolvePipelineId } from '../projection/resolve-id.ts';
 import { ambiguous, requirePrefix } from './find-task.ts';
 
-/** Thrown: `invalid-id`, `pipeline-not-found`, `ambiguous-id`, `projection-behind`. */
+/** @throws `invalid-id`, `pipeline-not-found`, `ambiguous-id`, `projection-behind`. */
 export async function findPipelineId(projection: Projection, id: string): Promise<PipelineId> {
   requirePrefix('pipeline', id);
   await projection.upToDate();

@@ -7,7 +7,7 @@ import { ProblemError } from './problem.ts';
 
 const prefixPattern = /^[0-9a-f-]{8,36}$/;
 
-/** Thrown: `invalid-id`, `task-not-found`, `ambiguous-id`, `projection-behind`. */
+/** @throws `invalid-id`, `task-not-found`, `ambiguous-id`, `projection-behind`. */
 export async function findTask(projection: Projection, id: string): Promise<{ id: TaskId; pool: string }> {
   requirePrefix('task', id);
   await projection.upToDate();
@@ -22,7 +22,7 @@ export async function findTask(projection: Projection, id: string): Promise<{ id
   }
 }
 
-/** Thrown: `invalid-id`. */
+/** @throws `invalid-id`. */
 export function requirePrefix(what: string, id: string): void {
   if (prefixPattern.test(id)) return;
   const shown = JSON.stringify(id.slice(0, 80));

@@ -17,7 +17,7 @@ declare module 'fastify' {
   }
 }
 
-/** Thrown: `invalid-config` when the home has none, with what makes one. */
+/** @throws `invalid-config` when the home has none, with what makes one. */
 export function readToken(home: Home): string {
   const file = join(home.credentials, 'http-token');
   let token = '';
@@ -33,7 +33,7 @@ export function readToken(home: Home): string {
   throw new VmTaskError('invalid-config', `the HTTP token ${file} is empty; remove it and run ./vm-task up`);
 }
 
-/** Thrown: `host-refused`. An address cannot be rebound, so only names have to be known. */
+/** @throws `host-refused`. An address cannot be rebound, so only names have to be known. */
 export function requireKnownHost(request: FastifyRequest, configuredHost: string): void {
   const host = (request.headers.host ?? '').replace(/:\d*$/, '').toLowerCase();
   const address = host.replace(/^\[(.*)\]$/, '$1');
@@ -41,7 +41,7 @@ export function requireKnownHost(request: FastifyRequest, configuredHost: string
   throw new VmTaskError('host-refused', `this is not ${JSON.stringify(host)}; use the address in run/http.json`);
 }
 
-/** Thrown: `unauthorized`. Takes the same time whatever was given. */
+/** @throws `unauthorized`. Takes the same time whatever was given. */
 export function requireToken(request: FastifyRequest, token: string): void {
   if (request.routeOptions.config.open === true) return;
   const [, given = ''] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];

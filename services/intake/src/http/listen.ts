@@ -8,7 +8,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import type { App } from './server.ts';
 
-/** The URL that is listened on. Thrown: `invalid-config` when there is no listening on that host. */
+/** The URL that is listened on. @throws `invalid-config` when there is no listening on that host. */
 export async function listen(app: App, { host, port }: SystemConfig['http']): Promise<string> {
   try {
     await app.listen({ host, port }).catch((error) => {

@@ -9,7 +9,7 @@ import type { PipelineState, Run } from '@vm-task/shared/pipelines/state';
 import type { TaskKey } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 
-/** The VM in which a task worked. Thrown: `left-vm-gone`. */
+/** The VM in which a task worked. @throws `left-vm-gone`. */
 export type ReadMachine = (run: TaskKey) => Promise<TaskMachine>;
 
 /** The VM that the stage is to have, as its task has to know it. */

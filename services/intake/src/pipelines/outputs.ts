@@ -25,13 +25,13 @@ export class Outputs {
     this.#read = read;
   }
 
-  /** What the stage's expressions find as `needs`, for the stages that they read. Thrown: `needed-result-gone`. */
+  /** What the stage's expressions find as `needs`, for the stages that they read. @throws `needed-result-gone`. */
   async values(state: PipelineState, reads: ReadonlySet<string>): Promise<Record<string, Json>> {
     const named = [...reads].map(async (name) => [name, await this.#valueOf(endOf(state, name))] as const);
     return Object.fromEntries(await Promise.all(named));
   }
 
-  /** What the stage's task is given. Thrown: `needed-result-gone`. */
+  /** What the stage's task is given. @throws `needed-result-gone`. */
   async needs(state: PipelineState, { needs }: StageSpec): Promise<Needs> {
     const given: Needs = {};
     const takeRoom = roomFor(inlineTotalBytes);

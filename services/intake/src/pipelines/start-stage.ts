@@ -18,7 +18,7 @@ import { inPlace, leftFor, type ReadMachine } from './left-vm.ts';
 import type { Outputs } from './outputs.ts';
 
 export interface Starting {
-  /** A task file as the task of a pool. Thrown: what `planTask` throws. */
+  /** A task file as the task of a pool. @throws what `planTask` throws. */
   readonly plan: (file: unknown) => { readonly pool: string; readonly spec: TaskSpec };
   readonly outputs: Outputs;
   readonly drivers: Drivers;
@@ -121,7 +121,7 @@ function skipped({ name, if: condition }: StageSpec): Change {
   return { skip: [{ stage: name, reason: 'condition', text: `${condition} is false` }] };
 }
 
-/** Thrown: whatever is no fault of the pipeline, and may heal. */
+/** @throws whatever is no fault of the pipeline, and may heal. */
 function errorOf(error: unknown): ErrorInfo {
   if (error instanceof TemplateError) return { code: 'expression-failed', message: error.message };
   if (error instanceof VmTaskError && !isBrokers(error)) return error.info;

@@ -34,7 +34,7 @@ export interface Projection extends Disposable {
   advance(steps: readonly Step[]): void;
   /** From now on `upToDate` waits for this sequence. */
   expect(seq: number): void;
-  /** Returns when everything expected so far is in the tables. Thrown at the limit, 5 s: `projection-behind`. */
+  /** Returns when everything expected so far is in the tables. @throws at the limit, 5 s: `projection-behind`. */
   upToDate(limit?: AbortSignal): Promise<void>;
   /** A turn whenever an event of the task or pipeline was applied, from this call on; ends by `signal`, which is no error. */
   changesOf(id: string, signal: AbortSignal): AsyncGenerator<void, void, void>;

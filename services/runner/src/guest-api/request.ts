@@ -12,14 +12,14 @@ export function bytesOf(body: unknown): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
-/** The body as JSON of that shape. Thrown: `invalid-request` with every key that is wrong. */
+/** The body as JSON of that shape. @throws `invalid-request` with every key that is wrong. */
 export function parseBody<T>(body: unknown, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(jsonOf(body));
   if (parsed.success) return parsed.data;
   throw new VmTaskError('invalid-request', explainIssues(parsed.error, schema));
 }
 
-/** Thrown: `invalid-request` for what is not JSON. */
+/** @throws `invalid-request` for what is not JSON. */
 export function jsonOf(body: unknown): unknown {
   try {
     return JSON.parse(textOf(body));
@@ -30,7 +30,7 @@ export function jsonOf(body: unknown): unknown {
 
 const keyMaxChars = 255;
 
-/** The `Idempotency-Key`, or null. Thrown: `invalid-request`. */
+/** The `Idempotency-Key`, or null. @throws `invalid-request`. */
 export function keyOf(headers: Readonly<Record<string, string | string[] | undefined>>): string | null {
   const key = headers['idempotency-key'];
   if (key === undefined) return null;

@@ -17,7 +17,7 @@ import { markedProcesses } from './marked-process.ts';
 
 /**
  * Returns when everything of the VM but its folder and its slots is gone. Works whoever made it, whatever is half
- * made or half removed, and also when its record is lost. Thrown: `vm-not-gone`.
+ * made or half removed, and also when its record is lost. @throws `vm-not-gone`.
  */
 export async function endVm(home: Home, vm: VmId, reason: string): Promise<void> {
   // On a full disk nothing can be written until something is gone: neither this, nor a claim that would be in the way.

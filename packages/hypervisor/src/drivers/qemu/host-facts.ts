@@ -18,7 +18,7 @@ export interface HostFacts {
 /** Beyond every slot: `maxVms` is at most so much. */
 const freezerSlot = 4_096;
 
-/** Thrown: `tool-missing`, `qemu-too-old`. */
+/** @throws `tool-missing`, `qemu-too-old`. */
 export async function hostFacts({ cache }: Environment, config: DriverConfig): Promise<HostFacts> {
   const version = await qemuVersion();
   const isRoot = process.geteuid?.() === 0;

@@ -98,7 +98,7 @@ export function closedRanges(): string[] {
 /** Half a second on an idle host. */
 const probeLimitMs = 20_000;
 
-/** Returns when a namespace could be made and joined. Thrown when not: `egress-unavailable`, with what is missing. */
+/** Returns when a namespace could be made and joined. @throws when not: `egress-unavailable`, with what is missing. */
 export async function proveNamespace(owner: Owner | null): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'vm-task-probe-'));
   try {

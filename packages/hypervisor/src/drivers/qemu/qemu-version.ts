@@ -7,7 +7,7 @@ const oldest = [8, 2] as const;
 
 export const qemuProgram = 'qemu-system-x86_64';
 
-/** The installed QEMU's version with its package's, `10.0.2 (Debian 1:10.0.2+ds-2)`. Thrown: `tool-missing`, `qemu-too-old`. */
+/** The installed QEMU's version with its package's, `10.0.2 (Debian 1:10.0.2+ds-2)`. @throws `tool-missing`, `qemu-too-old`. */
 export async function qemuVersion(): Promise<string> {
   const { stdout } = await promisify(execFile)(qemuProgram, ['--version']).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
@@ -18,7 +18,7 @@ export async function qemuVersion(): Promise<string> {
   return parseQemuVersion(stdout);
 }
 
-/** Thrown when it is older than 8.2, or cannot be told: `qemu-too-old`. */
+/** @throws when it is older than 8.2, or cannot be told: `qemu-too-old`. */
 export function parseQemuVersion(output: string): string {
   const [, version = '', major = '', minor = ''] = /version ((\d+)\.(\d+)\S*(?: \(.*\))?)/.exec(output) ?? [];
   if (Number(major) > oldest[0] || (Number(major) === oldest[0] && Number(minor) >= oldest[1])) return version;

@@ -40,12 +40,12 @@ export class Qmp {
     });
   }
 
-  /** What the command returns. Thrown when QEMU refuses it or ends: `vm-not-started`. Commands are done in order, also when sent at once. */
+  /** What the command returns. @throws when QEMU refuses it or ends: `vm-not-started`. Commands are done in order, also when sent at once. */
   async execute(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
     return await this.#send(command, args);
   }
 
-  /** Resolves when QEMU has reported the event since the connection began. Thrown when QEMU ends before: `vm-not-started`. */
+  /** Resolves when QEMU has reported the event since the connection began. @throws when QEMU ends before: `vm-not-started`. */
   async event(name: string): Promise<unknown> {
     return await this.#eventNamed(name).promise;
   }

@@ -38,7 +38,7 @@ export interface Qemu {
 }
 
 /**
- * A QEMU that goes on when this process ends. Thrown when the program cannot be executed: `tool-missing`.
+ * A QEMU that goes on when this process ends. @throws when the program cannot be executed: `tool-missing`.
  * The caller ends it, and closes the monitor when it needs it no more.
  */
 export async function startQemu({ argv, folder, runAs, logs }: Program): Promise<Qemu> {

@@ -12,7 +12,7 @@ export function accessOf({ host, port, user, hostKey }: NamedPoolConfig): VmAcce
 
 /**
  * The path of the login's private key, which nobody else can read.
- * Thrown: `key-unusable`, with what sets it right.
+ * @throws `key-unusable`, with what sets it right.
  */
 export async function checkedKey(home: Home, pool: string, { key }: NamedPoolConfig): Promise<string> {
   const path = resolve(home.root, key);

@@ -12,7 +12,7 @@ export interface MachineLogin {
   readonly keyFile: string;
 }
 
-/** Thrown: as `connect` of the guest package; the file's error when there is no key. */
+/** @throws as `connect` of the guest package; the file's error when there is no key. */
 export async function logIn({ access, keyFile }: MachineLogin, signal: AbortSignal): Promise<GuestConnection> {
   const privateKey = await readFile(keyFile, 'utf8');
   return await connect(access, { privateKey, signal, handshakeMs });

@@ -38,10 +38,10 @@ export async function readLetter({ jsm }: Connection, seq: number): Promise<Dead
   return message === null ? null : letterOf(message);
 }
 
-/** At most `most` letters behind the sequence `after`, in their order. */
-export async function listLetters({ jsm }: Connection, after: number, most: number): Promise<DeadLetter[]> {
+/** At most `limit` letters behind the sequence `after`, in their order. */
+export async function listLetters({ jsm }: Connection, after: number, limit: number): Promise<DeadLetter[]> {
   const found: DeadLetter[] = [];
-  for (let seq = after + 1; found.length < most; ) {
+  for (let seq = after + 1; found.length < limit; ) {
     const next: NextMsgRequest & { seq: number } = { seq, next_by_subj: 'dead.>' };
     const message = await jsm.streams.getMessage('DEAD', next);
     if (message === null) break;

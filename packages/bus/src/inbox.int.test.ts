@@ -21,11 +21,11 @@ test('a text arrives byte for byte, in any language, at whom it was sent to and 
   const text = '垃圾域名 🚀\u0000\u001b[2J "quoted" \\ \r\n ';
   const { id } = await send(broker, 'anna', text);
   await send(broker, 'kali', 'other');
-  const page = { after: 0, most: 10 };
+  const page = { after: 0, limit: 10 };
   const found = await listMessages(broker.connection, 'anna', page);
   expect(found.map(({ message }) => [message.id, message.text])).toEqual([[id, text]]);
   expect(await listMessages(broker.connection, '*', page)).toHaveLength(2);
-  expect(await listMessages(broker.connection, '*', { after: found[0]?.seq ?? 0, most: 1 })).toHaveLength(1);
+  expect(await listMessages(broker.connection, '*', { after: found[0]?.seq ?? 0, limit: 1 })).toHaveLength(1);
 });
 
 test('a message sent twice is there once', async () => {

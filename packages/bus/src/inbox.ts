@@ -69,14 +69,14 @@ export async function readMessage({ jsm }: Connection, id: MessageId): Promise<K
   return stored === null ? null : keptOf(stored);
 }
 
-/** At most `most` messages to `to` (`*`: to anybody) behind the sequence `after`, in the order of their last change. */
+/** At most `limit` messages to `to` (`*`: to anybody) behind the sequence `after`, in the order of their last change. */
 export async function listMessages(
   { jsm }: Connection,
   to: string,
-  { after, most }: { readonly after: number; readonly most: number },
+  { after, limit }: { readonly after: number; readonly limit: number },
 ): Promise<Kept[]> {
   const found: Kept[] = [];
-  for (let seq = after + 1; found.length < most; ) {
+  for (let seq = after + 1; found.length < limit; ) {
     const next: NextMsgRequest & { seq: number } = { seq, next_by_subj: inboxMessages(to) };
     const stored = await jsm.streams.getMessage('INBOX', next);
     if (stored === null) break;

@@ -29,7 +29,7 @@ const alertAtDelivery = 5;
 /** A service that is not as new gives the message to one that is; where there is none yet, it waits for its update. */
 export const newerPauseMs = 10_000;
 /** A task's deadline ends its retries; a command has none, so its number of deliveries does. */
-const mostCommandDeliveries = 20;
+const maxCommandDeliveries = 20;
 
 export interface Delivery {
   readonly message: RawMessage;
@@ -149,7 +149,7 @@ export async function decide(
   } catch (error) {
     if (error instanceof VmTaskError && error.code === 'newer-event') return retry(newerPauseMs, error.message);
     const unreadable = error instanceof VmTaskError && error.code === 'unreadable-event';
-    const givenUp = worker.stream === 'COMMANDS' && delivery.deliveries >= mostCommandDeliveries;
+    const givenUp = worker.stream === 'COMMANDS' && delivery.deliveries >= maxCommandDeliveries;
     if (unreadable || givenUp) return { kind: 'reject', reason: errorInfo(error).message };
     throw error;
   }

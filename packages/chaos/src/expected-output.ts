@@ -35,9 +35,9 @@ export function startLine(): Part {
   return { text: `start ${'?'.repeat(nonceBytes)}\n`, nonceAt: 'start '.length };
 }
 
-/** What `seq 1 LAST` prints, up to `mostNumbers`. */
+/** What `seq 1 LAST` prints, up to `maxNumbers`. */
 export function numbers(last: number): string {
-  allNumbers ??= Array.from({ length: mostNumbers }, (_, index) => `${index + 1}\n`).join('');
+  allNumbers ??= Array.from({ length: maxNumbers }, (_, index) => `${index + 1}\n`).join('');
   return allNumbers.slice(0, lengthOfNumbers(last));
 }
 
@@ -48,7 +48,7 @@ function lengthOfNumbers(last: number): number {
   return length + last;
 }
 
-export const mostNumbers = 300_000;
+export const maxNumbers = 300_000;
 let allNumbers: string | null = null;
 
 /** Null when `seen` is the beginning of what is expected; else what is wrong, and where. */

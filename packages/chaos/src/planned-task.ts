@@ -1,7 +1,7 @@
 /** The tasks of the load: each is short, and what it prints and how it may end is known before it is submitted. */
 import { createHash } from 'node:crypto';
 import type { Random } from '@vm-task/simulation/random';
-import { type ExpectedOutput, expectedOutput, mostNumbers, numbers, startLine } from './expected-output.ts';
+import { type ExpectedOutput, expectedOutput, maxNumbers, numbers, startLine } from './expected-output.ts';
 import { pickWeighted } from './pick-weighted.ts';
 
 export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'timed_out';
@@ -110,7 +110,7 @@ const kinds: readonly Kind[] = [
     name: 'flood',
     weight: 2,
     plan: (random) => {
-      const last = random.whole(100_000, mostNumbers);
+      const last = random.whole(100_000, maxNumbers);
       return { script: `${seq(last)}; ${seq(1_000)} >&2`, stdout: numbers(last), stderr: numbers(1_000) };
     },
   },

@@ -52,7 +52,7 @@ export interface Report {
 }
 
 /** Which of two services is faster differs from run to run. */
-const mostTries = 6;
+const maxTries = 6;
 
 /** @throws the reason of `stop`. */
 export async function runCrashPoints(options: RunOptions): Promise<Report> {
@@ -119,7 +119,7 @@ async function tryAll(
   const trials = new Map<Point, Trial>();
   await share(lanes, points, stop, async (lane, point) => {
     let trial: Trial = { kind: 'missed' };
-    for (let tries = 0; trial.kind === 'missed' && tries < mostTries; tries++) trial = await lane.kill(point);
+    for (let tries = 0; trial.kind === 'missed' && tries < maxTries; tries++) trial = await lane.kill(point);
     trials.set(point, trial);
     tell({ kind: 'tried', point, trial, done: trials.size, of: points.length });
   });

@@ -14,9 +14,9 @@ export const retryPhases = ['vm', 'setup', 'run'] as const;
 export type RetryPhase = (typeof retryPhases)[number];
 
 /** Whoever needs more attempts than this has another problem. */
-const mostAttempts = 100;
+const maxAttempts = 100;
 
-const attemptsSchema = z.int().min(1).max(mostAttempts);
+const attemptsSchema = z.int().min(1).max(maxAttempts);
 
 export const retryFileSchema = z.strictObject({
   maxAttempts: attemptsSchema.optional(),

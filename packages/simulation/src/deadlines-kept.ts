@@ -64,8 +64,8 @@ export class DeadlinesKept {
         const setMs = this.#setMs(state.record.vm, at, nowMs);
         if (nowMs <= dueMs || ledger.machine(state.record.vm) === null) continue;
         if (!isBrokerThere()) observations.sometimes('a VM was past its deadline while the broker was away');
-        const mostMs = Math.max(dueMs, setMs, sinceMs, triedAgainMs(ledger, state)) + sweepMs + vmBoundMs;
-        if (nowMs <= mostMs) continue;
+        const maxMs = Math.max(dueMs, setMs, sinceMs, triedAgainMs(ledger, state)) + sweepMs + vmBoundMs;
+        if (nowMs <= maxMs) continue;
         observations.broken('I7', `${state.record.vm} lives, and was to end ${Math.round(nowMs - dueMs)} ms ago`);
       }
     }

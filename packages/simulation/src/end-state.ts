@@ -75,11 +75,11 @@ function lookAtTasks({ properties, people }: EndState, missing: Missing): void {
 }
 
 /** Each provisioner may have made the warm ones at the same moment. */
-function lookAtVms({ states, machines, strays }: Ledger, mostWarm: number, missing: Missing): void {
+function lookAtVms({ states, machines, strays }: Ledger, maxWarm: number, missing: Missing): void {
   for (const { phase, record } of states) {
     if (phase !== 'ready') missing('I6', `${record.vm} is still ${phase} in the ledger`);
   }
-  if (states.length > mostWarm) missing('I6', `${states.length} VMs are there, at most ${mostWarm} are warm`);
+  if (states.length > maxWarm) missing('I6', `${states.length} VMs are there, at most ${maxWarm} are warm`);
   const inLedger = new Set(states.map(({ record }) => record.vm));
   for (const vm of machines) if (!inLedger.has(vm)) missing('I5', `${vm} runs and is in no ledger`);
   for (const { vm } of strays) missing('I6', `the stray ${vm} is still there`);

@@ -21,7 +21,7 @@ interface LaterVersionParts {
 
 /** In other seeds there is none. */
 const presence = 0.15;
-const mostTimes = 3;
+const maxTimes = 3;
 /** Of a task that has longer the end would not be seen. */
 const longestTotalMs = 120_000;
 
@@ -37,7 +37,7 @@ export class LaterVersion {
   begin(brokerHost: BrokerHost, untilMs: number): void {
     const { time, random } = this.#parts;
     if (!random.chance(presence)) return;
-    for (let count = random.whole(1, mostTimes); count > 0; count--) {
+    for (let count = random.whole(1, maxTimes); count > 0; count--) {
       time.after(random.between(0, untilMs), null, () => {
         const { broker } = brokerHost;
         const events = broker.stream('EVENTS');

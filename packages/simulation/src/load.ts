@@ -95,8 +95,8 @@ function shortTimeouts(random: Random): object {
 }
 
 /** Short ones as often as long ones. */
-function whole(random: Random, mostMs: number): number {
-  return Math.floor(mostMs * random.next() ** 2);
+function whole(random: Random, maxMs: number): number {
+  return Math.floor(maxMs * random.next() ** 2);
 }
 
 function duration(random: Random, fromSeconds: number, toSeconds: number): string {

@@ -18,7 +18,7 @@ const tellEverySeeds = 1_000;
 /** What nobody can reach any more of a seed, Node keeps in part: with its process it goes. */
 const seedsPerProcess = 500;
 /** More would say nothing new. */
-const mostFailures = 20;
+const maxFailures = 20;
 
 /** True when every seed passed, and everything that must happen sometimes did. */
 export async function simulate(wanted: Wanted, say: (line: string) => void): Promise<boolean> {
@@ -38,7 +38,7 @@ export async function simulate(wanted: Wanted, say: (line: string) => void): Pro
       );
     }
     if (++done % tellEverySeeds === 0) say(`${done} of ${seeds} seeds, ${failures.length} failed`);
-    return failures.length < mostFailures;
+    return failures.length < maxFailures;
   };
   const workers = Math.min(wanted.workers, seeds);
   const shares = Array.from({ length: workers }, (_, index) => ({

@@ -20,7 +20,7 @@ function configure(home: Home, url: string, more = ''): void {
 }
 
 async function messages(broker: Broker, to: string): Promise<string[]> {
-  const kept = await listMessages(broker.connection, to, { after: 0, most: 100 });
+  const kept = await listMessages(broker.connection, to, { after: 0, limit: 100 });
   return kept.map(({ message }) => message.text);
 }
 

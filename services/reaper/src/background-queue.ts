@@ -28,7 +28,7 @@ export interface BackgroundJob {
 }
 
 /** Enough to keep a host busy that removes VMs; a background job that hangs holds up none of the others. */
-const mostAtOnce = 8;
+const maxAtOnce = 8;
 /** Past the 5 s that a request waits for its answer: so it goes on 5 s after the broker is back, at the latest. */
 const unansweredPauseMs = 250;
 const pauses = { firstMs: 1_000, longestMs: 300_000 };
@@ -37,7 +37,7 @@ const alertAtFailure = 3;
 
 export class BackgroundQueue {
   readonly #options: BackgroundQueueOptions;
-  readonly #limit = pLimit(mostAtOnce);
+  readonly #limit = pLimit(maxAtOnce);
   readonly #running = new Map<string, Promise<void>>();
   readonly #failed = new Map<string, { failures: number; notBefore: number }>();
 

@@ -79,7 +79,8 @@ test('tasks that ended are found in the order of their ends, until they are forg
     [2_000, sample.completed(second)],
   );
   const any = () => true;
-  const ended = (beforeMs: number, most: number) => deadlines.endedBefore(beforeMs, most, any).map(({ task }) => task);
+  const ended = (beforeMs: number, limit: number) =>
+    deadlines.endedBefore(beforeMs, limit, any).map(({ task }) => task);
   expect(ended(3_000, 20)).toEqual([first, second]);
   expect(ended(3_000, 1)).toEqual([first]);
   expect(ended(1_500, 20)).toEqual([first]);

@@ -85,11 +85,11 @@ export class Deadlines {
     return [...this.#views.values()].filter((view) => view.kind === 'live');
   }
 
-  /** At most `most` such tasks that ended before that time, those that ended first. */
-  endedBefore(timeMs: number, most: number, isWanted: (task: EndedTask) => boolean): EndedTask[] {
+  /** At most `limit` such tasks that ended before that time, those that ended first. */
+  endedBefore(timeMs: number, limit: number, isWanted: (task: EndedTask) => boolean): EndedTask[] {
     const found: EndedTask[] = [];
     for (const view of this.#views.values()) {
-      if (found.length === most) break;
+      if (found.length === limit) break;
       if (view.kind === 'ended' && view.endedMs < timeMs && isWanted(view)) found.push(view);
     }
     return found;

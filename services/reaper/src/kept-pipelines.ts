@@ -28,13 +28,13 @@ export class KeptPipelines {
     return new Set([...this.#known.keys(), ...this.#resumed()]);
   }
 
-  /** At most `most` pipelines that ended before that time and that none of the others resumes. */
-  endedBefore(timeMs: number, most: number): PipelineId[] {
+  /** At most `limit` pipelines that ended before that time and that none of the others resumes. */
+  endedBefore(timeMs: number, limit: number): PipelineId[] {
     const resumed = this.#resumed();
     const isOver = ([pipeline, { endedMs }]: [PipelineId, Kept]) =>
       endedMs !== null && endedMs < timeMs && !resumed.has(pipeline);
     const over = [...this.#known].filter(isOver);
-    return over.slice(0, most).map(([pipeline]) => pipeline);
+    return over.slice(0, limit).map(([pipeline]) => pipeline);
   }
 
   /** The pipeline was purged: its tasks are kept for nobody else. */

@@ -135,7 +135,7 @@ vm-task inbox`,
   const { stdout } = await rig.output(task);
   const [id, inbox = ''] = stdout.toString().trim().split('\n');
   expect(JSON.parse(inbox).messages).toMatchObject([{ text: 'hello', from: 'test' }]);
-  const [sent] = await listMessages(connection, 'anna', { after: 0, most: 10 });
+  const [sent] = await listMessages(connection, 'anna', { after: 0, limit: 10 });
   expect(sent?.message).toMatchObject({ id, from: `task ${task.task}`, text: 'look at "this"', priority: 'urgent' });
 });
 

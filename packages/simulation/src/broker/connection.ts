@@ -39,7 +39,7 @@ type MessageQuery =
 
 /** The client misses two heartbeats before it acts; one is expected each half of a pull's time. */
 const heartbeatsPerPull = 2;
-const mostMissed = 2;
+const maxMissed = 2;
 
 export function connectTo(broker: Broker, network: Network): Connection {
   const consumers = {
@@ -128,7 +128,7 @@ function durableConsumer(broker: Broker, network: Network, stream: string, name:
       network.request('unsubscribe', () => broker.durable(stream, name).drop((one) => one === waiting));
     const giveUp = setTimeout(
       () => incoming.end(new Error('heartbeats missed')),
-      (expires / heartbeatsPerPull) * (mostMissed + 1),
+      (expires / heartbeatsPerPull) * (maxMissed + 1),
     );
     const forget = network.onReconnect(pull);
     incoming.onEnd(() => {

@@ -36,7 +36,7 @@ function listRoute(app: App, { bus, stop }: HttpDeps): void {
       return sendMessages(reply, stop, (signal) => asEvents(followMessages(bus.connection, to, from, signal)));
     }
     // One more than wanted tells whether there is a next page.
-    const found = await listMessages(bus.connection, to, { after, most: limit + 1 });
+    const found = await listMessages(bus.connection, to, { after, limit: limit + 1 });
     const page = found.slice(0, limit);
     const messages = page.map(({ message }) => message).filter((one) => archived || one.archivedAt === null);
     return { messages: messages.map(viewOf), next: found.length > limit ? (page.at(-1)?.seq ?? null) : null };

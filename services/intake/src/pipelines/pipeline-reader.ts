@@ -5,7 +5,7 @@ import type { PipelineState } from '@vm-task/shared/pipelines/state';
 export type ReadPipeline = (pipeline: PipelineId) => Promise<PipelineState | null>;
 
 /** A busy system has fewer at once, and a state of usual size a few KiB. */
-const mostRemembered = 128;
+const maxRemembered = 128;
 
 /** `read` reads on behind what is known. What it gives is as fresh as the stream, whatever was remembered. */
 export function rememberPipelines(
@@ -18,7 +18,7 @@ export function rememberPipelines(
     if (state === null || state.phase.name === 'over') return state;
     remembered.set(pipeline, state);
     const [oldest] = remembered.keys();
-    if (oldest !== undefined && remembered.size > mostRemembered) remembered.delete(oldest);
+    if (oldest !== undefined && remembered.size > maxRemembered) remembered.delete(oldest);
     return state;
   };
 }

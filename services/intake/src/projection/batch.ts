@@ -8,9 +8,9 @@ import type { Logger } from '@vm-task/service/log';
 import type { Projection, Step } from './projection.ts';
 
 /** A transaction costs about as much as twenty inserts; larger batches gain nothing and hold up readers. */
-const mostSteps = 500;
+const maxSteps = 500;
 /** One task may have megabytes. */
-const mostBytes = 16 * 1024 * 1024;
+const maxBytes = 16 * 1024 * 1024;
 /** After a batch the next one waits so long for more, which nobody sees. */
 const gatherMs = 10;
 /** A full disk is waited out: the events stay in the stream. */
@@ -26,7 +26,7 @@ export function openBatch(projection: Pick<Projection, 'advance' | 'position'>, 
   let steps: Step[] = [];
   let bytes = 0;
   let pause: NodeJS.Timeout | null = null;
-  const isFull = () => steps.length >= mostSteps || bytes >= mostBytes;
+  const isFull = () => steps.length >= maxSteps || bytes >= maxBytes;
   const applyAfter = (ms: number) => {
     if (pause !== null) clearTimeout(pause);
     pause = setTimeout(() => {

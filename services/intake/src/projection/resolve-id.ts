@@ -9,11 +9,11 @@ export type Resolved =
   | { readonly kind: 'none' };
 
 /** Enough to choose from, and to see that a longer beginning is needed. */
-const mostCandidates = 10;
+const maxCandidates = 10;
 
 /** `prefix` has digits, a to f and dashes only, all of which sort before `g`. */
 export function resolveId(db: DatabaseSync, prefix: string): Resolved {
-  const sql = `SELECT id, pool FROM tasks WHERE id >= ? AND id < ? ORDER BY id LIMIT ${mostCandidates}`;
+  const sql = `SELECT id, pool FROM tasks WHERE id >= ? AND id < ? ORDER BY id LIMIT ${maxCandidates}`;
   const rows = statement(db, sql).all(prefix, `${prefix}g`) as unknown as { id: TaskId; pool: string }[];
   const [first, second] = rows;
   if (first === undefined) return { kind: 'none' };
@@ -23,7 +23,7 @@ export function resolveId(db: DatabaseSync, prefix: string): Resolved {
 
 /** The pipelines that begin so, a few of them. */
 export function resolvePipelineId(db: DatabaseSync, prefix: string): PipelineId[] {
-  const sql = `SELECT id FROM pipelines WHERE id >= ? AND id < ? ORDER BY id LIMIT ${mostCandidates}`;
+  const sql = `SELECT id FROM pipelines WHERE id >= ? AND id < ? ORDER BY id LIMIT ${maxCandidates}`;
   return statement(db, sql)
     .all(prefix, `${prefix}g`)
     .map(({ id }) => id as PipelineId);

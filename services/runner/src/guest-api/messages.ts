@@ -50,7 +50,7 @@ function listRoute(app: GuestApiServer, deps: GuestApiDeps): void {
     const parsed = querySchema.safeParse(query);
     if (!parsed.success) throw new VmTaskError('invalid-request', 'after: must be the "next" of the list before');
     const { after } = parsed.data;
-    const lists = ownNames(deps).map((to) => listMessages(deps.bus.connection, to, { after, most: listedMax }));
+    const lists = ownNames(deps).map((to) => listMessages(deps.bus.connection, to, { after, limit: listedMax }));
     const found = (await Promise.all(lists)).flat().sort((a, b) => a.seq - b.seq);
     const page = found.slice(0, listedMax);
     const messages = page.map(({ message }) => message).filter(({ archivedAt }) => archivedAt === null);

@@ -36,7 +36,7 @@ export const slowFiles: readonly string[] = [
   'flows/rolling-restart.int.test.ts',
   'bus/src/output-log.int.test.ts',
   'intake/test/inbox.int.test.ts',
-  'guest/src/machine-use.int.test.ts',
+  'guest/src/machine-lease.int.test.ts',
   'testing/src/broker.int.test.ts',
   'runner/test/guest-api-killed.int.test.ts',
 ];

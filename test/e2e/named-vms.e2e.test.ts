@@ -31,7 +31,7 @@ async function expectNothingLeft(id: string): Promise<void> {
       const { events } = await system.client.tasks.events(id);
       return events.some(({ type }) => type === 'vm.gone');
     },
-    { what: 'its use is said to be gone', limitMs: 120_000 },
+    { what: 'its lease is said to be gone', limitMs: 120_000 },
   );
   const look =
     'ls -A ~/.vm-task ~/.vm-task/uses; ls -d /sys/fs/cgroup/system.slice/vm-task-*/vm-*; pgrep -f sleep.3[0-9]3';

@@ -9,7 +9,7 @@
  * | `supervisor.ts`, `supervisor/*.pl` | what runs in the guest, sent along with each request (I8, I13) |
  * | `job.ts`, `job-environment.ts`, `encode-job.ts`, `job-end.ts` | what a job is, byte for byte (I11), and how it ended |
  * | `run-job.ts`, `stop-job.ts`, `complete-job.ts` | the verbs |
- * | `machine-use.ts`, `use-server.ts` | a use of a machine that stays, and the one process there that serves them |
+ * | `machine-lease.ts`, `lease-server.ts` | a lease of a machine that stays, and the one process there that serves them |
  * | `readiness.ts`, `identity.ts` | a machine has booted and works; a clone gets an identity of its own and proves it (I12) |
  * | `artifacts/`, `mask.ts`, `keys.ts` | files of the guest, by SFTP; secrets out of streams; ed25519 |
  *

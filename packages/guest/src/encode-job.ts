@@ -32,8 +32,8 @@ export function encodeJob(job: Job): Field[] {
 }
 
 /** @throws as `checkName`. */
-export function encodeKey({ name, use }: JobKey): Field[] {
-  return [['name', checkName(name)], ...(use === undefined ? [] : [['use', use] as const])];
+export function encodeKey({ name, lease }: JobKey): Field[] {
+  return [['name', checkName(name)], ...(lease === undefined ? [] : [['use', lease] as const])];
 }
 
 /** @throws `invalid-task`, because the name becomes a folder in the guest. */

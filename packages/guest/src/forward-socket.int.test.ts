@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { completeJob } from './complete-job.ts';
 import { connect } from './connect.ts';
 import type { ServeConnection } from './forward-socket.ts';
-import { releaseUse, takeUse, useWorkFolder } from './machine-use.ts';
+import { leaseWorkFolder, releaseLease, takeLease } from './machine-lease.ts';
 import { runJob } from './run-job.ts';
 import { collect, never, newJob, script } from './test-job.ts';
 
@@ -19,15 +19,15 @@ const answering =
     return true;
   };
 
-test('on a machine of somebody else the socket is in the home of the login, and goes with the use', async () => {
+test('on a machine of somebody else the socket is in the home of the login, and goes with the lease', async () => {
   await using machine = await startSshGuest();
   await using connection = await connect(machine.access, { privateKey: machine.privateKey, signal: never });
   const vm = newVmId(Date.now());
-  await takeUse(connection, { vm, by: 'a test', lifeMs: 60_000 }, never);
-  const job = newJob({ use: vm, cwd: useWorkFolder(vm), program: script('echo "$VM_TASK_API"; vm-task inputs') });
+  await takeLease(connection, { vm, by: 'a test', lifeMs: 60_000 }, never);
+  const job = newJob({ lease: vm, cwd: leaseWorkFolder(vm), program: script('echo "$VM_TASK_API"; vm-task inputs') });
   const { stdout } = await collect(runJob(connection, job, { signal: never, serve: answering('{"a": 1}') }));
   expect(stdout.toString()).toBe(`${join(machine.home, '.vm-task/api.sock')}\n{"a": 1}\n`);
-  await releaseUse(connection, vm, never);
+  await releaseLease(connection, vm, never);
   expect(readdirSync(join(machine.home, '.vm-task')).sort()).toEqual(['guard', 'uses']);
   expect(readdirSync(join(machine.home, '.vm-task/uses'))).toEqual([]);
   expect(existsSync('/run/vm-task/api.sock')).toBe(false);

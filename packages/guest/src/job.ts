@@ -11,8 +11,8 @@ export type JobProgram =
 export interface Job {
   /** 1 to 64 of a-z, 0-9 and inner dashes, from attempt and step: two jobs of one name are one job (I8). */
   readonly name: string;
-  /** On a machine of somebody's own: the use that the job is part of (machine-use.ts). */
-  readonly use?: VmId;
+  /** On a machine of somebody's own: the lease that the job is part of (machine-lease.ts). */
+  readonly lease?: VmId;
   readonly program: JobProgram;
   /** Absolute, or relative to the login's home; made when it is missing. */
   readonly cwd: string;
@@ -81,7 +81,7 @@ export interface StreamTotals {
 }
 
 /** Which job is meant. */
-export type JobKey = Pick<Job, 'name' | 'use'>;
+export type JobKey = Pick<Job, 'name' | 'lease'>;
 
 export type JobStatus =
   | { readonly kind: 'absent' }

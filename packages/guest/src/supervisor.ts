@@ -15,7 +15,7 @@ export const jobProgram = program('protocol', 'control-group', 'supervise', 'job
 export const identityProgram = program('protocol', 'identity');
 /** Starts the program that it is given, from a file in the machine, so that nothing follows it. */
 export const enterUnitProgram = program('protocol', 'enter-unit');
-export const useProgram = text('protocol', 'use', 'control-group', 'hold-use', 'serve-uses');
+export const leaseProgram = text('protocol', 'lease', 'control-group', 'watchdog', 'serve-leases');
 export const readinessProgram = program('protocol', 'readiness');
 /** What a task calls in its VM: a file there, and a program of its own. */
 export const taskCommand = Buffer.from(part('vm-task'));

@@ -76,7 +76,7 @@ export interface Hypervisor {
   /** One VM as the ledger has it, or null. @throws `ledger-unreadable` for one of `unreadable`, as all that is asked of one VM */
   find(vm: VmId): Promise<VmState | null>;
 
-  /** True while the VM's process is there and is the one that the ledger names; of a named VM, while its use may have left anything there. */
+  /** True while the VM's process is there and is the one that the ledger names; of a named VM, while its lease may have left anything there. */
   isAlive(vm: VmId): Promise<boolean>;
 
   /** How the machine of that pool is: at once, and whenever that changes, until aborted. It may end where nothing can change. */

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The folder of the job's group that a process is in, or of the whole use that the job is part of; null where it is in none. */
+/** The folder of the job's group that a process is in, or of the whole lease that the job is part of; null where it is in none. */
 export function jobGroupOf(pid: number): string | null {
   const [, mount] = /^\S+ (\S+) cgroup2 /m.exec(readFileSync('/proc/self/mounts', 'utf8')) ?? [];
   const [, group] = /^0::(.*\/vm-task\/(?:\d+|vm-[^/]+))(?:\/.*)?$/m.exec(contents(`/proc/${pid}/cgroup`)) ?? [];

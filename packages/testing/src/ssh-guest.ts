@@ -31,7 +31,7 @@ export interface SshGuest extends AsyncDisposable {
   /** When it returns, nothing is answered, new connections included, and nothing is closed, until `resume`. */
   freeze(): Promise<void>;
   resume(): void;
-  /** Processes of jobs that run in this guest; our own, which supervise them or hold a use, not included. */
+  /** Processes of jobs that run in this guest; our own, which supervise them or hold a lease, not included. */
   jobProcesses(): readonly number[];
   /** Our own in this guest, as far as they are perl: by their numbers. */
   ownProcesses(): readonly number[];

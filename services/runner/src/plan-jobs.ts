@@ -1,6 +1,6 @@
 /** The jobs that an attempt starts in its VM, as data: a name each that is the same for every runner (I8). */
 import type { Job, JobLimits } from '@vm-task/guest/job';
-import { useWorkFolder } from '@vm-task/guest/machine-use';
+import { leaseWorkFolder } from '@vm-task/guest/machine-lease';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
@@ -14,7 +14,7 @@ type Needs = Readonly<Record<string, Json>> | null;
 
 /** Where every job of a task runs and artifacts are looked for, relative to the login's home. */
 export function workFolderOf({ ready, capabilities }: InVm): string {
-  return capabilities.ownSystem ? 'work' : useWorkFolder(ready.vm);
+  return capabilities.ownSystem ? 'work' : leaseWorkFolder(ready.vm);
 }
 
 /** The kernel's own, systemd, sshd, the supervisors' perl and some page cache, on a Debian that does nothing else. */
@@ -65,9 +65,9 @@ function mainProgram(ready: Ready, { main }: TaskSpec): Job['program'] {
 }
 
 function commonOf(inVm: InVm, { env, inputs, outputMaxBytes }: TaskSpec, needs: Needs) {
-  const use = inVm.capabilities.ownSystem ? {} : { use: inVm.ready.vm };
+  const lease = inVm.capabilities.ownSystem ? {} : { lease: inVm.ready.vm };
   const given = needs === null ? {} : { needs };
-  return { ...use, cwd: workFolderOf(inVm), env, inputs, ...given, outputMaxBytes, limits: limitsFor(inVm) };
+  return { ...lease, cwd: workFolderOf(inVm), env, inputs, ...given, outputMaxBytes, limits: limitsFor(inVm) };
 }
 
 function nameOf({ task, attempt }: Ready, step: string): string {

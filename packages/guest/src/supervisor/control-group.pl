@@ -1,7 +1,7 @@
 # A control group of the job's own, beside that of sshd and of this supervisor: what runs out of memory in it, and
 # what is killed with it, is the job and nothing else.
 
-# Its folder, or undef where this login cannot make one. On a machine of somebody's own it is in the group of the use.
+# Its folder, or undef where this login cannot make one. On a machine of somebody's own it is in the group of the lease.
 sub make_group {
     my ($limits, $ours) = @_;
     return limited_group("$ours/$$", $limits) if $ours;

@@ -2,8 +2,8 @@
 # the job has not ended; `lock` is held, or the supervisor is dead.
 
 my $root = "$ENV{HOME}/.vm-task";
-# The control group that everything of this use is in; empty where there is none.
-my $use_group = '';
+# The control group that everything of this lease is in; empty where there is none.
+my $lease_group = '';
 # Where a job finds the runner: a socket, and the command `bin/vm-task` in the folder. A login that is not root's may not
 # write in /run.
 my $door = $< ? $root : '/run/vm-task';
@@ -15,17 +15,17 @@ my ($exists, $not_empty) = (17, 39);
 my ($look_first, $look_last) = (0.001, 0.02);
 my $supervisor_check = 1;
 
-# On a machine of somebody's own, jobs are in the folder of the use, and none is made any more when that is over.
-sub enter_use {
+# On a machine of somebody's own, jobs are in the folder of the lease, and none is made any more when that is over.
+sub enter_lease {
     my ($request) = @_;
     return unless $request->{use};
-    my $use = "$root/uses/$request->{use}[0]";
-    # A socket's path has 107 bytes at most, and a use has the machine to itself.
+    my $lease = "$root/uses/$request->{use}[0]";
+    # A socket's path has 107 bytes at most, and a lease has the machine to itself.
     $socket = "$root/api.sock";
-    $root = "$use/jobs";
-    $door = $use;
-    $use_group = contents("$use/group");
-    refuse("the machine is not held for $request->{use}[0] any more") unless defined $use_group || $request->{verb}[0] ne 'start';
+    $root = "$lease/jobs";
+    $door = $lease;
+    $lease_group = contents("$lease/group");
+    refuse("the machine is not held for $request->{use}[0] any more") unless defined $lease_group || $request->{verb}[0] ne 'start';
 }
 
 # Starts the job unless it is there; either way, then follows it.
@@ -38,11 +38,11 @@ sub start {
     my $output_bell;
     if ($lock) {
         pipe $output_bell, my $bell;
-        my $pid = $use_group ? fork_into("$use_group/supervisors") : fork;
+        my $pid = $lease_group ? fork_into("$lease_group/supervisors") : fork;
         refuse("cannot start a process: $!") unless defined $pid;
         if ($pid == 0) {
             close $output_bell;
-            supervise($dir, $request, $lock, $bell, $use_group);
+            supervise($dir, $request, $lock, $bell, $lease_group);
         }
         close $lock;
     }
@@ -240,6 +240,6 @@ sub status {
 # What the machine ends when its memory is out shall be the job, not who reports it.
 put('/proc/self/oom_score_adj', -1000);
 my $request = request();
-enter_use($request);
+enter_lease($request);
 my %verbs = (start => \&start, follow => \&follow, stop => \&stop, status => \&status, complete => \&complete);
 $verbs{ $request->{verb}[0] }->($request);

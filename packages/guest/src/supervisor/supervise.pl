@@ -11,7 +11,7 @@ my $no_hang = 1;
 # Never returns. $lock is held by this process alone and for its whole life: whoever can have it knows that we died.
 # $bell is for whoever started the job and still listens: a byte for new output, and its end for the job's.
 sub supervise {
-    my ($dir, $request, $lock, $bell, $use_group) = @_;
+    my ($dir, $request, $lock, $bell, $lease_group) = @_;
     syscall($call{setsid});
     $SIG{PIPE} = 'IGNORE';
     $SIG{CHLD} = sub { };
@@ -20,8 +20,8 @@ sub supervise {
     open STDOUT, '>', '/dev/null';
     open STDERR, '>', "$dir/supervisor-error";
     my ($memory, $cpus, $processes) = map { $request->{$_}[0] } 'memory', 'cpus', 'processes';
-    my $group = make_group({ memory => $memory, cpus => $cpus, processes => $processes }, $use_group);
-    die "the use of this machine is over\n" if $use_group && !defined $group;
+    my $group = make_group({ memory => $memory, cpus => $cpus, processes => $processes }, $lease_group);
+    die "the lease of this machine is over\n" if $lease_group && !defined $group;
     my $job = launch($dir, $request, $group);
     fcntl $bell, $set_flags, $nonblocking;
     $job->{bell} = $bell;

@@ -55,7 +55,7 @@ async function createdBy({ hypervisor }: Controller) {
 
 const locked = () => existsSync(join(machine.home, '.vm-task/lock'));
 
-test('a named VM is had by one use after the other, each with an id of its own and nothing left of it', async () => {
+test('a named VM is had by one lease after the other, each with an id of its own and nothing left of it', async () => {
   const a = controller();
   const first = await createdBy(a);
   expect(first.access).toEqual(machine.access);
@@ -117,7 +117,7 @@ test('a key that others can read is not used', async () => {
   expect(outcome).toMatchObject({ kind: 'away', reason: expect.stringContaining('run chmod 600') });
 });
 
-test('a use whose machine cannot be reached stays in the ledger, and is ended when it can', async () => {
+test('a lease whose machine cannot be reached stays in the ledger, and is ended when it can', async () => {
   await using proxy = await startProxy(machine.access.port);
   const away = controller('a', { port: proxy.port });
   const vm = await createdBy(away);

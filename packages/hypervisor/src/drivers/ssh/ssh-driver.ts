@@ -3,7 +3,7 @@
  * VM id, a folder in the ledger and a lock on the machine itself. The machine is never restarted or destroyed.
  */
 import { lstat, readlink, rm, symlink } from 'node:fs/promises';
-import { releaseUse, type TakenUse, takeUse } from '@vm-task/guest/machine-use';
+import { releaseLease, type TakenLease, takeLease } from '@vm-task/guest/machine-lease';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { isVmId, type VmId } from '@vm-task/shared/ids';
@@ -64,10 +64,10 @@ export class SshDriver implements Driver {
     try {
       const record = this.#newRecord(vm, vmClass, taken.slots, deadline);
       await openFolder(this.#home, record);
-      const use = await this.#take(record, signal);
-      if (use.kind === 'held') {
+      const lease = await this.#take(record, signal);
+      if (lease.kind === 'held') {
         await this.#unlinkKey(vm);
-        throw new VmTaskError('machine-held', whoHolds(pool, use));
+        throw new VmTaskError('machine-held', whoHolds(pool, lease));
       }
       return { kind: 'ready', vm: { id: vm, vmClass, access: await this.#ready(record, askedAt) } };
     } catch (error) {
@@ -87,9 +87,11 @@ export class SshDriver implements Driver {
     if (keyFile === null) return;
     const { access, pool } = record as NamedRecord;
     try {
-      await this.#connections.reach({ access, keyFile }, forever, (connection) => releaseUse(connection, vm, forever));
+      await this.#connections.reach({ access, keyFile }, forever, (connection) =>
+        releaseLease(connection, vm, forever),
+      );
     } catch (error) {
-      const why = `its use of the named VM "${pool}" could not be ended there: ${errorInfo(error).message}`;
+      const why = `its lease of the named VM "${pool}" could not be ended there: ${errorInfo(error).message}`;
       throw new VmTaskError('vm-not-gone', `${vm}: ${why}`, { cause: error });
     }
     await this.#unlinkKey(vm);
@@ -104,7 +106,7 @@ export class SshDriver implements Driver {
     return (await this.isAlive(state)) ? [] : [{ kind: 'process', why: 'its process has ended' }];
   }
 
-  /** Nothing on this host is of a use, but for what the ledger has. */
+  /** Nothing on this host is of a lease, but for what the ledger has. */
   async strays(): Promise<readonly MarkedProcess[]> {
     return [];
   }
@@ -123,7 +125,7 @@ export class SshDriver implements Driver {
     return { access: accessOf(machine), keyFile: await checkedKey(this.#home, pool, machine) };
   }
 
-  /** The link to the key stands in the VM's folder while anything of the use may be on the machine. */
+  /** The link to the key stands in the VM's folder while anything of the lease may be on the machine. */
   async #unlinkKey(vm: VmId): Promise<void> {
     await rm(this.#home.vm(vm).sshKey, { force: true });
   }
@@ -152,17 +154,17 @@ export class SshDriver implements Driver {
   }
 
   /** A lock of ours that our ledger does not know was left by a home that lost it: it is nobody's. */
-  async #take({ vm, pool, deadline }: NamedRecord, signal: AbortSignal): Promise<TakenUse> {
+  async #take({ vm, pool, deadline }: NamedRecord, signal: AbortSignal): Promise<TakenLease> {
     const by = `${readHostId(this.#home)} ${this.#home.root}`;
     const login = await this.#login(pool);
     return await this.#connections.reach(login, signal, async (connection) => {
       await symlink(login.keyFile, this.#home.vm(vm).sshKey);
       const wanted = () => ({ vm, by, lifeMs: remainingMs(deadline) });
-      const use = await takeUse(connection, wanted(), signal);
-      if (use.kind === 'taken' || use.by !== by || !isVmId(use.vm)) return use;
-      if ((await readState(this.#home, use.vm)) !== null) return use;
-      await releaseUse(connection, use.vm, signal);
-      return await takeUse(connection, wanted(), signal);
+      const lease = await takeLease(connection, wanted(), signal);
+      if (lease.kind === 'taken' || lease.by !== by || !isVmId(lease.vm)) return lease;
+      if ((await readState(this.#home, lease.vm)) !== null) return lease;
+      await releaseLease(connection, lease.vm, signal);
+      return await takeLease(connection, wanted(), signal);
     });
   }
 
@@ -184,7 +186,7 @@ export class SshDriver implements Driver {
   }
 }
 
-function whoHolds(pool: string, { vm, by, leftMs }: TakenUse & { readonly kind: 'held' }): string {
+function whoHolds(pool: string, { vm, by, leftMs }: TakenLease & { readonly kind: 'held' }): string {
   return `the named VM "${pool}" is held by another controller, ${by} (${vm}), for at most ${Math.ceil(leftMs / 1000)} s more`;
 }
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GuestConnection } from '@vm-task/guest/connect';
-import { lookAtMachine, type MachineFacts } from '@vm-task/guest/machine-use';
+import { lookAtMachine, type MachineFacts } from '@vm-task/guest/machine-lease';
 import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { MachineState } from '../../hypervisor.ts';

@@ -1,4 +1,4 @@
-# The holder of one use: ends the use at its deadline when nobody else did, whatever became of its controller.
+# The watchdog of one lease: ends the lease at its deadline when nobody else did, whatever became of its controller.
 
 my $look_seconds = 60;
 
@@ -10,7 +10,7 @@ sub hold {
         last if $owner->{left} <= 0;
         sleep($owner->{left} < $look_seconds ? $owner->{left} + 1 : $look_seconds);
     }
-    my $guard = enter();
+    my $mutex = enter();
     $spared = 'holder';
     clear($vm);
     return unless $group =~ m{\A(.*)/\Q$vm\E\z};

@@ -1,23 +1,23 @@
-# One use of a machine that is not ours: a lock, a folder for all that the use makes, and a process that holds both
-# until the deadline. Whoever changes any of them has the guard, so that of two controllers one is first.
+# One lease of a machine that is not ours: a lock, a folder for all that the lease makes, and a process that holds both
+# until the deadline. Whoever changes any of them holds the mutex, so that of two controllers one is first.
 
 my $own = "$ENV{HOME}/.vm-task";
-my $uses = "$own/uses";
+my $leases = "$own/uses";
 my $lock = "$own/lock";
 my $boot_id = contents('/proc/sys/kernel/random/boot_id');
 chomp $boot_id;
 my $since_boot = 7;
 my $end_seconds = 20;
-# The holder cleans up from within its own group.
+# The watchdog cleans up from within its own group.
 my $spared = '';
 
 # Held until what it returns is closed.
 sub enter {
     mkdir $own, 0700;
-    mkdir $uses, 0700;
-    open my $guard, '>', "$own/guard" or refuse("cannot write $own/guard: $!");
-    flock $guard, 2 or refuse("cannot lock $own/guard: $!");
-    return $guard;
+    mkdir $leases, 0700;
+    open my $mutex, '>', "$own/guard" or refuse("cannot write $own/guard: $!");
+    flock $mutex, 2 or refuse("cannot lock $own/guard: $!");
+    return $mutex;
 }
 
 sub uptime {
@@ -43,12 +43,12 @@ sub write_lock {
         or refuse("cannot make $lock: $!");
 }
 
-# Ends the use: nothing of it runs, is stored or is locked when this returns.
+# Ends the lease: nothing of it runs, is stored or is locked when this returns.
 sub clear {
     my ($vm) = @_;
     my $gone = "$own/.gone-$vm";
     # From here on nothing can be started in it any more.
-    rename "$uses/$vm", $gone;
+    rename "$leases/$vm", $gone;
     if (-e $gone) {
         my $group = contents("$gone/group") || '';
         if ($group =~ m{/vm-task[^/]*/\Q$vm\E\z}) { end_group($group) }
@@ -76,11 +76,11 @@ sub end_group {
     rmdir $group;
 }
 
-# Where there are no groups: the holder, and whatever still has the use's mark in its environment.
+# Where there are no groups: the watchdog, and whatever still has the lease's mark in its environment.
 sub end_marked {
-    my ($vm, $holder) = @_;
+    my ($vm, $watchdog) = @_;
     my $give_up = seconds() + $end_seconds;
-    while (my @pids = (marked($vm), holder_in($holder))) {
+    while (my @pids = (marked($vm), watchdog_in($watchdog))) {
         refuse("process $pids[0] does not end") if seconds() > $give_up;
         kill 'KILL', @pids;
         select undef, undef, undef, 0.01;
@@ -94,7 +94,7 @@ sub marked {
         grep { /^\d+$/ } readdir $processes;
 }
 
-sub holder_in {
+sub watchdog_in {
     my ($file) = @_;
     open my $life, '<', $file or return ();
     return flock($life, 5) ? () : grep { $_ != $$ } contents($file) =~ /^(\d+)$/;

@@ -1,7 +1,7 @@
-# The verbs of a use: take it, release it, look at the machine. One process for each connection of a controller, which
+# The verbs of a lease: take it, release it, look at the machine. One process for each connection of a controller, which
 # answers one request after the other until that ends: starting perl and a unit takes longer than taking the machine.
 
-# The control group that all uses of this connection are in, each in one of its own; '' where this login has none.
+# The control group that all leases of this connection are in, each in one of its own; '' where this login has none.
 my $base = base_group();
 
 sub base_group {
@@ -28,22 +28,22 @@ sub enable {
 sub take {
     my ($request) = @_;
     my ($vm, $by, $life) = map { $request->{$_}[0] } 'use', 'by', 'life';
-    my $guard = enter();
+    my $mutex = enter();
     my $owner = owner();
     return tell_owner('held', $owner) if $owner && $owner->{left} > 0;
     clear($owner->{vm}) if $owner;
     # What crashes have left: without the lock it is nobody's.
-    clear($_) for entries($uses), map { /^\.gone-(.*)/ } entries($own);
+    clear($_) for entries($leases), map { /^\.gone-(.*)/ } entries($own);
     write_lock($vm, $by, uptime() + $life / 1000);
-    mkdir "$uses/$vm", 0700 or refuse("cannot make $uses/$vm: $!");
-    my $group = $base && use_group($vm);
-    put("$uses/$vm/group", $group) or refuse("cannot write $uses/$vm/group: $!");
-    start_holder($vm, $group, $guard);
+    mkdir "$leases/$vm", 0700 or refuse("cannot make $leases/$vm: $!");
+    my $group = $base && lease_group($vm);
+    put("$leases/$vm/group", $group) or refuse("cannot write $leases/$vm/group: $!");
+    start_watchdog($vm, $group, $mutex);
     answer('taken', $group);
 }
 
-# Inside it is a group for the holder, one for supervisors, and then one for each job.
-sub use_group {
+# Inside it is a group for the watchdog, one for supervisors, and then one for each job.
+sub lease_group {
     my ($vm) = @_;
     my $group = "$base/$vm";
     mkdir "$base/$vm$_" or refuse("cannot make $base/$vm$_: $!") for '', '/holder', '/supervisors';
@@ -52,9 +52,9 @@ sub use_group {
 }
 
 # Its file is locked for as long as it lives: so its number in there is never taken for that of another process.
-sub start_holder {
-    my ($vm, $group, $guard) = @_;
-    my $file = "$uses/$vm/holder";
+sub start_watchdog {
+    my ($vm, $group, $mutex) = @_;
+    my $file = "$leases/$vm/holder";
     open my $life, '>', $file or refuse("cannot write $file: $!");
     flock $life, 2 or refuse("cannot lock $file: $!");
     my $pid = $group ? fork_into("$group/holder") : fork;
@@ -63,7 +63,7 @@ sub start_holder {
         syscall($call{setsid});
         open STDIN, '<', '/dev/null';
         open $_, '>', '/dev/null' for \*STDOUT, \*STDERR;
-        close $guard;
+        close $mutex;
         hold($vm, $group);
         exit 0;
     }
@@ -78,7 +78,7 @@ sub tell_owner {
 # Also when it was never taken, or somebody else has the machine by now.
 sub release {
     my ($request) = @_;
-    my $guard = enter();
+    my $mutex = enter();
     clear($request->{use}[0]);
     answer('released', '');
 }

@@ -7,7 +7,7 @@ import { needs } from '@vm-task/testing/needs';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connect, type GuestConnection } from './connect.ts';
-import { lookAtMachine, releaseUse, takeUse, useWorkFolder } from './machine-use.ts';
+import { leaseWorkFolder, lookAtMachine, releaseLease, takeLease } from './machine-lease.ts';
 import { prepareForJob, runJob } from './run-job.ts';
 import { stopJob } from './stop-job.ts';
 import { end, never, newJob, outputOf, script } from './test-job.ts';
@@ -28,9 +28,9 @@ const onMachine = (controlGroups: boolean) => () => {
     await machine[Symbol.asyncDispose]();
   });
 
-  const take = (vm: VmId, lifeMs = hourMs) => takeUse(connection, { vm, by: 'controller /home/a', lifeMs }, never);
+  const take = (vm: VmId, lifeMs = hourMs) => takeLease(connection, { vm, by: 'controller /home/a', lifeMs }, never);
   const ours = () => readdirSync(join(machine.home, '.vm-task')).sort();
-  const jobOf = (vm: VmId, text: string) => newJob({ use: vm, cwd: useWorkFolder(vm), program: script(text) });
+  const jobOf = (vm: VmId, text: string) => newJob({ lease: vm, cwd: leaseWorkFolder(vm), program: script(text) });
   /** A job that goes on, with a child that has left it. */
   async function startDaemon(vm: VmId): Promise<void> {
     const job = jobOf(vm, 'setsid -f sleep 301; echo up; sleep 302');
@@ -43,44 +43,44 @@ const onMachine = (controlGroups: boolean) => () => {
     expect(both.map(({ kind }) => kind).sort()).toEqual(['held', 'taken']);
     const winner = both[0]?.kind === 'taken' ? first : second;
     expect(both.find(({ kind }) => kind === 'held')).toMatchObject({ vm: winner, by: 'controller /home/a' });
-    await releaseUse(connection, winner, never);
+    await releaseLease(connection, winner, never);
     expect(await take(second)).toEqual({ kind: 'taken' });
-    await releaseUse(connection, second, never);
+    await releaseLease(connection, second, never);
   });
 
-  test('a job works in the folder of its use, and nothing of it is left afterwards', async () => {
+  test('a job works in the folder of its lease, and nothing of it is left afterwards', async () => {
     const vm = newVmId(Date.now());
     await take(vm);
     const { stdout } = await outputOf(connection, jobOf(vm, 'pwd; mkdir deep; chmod 0 deep; echo "$VM_TASK_USE"'));
-    expect(stdout.toString()).toBe(`${join(machine.home, useWorkFolder(vm))}\n${vm}\n`);
+    expect(stdout.toString()).toBe(`${join(machine.home, leaseWorkFolder(vm))}\n${vm}\n`);
     await startDaemon(vm);
     expect(machine.jobProcesses().length).toBeGreaterThan(1);
-    await releaseUse(connection, vm, never);
+    await releaseLease(connection, vm, never);
     expect(machine.jobProcesses()).toEqual([]);
     expect(ours()).toEqual(['guard', 'uses']);
     expect(readdirSync(join(machine.home, '.vm-task/uses'))).toEqual([]);
   });
 
-  test('nothing can be started in a use that is over, or never was', async () => {
+  test('nothing can be started in a lease that is over, or never was', async () => {
     const vm = newVmId(Date.now());
     await take(vm);
-    await releaseUse(connection, vm, never);
+    await releaseLease(connection, vm, never);
     await expect(end(connection, jobOf(vm, 'true'))).rejects.toThrow(`not held for ${vm} any more`);
-    await stopJob(connection, { name: 'job', use: vm }, { graceMs: 0, signal: never });
-    await releaseUse(connection, newVmId(Date.now()), never);
+    await stopJob(connection, { name: 'job', lease: vm }, { graceMs: 0, signal: never });
+    await releaseLease(connection, newVmId(Date.now()), never);
   });
 
-  test('a use is ended by the machine itself when its deadline has passed', async () => {
+  test('a lease is ended by the machine itself when its deadline has passed', async () => {
     const vm = newVmId(Date.now());
     await take(vm, 1_500);
     await startDaemon(vm);
     await connection[Symbol.asyncDispose]();
     await eventually(() => !existsSync(join(machine.home, '.vm-task/lock')), { what: 'the lock is gone' });
-    await eventually(() => machine.jobProcesses().length === 0, { what: 'nothing of the use runs' });
+    await eventually(() => machine.jobProcesses().length === 0, { what: 'nothing of the lease runs' });
     expect(readdirSync(join(machine.home, '.vm-task/uses'))).toEqual([]);
   });
 
-  test('a lock of another boot, or past its deadline, is taken over, and its use ended first', async () => {
+  test('a lock of another boot, or past its deadline, is taken over, and its lease ended first', async () => {
     const [stale, next] = [newVmId(Date.now()), newVmId(Date.now())];
     await take(stale);
     await startDaemon(stale);
@@ -89,9 +89,9 @@ const onMachine = (controlGroups: boolean) => () => {
     expect(await take(next)).toEqual({ kind: 'taken' });
     await eventually(() => machine.jobProcesses().length === 0, { what: 'nothing of the stale use runs' });
     expect(readdirSync(join(machine.home, '.vm-task/uses'))).toEqual([next]);
-    await releaseUse(connection, stale, never);
+    await releaseLease(connection, stale, never);
     expect(existsSync(lock)).toBe(true);
-    await releaseUse(connection, next, never);
+    await releaseLease(connection, next, never);
   });
 
   test("what a crash has left between two steps is in nobody's way", async () => {
@@ -103,19 +103,19 @@ const onMachine = (controlGroups: boolean) => () => {
     const next = newVmId(Date.now());
     expect(await take(next)).toEqual({ kind: 'taken' });
     expect(readdirSync(join(own, 'uses'))).toEqual([next]);
-    await releaseUse(connection, next, never);
+    await releaseLease(connection, next, never);
     expect(ours()).toEqual(['guard', 'uses']);
   });
 
-  test('who serves uses may be killed: the next request finds another, and the use is as it was', async () => {
+  test('who serves leases may be killed: the next request finds another, and the lease is as it was', async () => {
     const vm = newVmId(Date.now());
     await take(vm);
     for (const pid of machine.ownProcesses()) process.kill(pid, 'SIGKILL');
-    await eventually(() => machine.ownProcesses().length === 0, { what: 'nobody serves or holds the use' });
+    await eventually(() => machine.ownProcesses().length === 0, { what: 'nobody serves or holds the lease' });
     const other = newVmId(Date.now());
     // A request that meets its end comes to nothing; the one after that does not.
     expect(await take(other).catch(() => take(other))).toMatchObject({ kind: 'held', vm });
-    await releaseUse(connection, vm, never);
+    await releaseLease(connection, vm, never);
     expect(ours()).toEqual(['guard', 'uses']);
   });
 
@@ -136,7 +136,7 @@ const onMachine = (controlGroups: boolean) => () => {
       expect(stdout.toString()).toBe('done\n');
       await eventually(() => machine.ownProcesses().length === before, { what: 'none waits' });
     }
-    await releaseUse(connection, vm, never);
+    await releaseLease(connection, vm, never);
   });
 
   test('the machine says what it can do for a task', async () => {

@@ -1,11 +1,11 @@
-/** The one process of ours that serves a connection's uses of its machine, one request after the other. */
+/** The one process of ours that serves a connection's leases of its machine, one request after the other. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { GuestConnection } from './connect.ts';
 import { Exchange } from './exchange.ts';
 import type { Field, Frame } from './frames.ts';
-import { enterUnitProgram, useProgram } from './supervisor.ts';
+import { enterUnitProgram, leaseProgram } from './supervisor.ts';
 
-/** Ending a use may take 20 s for its processes alone, and each of what others have left there as long. */
+/** Ending a lease may take 20 s for its processes alone, and each of what others have left there as long. */
 const answerMs = 60_000;
 /** It ends with its connection. */
 const forever = new AbortController().signal;
@@ -57,7 +57,7 @@ class UseServer {
   }
 
   async #start(): Promise<Exchange> {
-    const exchange = await Exchange.open(this.#connection, enterUnitProgram, [['program', useProgram]], forever);
+    const exchange = await Exchange.open(this.#connection, enterUnitProgram, [['program', leaseProgram]], forever);
     // Before that, what is sent would be read by the program that starts it.
     await exchange.frame();
     this.#exchange = exchange;

@@ -1,23 +1,24 @@
 /**
- * One use of a machine that is somebody's own, and stays: a lock on the machine itself, so that two controllers never
- * meet there, a folder and a control group for all that the use makes, and the end of all of them. The deadline is
- * counted by the machine's own uptime; a holder of ours there ends a use whose controller never came back.
+ * One lease of a machine that is somebody's own, and stays: a lock on the machine itself, so that two controllers never
+ * meet there, a folder and a control group for all that the lease makes, and the end of all of them. The deadline is
+ * counted by the machine's own uptime; a watchdog of ours there ends a lease whose controller never came back. On the
+ * machine, and to the programs there, a lease is called `use`: those names outlive a version.
  */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import type { GuestConnection } from './connect.ts';
 import type { Field, Frame } from './frames.ts';
-import { askServer } from './use-server.ts';
+import { askServer } from './lease-server.ts';
 
-export interface WantedUse {
+export interface WantedLease {
   readonly vm: VmId;
-  /** Whose use it is, in a line for people and for whoever finds the lock. */
+  /** Whose lease it is, in a line for people and for whoever finds the lock. */
   readonly by: string;
-  /** From now until the machine ends the use by itself. */
+  /** From now until the machine ends the lease by itself. */
   readonly lifeMs: number;
 }
 
-export type TakenUse =
+export type TakenLease =
   | { readonly kind: 'taken' }
   | { readonly kind: 'held'; readonly vm: string; readonly by: string; readonly leftMs: number };
 
@@ -29,16 +30,20 @@ export interface MachineFacts {
   readonly limits: boolean;
 }
 
-/** A task's working directory in a use, relative to the login's home. It goes with the use. */
-export function useWorkFolder(vm: VmId): string {
+/** A task's working directory in a lease, relative to the login's home. It goes with the lease. */
+export function leaseWorkFolder(vm: VmId): string {
   return `.vm-task/uses/${vm}/work`;
 }
 
 /**
- * Takes the machine, or says who has it. What an overdue or broken use has left is ended and removed first.
+ * Takes the machine, or says who has it. What an overdue or broken lease has left is ended and removed first.
  * @throws `guest-failed`, `ssh-lost`; the signal's reason when aborted. Then nobody knows, and it must be released.
  */
-export async function takeUse(connection: GuestConnection, wanted: WantedUse, signal: AbortSignal): Promise<TakenUse> {
+export async function takeLease(
+  connection: GuestConnection,
+  wanted: WantedLease,
+  signal: AbortSignal,
+): Promise<TakenLease> {
   const fields: Field[] = [
     ['verb', 'take'],
     ['use', wanted.vm],
@@ -53,10 +58,10 @@ export async function takeUse(connection: GuestConnection, wanted: WantedUse, si
 }
 
 /**
- * Returns when nothing of the use is left on the machine: processes, also detached ones, folder, lock. One that never
- * was there is gone already. @throws as `takeUse`.
+ * Returns when nothing of the lease is left on the machine: processes, also detached ones, folder, lock. One that never
+ * was there is gone already. @throws as `takeLease`.
  */
-export async function releaseUse(connection: GuestConnection, vm: VmId, signal: AbortSignal): Promise<void> {
+export async function releaseLease(connection: GuestConnection, vm: VmId, signal: AbortSignal): Promise<void> {
   const frame = await askServer(
     connection,
     [
@@ -68,7 +73,7 @@ export async function releaseUse(connection: GuestConnection, vm: VmId, signal: 
   if (frame.kind !== 'released') throw unexpected(frame);
 }
 
-/** @throws as `takeUse`. */
+/** @throws as `takeLease`. */
 export async function lookAtMachine(connection: GuestConnection, signal: AbortSignal): Promise<MachineFacts> {
   const frame = await askServer(connection, [['verb', 'look']], signal);
   const [, keeping, limits] = /^(units|groups|nothing) (limits|none)$/.exec(frame.bytes.toString()) ?? [];

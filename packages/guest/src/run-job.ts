@@ -31,8 +31,8 @@ export function prepareForJob(connection: GuestConnection): void {
  * @throws `invalid-task` before anything is sent, `ssh-lost`, `guest-failed`; the signal's reason when aborted.
  */
 export function runJob(connection: GuestConnection, job: Job, options: FollowOptions): AsyncGenerator<JobEvent, void> {
-  const door: Field[] = options.serve === undefined ? [] : [['command', taskCommand]];
-  return events(connection, [['verb', 'start'], ...encodeJob(job), ...door], options);
+  const api: Field[] = options.serve === undefined ? [] : [['command', taskCommand]];
+  return events(connection, [['verb', 'start'], ...encodeJob(job), ...api], options);
 }
 
 /** As `runJob` for a job that was started before, without anything to start. A job that is not there ended `lost`. */
@@ -57,9 +57,9 @@ async function* events(
   let result: Buffer | null = null;
   for await (const frame of exchange.frames()) {
     switch (frame.kind) {
-      case 'door':
-      case 'nodoor': {
-        const refused = await openDoor(connection, frame, open, options.serve);
+      case 'api':
+      case 'noapi': {
+        const refused = await openApi(connection, frame, open, options.serve);
         if (refused !== null) yield { kind: 'unreachable', reason: refused };
         exchange.send(refused === null ? [] : [['refused', refused]]);
         break;
@@ -97,13 +97,13 @@ async function* events(
 }
 
 /** Why the job cannot reach us, or null when it can until `open` is disposed of. @throws `ssh-lost`. */
-async function openDoor(
+async function openApi(
   connection: GuestConnection,
   { kind, bytes }: Frame,
   open: DisposableStack,
   serve: ServeConnection = () => false,
 ): Promise<string | null> {
-  if (kind === 'nodoor') return bytes.toString();
+  if (kind === 'noapi') return bytes.toString();
   try {
     open.use(await forwardSocket(connection, bytes.toString(), serve));
     return null;

@@ -1,4 +1,4 @@
-/** The maps at the door: the table `file | role` in the first comment of a file, or in a README, of what files are for. */
+/** The maps at the entry: the table `file | role` in the first comment of a file, or in a README, of what files are for. */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 

@@ -6,8 +6,8 @@ my $root = "$ENV{HOME}/.vm-task";
 my $lease_group = '';
 # Where a job finds the runner: a socket, and the command `bin/vm-task` in the folder. A login that is not root's may not
 # write in /run.
-my $door = $< ? $root : '/run/vm-task';
-my $socket = "$door/api.sock";
+my $api_folder = $< ? $root : '/run/vm-task';
+my $socket = "$api_folder/api.sock";
 my $result_bytes = 256 * 1024 + 1;
 my ($exclusive, $shared_if_free) = (2, 5);
 my ($exists, $not_empty) = (17, 39);
@@ -23,7 +23,7 @@ sub enter_lease {
     # A socket's path has 107 bytes at most, and a lease has the machine to itself.
     $socket = "$root/api.sock";
     $root = "$lease/jobs";
-    $door = $lease;
+    $api_folder = $lease;
     $lease_group = contents("$lease/group");
     refuse("the machine is not held for $request->{use}[0] any more") unless defined $lease_group || $request->{verb}[0] ne 'start';
 }
@@ -33,7 +33,7 @@ sub start {
     my ($request) = @_;
     my $name = $request->{name}[0];
     my $dir = "$root/$name";
-    make_door($request) if $request->{command};
+    make_api($request) if $request->{command};
     my $lock = !-e $dir && prepare($request, $dir);
     my $output_bell;
     if ($lock) {
@@ -53,15 +53,15 @@ sub start {
 
 # The runner binds the socket, which only it can, while this waits: what an earlier runner has left of it is gone, and
 # the job, when it is not there yet, starts with a socket that works.
-sub make_door {
+sub make_api {
     my ($request) = @_;
-    mkdir $_, 0755 for $door, "$door/bin";
-    my $new = "$door/bin/.vm-task.$$";
+    mkdir $_, 0755 for $api_folder, "$api_folder/bin";
+    my $new = "$api_folder/bin/.vm-task.$$";
     unlink $socket;
-    put($new, $request->{command}[0]) && chmod(0755, $new) && rename $new, "$door/bin/vm-task"
-        or return answer_door('nodoor', "cannot write in $door: $!");
-    my $answer = answer_door('door', $socket);
-    $request->{door} = [$door];
+    put($new, $request->{command}[0]) && chmod(0755, $new) && rename $new, "$api_folder/bin/vm-task"
+        or return answer_api('noapi', "cannot write in $api_folder: $!");
+    my $answer = answer_api('api', $socket);
+    $request->{api_folder} = [$api_folder];
     return if $answer->{refused};
     $request->{socket} = [$socket];
     # In a VM that is the task's alone, every user of it is the task.
@@ -69,7 +69,7 @@ sub make_door {
 }
 
 # Goes on when the other side has taken note.
-sub answer_door {
+sub answer_api {
     answer(@_);
     return request();
 }

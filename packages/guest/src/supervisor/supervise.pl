@@ -81,7 +81,7 @@ sub become_job {
     $ENV{VM_TASK_INPUTS} = "$dir/inputs";
     $ENV{VM_TASK_RESULT} = "$dir/result";
     $ENV{VM_TASK_NEEDS} = "$dir/needs" if $request->{needs};
-    $ENV{PATH} = "$request->{door}[0]/bin:$ENV{PATH}" if $request->{door};
+    $ENV{PATH} = "$request->{api_folder}[0]/bin:$ENV{PATH}" if $request->{api_folder};
     $ENV{VM_TASK_API} = $request->{socket}[0] if $request->{socket};
     my @argv = (@{ $request->{argv} }, $request->{script} ? "$dir/script" : ());
     exec { $argv[0] } @argv or $fail->($argv[0]);

@@ -8,7 +8,7 @@
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
  * | `event-log.ts` | what can be said to `EVENTS`, and asked of it |
  * | `append.ts`, `task-history.ts` | conditional appends: stored or conflict (I2, I3, I10); which messages count |
- * | `announce.ts`, `tell-unknown.ts` | what is about no task's course: VMs that are gone, alerts |
+ * | `announce.ts`, `report-unknown.ts` | what is about no task's course: VMs that are gone, alerts |
  * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
  * | `dead-letter.ts`, `dead-letters.ts`, `replay.ts` | what no handler could take: stored, looked at, handled again |
  * | `retry-timer.ts` | the wait before another attempt |
@@ -41,8 +41,8 @@ import { follow } from './follow.ts';
 import { done, type HandlerOutcome, ignore, retry } from './outcome.ts';
 import { requireConsumer } from './provision.ts';
 import { workReplays } from './replay.ts';
+import { reportUnknown } from './report-unknown.ts';
 import { readHistory } from './task-history.ts';
-import { tellOfUnknown } from './tell-unknown.ts';
 import { inSpanOf } from './tracing.ts';
 import { type Delivery, type DeliveryOutcome, newerPauseMs, work } from './work.ts';
 
@@ -94,7 +94,7 @@ export function createBus(connection: Connection, source: string, log: Logger, h
     host,
     async append(draft, expectedSeq, signal) {
       const appended = await append(connection, source, draft, expectedSeq, signal);
-      if (appended.kind === 'conflict') tellOfRefusal(log, draft, expectedSeq, appended.head);
+      if (appended.kind === 'conflict') reportRefusal(log, draft, expectedSeq, appended.head);
       return appended;
     },
     announce: announcer(connection, source),
@@ -128,7 +128,7 @@ export function createBus(connection: Connection, source: string, log: Logger, h
 }
 
 /** Whoever is late says what it had meant to publish: how a stale worker is told from one that lost its work. */
-function tellOfRefusal(log: Logger, draft: Draft, expectedSeq: number, head: Head | null): void {
+function reportRefusal(log: Logger, draft: Draft, expectedSeq: number, head: Head | null): void {
   const about = { task: 'task' in draft.data ? draft.data.task : null, type: draft.type, expected: expectedSeq };
   const found = head === null ? null : { seq: head.seq, type: head.type };
   log.info({ ...about, found }, 'the broker refused an event: the task has moved on');
@@ -172,7 +172,7 @@ async function eventsBeside(bus: Bus, event: Head): Promise<readonly Head[]> {
 }
 
 async function giveBack(bus: Bus, event: UnknownEvent, signal: AbortSignal): Promise<HandlerOutcome> {
-  await tellOfUnknown(bus, event, signal);
+  await reportUnknown(bus, event, signal);
   return retry(newerPauseMs, event.why);
 }
 

@@ -9,7 +9,7 @@ const pauseMs = 500;
 
 /**
  * Resolves when the broker takes a host in, by the address that is in the home then; also when `stop` comes first. What
- * waiting cannot heal is thrown: `broker-too-old`.
+ * waiting cannot heal is thrown, as `broker-too-old`.
  */
 export async function awaitBroker(home: Home, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {

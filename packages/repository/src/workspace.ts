@@ -6,6 +6,7 @@
  * | `import-cycles.ts`, `find-cycle.ts` | cycles among files, and among packages |
  * | `file-maps.ts` | tables like this one: what they name is there |
  * | `packages-page.ts`, `write-packages-page.ts` | `docs/packages.md` |
+ * | `abandoned-words.ts`, `find-abandoned-words.ts` | words that are not said here any more |
  * | `write-openapi.ts` | `docs/openapi.json` |
  * | `layout.test.ts` | what outsiders rely on is where it was |
  */

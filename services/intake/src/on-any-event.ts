@@ -1,7 +1,7 @@
 /** Handles any event. Emits: nothing. Follows the stream into the projection, in batches while it catches up. */
 import type { Bus } from '@vm-task/bus/bus';
 import { decode, type RawMessage } from '@vm-task/bus/envelope';
-import { tellOfForeign, tellOfUnknown } from '@vm-task/bus/tell-unknown';
+import { reportForeign, reportUnknown } from '@vm-task/bus/report-unknown';
 import type { Logger } from '@vm-task/service/log';
 import type { Head } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
@@ -35,13 +35,13 @@ function eventIn({ bus, log }: Pick<FollowDeps, 'bus' | 'log'>, message: RawMess
     const { why, host } = decoded;
     recordForeign(host ?? 'none');
     log.warn({ ...about, why }, 'a message that is no event');
-    tellOfForeign(bus, { ...about, host, why }, stop).catch(failed);
+    reportForeign(bus, { ...about, host, why }, stop).catch(failed);
     return null;
   }
   const { event } = decoded;
   if (event.type === 'unknown') {
     log.warn({ ...about, why: event.why }, 'an event that cannot be read here');
-    tellOfUnknown(bus, event, stop).catch(failed);
+    reportUnknown(bus, event, stop).catch(failed);
   }
   return event;
 }

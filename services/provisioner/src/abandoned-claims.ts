@@ -29,7 +29,7 @@ export interface ClaimsLeft {
 const lookEveryMs = 5_000;
 
 /** Reports such VMs until `stop`. Right to do at once with anybody: the append is the same, and decides. */
-export async function tellOfAbandonedClaims(left: ClaimsLeft): Promise<void> {
+export async function reportAbandonedClaims(left: ClaimsLeft): Promise<void> {
   const told = new Set<VmId>();
   let before = new Set<VmId>();
   while (!left.stop.aborted) {

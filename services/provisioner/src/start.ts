@@ -8,7 +8,7 @@ import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
 import { flow } from '@vm-task/shared/flow';
-import { type ClaimsLeft, tellOfAbandonedClaims } from './abandoned-claims.ts';
+import { type ClaimsLeft, reportAbandonedClaims } from './abandoned-claims.ts';
 import { Capacity, type CapacityLimits } from './capacity.ts';
 import { Machine } from './machine.ts';
 import { onDueRetry, type RetryProvisioning } from './on-due-retry.ts';
@@ -82,7 +82,7 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
         stop,
         abort,
       }),
-      tellOfAbandonedClaims(unasked),
+      reportAbandonedClaims(unasked),
       keepWarm({ ...shared, pool, config: poolConfig, limits }),
     ]);
   };

@@ -85,14 +85,14 @@ export async function removeVm(reaping: Reaping, vm: VmId, reason: string): Prom
 }
 
 /** Tells people what is left of a VM, and what to do. */
-export async function tellOfQuarantine({ bus, abort }: Reaping, vm: VmId, { left }: Quarantine): Promise<void> {
+export async function reportQuarantine({ bus, abort }: Reaping, vm: VmId, { left }: Quarantine): Promise<void> {
   const what = `VM ${vm} cannot be removed, and keeps its place: ${describeLeft(left)}`;
   const text = `${what}. Repair that, and it goes by itself; ./vm-task audit tells when it is tried again`;
   await bus.announce(alertOf('vm-quarantined', vm, text), abort, { once: true });
 }
 
 /** Tells people that nobody can look after a VM. */
-export async function tellOfUnreadable({ bus, abort }: Reaping, vm: VmId, why: string): Promise<void> {
+export async function reportUnreadable({ bus, abort }: Reaping, vm: VmId, why: string): Promise<void> {
   const text = `VM ${vm} is left alone, whatever becomes of its task: ${why}`;
   await bus.announce(alertOf('vm-unreadable', vm, text), abort, { once: true });
 }

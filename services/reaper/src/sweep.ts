@@ -21,8 +21,8 @@ import {
   type Reaping,
   removeStray,
   removeVm,
-  tellOfQuarantine,
-  tellOfUnreadable,
+  reportQuarantine,
+  reportUnreadable,
   wakeOverdueRetry,
 } from './reaping.ts';
 import { type LiveTask, vmOf } from './task-view.ts';
@@ -109,7 +109,7 @@ function sweepQuarantines(sweeping: Sweeping, states: readonly VmState[]): void 
   recordQuarantined(found.length);
   for (const { vm, quarantine } of found.filter(({ vm }) => !told.has(vm))) {
     background.start({ id: vm, what: 'reporting a quarantine' }, async () => {
-      await tellOfQuarantine(sweeping, vm, quarantine);
+      await reportQuarantine(sweeping, vm, quarantine);
       told.add(vm);
     });
   }
@@ -122,7 +122,7 @@ function sweepUnreadable(sweeping: Sweeping, found: readonly UnreadableVm[]): vo
     const about = `unreadable ${vm}`;
     if (told.has(about)) continue;
     background.start({ id: vm, what: 'reporting an unreadable record' }, async () => {
-      await tellOfUnreadable(sweeping, vm, why);
+      await reportUnreadable(sweeping, vm, why);
       told.add(about);
     });
   }

@@ -13,7 +13,7 @@ const toldMax = 100;
 const told = new Set<string>();
 
 /** Of an event of a type or version that this build does not know: it waits for a newer one. */
-export async function tellOfUnknown(
+export async function reportUnknown(
   bus: Telling,
   { said, why, seq }: UnknownEvent,
   signal: AbortSignal,
@@ -23,7 +23,7 @@ export async function tellOfUnknown(
 }
 
 /** Of a message that is no event: who publishes such has credentials that are not used as they should be. */
-export async function tellOfForeign(
+export async function reportForeign(
   bus: Telling,
   { host, subject, seq, why }: { host: HostToken | null; subject: string; seq: number; why: string },
   signal: AbortSignal,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { TaskId } from '@vm-task/shared/ids';
+import { logSubject } from '@vm-task/shared/subjects';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { append } from '@vm-task/testing/event-worker';
@@ -135,4 +136,24 @@ test('what another host says of the task is no output of it', async () => {
   expect(own.offset).toBe(0);
   await own.write(bytes('its own'), never);
   expect(await read(broker, task, 1)).toMatchObject([{ offset: 0, bytes: bytes('its own') }]);
+});
+
+test('what a stranger writes to an attempt that is not there costs a follower one question each', async () => {
+  await using broker = await startBroker();
+  const task = await startTask(broker);
+  const { js, jsm } = broker.connection;
+  for (let n = 0; n < 20; n++) await js.publish(logSubject(task, 7, 'stdout', 'host-2'), `${n}`);
+  const own = await openLogWriter(broker.connection, task, 1, 'stdout', 'host-1');
+  await own.write(bytes('own'), never);
+  let questions = 0;
+  const getMessage: typeof jsm.streams.getMessage = (...asked) => {
+    questions += 1;
+    return jsm.streams.getMessage(...asked);
+  };
+  const streams = Object.assign(Object.create(jsm.streams), { getMessage }) as typeof jsm.streams;
+  const counted = { ...broker.connection, jsm: Object.assign(Object.create(jsm), { streams }) as typeof jsm };
+  const [chunk] = await read({ ...broker, connection: counted }, task, 1);
+  expect(chunk).toMatchObject({ seq: 21, attempt: 1 });
+  // The history once, at the first of them.
+  expect(questions).toBeLessThan(20 + 10);
 });

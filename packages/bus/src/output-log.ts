@@ -11,7 +11,15 @@ import type { HostToken } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { orAborted } from '@vm-task/shared/or-aborted';
 import type { ProgressView } from '@vm-task/shared/progress';
-import { factsOfLog, type LogFacts, type LogStream, logSubject, logSubjects } from '@vm-task/shared/subjects';
+import {
+  eventsOf,
+  factsOfLog,
+  type LogFacts,
+  type LogStream,
+  logSubject,
+  logSubjects,
+  type TaskKey,
+} from '@vm-task/shared/subjects';
 import { throwIfNonRetryable } from './answers.ts';
 import type { Connection } from './connection.ts';
 import type { RawMessage } from './envelope.ts';
@@ -156,11 +164,17 @@ export async function* followLog(
   }
 }
 
-/** The host of each attempt's VM, by the task's events. Output comes after them. */
+/**
+ * The host of each attempt's VM, by the task's events. Output comes after them. Whoever writes to an attempt that is not
+ * there costs one question, not the task's history.
+ */
 class AttemptHosts {
   readonly #connection: Connection;
   readonly #task: TaskId;
   readonly #known = new Map<number, HostToken>();
+  #key: TaskKey | null = null;
+  /** Of the last message on the task's subjects when they were read. */
+  #lastSeq = 0;
 
   constructor(connection: Connection, task: TaskId) {
     this.#connection = connection;
@@ -168,15 +182,23 @@ class AttemptHosts {
   }
 
   async hostOf(attempt: number): Promise<HostToken | null> {
-    if (!this.#known.has(attempt)) await this.#read();
+    if (!this.#known.has(attempt) && (await this.#hasMoved())) await this.#read();
     return this.#known.get(attempt) ?? null;
+  }
+
+  async #hasMoved(): Promise<boolean> {
+    if (this.#key === null) return true;
+    const last = await this.#connection.jsm.streams.getMessage('EVENTS', { last_by_subj: eventsOf(this.#key) });
+    return (last?.seq ?? 0) !== this.#lastSeq;
   }
 
   async #read(): Promise<void> {
     const created = await findCreated(this.#connection, this.#task);
     if (created === null) return;
-    const { events } = await readHistory(this.#connection, created.data);
+    const { events, lastSeq } = await readHistory(this.#connection, created.data);
     for (const event of events) if (event.type === 'vm.ready') this.#known.set(event.data.attempt, event.host);
+    this.#key = created.data;
+    this.#lastSeq = lastSeq;
   }
 }
 

@@ -86,3 +86,13 @@ test('an outcome that is not known here is shown as it is', () => {
   using projection = project(events.stored);
   expect(readTask(projection.db, task)).toMatchObject({ status: 'completed', outcome: 'evaporated', error });
 });
+
+test('however many versions a host makes up, few of them are remembered as not read', () => {
+  const events = memoryEvents();
+  const task = newTaskId(Date.now());
+  events.put(created(task));
+  const end = asNewer(events.put(completed(task, null)));
+  const madeUp = Array.from({ length: 20 }, (_, n) => ({ ...end, version: 10_000 + n }));
+  using projection = project([...events.stored.slice(0, 1), ...madeUp]);
+  expect(projection.db.prepare('SELECT * FROM unread').all()).toHaveLength(1);
+});

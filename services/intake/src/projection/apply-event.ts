@@ -78,10 +78,13 @@ function courseOf(db: DatabaseSync, task: string): Course | null {
   return (statement(db, sql).get(task) as Course | undefined) ?? null;
 }
 
+/** No build is so far ahead: a host may say any number, and each would be a row. */
+const versionMax = 1_000;
+
 /** Another build may read it. What is damaged none can, so it is no reason to look again. */
 function noteUnread(db: DatabaseSync, { said, version }: UnknownEvent): void {
   if (readableTypes.has(`${said}@${version}`)) return;
-  statement(db, 'INSERT OR IGNORE INTO unread (type, version) VALUES (?, ?)').run(said, version);
+  statement(db, 'INSERT OR IGNORE INTO unread (type, version) VALUES (?, ?)').run(said, Math.min(version, versionMax));
 }
 
 /** An end is an end in every version; how it ended is shown once this build can read it. */

@@ -8,6 +8,7 @@
  * | `packages-page.ts`, `write-packages-page.ts` | `docs/packages.md` |
  * | `abandoned-words.ts`, `find-abandoned-words.ts` | words that are not said here any more |
  * | `write-openapi.ts` | `docs/openapi.json` |
+ * | `docs.test.ts` | links lead somewhere, and README.md to every page |
  * | `layout.test.ts` | what outsiders rely on is where it was |
  */
 import { globSync, readFileSync } from 'node:fs';

@@ -14,7 +14,7 @@ export const shortTimes: Readonly<Record<string, Readonly<Record<string, number 
     settleMs: 100,
     pauses: { firstMs: 200, longestMs: 60_000 },
   },
-  'services/provisioner/src/room.ts': { lookEveryMs: 200 },
+  'services/provisioner/src/capacity.ts': { lookEveryMs: 200 },
   'services/provisioner/src/watch-task.ts': { lookEveryMs: 500 },
   'services/reaper/src/sweep.ts': { timerGraceMs: 1_500 },
   'services/reaper/src/start.ts': { cancelAnswerMs: 5_000 },

@@ -125,7 +125,7 @@ function hostOf(name: ServiceName, host: string): HostToken {
   return hostServices.some((service) => service === name) ? host : anyHost;
 }
 
-/** Tries until the broker takes us in; null when `stop` came first. What waiting cannot heal is thrown. */
+/** Tries until the broker accepts the connection; null when `stop` came first. What waiting cannot heal is thrown. */
 function waitForConnection({ log, stop }: LocalContext) {
   return async (address: BrokerAddress, name: string): Promise<Connection | null> => {
     while (!stop.aborted) {

@@ -65,6 +65,15 @@ test('intake alone decides about pipelines, and only the reaper forgets them', (
   expect(services.filter((one) => may(one, '$JS.API.STREAM.PURGE.EVENTS'))).toEqual(['reaper']);
 });
 
+test('the reaper alone says which additions to the events are on, and everybody may look', () => {
+  expect(services.filter((one) => may(one, '$KV.features.events'))).toEqual(['reaper']);
+  const looks = (prefix: string) => services.filter((one) => may(one, `${prefix}.STREAM.MSG.GET.KV_features`));
+  expect([looks('$JS.API'), looks(hostApiPrefix)]).toEqual([
+    ['intake', 'reaper'],
+    ['provisioner', 'runner'],
+  ]);
+});
+
 test('intake alone asks for replays, and every service hears of its own', () => {
   const subject = (host: string) => replaySubject('a-worker', host);
   expect(services.filter((one) => may(one, subject('host-1')))).toEqual(['intake']);

@@ -232,7 +232,7 @@ function publishedByControl(service: (typeof controlServices)[number]): readonly
     deadPattern,
     '$JS.API.STREAM.MSG.DELETE.DEAD',
     ...readBy([service]).flatMap(read),
-    ...bucket('features'),
+    ...['STREAM.INFO', 'STREAM.MSG.GET'].map((request) => `$JS.API.${request}.KV_features`),
     ...extras[service],
   ];
 }

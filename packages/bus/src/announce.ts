@@ -6,6 +6,13 @@ import { eventSubject } from '@vm-task/shared/subjects';
 import { throwIfNonRetryable, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { encode, eventId } from './envelope.ts';
+import type { FollowedFeatures } from './features.ts';
+
+/** Who speaks, and what all others can read by now. */
+export interface Speaker {
+  readonly source: string;
+  readonly features: FollowedFeatures;
+}
 
 export interface AnnounceOptions {
   /** Nothing has ever been stored on its subject, or this is not either. */
@@ -25,12 +32,12 @@ export type Announce = (
   options?: AnnounceOptions,
 ) => Promise<void>;
 
-export function announcer({ js }: Pick<Connection, 'js'>, source: string): Announce {
+export function announcer({ js }: Pick<Connection, 'js'>, { source, features }: Speaker): Announce {
   return async (draft, signal, { once = draft.type === 'vm.gone' } = {}) => {
     const msgID = eventId(draft, null);
     const subject = eventSubject(draft);
     for (;;) {
-      const { payload, headers } = encode(draft, msgID, source, new Date());
+      const { payload, headers } = encode(draft, msgID, source, new Date(), features.version);
       try {
         const expect = once ? { expect: { lastSubjectSequence: 0 } } : {};
         await orAborted(js.publish(subject, payload, { headers, msgID, ...expect }), signal);

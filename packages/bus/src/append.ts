@@ -8,6 +8,7 @@ import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type Draft, type Head, type HostToken, type Stored } from '@vm-task/shared/events';
 import { orAborted } from '@vm-task/shared/or-aborted';
 import { eventSubject, eventsOf, type PipelineKey, type TaskKey } from '@vm-task/shared/subjects';
+import type { Speaker } from './announce.ts';
 import { isFull, throwIfNonRetryable } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { decode, encode, eventId, type RawMessage, rawOf } from './envelope.ts';
@@ -51,14 +52,14 @@ export async function readHead(
  */
 export async function append(
   connection: Connection,
-  source: string,
+  speaker: Speaker,
   draft: Draft,
   expectedSeq: number,
   signal: AbortSignal,
 ): Promise<Appended> {
   const attempt = { id: eventId(draft, expectedSeq), subject: eventSubject(draft), key: keyOf(draft), expectedSeq };
   for (let expected = expectedSeq; ; ) {
-    const answer = await orAborted(publish(connection, source, draft, attempt, expected), signal);
+    const answer = await orAborted(publish(connection, speaker, draft, attempt, expected), signal);
     if (answer !== 'unknown') return answer;
     const found = await orAborted(settle(connection, attempt, expected), signal);
     if (found.kind !== 'again') return found;
@@ -76,13 +77,13 @@ interface Attempt {
 
 async function publish(
   { js }: Connection,
-  source: string,
+  speaker: Speaker,
   draft: Draft,
   { id, subject, key }: Attempt,
   expected: number,
 ): Promise<Appended | 'unknown'> {
   const now = new Date();
-  const { payload, headers } = encode(draft, id, source, now);
+  const { payload, headers } = encode(draft, id, speaker.source, now, speaker.features.version);
   try {
     const ack = await js.publish(subject, payload, {
       headers,

@@ -9,6 +9,7 @@
  * | `event-log.ts` | what can be said to `EVENTS`, and asked of it |
  * | `append.ts`, `task-history.ts` | conditional appends: stored or conflict (I2, I3, I10); which messages count |
  * | `announce.ts`, `report-unknown.ts` | what is about no task's course: VMs that are gone, alerts |
+ * | `features.ts` | which additions to the events are written by now |
  * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
  * | `dead-letter.ts`, `dead-letters.ts`, `replay.ts` | what no handler could take: stored, looked at, handled again |
  * | `retry-timer.ts` | the wait before another attempt |
@@ -37,6 +38,7 @@ import { raiseRetryAlert, storeDeadLetter } from './dead-letter.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { type Decoded, decode, type RawMessage, rawOf } from './envelope.ts';
 import type { EventLog } from './event-log.ts';
+import type { FollowedFeatures } from './features.ts';
 import { follow } from './follow.ts';
 import { done, type HandlerOutcome, ignore, retry } from './outcome.ts';
 import { requireConsumer } from './provision.ts';
@@ -88,16 +90,27 @@ export interface Bus extends EventLog {
   ): Promise<void>;
 }
 
-export function createBus(connection: Connection, source: string, log: Logger, host: HostToken = anyHost): Bus {
+/** For those who write nothing that was added: until the record is read, nothing is on. */
+const nothingIsOn: FollowedFeatures = { version: null };
+
+export function createBus(
+  connection: Connection,
+  source: string,
+  log: Logger,
+  host: HostToken = anyHost,
+  features: FollowedFeatures = nothingIsOn,
+): Bus {
+  const speaker = { source, features };
   const bus: Bus = {
     connection,
     host,
+    features,
     async append(draft, expectedSeq, signal) {
-      const appended = await append(connection, source, draft, expectedSeq, signal);
+      const appended = await append(connection, speaker, draft, expectedSeq, signal);
       if (appended.kind === 'conflict') reportRefusal(log, draft, expectedSeq, appended.head);
       return appended;
     },
-    announce: announcer(connection, source),
+    announce: announcer(connection, speaker),
     head: (key) => readHead(connection, key, host),
     async messageAt(seq) {
       const message = await connection.jsm.streams.getMessage('EVENTS', { seq });

@@ -8,6 +8,7 @@ import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { context, propagation } from '@opentelemetry/api';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { type Draft, eventSchemas, type Head, type HostToken, isEventType, type Stored } from '@vm-task/shared/events';
+import { asWritten } from '@vm-task/shared/features';
 import { readEventData } from '@vm-task/shared/read-event';
 import { eventsOf, factsOfSubject, type SubjectFacts } from '@vm-task/shared/subjects';
 
@@ -33,9 +34,19 @@ function aboutOf(draft: Draft): string {
   return String('pipeline' in draft.data ? draft.data.pipeline : draft.data.task);
 }
 
-/** @throws Error for data that its own schema refuses: a programming error, which must not reach the log. */
-export function encode(draft: Draft, id: string, source: string, now: Date): { payload: Uint8Array; headers: MsgHdrs } {
-  const data = eventSchemas[draft.type].parse(draft.data);
+/**
+ * `version`: what every service can read (`features.ts`); null where that is not known.
+ * @throws Error for data that its own schema refuses, or of a type that is not switched on: a programming error, which
+ * must not reach the log.
+ */
+export function encode(
+  draft: Draft,
+  id: string,
+  source: string,
+  now: Date,
+  version: string | null = null,
+): { payload: Uint8Array; headers: MsgHdrs } {
+  const data = asWritten(draft.type, eventSchemas[draft.type].parse(draft.data), version);
   const encoded = headers();
   encoded.set('ce-specversion', '1.0');
   encoded.set('ce-id', id);

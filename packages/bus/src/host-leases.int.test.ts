@@ -1,24 +1,7 @@
-import type { HostLease } from '@vm-task/shared/host-lease';
 import { startBroker } from '@vm-task/testing/broker';
+import { sampleLease as lease } from '@vm-task/testing/sample-lease';
 import { expect, test } from 'vitest';
 import { readLeases, renewLease } from './host-leases.ts';
-
-const lease: HostLease = {
-  v: 1,
-  host: 'host-1',
-  version: '1.2.3',
-  draining: false,
-  maxVms: 4,
-  pools: [{ name: 'default', driver: 'qemu', max: 2 }],
-  vms: [],
-  unreadableVms: 0,
-  diskFreeBytes: 1,
-  memoryFreeBytes: 1,
-  memoryBytes: 2,
-  processors: 2,
-  kvm: false,
-  load: [0, 0, 0],
-};
 
 test("a host renews its own entry, and no other host's; control reads all of them", async () => {
   await using broker = await startBroker({ users: ['provisioner', 'intake'] });

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { type Bus, createBus } from '@vm-task/bus/bus';
 import { type BrokerAddress, type Connection, openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { followFeatures } from '@vm-task/bus/features';
 import { readBackStreams } from '@vm-task/bus/provision';
 import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import { type Environment, readEnvironment } from '@vm-task/shared/environment';
@@ -108,7 +109,11 @@ async function withBus(definition: ServiceDefinition, local: LocalContext): Prom
   await using connection = await reach(address, `${definition.name}@${hostname()}`);
   if (connection === null) return;
   await readBackStreams(connection, definition.streams);
-  const bus = createBus(connection, `vm-task/${host}/${definition.name}`, log, hostOf(definition.name, host));
+  const closed = new AbortController();
+  using _following = { [Symbol.dispose]: () => closed.abort(new Error('the service has ended')) };
+  const features = followFeatures(connection, { log, stop: closed.signal });
+  const source = `vm-task/${host}/${definition.name}`;
+  const bus = createBus(connection, source, log, hostOf(definition.name, host), features);
   // The line that `up` waits for; everything else on stdout would be a mistake.
   const ready = () => process.stdout.write('ready\n');
   await definition.run({ ...local, bus, ready });

@@ -14,6 +14,7 @@
  * | `measurements.ts` | how late deadlines were acted on, how many VMs are in quarantine |
  * | `retention.ts`, `kept-pipelines.ts` | tasks and pipelines that ended long ago are forgotten |
  * | `keep-durables.ts` | durables that were deleted are made again |
+ * | `keep-features.ts` | additions to the events, switched on when every service reads them |
  * | `audit.ts` | the same comparison once, for people |
  * | `background-queue.ts` | what fails is tried again, in no hurry |
  *
@@ -21,8 +22,10 @@
  */
 import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { runService } from '@vm-task/service/service';
+import { version } from '@vm-task/service/version';
 import { durablesFor, works } from '@vm-task/shared/flow';
 import { keepDurables } from './keep-durables.ts';
+import { keepFeatures } from './keep-features.ts';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
 import { startReaper } from './start.ts';
 
@@ -37,7 +40,10 @@ await runService({
   async run({ environment, config, ready, ...context }) {
     const durables = durablesFor(Object.keys(config.pools), [context.host]);
     const running = [startReaper({ ...context, config, hypervisor: createHypervisor({ environment, config }) })];
-    if (works(context.role, 'control')) running.push(keepDurables(context.bus.connection, durables, context));
+    if (works(context.role, 'control')) {
+      running.push(keepDurables(context.bus.connection, durables, context));
+      running.push(keepFeatures(context.bus, { ...context, version }));
+    }
     ready();
     await Promise.all(running);
   },

@@ -16,6 +16,7 @@ import { services } from './services.ts';
 import { streams } from './streams.ts';
 import { templates } from './templates.ts';
 import { tools } from './tools.ts';
+import { versions } from './versions.ts';
 
 export function checksFor(drivers: Drivers): readonly Check[] {
   return [
@@ -28,6 +29,7 @@ export function checksFor(drivers: Drivers): readonly Check[] {
     broker,
     streams,
     permissions,
+    versions,
     clock,
     ports,
     templates,

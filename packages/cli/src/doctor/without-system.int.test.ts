@@ -50,7 +50,7 @@ test('where no system is up, that is said, and nothing is taken for broken', asy
     { name: 'services', status: 'warn', fix: './vm-task up --detach' },
   ]);
   const skipped = found.filter(({ detail }) => detail.startsWith('skipped: ')).map(({ name }) => name);
-  expect(skipped).toEqual(['broker', 'streams', 'permissions', 'clock', 'templates', 'dead-letters']);
+  expect(skipped).toEqual(['broker', 'streams', 'permissions', 'versions', 'clock', 'templates', 'dead-letters']);
 });
 
 test('a configuration that cannot be used is named with its file, and what needs it is skipped', async () => {

@@ -16,6 +16,7 @@ export const shortTimes: Readonly<Record<string, Readonly<Record<string, number 
   },
   'services/provisioner/src/capacity.ts': { lookEveryMs: 200 },
   'services/provisioner/src/watch-task.ts': { lookEveryMs: 500 },
+  'services/reaper/src/keep-features.ts': { everyMs: 700 },
   'services/reaper/src/sweep.ts': { timerGraceMs: 1_500 },
   'services/reaper/src/start.ts': { cancelAnswerMs: 5_000 },
   'packages/embedded/src/child.ts': { pauses: { firstMs: 10, longestMs: 10 } },

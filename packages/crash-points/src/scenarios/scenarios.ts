@@ -13,6 +13,7 @@ import type { TaskId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
 import { commandSubjects, taskSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
+import { outdatedFeatures, templated } from './buckets.ts';
 import { makeJob } from './job.ts';
 import { approvedPipeline, cancelledPipeline, sharedVm, twoStages, unusedVm } from './pipelines.ts';
 import type { Scenario } from './scenario.ts';
@@ -203,20 +204,6 @@ const lostConsumer: Scenario = {
   },
 };
 
-/** Installed as often as it takes to hear of it, it is one version. */
-const templated: Scenario = {
-  name: 'template',
-  async run(user, mark) {
-    const { file } = makeJob({ mark });
-    // Digits: the name is a part of what a point is about, and has to be the same for each of them.
-    const name = `template-${Number.parseInt(mark, 16)}`;
-    const template = { name, description: 'a job', task: file };
-    const heard = await user.ask(({ templates }) => templates.install(template));
-    if ('answer' in heard && heard.answer.version === 1) return;
-    throw new Error(`not installed once: ${JSON.stringify(heard)}`);
-  },
-};
-
 /** Every service dies at once, and intake loses what it showed: what they do when they start. */
 const restarted: Scenario = {
   name: 'restart',
@@ -278,6 +265,7 @@ export const scenarios: readonly Scenario[] = [
   deadCommand,
   newerEvent,
   strays,
+  outdatedFeatures,
   templated,
   approvedPipeline,
   cancelledPipeline,

@@ -55,6 +55,7 @@ test('a template that was spoilt is reported, and the next version takes its pla
     { ref: 'other@1', problem: null },
     { ref: 'outdated@1', problem: 'its pool has gone' },
   ]);
+  expect((await listTemplates(connection)).map(({ file }) => file.name)).toEqual(['other', 'outdated']);
   expect((await storeTemplate(connection, template('greet', 'echo'), now)).version).toBe(2);
   expect(await inspect()).toContainEqual({ ref: 'greet@2', problem: null });
 });

@@ -36,11 +36,11 @@ export async function storeTemplate(connection: Connection, file: TemplateFile, 
   }
 }
 
-/** The newest version of each, by name. */
+/** The newest version of each, by name, but for those that cannot be read here: `inspectTemplates` names them. */
 export async function listTemplates(connection: Connection): Promise<StoredTemplate[]> {
   const bucket = await open(connection);
   const newest = [...(await versionsOf(bucket))].sort(([a], [b]) => (a < b ? -1 : 1));
-  const found = await Promise.all(newest.map(([name, versions]) => read(bucket, name, versions.at(-1) ?? 1)));
+  const found = await Promise.all(newest.map(([name, versions]) => readIfWhole(bucket, name, versions.at(-1) ?? 1)));
   return found.filter((template) => template !== null);
 }
 

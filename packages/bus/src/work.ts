@@ -28,6 +28,8 @@ const retries = { firstMs: 1_000, longestMs: 60_000 };
 const alertAtDelivery = 5;
 /** A service that is not as new gives the message to one that is; where there is none yet, it waits for its update. */
 export const newerPauseMs = 10_000;
+/** What a newer version has written, in the log or on this host; whoever looks at that anyway tells people of it once. */
+const ofNewer: ReadonlySet<string> = new Set(['newer-event', 'ledger-unreadable']);
 /** A task's deadline ends its retries; a command has none, so its number of deliveries does. */
 const maxCommandDeliveries = 20;
 
@@ -147,7 +149,7 @@ export async function decide(
   try {
     return await hooks.handle(delivery);
   } catch (error) {
-    if (error instanceof VmTaskError && error.code === 'newer-event') return retry(newerPauseMs, error.message);
+    if (error instanceof VmTaskError && ofNewer.has(error.code)) return retry(newerPauseMs, error.message);
     const unreadable = error instanceof VmTaskError && error.code === 'unreadable-event';
     const givenUp = worker.stream === 'COMMANDS' && delivery.deliveries >= maxCommandDeliveries;
     if (unreadable || givenUp) return { kind: 'reject', reason: errorInfo(error).message };

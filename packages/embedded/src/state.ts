@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { isRunning } from '@vm-task/hypervisor/ledger/process-ref';
 import { type Role, roles, services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { openEnum, tolerant } from '@vm-task/shared/tolerant';
 import { z } from 'zod';
 import { writePrivateFile } from './private-file.ts';
 
@@ -15,13 +16,13 @@ const processSchema = z.object({ pid: z.int(), startTicks: z.int() });
 const stateSchema = z.object({
   supervisor: processSchema,
   role: z.enum(['all', 'control', 'host']),
-  phase: z.enum(['starting', 'ready', 'stopping']),
+  phase: openEnum(['starting', 'ready', 'stopping']),
   nats: z.object({ url: z.string(), version: z.string(), pid: z.int().nullable() }).nullable(),
   services: z.array(
     z.object({
-      name: z.enum(services),
+      name: openEnum(services),
       pid: z.int().nullable(),
-      state: z.enum(['starting', 'ready', 'waiting', 'stopped']),
+      state: openEnum(['starting', 'ready', 'waiting', 'stopped']),
       restarts: z.int(),
       lastExit: z.string().nullable(),
     }),
@@ -80,6 +81,6 @@ function readOne(home: Home, role: Role): SystemState | null {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
   }
-  const parsed = stateSchema.safeParse(JSON.parse(text));
+  const parsed = tolerant(stateSchema).safeParse(JSON.parse(text));
   return parsed.success && isRunning(parsed.data.supervisor) ? parsed.data : null;
 }

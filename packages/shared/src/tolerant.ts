@@ -1,6 +1,6 @@
 /**
  * Writers are strict, readers are tolerant (docs/compatibility.md): from the schema that a writer validates against
- * follows the one that a reader uses. It drops unknown fields, and takes any text where an open enumeration stands.
+ * follows the one that a reader uses. It drops unknown fields (a loose object keeps them), and takes any text where an open enumeration stands.
  */
 import { z } from 'zod';
 
@@ -45,8 +45,9 @@ function rebuilt(schema: z.core.$ZodType): z.core.$ZodType {
   if (def.type === 'object') {
     const shape = Object.entries(def['shape'] as Record<string, z.core.$ZodType>);
     changes['shape'] = Object.fromEntries(shape.map(([key, field]) => [key, relax(field)]));
-    // Without a catch-all an object drops what it does not know.
-    changes['catchall'] = undefined;
+    // Without a catch-all an object drops what it does not know; one that was declared to keep that keeps it.
+    const keeps = isSchema(def['catchall']) && def['catchall']._zod.def.type === 'unknown';
+    if (!keeps) changes['catchall'] = undefined;
   }
   return Object.keys(changes).length === 0 ? schema : z.core.clone(schema, { ...def, ...changes } as never);
 }

@@ -1,5 +1,6 @@
 /** The drivers of one hypervisor: each is opened when it is first asked for something, and whom it is asked about is known. */
 import { VmTaskError } from '@vm-task/shared/errors';
+import { tolerant } from '@vm-task/shared/tolerant';
 import { unknownForm } from '../ledger/json-file.ts';
 import type { VmRecord } from '../ledger/vm-record.ts';
 import type { Driver, DriverOptions } from './driver.ts';
@@ -38,7 +39,7 @@ export class OpenDrivers {
     return Promise.all(named.map(({ name }) => this.get(name)));
   }
 
-  /** Null for a VM of a known driver, with a record as that driver writes it; else the error that says why it is left alone. */
+  /** Null for a VM of a known driver, with a record that has what that driver writes; else the error that says why it is left alone. */
   whyUnknown(record: VmRecord): VmTaskError | null {
     const { config, environment } = this.#options;
     const path = environment.home.vm(record.vm).record;
@@ -47,7 +48,7 @@ export class OpenDrivers {
       const what = `${path} names the driver ${JSON.stringify(record.driver)}, which this version does not know`;
       return new VmTaskError('ledger-unreadable', `${what}; use the version that wrote it`);
     }
-    const parsed = driver.record.safeParse(record);
+    const parsed = tolerant(driver.record).safeParse(record);
     return parsed.success ? null : unknownForm(path, parsed.error);
   }
 }

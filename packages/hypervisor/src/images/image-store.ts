@@ -17,6 +17,7 @@ import { link, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'nod
 import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Cache, Home } from '@vm-task/shared/home';
+import { tolerant } from '@vm-task/shared/tolerant';
 import { type FileLock, lockFile } from '../file-lock.ts';
 import { emptyIfMissing } from '../host/missing.ts';
 import type { Report } from '../hypervisor.ts';
@@ -129,9 +130,9 @@ async function readImage(folder: string): Promise<Image | null> {
     throw error;
   });
   if (text === null) return null;
-  const manifest = imageManifestSchema.safeParse(JSON.parse(text));
+  const manifest = tolerant(imageManifestSchema).safeParse(JSON.parse(text));
   if (manifest.success) return imageOf(manifest.data, folder);
-  const advice = `remove ${folder}, and the image is built anew or can be imported again`;
+  const advice = `use the version that made it, or remove ${folder}, and the image is built anew or can be imported again`;
   throw new VmTaskError('image-unreadable', `${folder}/image.json is not of a form that this version knows: ${advice}`);
 }
 

@@ -2,6 +2,7 @@
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
+import { tolerant } from '@vm-task/shared/tolerant';
 import type { z } from 'zod';
 import { nullIfMissing } from '../host/missing.ts';
 
@@ -35,7 +36,10 @@ export async function writeJsonOnce(path: string, value: unknown): Promise<boole
 /** What a file says: `torn` is no JSON, which only a disk that lost what it had promised leaves behind. */
 export type JsonFile<T> = { readonly kind: 'value'; readonly value: T } | { readonly kind: 'absent' | 'torn' };
 
-/** @throws when it is JSON of a form that we do not know, such as a newer version's: `ledger-unreadable`. */
+/**
+ * What a newer version has added is passed over, as in events.
+ * @throws `ledger-unreadable` for JSON of a form that we do not know
+ */
 export async function readJson<S extends z.ZodType>(path: string, schema: S): Promise<JsonFile<z.infer<S>>> {
   const text = await readFile(path, 'utf8').catch(nullIfMissing);
   if (text === null) return { kind: 'absent' };
@@ -45,7 +49,7 @@ export async function readJson<S extends z.ZodType>(path: string, schema: S): Pr
   } catch {
     return { kind: 'torn' };
   }
-  const parsed = schema.safeParse(json);
+  const parsed = tolerant(schema).safeParse(json);
   if (parsed.success) return { kind: 'value', value: parsed.data };
   throw unknownForm(path, parsed.error);
 }

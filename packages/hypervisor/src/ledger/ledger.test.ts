@@ -1,4 +1,4 @@
-import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { homeAt } from '@vm-task/shared/home';
 import { samplePipeline } from '@vm-task/testing/sample-events';
@@ -18,6 +18,7 @@ import {
   writeNextClaim,
   writeReady,
 } from './ledger.ts';
+import { writeQuarantine } from './quarantine.ts';
 
 const { claim } = claimedVm();
 
@@ -146,6 +147,29 @@ test('a record of a version that is not known is refused, not guessed at, and hi
   const unreadable = (await readVms(home)).filter((found) => 'why' in found);
   expect(unreadable).toEqual([{ vm, why: expect.stringContaining(home.vm(vm).record) }]);
   expect(await strayFolders(home)).toEqual([]);
+});
+
+test('what a newer version has added to the files of a VM is passed over, and the record keeps it', async () => {
+  await using lent = await lendLedger();
+  const { home, vm, record, ready } = lent;
+  const added = async (path: string) => {
+    const value = JSON.parse(await readFile(path, 'utf8')) as object;
+    const deadline = 'deadline' in value ? { deadline: { ...(value.deadline as object), novel: 1 } } : {};
+    await writeFile(path, JSON.stringify({ ...value, ...deadline, novel: { is: 'new' } }));
+  };
+  const folder = home.vm(vm);
+  await writeReady(home, vm, ready);
+  await writeClaim(home, vm, claim);
+  for (const path of [folder.record, folder.ready, folder.claim(1)]) await added(path);
+  const known = { ...record, novel: { is: 'new' } };
+  expect(await readState(home, vm)).toEqual({ phase: 'claimed', record: known, ready, claim });
+  await writeEnded(home, vm, 'its task is over');
+  await writeQuarantine(home, vm, [{ kind: 'process', what: '7', why: 'it stays' }]);
+  for (const path of [folder.ended, folder.quarantine]) await added(path);
+  const quarantine = JSON.parse(await readFile(folder.quarantine, 'utf8'));
+  const left = [{ kind: 'network', what: 'tap7', why: 'it stays' }];
+  await writeFile(folder.quarantine, JSON.stringify({ ...quarantine, left }));
+  expect(await readState(home, vm)).toMatchObject({ phase: 'ending', claim, quarantine: { tries: 1, left } });
 });
 
 test('the oldest VM is listed first, and what is half made or half removed is not listed', async () => {

@@ -7,12 +7,13 @@ import { backOffMs } from '@vm-task/shared/back-off';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import type { VmId } from '@vm-task/shared/ids';
+import { openEnum } from '@vm-task/shared/tolerant';
 import { z } from 'zod';
 import { deadlineFrom, deadlineSchema, isOverdue } from './deadline.ts';
 import { readJson, writeJson } from './json-file.ts';
 
 export const leftoverSchema = z.strictObject({
-  kind: z.enum(['process', 'file']),
+  kind: openEnum(['process', 'file']),
   /** A process's number, a file's path. */
   what: z.string(),
   /** Why it is still there, and where to look. */

@@ -1,7 +1,7 @@
 /**
  * What the ledger keeps of one VM, as plain data: one schema per file of its folder, and the states that
  * those files make up. `vm.json` carries the version of the whole folder; one of the future is refused, never
- * guessed at.
+ * guessed at. What the same version has got since then is read past (docs/compatibility.md).
  */
 import { parseName, parseTaskId, parseVmId } from '@vm-task/shared/ids';
 import { keepSchema } from '@vm-task/shared/kept-vm';

@@ -19,7 +19,8 @@ const device = '/dev/kvm';
 /** A guest of nine bytes is done in 50 ms. */
 const probeLimitMs = 5_000;
 
-const answerSchema = z.strictObject({ askedOf: z.string(), accelerator: z.enum(['kvm', 'tcg']) });
+const accelerators: readonly Accelerator[] = ['kvm', 'tcg'];
+const answerSchema = z.object({ askedOf: z.string(), accelerator: z.string() });
 
 /** What guests run with here. As `owner`, because that is who will open the device. */
 export async function chooseAccelerator(cache: Cache, qemuVersion: string, owner: Owner | null): Promise<Accelerator> {
@@ -28,7 +29,10 @@ export async function chooseAccelerator(cache: Cache, qemuVersion: string, owner
   const askedOf = [release(), qemuVersion, node.mode, node.uid, node.gid, owner?.gid ?? process.getgid?.()].join(' ');
   const path = join(cache.root, 'accelerator.json');
   const known = await readJson(path, answerSchema);
-  if (known.kind === 'value' && known.value.askedOf === askedOf) return known.value.accelerator;
+  const answer = known.kind === 'value' && known.value.askedOf === askedOf ? known.value.accelerator : null;
+  // One that another version has found is asked for anew.
+  const found = accelerators.find((one) => one === answer);
+  if (found !== undefined) return found;
   const accelerator = (await runsGuest('kvm', owner)) ? 'kvm' : 'tcg';
   await mkdir(cache.root, { recursive: true });
   await writeJson(path, { askedOf, accelerator });

@@ -1,13 +1,17 @@
 /** `pnpm run released`: writes what this version leaves behind, for every later one to read (docs/releasing.md). */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { keyOf } from '@vm-task/bus/append';
 import { type Bus, createBus } from '@vm-task/bus/bus';
 import { rawOf } from '@vm-task/bus/envelope';
 import { silentLogger } from '@vm-task/service/log';
 import { version } from '@vm-task/service/version';
 import { anyHost, type Draft } from '@vm-task/shared/events';
+import { cacheAt, homeAt } from '@vm-task/shared/home';
 import { eventsOf } from '@vm-task/shared/subjects';
 import { startBroker } from './broker.ts';
+import { writeReleasedHome } from './released-home.ts';
 import { lineOf, releasedFolder, wholeStory } from './released-log.ts';
 
 const { signal } = new AbortController();
@@ -36,7 +40,9 @@ for (let seq = 1; seq <= state.last_seq; seq++) {
   const message = await streams.getMessage('EVENTS', { seq });
   if (message !== null) lines.push(lineOf(rawOf(message)));
 }
-const folder = new URL(`${version}/`, releasedFolder);
+const folder = fileURLToPath(new URL(version, releasedFolder));
+rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-writeFileSync(new URL('events.jsonl', folder), `${lines.join('\n')}\n`);
-process.stdout.write(`${lines.length} events in ${folder.pathname}\n`);
+writeFileSync(join(folder, 'events.jsonl'), `${lines.join('\n')}\n`);
+await writeReleasedHome(homeAt(join(folder, 'home')), cacheAt(join(folder, 'cache')));
+process.stdout.write(`${lines.length} events, a home and a cache in ${folder}\n`);

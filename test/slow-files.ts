@@ -33,6 +33,7 @@ export const slowFiles: readonly string[] = [
   'reaper/src/on-task-retrying.int.test.ts',
   'provisioner/src/warm-keeper.int.test.ts',
   'testing/src/leak-check.int.test.ts',
+  'flows/strange-messages.int.test.ts',
   'flows/rolling-restart.int.test.ts',
   'bus/src/output-log.int.test.ts',
   'intake/test/inbox.int.test.ts',

@@ -11,7 +11,8 @@ import { eventSubject, eventsOf, type PipelineKey, type TaskKey } from '@vm-task
 import type { Speaker } from './announce.ts';
 import { isFull, throwIfNonRetryable } from './answers.ts';
 import type { Connection } from './connection.ts';
-import { decode, encode, eventId, type RawMessage, rawOf } from './envelope.ts';
+import { decode, encode, eventId, rawOf } from './envelope.ts';
+import { lastEventOn } from './event-on.ts';
 import { readHistory } from './task-history.ts';
 
 export type Appended =
@@ -131,12 +132,9 @@ async function settle(connection: Connection, attempt: Attempt, expected: number
 }
 
 /** `task.setup.done` is beside the stream of events that it expects. */
-async function readOwn({ jsm }: Connection, { id, subject }: Attempt): Promise<Head | null> {
-  const message: RawMessage | null = await jsm.streams
-    .getMessage('EVENTS', { last_by_subj: subject })
-    .then((found) => (found === null ? null : rawOf(found)));
-  const decoded = message === null ? null : decode(message);
-  return decoded?.kind === 'event' && decoded.event.id === id ? decoded.event : null;
+async function readOwn(connection: Connection, { id, subject }: Attempt): Promise<Head | null> {
+  const event = await lastEventOn(connection, subject);
+  return event?.id === id ? event : null;
 }
 
 /** The task or pipeline that an event is about. @throws Error for an event of neither: a programming error. */

@@ -7,7 +7,7 @@
  * | `provision.ts` | streams and consumers: made, and read back |
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
  * | `event-log.ts` | what can be said to `EVENTS`, and asked of it |
- * | `append.ts`, `task-history.ts` | conditional appends: stored or conflict (I2, I3, I10); which messages count |
+ * | `append.ts`, `task-history.ts`, `event-on.ts` | conditional appends: stored or conflict (I2, I3, I10); which messages count |
  * | `announce.ts`, `report-unknown.ts` | what is about no task's course: VMs that are gone, alerts |
  * | `features.ts` | which additions to the events are written by now |
  * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |

@@ -127,7 +127,7 @@ function versionIn(json: unknown): number {
 }
 
 /** Undefined for what is not JSON. */
-function jsonOf(data: Uint8Array): unknown {
+export function jsonOf(data: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(data).toString('utf8'));
   } catch {

@@ -5,9 +5,10 @@ import { eventSubject, eventsOf } from '@vm-task/shared/subjects';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { alerts, append, settled, workEvents } from '@vm-task/testing/event-worker';
-import { completed, created, sampleTask, sampleVm, vmReady } from '@vm-task/testing/sample-events';
+import { completed, created, sampleTask, sampleVm, setupDone, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { encode } from './envelope.ts';
+import { findCreated, findSetUp, readCreated } from './find-task.ts';
 import { done, reject } from './outcome.ts';
 
 const never = new AbortController().signal;
@@ -61,6 +62,22 @@ test('what is no event is acknowledged, and in the way of nothing', async () => 
   // The sequence has moved all the same.
   const appended = await broker.bus.append(created(task), 0, never);
   expect(appended).toMatchObject({ kind: 'stored', event: { seq: 2 } });
+});
+
+test('what is no event hides none of the task: not how it began, not that its setup is done', async () => {
+  await using broker = await startBroker();
+  const { connection, bus } = broker;
+  const task = sampleTask();
+  const key = { pool: 'default', task };
+  const begun = await append(broker, created(task), 0);
+  const ready = await append(broker, vmReady(task), begun);
+  await append(broker, setupDone(task), ready);
+  for (const draft of [created(task), setupDone(task)]) await connection.js.publish(eventSubject(draft), 'by hand');
+  expect((await bus.head(key))?.seq).toBe(ready);
+  expect((await findCreated(connection, task))?.seq).toBe(begun);
+  expect((await readCreated(connection, key))?.seq).toBe(begun);
+  expect(await findSetUp(connection, { ...key, attempt: 1 }, 'host-1')).not.toBeNull();
+  expect(await bus.append(setupDone(task), ready, never)).toMatchObject({ kind: 'stored' });
 });
 
 test('what a host says of a task that is not its own is nothing to anybody', async () => {

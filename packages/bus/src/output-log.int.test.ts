@@ -50,6 +50,31 @@ test('output comes back byte for byte, with the offset of each chunk in its stre
   expect(await lastLogSeq(broker.connection, sampleTask())).toBe(0);
 });
 
+test("what was published there without an offset is nobody's output: it is not shown, and writers go on behind it", async () => {
+  await using broker = await startBroker();
+  const { connection } = broker;
+  const task = await startTask(broker);
+  const foreign = () => connection.js.publish(logSubject(task, 1, 'stdout', 'host-1'), 'by hand');
+  const first = await openLogWriter(connection, task, 1, 'stdout', 'host-1');
+  await foreign();
+  await first.write(bytes('ab'), never);
+  await foreign();
+  await foreign();
+  await first.write(bytes('cd'), never);
+  await foreign();
+  const second = await openLogWriter(connection, task, 1, 'stdout', 'host-1');
+  expect(second.offset).toBe(4);
+  await second.write(bytes('ef'), never);
+  await foreign();
+  await expect(first.write(bytes('xx'), never)).rejects.toMatchObject({ code: 'log-overtaken' });
+  const chunks = await read(broker, task, 3);
+  expect(chunks.map(({ offset, bytes: part }) => [offset, Buffer.from(part).toString()])).toEqual([
+    [0, 'ab'],
+    [2, 'cd'],
+    [4, 'ef'],
+  ]);
+});
+
 test('a follower of one task gets only its output, from where it asks', async () => {
   await using broker = await startBroker();
   const [task, other] = [await startTask(broker), await startTask(broker)];

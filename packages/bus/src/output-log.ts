@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StoredMsg } from '@nats-io/jetstream';
+import type { NextMsgRequest, StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { HostToken } from '@vm-task/shared/events';
@@ -59,8 +59,26 @@ export async function openLogWriter(
 ): Promise<LogWriter> {
   const subject = logSubject(task, attempt, stream, host);
   const last = await connection.jsm.streams.getMessage('LOGS', { last_by_subj: subject });
-  const offset = last === null ? 0 : Number(last.header.get(offsetHeader)) + last.data.length;
+  const chunk = last === null || isChunk(last) ? last : ((await chunksFrom(connection, subject, 1)).at(-1) ?? null);
+  const offset = chunk === null ? 0 : Number(chunk.header.get(offsetHeader)) + chunk.data.length;
   return writerFrom(connection, subject, last?.seq ?? 0, offset);
+}
+
+/** Output has an offset. Whatever else is published there moves the sequence, and is nobody's. */
+function isChunk({ header }: StoredMsg): boolean {
+  return header?.has(offsetHeader) ?? false;
+}
+
+/** The output on a subject from a sequence on, one question each. */
+async function chunksFrom({ jsm }: Connection, subject: string, from: number): Promise<StoredMsg[]> {
+  const chunks: StoredMsg[] = [];
+  for (let seq = from; ; ) {
+    const next: NextMsgRequest & { seq: number } = { seq, next_by_subj: subject };
+    const message = await jsm.streams.getMessage('LOGS', next);
+    if (message === null) return chunks;
+    if (isChunk(message)) chunks.push(message);
+    seq = message.seq + 1;
+  }
 }
 
 /** A writer of a stream that nobody is known to have written yet; its first write is refused where somebody has. */
@@ -113,23 +131,39 @@ async function store(connection: Connection, chunk: Chunk, signal: AbortSignal):
     } catch (error) {
       signal.throwIfAborted();
       throwIfNonRetryable(error);
-      const last = await orAborted(lastOf(connection, chunk.subject), signal);
-      if (last !== 'unknown' && last?.header.get('Nats-Msg-Id') === msgID) return last.seq;
-      if (last !== 'unknown') after = goOnAfter(last, chunk, error);
+      const found = await orAborted(lookBehind(connection, chunk), signal);
+      if (found !== 'unknown') {
+        const own = found.chunks.find(({ header: stored }) => stored.get('Nats-Msg-Id') === msgID);
+        if (own !== undefined) return own.seq;
+        after = goOnAfter(found, chunk, error);
+      }
       await orAborted(delay(unknownPauseMs), signal);
     }
   }
 }
 
 /** @throws `log-overtaken`. The stream is bounded: where other output has pushed out all of this one, it begins anew. */
-function goOnAfter(last: StoredMsg | null, chunk: Chunk, cause: unknown): number {
-  if (last === null) return 0;
-  if (last.seq === chunk.after) return last.seq;
+function goOnAfter({ lastSeq, chunks }: Behind, chunk: Chunk, cause: unknown): number {
+  if (chunks.length === 0) return lastSeq;
   throw new VmTaskError('log-overtaken', `another runner writes ${chunk.subject} now`, { cause });
 }
 
-async function lastOf({ jsm }: Connection, subject: string): Promise<StoredMsg | null | 'unknown'> {
-  return jsm.streams.getMessage('LOGS', { last_by_subj: subject }).catch(() => 'unknown' as const);
+interface Behind {
+  /** Of the subject; 0 for none. */
+  readonly lastSeq: number;
+  /** Output that is stored behind what the writer knows. */
+  readonly chunks: readonly StoredMsg[];
+}
+
+async function lookBehind(connection: Connection, { subject, after }: Chunk): Promise<Behind | 'unknown'> {
+  try {
+    // The last one first: what is stored later refuses the writer once more.
+    const last = await connection.jsm.streams.getMessage('LOGS', { last_by_subj: subject });
+    const isBehind = last !== null && last.seq > after;
+    return { lastSeq: last?.seq ?? 0, chunks: isBehind ? await chunksFrom(connection, subject, after + 1) : [] };
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** What the process said of itself between its output. */
@@ -212,6 +246,7 @@ function entryOf(message: RawMessage, { attempt, stream }: LogFacts): LogChunk |
     const progress = progressOf(message);
     return progress === null ? null : { seq: message.seq, attempt, progress };
   }
-  const offset = Number(message.headers?.get(offsetHeader) ?? 0);
+  if (message.headers?.has(offsetHeader) !== true) return null;
+  const offset = Number(message.headers.get(offsetHeader));
   return { seq: message.seq, attempt, stream, offset, bytes: message.data };
 }

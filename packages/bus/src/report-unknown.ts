@@ -15,7 +15,7 @@ const told = new Set<string>();
 /** Of an event of a type or version that this build does not know: it waits for a newer one. */
 export async function reportUnknown(
   bus: Telling,
-  { said, why, seq }: UnknownEvent,
+  { said, why, seq }: Pick<UnknownEvent, 'said' | 'why' | 'seq'>,
   signal: AbortSignal,
 ): Promise<void> {
   const text = `an event of type ${JSON.stringify(said.slice(0, 80))} (message ${seq}) cannot be read here: ${why}. It is left alone until a service of a newer version takes it`;

@@ -14,7 +14,8 @@ function waiting(inMs: number, seq = 7): Stored<'task.retrying'> {
 
 async function dueOf({ connection }: Pick<Broker, 'connection'>, { data }: Stored<'task.retrying'>) {
   const message = await connection.jsm.streams.getMessage('TIMERS', { last_by_subj: retryDueSubject(data, anyHost) });
-  return message === null ? null : { time: message.time.getTime(), retrying: readRetryDue(rawOf(message)) };
+  const due = message === null ? null : readRetryDue(rawOf(message));
+  return message !== null && due?.kind === 'due' ? { time: message.time.getTime(), retrying: due.retrying } : null;
 }
 
 const comesDue = (broker: Broker, event: Stored<'task.retrying'>) =>
@@ -42,6 +43,18 @@ test('a timer survives a crash of the broker, and one whose time passed meanwhil
   const due = await eventually(() => dueOf(again, soon), { what: 'the timer has fired' });
   expect(due.retrying).toBe(7);
   await eventually(() => dueOf(again, later), { what: 'the other timer has fired' });
+});
+
+test('what somebody else has published there is no timer: the wait ends all the same', async () => {
+  await using broker = await startBroker();
+  const { connection } = broker;
+  const event = waiting(0);
+  const key = { pool: event.data.pool, task: event.data.task };
+  await connection.js.publish(retryDueSubject(key, anyHost), 'by hand');
+  expect(await wakeRetry(connection, key, anyHost, 7)).toBe(true);
+  await connection.js.publish(retryDueSubject(key, anyHost), JSON.stringify({ v: 2, novel: true }));
+  expect(await wakeRetry(connection, key, anyHost, 7)).toBe(true);
+  expect(await wakeRetry(connection, key, anyHost, 7)).toBe(false);
 });
 
 test('a timer that is set again replaces the one before', async () => {

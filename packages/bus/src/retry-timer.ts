@@ -4,22 +4,32 @@
  */
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { context, propagation } from '@opentelemetry/api';
-import { VmTaskError } from '@vm-task/shared/errors';
 import type { HostToken, Stored } from '@vm-task/shared/events';
 import { retryDueSubject, retryTimerSubject, type TaskKey } from '@vm-task/shared/subjects';
+import { tolerant } from '@vm-task/shared/tolerant';
 import { z } from 'zod';
 import { wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
-import { parseJson, type RawMessage, rawOf } from './envelope.ts';
+import { jsonOf, type RawMessage } from './envelope.ts';
 
 /** `retrying`: the sequence of the event whose wait is over. */
 const dueSchema = z.strictObject({ v: z.literal(1), retrying: z.int().min(1) });
+const readerSchema = tolerant(dueSchema);
+const newerSchema = z.object({ v: z.int().min(2) });
 
-/** The sequence of the `task.retrying` whose wait is over. @throws `unreadable-event`. */
-export function readRetryDue(message: RawMessage): number {
-  const parsed = dueSchema.safeParse(parseJson(message));
-  if (parsed.success) return parsed.data.retrying;
-  throw new VmTaskError('unreadable-event', `message ${message.seq} on ${message.subject} is no timer of a retry`);
+export type RetryDue =
+  /** The sequence of the `task.retrying` whose wait is over. */
+  | { readonly kind: 'due'; readonly retrying: number }
+  /** Of a newer version. */
+  | { readonly kind: 'newer' }
+  /** No timer of ours. */
+  | { readonly kind: 'none' };
+
+export function readRetryDue({ data }: Pick<RawMessage, 'data'>): RetryDue {
+  const json = jsonOf(data);
+  const parsed = readerSchema.safeParse(json);
+  if (parsed.success) return { kind: 'due', retrying: parsed.data.retrying };
+  return { kind: newerSchema.safeParse(json).success ? 'newer' : 'none' };
 }
 
 /** `host`: of the task's `task.created`. Returns once the broker has it. Another timer of the same task is replaced, one whose time has passed fires at once. */
@@ -41,7 +51,7 @@ export async function wakeRetry(
 ): Promise<boolean> {
   const subject = retryDueSubject(key, host);
   const said = await connection.jsm.streams.getMessage('TIMERS', { last_by_subj: subject });
-  if (said !== null && readRetryDue(rawOf(said)) === retrying) return false;
+  if (said !== null && says(said, retrying)) return false;
   try {
     const expect = { lastSubjectSequence: said?.seq ?? 0 };
     await connection.js.publish(subject, dueData(retrying), { headers: traced(), expect });
@@ -51,6 +61,11 @@ export async function wakeRetry(
     if (wasRefused(error)) return false;
     throw error;
   }
+}
+
+function says(message: Pick<RawMessage, 'data'>, retrying: number): boolean {
+  const due = readRetryDue(message);
+  return due.kind === 'due' && due.retrying === retrying;
 }
 
 function dueData(retrying: number): string {

@@ -9,6 +9,7 @@ import type { Head, Stored } from '@vm-task/shared/events';
 import { eventsOf, type PipelineKey, pipelineSubject, type TaskKey, taskSubject } from '@vm-task/shared/subjects';
 import type { Connection } from './connection.ts';
 import { type Decoded, decode, rawOf } from './envelope.ts';
+import { firstEventOn } from './event-on.ts';
 
 export interface History {
   /** Those that count, in order; at least one for a task or pipeline that exists. */
@@ -55,11 +56,10 @@ export async function* messagesFrom(
 }
 
 /** From far before the first of them, messages are looked for in all of the stream. */
-async function firstSeqOf({ jsm }: Connection, key: TaskKey | PipelineKey): Promise<number> {
+async function firstSeqOf(connection: Connection, key: TaskKey | PipelineKey): Promise<number> {
   const first =
     'pipeline' in key ? pipelineSubject('pipeline.created', key.pipeline) : taskSubject('task.created', key, '*');
-  const created = await jsm.streams.getMessage('EVENTS', { last_by_subj: first });
-  return created?.seq ?? 1;
+  return (await firstEventOn(connection, first))?.seq ?? 1;
 }
 
 /** The last event of one type among those that count; null when there is none. */

@@ -185,7 +185,8 @@ export class Properties {
   }
 
   #onTimer(message: StoredMessage): void {
-    this.#timed.add(readRetryDue(rawOf(message)));
+    const due = readRetryDue(rawOf(message));
+    if (due.kind === 'due') this.#timed.add(due.retrying);
     const isFired = message.headers.has('Nats-Scheduler') || message.headers.has('Nats-Schedule');
     if (!isFired) this.#observations.sometimes('a wait for another attempt was ended by the sweep');
   }
@@ -248,7 +249,7 @@ export class Properties {
       'task.created': () => isLast,
       'vm.ready': () => !hasEnded(found, message.seq),
       'task.retrying': () => isLast && !this.#timed.has(message.seq) && durable.startsWith('reaper-'),
-      'due.retry': () => head?.type === 'task.retrying' && head.seq === readRetryDue(rawOf(message)),
+      'due.retry': () => head?.type === 'task.retrying' && isDueOf(message, head.seq),
       'task.cancelling': () => found.completed === null && found.ready === null,
     };
     if (isEarly[`${about}.${what}`]?.() === true) this.#ackedEarly(durable, message);
@@ -285,4 +286,9 @@ function hasEnded({ eventStream }: SeenTask, ready: number): boolean {
 
 function rawOf({ seq, subject, headers, data, timeMs }: StoredMessage): RawMessage {
   return { seq, subject, headers, data, time: new Date(timeMs) };
+}
+
+function isDueOf(message: StoredMessage, retrying: number): boolean {
+  const due = readRetryDue(rawOf(message));
+  return due.kind === 'due' && due.retrying === retrying;
 }

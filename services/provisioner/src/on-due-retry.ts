@@ -1,8 +1,10 @@
 /** Handles due.retry. Emits: vm.ready | task.retrying | task.completed. The next attempt gets a VM of its own, or the reason why there is none. */
 import type { Handling } from '@vm-task/bus/bus';
 import type { RawMessage } from '@vm-task/bus/envelope';
-import { done, type HandlerOutcome, reject } from '@vm-task/bus/outcome';
+import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
+import { reportUnknown } from '@vm-task/bus/report-unknown';
 import { readRetryDue } from '@vm-task/bus/retry-timer';
+import { newerPauseMs } from '@vm-task/bus/work';
 import type { Stored } from '@vm-task/shared/events';
 import { type TaskKey, taskOfRetryDue } from '@vm-task/shared/subjects';
 import type { CapacityLimits } from './capacity.ts';
@@ -23,7 +25,13 @@ export function onDueRetry(context: RetryProvisioning) {
   return async ({ event, signal, log }: Handling<RawMessage>): Promise<HandlerOutcome> => {
     const key = taskOfRetryDue(event.subject);
     if (key === null) return reject(`${event.subject} names no task`);
-    const expectedSeq = readRetryDue(event);
+    const due = readRetryDue(event);
+    if (due.kind === 'none') return reject(`message ${event.seq} on ${event.subject} is no timer of a retry`);
+    if (due.kind === 'newer') {
+      await reportUnknown(context.bus, { said: 'due.retry', why: 'it is of a newer version', seq: event.seq }, signal);
+      return retry(newerPauseMs, 'a timer of a newer version');
+    }
+    const expectedSeq = due.retrying;
     const head = await context.bus.head(key);
     // A timer of an earlier wait, or of a task that was cancelled or timed out meanwhile.
     if (head?.type !== 'task.retrying' || head.seq !== expectedSeq) return done();

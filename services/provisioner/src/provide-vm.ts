@@ -15,7 +15,7 @@ import { takeLeftVm } from './take-left-vm.ts';
 import { type TaskWatch, watchTask } from './watch-task.ts';
 
 export interface Provisioning extends ObtainContext {
-  readonly bus: Pick<Bus, 'head' | 'announce'>;
+  readonly bus: Pick<Bus, 'head' | 'announce' | 'host'>;
   readonly drivers: Drivers;
   /** Aborted when nothing new is to be begun. */
   readonly stop: AbortSignal;

@@ -50,6 +50,10 @@ export default defineConfig({
       },
       { extends: true, test: { name: 'e2e', ...withMachines, include: ['test/e2e/*.e2e.test.ts'] } },
       { extends: true, test: { name: 'outages', ...withMachines, include: ['test/{e2e,flows}/outages/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'old-release', ...withServers, include: ['test/upgrade/*.test.ts'], testTimeout: 12 * minutes },
+      },
       { extends: true, test: { name: 'images', ...withMachines, include: ['test/e2e/images/*.test.ts'] } },
     ],
   },

@@ -81,6 +81,11 @@ const table = {
     ],
     seed: 'fresh',
   },
+  'old-release': {
+    about: 'services of the last release and of a next version replace each other under load',
+    steps: [project('old-release')],
+    seed: 'fresh',
+  },
   images: {
     about: 'images built from nothing, and snapshots made and interrupted',
     steps: [project('images')],

@@ -4,8 +4,8 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { findCreated } from '@vm-task/bus/find-task';
 import { readDecisions, readPipeline } from '@vm-task/bus/read-pipeline';
 import { consumerFor, flow, services } from '@vm-task/shared/flow';
@@ -174,7 +174,9 @@ const troubled: Scenario = {
     const { data } = await user.waitForEvent(task, 'vm.ready');
     const claim = user.system.home.vm(data.vm).claim(1);
     const content = readFileSync(claim);
-    replaceFile(claim, '{"from": "another version"}');
+    // A link to itself: no version can read it, as of a disk that fails.
+    symlinkSync(basename(claim), `${claim}.new`);
+    renameSync(`${claim}.new`, claim);
     await user.waitForEvent(task, 'task.completed');
     const { consumers } = user.system.bus.connection.jsm;
     const release = consumerFor(flow.provisionerOnTaskCompleted, { host: data.host }).name;
@@ -185,7 +187,7 @@ const troubled: Scenario = {
 };
 
 /** Whole at every moment, as the ledger's own files are. */
-function replaceFile(path: string, content: string | Buffer): void {
+function replaceFile(path: string, content: Buffer): void {
   writeFileSync(`${path}.new`, content);
   renameSync(`${path}.new`, path);
 }

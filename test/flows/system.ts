@@ -4,13 +4,14 @@
  */
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Connection, Patience } from '@vm-task/bus/connection';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { type Cancelled, cancelTask } from '@vm-task/intake/cancel-task';
 import { workPipelines } from '@vm-task/intake/work-pipelines';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { startProvisioner } from '@vm-task/provisioner/start';
+import { checkpointFile } from '@vm-task/reaper/checkpoint';
 import { startReaper } from '@vm-task/reaper/start';
 import { type ConnectGuest, connectBySsh } from '@vm-task/runner/guest';
 import { IdleConnections } from '@vm-task/runner/idle-connections';
@@ -134,7 +135,7 @@ export async function startServices({ broker, hypervisor, home, config, connect,
   ];
   const running = Promise.all([
     workPipelines({ ...ofControl, admission: { refusal: async () => null }, isPlain: () => false, slots: 8 }),
-    startReaper({ ...ofControl, role: 'all' }),
+    startReaper({ ...ofControl, role: 'all', checkpoints: checkpointFile(join(home.checkpoints, 'reaper.json')) }),
     startProvisioner({ ...ofHost, tellProgress: () => undefined }),
     startRunner({ ...ofHost, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),
   ]);

@@ -1,4 +1,6 @@
 /** The reaper as it is, on a host where there is nothing to sweep. */
+import { join } from 'node:path';
+import { checkpointFile } from '@vm-task/reaper/checkpoint';
 import { startReaper } from '@vm-task/reaper/start';
 import { runService } from '@vm-task/service/service';
 import { createFakeHypervisor } from '@vm-task/testing/fake-hypervisor';
@@ -7,7 +9,8 @@ await runService({
   name: 'reaper',
   streams: ['EVENTS', 'LOGS'],
   async run({ ready, ...context }) {
-    const running = startReaper({ ...context, hypervisor: createFakeHypervisor() });
+    const checkpoints = checkpointFile(join(context.environment.home.checkpoints, 'reaper.json'));
+    const running = startReaper({ ...context, hypervisor: createFakeHypervisor(), checkpoints });
     ready();
     await running;
   },

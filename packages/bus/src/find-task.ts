@@ -1,14 +1,28 @@
 /** Finding single events of a task in the stream, through its leader. */
+import type { NextMsgRequest } from '@nats-io/jetstream';
 import { type Head, type HostToken, type Stored, typeOf } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
-import { type TaskEventType, type TaskKey, taskSubject } from '@vm-task/shared/subjects';
+import { everything, type TaskEventType, type TaskKey, taskSubject } from '@vm-task/shared/subjects';
 import type { Connection } from './connection.ts';
+import { type RawMessage, rawOf } from './envelope.ts';
 import { firstEventOn, lastEventOn } from './event-on.ts';
 import { lastOf, readHistory } from './task-history.ts';
 
 /** How the task began, where its pool is not known; or null when there is no such task (or no longer). */
 export async function findCreated(connection: Connection, task: TaskId): Promise<Stored<'task.created'> | null> {
   return createdIn(await firstEventOn(connection, taskSubject('task.created', { pool: '*', task }, '*')));
+}
+
+/** Whether there is such a task, of whatever version. */
+export async function isThereTask(connection: Connection, task: TaskId): Promise<boolean> {
+  return (await firstEventOn(connection, taskSubject('task.created', { pool: '*', task }, '*'))) !== null;
+}
+
+/** The first message of `EVENTS` from this sequence on, whatever it is about; null where there is none. */
+export async function nextMessage({ jsm }: Connection, from: number): Promise<RawMessage | null> {
+  const query: NextMsgRequest & { seq: number } = { seq: from, next_by_subj: everything };
+  const message = await jsm.streams.getMessage('EVENTS', query);
+  return message === null ? null : rawOf(message);
 }
 
 /** How a task began, or null when it is no longer there, or not of a version that is known here. */

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { accountsFor, hostApiPrefix, isHostUser, type Scope } from '@vm-task/bus/accounts';
 import { type BrokerUser, brokerUsers, credentialFile } from '@vm-task/bus/credentials';
 import { maxPayloadBytes } from '@vm-task/bus/streams';
+import { writePrivateFile } from '@vm-task/service/private-file';
 import type { Home } from '@vm-task/shared/home';
-import { writePrivateFile } from './private-file.ts';
 
 /** More than all streams may have together: the disk is watched by intake, not by the broker. */
 const maxFileBytes = 1024 ** 4;

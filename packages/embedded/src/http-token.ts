@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writePrivateFile } from '@vm-task/service/private-file';
 import type { Home } from '@vm-task/shared/home';
-import { writePrivateFile } from './private-file.ts';
 
 export function httpTokenFile(home: Home): string {
   return join(home.credentials, 'http-token');

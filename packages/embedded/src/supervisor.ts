@@ -10,7 +10,7 @@
  * | `board.ts`, `state.ts` | what `up` says of itself in the home's `run` |
  * | `await-broker.ts` | the hosts' side waits for the control side |
  * | `detach.ts`, `stop.ts`, `processes.ts` | up in the background; nothing left running |
- * | `home-client.ts`, `http-token.ts`, `private-file.ts` | the home's HTTP API: where it is, its token |
+ * | `home-client.ts`, `http-token.ts` | the home's HTTP API: where it is, its token |
  * | `audit-home.ts`, `quarantined.ts` | what a home's commands ask of reaper and ledger |
  * | `repository.ts` | where this checkout's parts are |
  */

@@ -5,6 +5,7 @@
  * | file | role |
  * |---|---|
  * | `config.ts`, `secret-file.ts` | `vm-task.yaml`, with every default; secrets that it names |
+ * | `private-file.ts` | files that only their owner may read |
  * | `log.ts`, `telemetry.ts`, `metrics.ts` | what a service says of itself |
  */
 import { hostname } from 'node:os';

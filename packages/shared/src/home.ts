@@ -27,6 +27,8 @@ export interface Home {
   readonly run: string;
   readonly logs: string;
   readonly projection: string;
+  /** Where a reader of the log stands: `<reader>.json`. What is lost of it is read again. */
+  readonly checkpoints: string;
   secret(name: string): string;
   vm(id: VmId): VmFolder;
 }
@@ -75,6 +77,7 @@ export function homeAt(root: string): Home {
     run: join(root, 'run'),
     logs: join(root, 'logs'),
     projection: join(root, 'intake', 'projection.sqlite'),
+    checkpoints: join(root, 'checkpoints'),
     secret: (name: string) => join(root, 'secrets', name),
     vm: (id: VmId) => vmFolderAt(join(root, 'vms', id)),
   });

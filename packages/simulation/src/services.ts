@@ -3,6 +3,7 @@
 import { type Bus, createBus } from '@vm-task/bus/bus';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { startProvisioner } from '@vm-task/provisioner/start';
+import type { Checkpoint, CheckpointStore } from '@vm-task/reaper/checkpoint';
 import { enforceLedgerDeadlines } from '@vm-task/reaper/ledger-deadlines';
 import { startReaper } from '@vm-task/reaper/start';
 import { startRunner } from '@vm-task/runner/start';
@@ -53,6 +54,8 @@ export class Service {
   /** Of the host that it runs on. */
   readonly ledger: Ledger;
   readonly #index: number;
+  /** On the host's disk: it outlives the process. */
+  readonly #checkpoints: CheckpointStore;
   #downUntilMs = 0;
   #running: Running | null = null;
   #intake: Intake | null = null;
@@ -62,6 +65,7 @@ export class Service {
     this.name = name;
     this.ledger = ledger;
     this.#parts = parts;
+    this.#checkpoints = checkpointsOf(parts);
     this.#index = index;
   }
 
@@ -165,8 +169,25 @@ export class Service {
     const sweepMs = this.#parts.config.reaper.sweep;
     const { hypervisor, stop } = running;
     return Promise.all([
-      startReaper({ ...running, ...this.#common(), role: 'all' }),
+      startReaper({ ...running, ...this.#common(), role: 'all', checkpoints: this.#checkpoints }),
       enforceLedgerDeadlines({ hypervisor, sweepMs, log, stop }),
     ]);
   }
+}
+
+/** Of all that were saved one is found: mostly the last, sometimes an older one, sometimes none. */
+function checkpointsOf({ faults, observations }: ServiceParts): CheckpointStore {
+  const saved: string[] = [];
+  return {
+    load() {
+      const isOld = faults.between(0, 1) < 0.2;
+      const found = isOld ? saved[Math.floor(faults.between(0, saved.length))] : saved.at(-1);
+      if (found === undefined) return null;
+      observations.sometimes(
+        found === saved.at(-1) ? 'a reaper goes on from its checkpoint' : 'a reaper goes on from an old checkpoint',
+      );
+      return JSON.parse(found) as Checkpoint;
+    },
+    save: (checkpoint) => void saved.push(JSON.stringify(checkpoint)),
+  };
 }

@@ -1,6 +1,8 @@
 /** What must have happened in a run of many seeds, or the run has proved little: each is reported by its name. */
 export const allSometimes = [
   // Faults.
+  'a reaper goes on from an old checkpoint',
+  'a reaper goes on from its checkpoint',
   'crash before an effect',
   'crash after an effect',
   'a request was lost',

@@ -1,11 +1,11 @@
 /** What a log may have on the subjects of one task, whoever spoke: for folds, which have to agree on what of it counts. */
 import { type Course, courseAfter, maySpeak } from '@vm-task/shared/course';
-import { anyHost, type Draft, type Head, isTaskEnd, type Stored, typeOf } from '@vm-task/shared/events';
+import { anyHost, type Draft, type Head, isTaskEnd, typeOf } from '@vm-task/shared/events';
 import type { TaskId, VmId } from '@vm-task/shared/ids';
-import { eventSubject } from '@vm-task/shared/subjects';
 import { chance } from './chance.ts';
 import { asNewer } from './newer-events.ts';
 import * as sample from './sample-events.ts';
+import { storedAt } from './stored.ts';
 
 export interface History {
   readonly task: TaskId;
@@ -64,11 +64,6 @@ function said(task: TaskId, vm: VmId, host: string, pick: (max: number) => numbe
     default:
       return sample.completed(task, { vm }, pick(4) === 0 ? anyHost : host);
   }
-}
-
-function storedAt(draft: Draft, seq: number): Stored {
-  const time = new Date(seq * 1_000);
-  return { ...draft, id: `${seq}`, seq, time, subject: eventSubject(draft), traceparent: null } as Stored;
 }
 
 /** True when the last of what counts is an end. */

@@ -1,7 +1,8 @@
 /** Events as they are stored, for tests that look at them: what is none, or cannot be read, is a failure. */
 import type { Bus } from '@vm-task/bus/bus';
 import { decode, type RawMessage } from '@vm-task/bus/envelope';
-import type { Stored } from '@vm-task/shared/events';
+import type { Draft, Stored } from '@vm-task/shared/events';
+import { eventSubject } from '@vm-task/shared/subjects';
 
 /** @throws Error for what is no event, and for one that cannot be read here. */
 export function storedIn(message: RawMessage): Stored {
@@ -15,4 +16,9 @@ export function storedIn(message: RawMessage): Stored {
 export async function eventAt(bus: Pick<Bus, 'messageAt'>, seq: number): Promise<Stored | null> {
   const message = await bus.messageAt(seq);
   return message === null ? null : storedIn(message);
+}
+
+export function storedAt(draft: Draft, seq: number): Stored {
+  const time = new Date(seq * 1_000);
+  return { ...draft, id: `${seq}`, seq, time, subject: eventSubject(draft), traceparent: null } as Stored;
 }

@@ -69,22 +69,17 @@ test('what is due comes once, the earliest first, and only while it is due', () 
   expect(deadlines.allOverdue(20_000)).toHaveLength(2);
 });
 
-test('tasks that ended are found in the order of their ends, until they are forgotten', () => {
-  const [first, second, live] = [sample.sampleTask(), sample.sampleTask(), sample.sampleTask()];
+test('what has ended is not kept, and is not live again because of what is said afterwards', () => {
+  const [over, live] = [sample.sampleTask(), sample.sampleTask()];
   const deadlines = deadlinesOf(
-    [0, created(second)],
+    [0, created(over)],
     [0, created(live)],
-    [0, created(first)],
-    [1_000, sample.completed(first)],
-    [2_000, sample.completed(second)],
+    [1_000, sample.completed(over)],
+    [2_000, sample.vmReady(over)],
+    [2_000, sample.vmGone(sample.sampleVm(), { task: over })],
   );
-  const any = () => true;
-  const ended = (beforeMs: number, limit: number) =>
-    deadlines.endedBefore(beforeMs, limit, any).map(({ task }) => task);
-  expect(ended(3_000, 20)).toEqual([first, second]);
-  expect(ended(3_000, 1)).toEqual([first]);
-  expect(ended(1_500, 20)).toEqual([first]);
-  expect(deadlines.endedBefore(3_000, 1, ({ task }) => task !== first)).toMatchObject([{ task: second }]);
-  deadlines.forget(first);
-  expect(ended(3_000, 20)).toEqual([second]);
+  expect(deadlines.live().map(({ task }) => task)).toEqual([live]);
+  deadlines.forget(live);
+  expect(deadlines.live()).toEqual([]);
+  expect(deadlines.nextMs()).toBe(null);
 });

@@ -2,7 +2,7 @@
 import type { Head } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import TinyQueue from 'tinyqueue';
-import { type EndedTask, foldTask, type LiveTask, type TaskView, taskOf } from './task-view.ts';
+import { foldTask, type LiveTask, taskOf } from './task-view.ts';
 
 export type DueKind = 'queue' | 'setup' | 'run' | 'total' | 'cancel';
 
@@ -29,29 +29,29 @@ export interface Overdue {
   readonly due: Due;
 }
 
-/** Every task's view and the earliest deadlines first; fed with the events in their order. */
+/** Every live task and the earliest deadlines first; fed with the events in their order. What has ended is not kept. */
 export class Deadlines {
   readonly #cancelPatienceMs: number;
-  readonly #views = new Map<TaskId, TaskView>();
+  readonly #live = new Map<TaskId, LiveTask>();
   /** Entries of deadlines that no longer hold stay until they come up, and are passed over then. */
   readonly #heap = new TinyQueue<{ readonly atMs: number; readonly task: TaskId }>([], (a, b) => a.atMs - b.atMs);
 
-  constructor(cancelPatienceMs: number) {
+  /** `live`: what was live after the last event that is not fed any more. */
+  constructor(cancelPatienceMs: number, live: readonly LiveTask[] = []) {
     this.#cancelPatienceMs = cancelPatienceMs;
+    for (const view of live) this.#put(view);
   }
 
   /** The task that has ended with this event, or null. */
   take(event: Head): TaskId | null {
-    const task = event.type === 'vm.gone' ? event.data.task : (taskOf(event)?.task ?? null);
-    const before = task === null ? null : (this.#views.get(task) ?? null);
-    const view = task === null ? null : foldTask(before, event);
-    if (task === null || view === null || view === before) return null;
-    const hasEnded = view.kind === 'ended' && before?.kind !== 'ended';
-    // What has ended is moved to the end, so that the first ended ones are found first.
-    if (hasEnded) this.#views.delete(task);
-    this.#views.set(task, view);
-    if (view.kind === 'live') this.#heap.push({ atMs: this.#due(view).atMs, task });
-    return hasEnded ? task : null;
+    const task = taskOf(event)?.task ?? null;
+    if (task === null) return null;
+    const before = this.#live.get(task) ?? null;
+    const view = foldTask(before, event);
+    if (view === before) return null;
+    if (view !== null) this.#put(view);
+    else this.#live.delete(task);
+    return view === null ? task : null;
   }
 
   /** The time of the next deadline, or null when there is none. */
@@ -68,8 +68,8 @@ export class Deadlines {
   takeDue(nowMs: number): Overdue[] {
     const due: Overdue[] = [];
     for (let atMs = this.nextMs(); atMs !== null && atMs <= nowMs; atMs = this.nextMs()) {
-      const task = this.#views.get(this.#heap.pop()?.task as TaskId);
-      if (task?.kind === 'live') due.push({ task, due: this.#due(task) });
+      const task = this.#live.get(this.#heap.pop()?.task as TaskId);
+      if (task !== undefined) due.push({ task, due: this.#due(task) });
     }
     return due;
   }
@@ -81,23 +81,18 @@ export class Deadlines {
       .filter(({ due }) => due.atMs <= nowMs);
   }
 
-  live(): LiveTask[] {
-    return [...this.#views.values()].filter((view) => view.kind === 'live');
-  }
-
-  /** At most `limit` such tasks that ended before that time, those that ended first. */
-  endedBefore(timeMs: number, limit: number, isWanted: (task: EndedTask) => boolean): EndedTask[] {
-    const found: EndedTask[] = [];
-    for (const view of this.#views.values()) {
-      if (found.length === limit) break;
-      if (view.kind === 'ended' && view.endedMs < timeMs && isWanted(view)) found.push(view);
-    }
-    return found;
-  }
-
-  /** The task was purged: nothing of it is left to look after. */
+  /** The log knows it no longer. */
   forget(task: TaskId): void {
-    this.#views.delete(task);
+    this.#live.delete(task);
+  }
+
+  live(): LiveTask[] {
+    return [...this.#live.values()];
+  }
+
+  #put(view: LiveTask): void {
+    this.#live.set(view.task, view);
+    this.#heap.push({ atMs: this.#due(view).atMs, task: view.task });
   }
 
   #due(task: LiveTask): Due {
@@ -105,7 +100,7 @@ export class Deadlines {
   }
 
   #holds({ atMs, task }: { atMs: number; task: TaskId }): boolean {
-    const view = this.#views.get(task);
-    return view?.kind === 'live' && this.#due(view).atMs === atMs;
+    const view = this.#live.get(task);
+    return view !== undefined && this.#due(view).atMs === atMs;
   }
 }

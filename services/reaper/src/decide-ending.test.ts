@@ -13,18 +13,15 @@ const stored = (draft: Draft, seq: number): Stored => ({ ...draft, seq }) as Sto
 
 function decide(kind: DueKind, phase: Phase, head: Stored | null, poolUse = use, nowMs = 0) {
   const view: LiveTask = {
-    kind: 'live',
     pool: 'default',
     task,
-    vms: [],
-    partOf: null,
     attempt: 1,
     headSeq: 2,
     course: { phase: 'working', vmHost: 'host-1', boundTo: 'any' },
     createdMs: 0,
-    keepsVm: false,
     timeouts: sample.sampleSpec.timeouts,
     phase,
+    hasUnknown: false,
   };
   return decideEnding({ task: view, due: { kind, atMs: 0 } }, head, poolUse, nowMs);
 }

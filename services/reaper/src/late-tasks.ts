@@ -21,6 +21,10 @@ export class LateTasks {
   /** Entries of tasks that are over or reported stay until they come up, and are passed over then. */
   readonly #heap = new TinyQueue<LateTask>([], (a, b) => a.atMs - b.atMs);
 
+  constructor(waiting: readonly LateTask[] = []) {
+    for (const late of waiting) this.#add(late);
+  }
+
   take(event: Head): void {
     if (event.type === 'task.created') this.#await(event);
     if (event.type === 'alert.raised' && event.data.kind === kind && event.host === anyHost) {
@@ -31,6 +35,10 @@ export class LateTasks {
   /** The task is over. */
   forget(task: TaskId): void {
     this.#waiting.delete(task);
+  }
+
+  waiting(): readonly LateTask[] {
+    return [...this.#waiting.values()];
   }
 
   /** When the next one is late, or null when none will be. */
@@ -60,7 +68,11 @@ export class LateTasks {
     const { alertAfterMs: afterMs } = spec;
     if (afterMs === undefined) return;
     const late = { task, pool, afterMs, atMs: time.getTime() + afterMs };
-    this.#waiting.set(task, late);
+    this.#add(late);
+  }
+
+  #add(late: LateTask): void {
+    this.#waiting.set(late.task, late);
     this.#heap.push(late);
   }
 }

@@ -12,7 +12,8 @@
  * | `ledger-deadlines.ts` | deadlines of VMs, kept without the broker |
  * | `sweep.ts`, `decide-vm.ts`, `first-seen.ts` | host, ledger and log compared, again and again |
  * | `measurements.ts` | how late deadlines were acted on, how many VMs are in quarantine |
- * | `retention.ts`, `kept-pipelines.ts` | tasks and pipelines that ended long ago are forgotten |
+ * | `live-log.ts`, `checkpoint.ts`, `saving.ts` | the log as far as it is live, put down and taken up again |
+ * | `retention.ts`, `resumed-pipelines.ts` | tasks and pipelines that ended long ago are forgotten |
  * | `keep-durables.ts` | durables that were deleted are made again |
  * | `keep-features.ts` | additions to the events, switched on when every service reads them |
  * | `audit.ts` | the same comparison once, for people |
@@ -20,10 +21,12 @@
  *
  * Responsible for I6 (the host is the truth) and I7 (absolute deadlines), and for its part of I2 and I13.
  */
+import { join } from 'node:path';
 import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { runService } from '@vm-task/service/service';
 import { version } from '@vm-task/service/version';
 import { durablesFor, works } from '@vm-task/shared/flow';
+import { checkpointFile } from './checkpoint.ts';
 import { keepDurables } from './keep-durables.ts';
 import { keepFeatures } from './keep-features.ts';
 import { enforceLedgerDeadlines } from './ledger-deadlines.ts';
@@ -39,7 +42,9 @@ await runService({
   },
   async run({ environment, config, ready, ...context }) {
     const durables = durablesFor(Object.keys(config.pools), [context.host]);
-    const running = [startReaper({ ...context, config, hypervisor: createHypervisor({ environment, config }) })];
+    const hypervisor = createHypervisor({ environment, config });
+    const checkpoints = checkpointFile(join(environment.home.checkpoints, `reaper-${context.role}.json`));
+    const running = [startReaper({ ...context, config, hypervisor, checkpoints })];
     if (works(context.role, 'control')) {
       running.push(keepDurables(context.bus.connection, durables, context));
       running.push(keepFeatures(context.bus, { ...context, version }));

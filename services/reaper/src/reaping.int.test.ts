@@ -8,7 +8,7 @@ import { never, storeEvent } from '@vm-task/testing/tasks-by-hand';
 import { expect, test } from 'vitest';
 import { storeReady } from '../test/reaper.ts';
 import { endOverdue, type Reaping } from './reaping.ts';
-import { foldTask, type TaskView } from './task-view.ts';
+import { foldTask, type LiveTask } from './task-view.ts';
 
 test('a cancelling that no runner answers is enforced: the VM goes first, then the task is cancelled', async () => {
   await using broker = await startBroker();
@@ -27,8 +27,8 @@ test('a cancelling that no runner answers is enforced: the VM goes first, then t
   const { vm, seq } = await storeReady(bus, hypervisor, task);
   const head = await storeEvent(bus, sample.cancelling(task), seq);
   const events = [await eventAt(bus, 1), await eventAt(bus, 2), head];
-  const view = events.reduce<TaskView | null>((known, event) => event && foldTask(known, event), null);
-  if (view?.kind !== 'live') throw new Error('not live');
+  const view = events.reduce<LiveTask | null>((known, event) => event && foldTask(known, event), null);
+  if (view === null) throw new Error('not live');
   const reaping: Reaping = {
     bus,
     hypervisor,
@@ -37,6 +37,7 @@ test('a cancelling that no runner answers is enforced: the VM goes first, then t
     log: silentLogger,
     clock: { nowMs: () => Date.now() },
     hasVms: true,
+    forget: () => undefined,
     isSetUp: async () => false,
     findCreated: async () => null,
     wakeRetry: async () => false,

@@ -9,7 +9,7 @@ import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
 import { decideRetry } from '@vm-task/shared/decide-retry';
 import { anyHost, type Draft, type EventData, type HostToken, type Stored } from '@vm-task/shared/events';
-import type { VmId } from '@vm-task/shared/ids';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
 import type { TaskKey } from '@vm-task/shared/subjects';
 import { unrunEnding } from '@vm-task/shared/unrun-ending';
 import type { Overdue } from './deadlines.ts';
@@ -31,6 +31,8 @@ export interface Reaping {
   readonly findCreated: (key: TaskKey) => Promise<Stored<'task.created'> | null>;
   /** Says that the wait before another attempt is over; false when that has been said. */
   readonly wakeRetry: (key: TaskKey, host: HostToken, retrying: number) => Promise<boolean>;
+  /** The log knows nothing of the task any more. */
+  readonly forget: (task: TaskId) => void;
   readonly abort: AbortSignal;
 }
 
@@ -39,11 +41,12 @@ export async function endOverdue(reaping: Reaping, overdue: Overdue): Promise<vo
   const { bus, log, clock, abort } = reaping;
   const { task, due } = overdue;
   const head = await bus.head(task);
+  if (head === null) return reaping.forget(task.task);
   const vm = vmOf(task);
   if (due.kind === 'setup' && vm !== null && (await reaping.isSetUp(task, vm.host))) return;
   const use = due.kind === 'queue' ? await poolUse(reaping, task.pool) : notAsked;
   const ending = decideEnding(overdue, head, use, clock.nowMs());
-  if (head === null || ending === null) return;
+  if (ending === null) return;
   // Nobody answered the cancelling, so nobody may go on in there when it is called over.
   if (due.kind === 'cancel') await removeNamed(reaping, vm, 'its task was cancelled');
   const appended = await bus.append(unrunEnding(ending), head.seq, abort);
@@ -104,6 +107,7 @@ export async function reportUnreadable({ bus, abort }: Reaping, vm: VmId, why: s
 export async function endLost(reaping: Reaping, key: TaskKey, vm: VmId, reason: string): Promise<void> {
   const { bus, abort } = reaping;
   const head = await bus.head(key);
+  if (head === null) reaping.forget(key.task);
   const named = head?.type === 'vm.ready' || head?.type === 'task.resumed' ? head : null;
   if (named?.data.vm === vm) {
     const error = { code: 'vm-lost', message: `VM ${vm} is lost: ${reason}` } as const;

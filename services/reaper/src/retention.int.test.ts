@@ -94,3 +94,23 @@ test('a pipeline that another one resumes is kept as long as that: its recorded 
   await rig.store(sample.pipelineCompleted(resuming), created.seq);
   for (const id of [resuming, failed, task]) await isForgotten(bus, id);
 });
+
+test('what is said too late, or of tasks that never were, is forgotten when it is old, too', async () => {
+  await using rig = await startRig();
+  const { bus } = rig;
+  const [task, never1] = [sample.sampleTask(), sample.sampleTask()];
+  const created = await rig.store(sample.created(task), 0);
+  await rig.store(sample.completed(task), created.seq);
+  const live = await rig.create();
+  const vm = sample.sampleVm();
+  const { js } = bus.connection;
+  await js.publish(`task.completed.default.${never1}.host-2`, 'no event');
+  await js.publish(`task.completed.default.not-a-task.host-2`, 'no event');
+  await js.publish(vmGoneSubject('default', sample.sampleVm(), 'host-2'), 'no event');
+  rig.reap({ retention });
+  await isForgotten(bus, task);
+  await bus.announce(sample.vmGone(vm, { task }), never);
+  await bus.announce(sample.vmGone(sample.sampleVm(), { task: null }), never);
+  const isPurged = async () => String(await left(bus, 'EVENTS')) === `task.created.default.${live.task}.any`;
+  await eventually(isPurged, { what: 'only the live task is left' });
+});

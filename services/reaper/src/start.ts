@@ -10,18 +10,19 @@ import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
 import type { Head } from '@vm-task/shared/events';
 import { flow, type Role, works } from '@vm-task/shared/flow';
-import type { TaskId } from '@vm-task/shared/ids';
 import { type BackgroundJob, BackgroundQueue } from './background-queue.ts';
+import { type CheckpointStore, resumeFrom, streamFacts } from './checkpoint.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
-import { Deadlines, type Overdue } from './deadlines.ts';
+import type { Overdue } from './deadlines.ts';
 import { FirstSeen } from './first-seen.ts';
-import { KeptPipelines } from './kept-pipelines.ts';
-import { type LateTask, LateTasks, lateAlert } from './late-tasks.ts';
+import { type LateTask, lateAlert } from './late-tasks.ts';
+import { LiveLog } from './live-log.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onTaskCancelling } from './on-task-cancelling.ts';
 import { onTaskRetrying, type SetRetryTimer } from './on-task-retrying.ts';
 import { alertOf, endOverdue, type Reaping } from './reaping.ts';
-import { purgeOld } from './retention.ts';
+import { Retention } from './retention.ts';
+import { Saving } from './saving.ts';
 import { type Sweeping, sweep, wakeSleeping } from './sweep.ts';
 import type { LiveTask } from './task-view.ts';
 
@@ -32,6 +33,8 @@ export interface ReaperOptions {
   readonly host: string;
   /** The control side ends tasks and forgets them; the host's side compares host, ledger and log. */
   readonly role: Role;
+  /** Where it stands in the log, from one start to the next. */
+  readonly checkpoints: CheckpointStore;
   readonly log: Logger;
   /** Aborted: begin nothing more. */
   readonly stop: AbortSignal;
@@ -47,32 +50,37 @@ const answersAtOnce = 8;
 
 /** Works until `stop`; resolves when nothing is in flight any more. */
 export async function startReaper(options: ReaperOptions): Promise<void> {
-  const { bus, config, role, stop, abort } = options;
-  const reaping = reapingOf(options, await openBrokerClock(() => bus.now(), abort));
-  const deadlines = new Deadlines(config.cancel.grace + cancelAnswerMs);
+  const { bus, config, role, checkpoints, stop, abort } = options;
+  const clock = await openBrokerClock(() => bus.now(), abort);
+  const stream = await streamFacts(bus.connection);
+  const live = new LiveLog(config.cancel.grace + cancelAnswerMs, await resumeFrom(checkpoints, bus.connection, stream));
   const background = backgroundQueueOf(options);
   const sweeping: Sweeping = {
-    ...reaping,
+    ...reapingOf(options, clock, live),
     background,
     readPipeline: (pipeline) => readPipeline(bus.connection, pipeline),
     seen: new FirstSeen(),
     told: new Set<string>(),
     woken: new WeakSet<LiveTask>(),
     patience: { sweepMs: config.reaper.sweep, orphanGraceMs: config.reaper.orphanGrace },
-    liveTasks: () => deadlines.live(),
+    liveTasks: () => live.deadlines.live(),
+    forget: (task) => live.deadlines.forget(task),
   };
-  using ends = works(role, 'control') ? openEnds(options, sweeping, deadlines) : null;
+  using ends = works(role, 'control') ? openEnds(options, sweeping, live) : null;
   const look = async () => {
     ends?.look();
     if (works(role, 'host')) await sweep(sweeping);
   };
-  const take = (event: Head) => {
-    const ended = deadlines.take(event);
-    ends?.take(event, ended);
+  const saving = new Saving(() => checkpoints.save(live.checkpoint(stream.created)));
+  const take = (seq: number, event: Head | null) => {
+    live.take(seq, event);
+    saving.moved();
   };
-  const reading = onAnyEvent({ bus, take, onCaughtUp: () => ends?.arm(), stop });
+  if (live.seq >= stream.lastToRead) ends?.arm();
+  const reading = onAnyEvent({ bus, from: live.seq + 1, take, onCaughtUp: () => ends?.arm(), stop });
   await Promise.all([reading, ends?.work(), lookAgainAndAgain(look, options)]);
   await background.ended();
+  saving.now();
 }
 
 function backgroundQueueOf({ bus, log, stop, abort }: ReaperOptions): BackgroundQueue {
@@ -83,7 +91,7 @@ function backgroundQueueOf({ bus, log, stop, abort }: ReaperOptions): Background
   });
 }
 
-function reapingOf(options: ReaperOptions, clock: BrokerClock): Reaping {
+function reapingOf(options: ReaperOptions, clock: BrokerClock, { deadlines }: LiveLog): Reaping {
   const { connection } = options.bus;
   return {
     ...options,
@@ -91,44 +99,41 @@ function reapingOf(options: ReaperOptions, clock: BrokerClock): Reaping {
     hasVms: works(options.role, 'host'),
     isSetUp: async (key, host) => (await findSetUp(connection, key, host)) !== null,
     findCreated: (key) => readCreated(connection, key),
+    forget: (task) => deadlines.forget(task),
     wakeRetry: (key, host, retrying) => wakeRetry(connection, key, host, retrying),
   };
 }
 
 /** The control side: tasks end when they are out of time, and are forgotten. */
-function openEnds({ bus, config, stop, abort }: ReaperOptions, sweeping: Sweeping, deadlines: Deadlines) {
+function openEnds({ bus, config, stop, abort }: ReaperOptions, sweeping: Sweeping, live: LiveLog) {
   const { clock, background, findCreated } = sweeping;
+  const { deadlines, late, resumed } = live;
   const onDue = (overdue: Overdue) => background.start(endingOf(overdue), () => endOverdue(sweeping, overdue));
   const timer = new DeadlineTimer(deadlines, clock, onDue);
-  const late = new LateTasks();
   const onLate = (one: LateTask) =>
     background.start({ id: one.task, what: 'reporting a late task' }, () =>
       bus.announce(lateAlert(one), abort, { once: true }),
     );
   const lateTimer = new DeadlineTimer(late, clock, onLate);
-  const pipelines = new KeptPipelines();
-  const { retention: retentionMs } = config.reaper;
-  const retention = { deadlines, pipelines, background, retentionMs, connection: bus.connection };
+  const { connection } = bus;
+  const retention = new Retention({ connection, clock, retentionMs: config.reaper.retention, resumed, stop });
   const answers = { slots: answersAtOnce, stop, abort };
   const setTimer: SetRetryTimer = async (retrying) => {
     const created = await findCreated(retrying.data);
     if (created !== null) await setRetryTimer(bus.connection, retrying, created.host);
   };
   return {
-    take(event: Head, ended: TaskId | null) {
-      late.take(event);
-      if (ended !== null) late.forget(ended);
-      pipelines.take(event);
-    },
     arm() {
       timer.arm();
       lateTimer.arm();
     },
+    /** What the log says first may no longer hold by what it says last, so it has to be read to its end before. */
     look() {
-      if (timer.isArmed) for (const overdue of deadlines.allOverdue(clock.nowMs())) onDue(overdue);
-      if (lateTimer.isArmed) for (const one of late.allDue(clock.nowMs())) onLate(one);
-      if (timer.isArmed) purgeOld(retention, clock.nowMs());
       wakeSleeping(sweeping);
+      if (!timer.isArmed) return;
+      for (const overdue of deadlines.allOverdue(clock.nowMs())) onDue(overdue);
+      for (const one of late.allDue(clock.nowMs())) onLate(one);
+      background.start({ id: 'EVENTS', what: 'forgetting what ended long ago' }, () => retention.forgetOld());
     },
     work: () =>
       Promise.all([

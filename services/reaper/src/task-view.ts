@@ -1,7 +1,7 @@
 /** What the log says of one task, as far as its deadlines go: a fold over its events, and nothing else. */
 import { type Course, courseAfter, maySpeak } from '@vm-task/shared/course';
 import { type EventData, type Head, isTaskEnd, type Stored, typeOf } from '@vm-task/shared/events';
-import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
+import type { TaskId, VmId } from '@vm-task/shared/ids';
 import { factsOfSubject, type TaskKey } from '@vm-task/shared/subjects';
 
 export interface NamedVm {
@@ -18,37 +18,21 @@ export type Phase =
   /** Something that this version cannot read: only the task's total time is sure. */
   | { readonly name: 'unknown'; readonly sinceMs: number; readonly vm: NamedVm | null };
 
-interface KnownTask {
+/** A task that has begun and has not ended. Plain JSON, so that it can be kept as such. */
+export interface LiveTask {
   readonly pool: string;
   readonly task: TaskId;
-  /** Every VM that worked for it, and every other of which a host says so: what each has left is forgotten one day. */
-  readonly vms: readonly NamedVm[];
-  /** The pipeline of which it is a stage. */
-  readonly partOf: PipelineId | null;
-}
-
-export interface LiveTask extends KnownTask {
-  readonly kind: 'live';
   readonly attempt: number;
   /** Of its last event that counts. */
   readonly headSeq: number;
   /** Who may speak for it. */
   readonly course: Course;
   readonly createdMs: number;
-  /** Its VM may be another task's after it, and is forgotten with that one. */
-  readonly keepsVm: boolean;
   readonly timeouts: EventData<'task.created'>['spec']['timeouts'];
   readonly phase: Phase;
+  /** Something of it could not be read here. */
+  readonly hasUnknown: boolean;
 }
-
-export interface EndedTask extends KnownTask {
-  readonly kind: 'ended';
-  /** False where there is nothing but the end: it was purged but for that, or somebody has said so in advance. */
-  readonly hasBegun: boolean;
-  readonly endedMs: number;
-}
-
-export type TaskView = LiveTask | EndedTask;
 
 /** The task that an event is about, whatever it says; null for an event of something else. */
 export function taskOf(event: Head): TaskKey | null {
@@ -57,22 +41,16 @@ export function taskOf(event: Head): TaskKey | null {
 }
 
 /**
- * The task after one more event on its subjects; null for one that the log no longer knows. Whoever may not speak for it
+ * The task after one more event on its subjects; null for one that has not begun or is over. Whoever may not speak for it
  * changes nothing.
  */
-export function foldTask(view: TaskView | null, event: Head): TaskView | null {
-  if (event.type === 'vm.gone') return view === null ? null : withVm(view, { id: event.data.vm, host: event.host });
-  const key = taskOf(event);
-  if (key === null || (view?.kind === 'ended' && view.hasBegun)) return view;
-  const task = view?.kind === 'live' ? view : null;
-  if (task === null && isTaskEnd(event)) return view ?? end(null, key, event);
-  const before = task?.course ?? null;
-  if (!maySpeak(before, event)) return view;
-  if (isTaskEnd(event)) return end(task, key, event);
-  const course = courseAfter(before, event);
+export function foldTask(view: LiveTask | null, event: Head): LiveTask | null {
+  if (taskOf(event) === null || !maySpeak(view?.course ?? null, event)) return view;
+  if (isTaskEnd(event)) return null;
+  const course = courseAfter(view?.course ?? null, event);
   if (event.type === 'task.created') return begin(event, course);
   // Nothing can be said of a task whose beginning cannot be read here.
-  return task === null ? view : advance({ ...task, course }, event);
+  return view === null ? null : advance({ ...view, course }, event);
 }
 
 /** The VM that the task has now, or null. */
@@ -81,13 +59,11 @@ export function vmOf({ phase }: LiveTask): NamedVm | null {
 }
 
 function begin({ data, seq, time }: Stored<'task.created'>, course: Course): LiveTask {
-  const { pool, task, spec, stage } = data;
+  const { pool, task, spec } = data;
   const createdMs = time.getTime();
   const phase = { name: 'queue', sinceMs: createdMs } as const;
-  const { timeouts, keep } = spec;
-  const known = { pool, task, vms: [], partOf: stage?.pipeline ?? null };
-  const more = { createdMs, keepsVm: keep !== undefined, timeouts, phase };
-  return { kind: 'live', ...known, attempt: 1, headSeq: seq, course, ...more };
+  const { timeouts } = spec;
+  return { pool, task, attempt: 1, headSeq: seq, course, createdMs, timeouts, phase, hasUnknown: false };
 }
 
 function advance(view: LiveTask, event: Head): LiveTask {
@@ -96,7 +72,7 @@ function advance(view: LiveTask, event: Head): LiveTask {
   switch (event.type) {
     case 'vm.ready': {
       const vm = { id: event.data.vm, host: event.host };
-      return { ...withVm(view, vm), attempt: event.data.attempt, headSeq, phase: { name: 'setup', sinceMs, vm } };
+      return { ...view, attempt: event.data.attempt, headSeq, phase: { name: 'setup', sinceMs, vm } };
     }
     case 'task.resumed':
       return { ...view, headSeq };
@@ -112,23 +88,10 @@ function advance(view: LiveTask, event: Head): LiveTask {
     case 'unknown': {
       const vm = view.course.vmHost === null ? null : vmOf(view);
       const isBeside = typeOf(event) === 'task.setup.done';
-      return { ...view, headSeq: isBeside ? view.headSeq : headSeq, phase: { name: 'unknown', sinceMs, vm } };
+      const head = isBeside ? view.headSeq : headSeq;
+      return { ...view, headSeq: head, phase: { name: 'unknown', sinceMs, vm }, hasUnknown: true };
     }
     default:
       return view;
   }
-}
-
-function end(view: LiveTask | null, { pool, task }: TaskKey, event: Head): EndedTask {
-  const known = { pool, task, vms: view?.vms ?? [], partOf: view?.partOf ?? null };
-  const ended: EndedTask = { kind: 'ended', ...known, hasBegun: view !== null, endedMs: event.time.getTime() };
-  const id = event.type === 'task.completed' ? event.data.vm : null;
-  // Who had it last is said when it is gone.
-  if (view?.keepsVm === true) return { ...ended, vms: ended.vms.filter((one) => one.id !== id) };
-  return id === null ? ended : withVm(ended, { id, host: event.host });
-}
-
-function withVm<T extends TaskView>(view: T, vm: NamedVm): T {
-  const isKnown = view.vms.some(({ id, host }) => id === vm.id && host === vm.host);
-  return isKnown ? view : { ...view, vms: [...view.vms, vm] };
 }

@@ -14,6 +14,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 import * as sample from '@vm-task/testing/sample-events';
 import { createTask, leaveClaimedVm, storeEvent } from '@vm-task/testing/tasks-by-hand';
+import type { CheckpointStore } from '../src/checkpoint.ts';
 import { startReaper } from '../src/start.ts';
 
 export interface ReaperTimes {
@@ -21,6 +22,8 @@ export interface ReaperTimes {
   readonly orphanGrace?: string;
   readonly retention?: string;
   readonly role?: Role;
+  /** By default none: it reads the log from its beginning. */
+  readonly checkpoints?: CheckpointStore;
 }
 
 export interface ReaperOptions extends ReaperTimes {
@@ -73,17 +76,28 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
   };
 }
 
+const nowhere: CheckpointStore = { load: () => null, save: () => undefined };
+
 /** A reaper on `host-1` that sweeps all the time, if nothing else is said. */
 export function reap(
   bus: Bus,
   hypervisor: Hypervisor,
-  { sweep = '50ms', orphanGrace = '200ms', retention = '30d', role = 'all' }: ReaperTimes = {},
+  { sweep = '50ms', orphanGrace = '200ms', retention = '30d', role = 'all', checkpoints = nowhere }: ReaperTimes = {},
 ): AsyncDisposable {
   const text = `reaper: { sweep: ${sweep}, orphanGrace: ${orphanGrace}, retention: ${retention} }`;
   const config = parseConfig(text, 'test');
   const [stop, abort] = [new AbortController(), new AbortController()];
   const signals = { stop: stop.signal, abort: abort.signal };
-  const running = startReaper({ bus, hypervisor, config, host: 'host-1', role, log: silentLogger, ...signals });
+  const running = startReaper({
+    bus,
+    hypervisor,
+    config,
+    host: 'host-1',
+    role,
+    checkpoints,
+    log: silentLogger,
+    ...signals,
+  });
   return {
     [Symbol.asyncDispose]() {
       stop.abort(new Error('draining'));

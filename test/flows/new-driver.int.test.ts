@@ -8,7 +8,7 @@ import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import { Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { audit, taskLog } from '@vm-task/reaper/audit';
-import { connectBySsh } from '@vm-task/runner/guest';
+import { connectBySsh, noConnections } from '@vm-task/runner/guest';
 import { IdleConnections } from '@vm-task/runner/idle-connections';
 import { parseConfig } from '@vm-task/service/config';
 import { readEnvironment } from '@vm-task/shared/environment';
@@ -83,7 +83,7 @@ test('a task runs in one of its VMs; then the VM is gone, and the audit finds no
   await using broker = await startBroker({ scope: { host: 'host-1', pools: Object.keys(config.pools) } });
   await using idle = new IdleConnections();
   const { home } = environment;
-  const connect = connectBySsh(home, idle, drivers);
+  const connect = connectBySsh(home, { ...noConnections(), idle }, drivers);
   await using _services = await startServices({ broker, hypervisor, home, config, connect });
   const task = await submit(broker, config, { pool: 'moon', run: 'pwd; echo moon' });
   const { data } = await headOf(broker, task, 'task.completed', 60_000, 'moon');

@@ -13,8 +13,7 @@ import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { startProvisioner } from '@vm-task/provisioner/start';
 import { checkpointFile } from '@vm-task/reaper/checkpoint';
 import { startReaper } from '@vm-task/reaper/start';
-import { type ConnectGuest, connectBySsh } from '@vm-task/runner/guest';
-import { IdleConnections } from '@vm-task/runner/idle-connections';
+import { type ConnectGuest, connectBySsh, noConnections } from '@vm-task/runner/guest';
 import { startRunner } from '@vm-task/runner/start';
 import { parseConfig, type SystemConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
@@ -100,7 +99,7 @@ export async function startSystem({ copies = 1, max = 4, ...options }: SystemOpt
 
 /** The fake's VMs have no folders, so the key is put where the real one has it. */
 function connectTo(guest: SshGuest, home: Home, { drivers }: SystemConfig): ConnectGuest {
-  const bySsh = connectBySsh(home, new IdleConnections(), drivers);
+  const bySsh = connectBySsh(home, noConnections(), drivers);
   return async (ready, signal) => {
     const key = home.vm(ready.vm).sshKey;
     await mkdir(dirname(key), { recursive: true });

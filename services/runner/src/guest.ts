@@ -16,7 +16,8 @@ import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { Home } from '@vm-task/shared/home';
-import type { IdleConnections } from './idle-connections.ts';
+import { IdleConnections } from './idle-connections.ts';
+import type { WarmConnections } from './warm-connections.ts';
 
 export interface Guest extends AsyncDisposable {
   /** Starts the job, or goes on with the one of its name (I8). */
@@ -37,8 +38,21 @@ export interface Guest extends AsyncDisposable {
 /** One connection to the machine of `vm.ready`. @throws as `connect` of the guest package, and `vm-lost`. */
 export type ConnectGuest = (ready: EventData<'vm.ready'>, signal: AbortSignal) => Promise<Guest>;
 
-/** Connects with the key that lies in the VM's folder; no folder means no VM. Connections to machines that stay are kept in `idle`. */
-export function connectBySsh(home: Home, idle: IdleConnections, drivers: Drivers): ConnectGuest {
+/** Connections that are there already. */
+export interface Connections {
+  /** To machines that stay, between two tasks. */
+  readonly idle: IdleConnections;
+  /** To warm VMs; a hint. */
+  readonly warm: Pick<WarmConnections, 'take'>;
+}
+
+/** For whoever has none ahead. */
+export function noConnections(): Connections {
+  return { idle: new IdleConnections(), warm: { take: () => null } };
+}
+
+/** Connects with the key that lies in the VM's folder, where there is no connection yet; no folder means no VM. */
+export function connectBySsh(home: Home, { idle, warm }: Connections, drivers: Drivers): ConnectGuest {
   return async ({ vm, access, driver }, signal) => {
     const privateKey = await readFile(home.vm(vm).sshKey, 'utf8').catch((error: NodeJS.ErrnoException) => {
       throw new VmTaskError('vm-lost', `${vm} has no login key on this host any more: ${error.message}`, {
@@ -46,7 +60,7 @@ export function connectBySsh(home: Home, idle: IdleConnections, drivers: Drivers
       });
     });
     const stays = drivers.capabilitiesOf(driver)?.clones === false;
-    const connection = idle.take(access) ?? (await connect(access, { privateKey, signal }));
+    const connection = warm.take(vm) ?? idle.take(access) ?? (await connect(access, { privateKey, signal }));
     return {
       run: (job, options) => runJob(connection, job, options),
       stop: (key, options) => stopJob(connection, key, options),

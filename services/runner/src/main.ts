@@ -14,7 +14,8 @@
  * | `end-or-retry.ts` | the end, or another attempt |
  * | `secrets.ts` | read from files, masked everywhere |
  * | `guest-api/` | the guest API: what a task asks for |
- * | `guest.ts`, `contact.ts`, `vm-alive.ts`, `idle-connections.ts` | the machine: asked, lost, found again, kept at hand |
+ * | `guest.ts`, `contact.ts`, `vm-alive.ts` | the machine: asked, lost, found again |
+ * | `warm-connections.ts`, `idle-connections.ts` | connections that are there before the task is |
  *
  * Responsible for I8 (started once, gone on behind the last stored byte), I9 (unknown is never success) and I10 (every
  * append and every log chunk carries the expected sequence); for its part of I2, I11 and I13.
@@ -24,20 +25,23 @@ import { connectBySsh } from './guest.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { startRunner } from './start.ts';
 import { isVmAlive } from './vm-alive.ts';
+import { WarmConnections } from './warm-connections.ts';
 
 await runService({
   name: 'runner',
   streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD', 'INBOX'],
   async run({ environment: { home }, config, ready, ...context }) {
+    const { drivers, runner } = config;
     await using idle = new IdleConnections();
+    await using warm = new WarmConnections({ home, drivers, limit: runner.maxTasks, log: context.log });
     const running = startRunner({
       ...context,
       config,
       home,
-      connect: connectBySsh(home, idle, config.drivers),
+      connect: connectBySsh(home, { idle, warm }, drivers),
       isVmAlive: isVmAlive.bind(null, home),
     });
     ready();
-    await running;
+    await Promise.all([running, warm.keep(context.stop)]);
   },
 });

@@ -2,8 +2,7 @@ import { knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectBySsh, type Guest } from '../src/guest.ts';
-import { IdleConnections } from '../src/idle-connections.ts';
+import { connectBySsh, type Guest, noConnections } from '../src/guest.ts';
 import type { RunnerParts } from '../src/runner-parts.ts';
 import { type Rig, startRig } from './rig.ts';
 
@@ -20,7 +19,7 @@ const outage = () => new VmTaskError('ssh-lost', 'the test has cut the connectio
 /** The machine is gone when a job of that name was followed to its first output; it was there until then. */
 function lostDuring(part: string): (parts: RunnerParts) => Partial<RunnerParts> {
   let lost = false;
-  const bySsh = connectBySsh(rig.home, new IdleConnections(), knownDrivers);
+  const bySsh = connectBySsh(rig.home, noConnections(), knownDrivers);
   return () => ({
     isVmAlive: async () => !lost,
     async connect(ready, signal) {

@@ -21,8 +21,7 @@ import { sampleHost } from '@vm-task/testing/sample-events';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { storedIn } from '@vm-task/testing/stored';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
-import { connectBySsh } from '../src/guest.ts';
-import { IdleConnections } from '../src/idle-connections.ts';
+import { connectBySsh, noConnections } from '../src/guest.ts';
 import type { RunnerParts } from '../src/runner-parts.ts';
 import { startRunner } from '../src/start.ts';
 
@@ -114,7 +113,7 @@ async function startOne(
     log: silentLogger,
     stop: stop.signal,
     abort: abort.signal,
-    connect: connectBySsh(home, new IdleConnections(), config.drivers),
+    connect: connectBySsh(home, noConnections(), config.drivers),
     isVmAlive: async () => true,
   };
   const running = startRunner({ ...parts, ...alter(parts) });

@@ -1,13 +1,11 @@
 /** A fresh clone becomes a machine of its own (I12). */
 import { createHash, randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import type { GuestConnection } from './connect.ts';
-import { Exchange } from './exchange.ts';
 import type { Frame } from './frames.ts';
 import { generateSshKey, type SshKey } from './keys.ts';
-import { identityProgram } from './supervisor.ts';
-import { waitForSsh } from './wait-for-ssh.ts';
+import { PortTalk } from './port-talk.ts';
 
 /** What a cold boot's random pool starts from, and twice what its cipher takes. */
 const seedBytes = 64;
@@ -37,15 +35,13 @@ export interface ProvenIdentity {
 }
 
 export interface IdentityTimings {
-  readonly connectMs: number;
   readonly applyMs: number;
-  readonly reconnectMs: number;
   readonly proveMs: number;
 }
 
 export interface IdentityOptions {
-  /** The private key that the snapshot accepts. */
-  readonly snapshotKey: string;
+  /** The snapshot's login: address and user stay, its host key goes. */
+  readonly access: VmAccess;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -61,78 +57,51 @@ export function newIdentity(hostname: string): Identity {
 }
 
 /**
- * Gives the clone that answers at `access` (host key and login key of its snapshot) an identity of its own: clock,
- * random pool, host key, machine-id, host name, login key. Returns once it has proved all of it to a second
- * connection. @throws `identity-failed` with what did not hold; `ssh-unreachable`, `ssh-host-key-mismatch`,
- * `ssh-auth-failed`, `ssh-lost`; the signal's reason when aborted.
+ * Gives a clone an identity of its own over its identity port: clock, random pool, host key, machine-id, host name, login
+ * key. Returns once it has proved all of it there; that its SSH has the new keys is seen by each login, which has the host
+ * key pinned. What waits at the other end was frozen before any task, and takes one identity.
+ * @throws `identity-failed` with what did not hold; the signal's reason when aborted.
  */
 export async function takeIdentity(
-  access: VmAccess,
+  port: Duplex,
   identity: Identity,
-  options: IdentityOptions,
+  { access, timeoutMs, signal }: IdentityOptions,
 ): Promise<ProvenIdentity> {
-  const deadline = performance.now() + options.timeoutMs;
-  const { signal } = options;
-  const left = () => Math.max(1, deadline - performance.now());
   const lap = stopwatch();
-  let connectMs: number;
-  let applyMs: number;
-  {
-    await using connection = await waitForSsh(access, { privateKey: options.snapshotKey, timeoutMs: left(), signal });
-    connectMs = lap();
-    await orIdentityFailed(apply(connection, identity, signal));
-    applyMs = lap();
+  using talk = new PortTalk(port, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+  try {
+    await apply(talk, identity);
+    const applyMs = lap();
+    const proof = await prove(talk);
+    checkProof(proof, identity);
+    return {
+      access: { ...access, hostKey: identity.hostKey.publicKey },
+      machineId: proof.machineId,
+      hostname: proof.hostname,
+      clockOffsetMs: proof.clockOffsetMs,
+      randomSha256: createHash('sha256').update(proof.random).digest('hex'),
+      timings: { applyMs, proveMs: lap() },
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof VmTaskError && error.code === 'identity-failed') throw error;
+    throw failed((error as Error).message, error as Error);
   }
-  const own = { ...access, hostKey: identity.hostKey.publicKey };
-  await using connection = await reconnect(own, identity, left(), signal);
-  const reconnectMs = lap();
-  const proof = await orIdentityFailed(prove(connection, signal));
-  const timings = { connectMs, applyMs, reconnectMs, proveMs: lap() };
-  checkProof(proof, identity);
-  return {
-    access: own,
-    machineId: proof.machineId,
-    hostname: proof.hostname,
-    clockOffsetMs: proof.clockOffsetMs,
-    randomSha256: createHash('sha256').update(proof.random).digest('hex'),
-    timings,
-  };
 }
 
-async function apply(connection: GuestConnection, identity: Identity, signal: AbortSignal): Promise<void> {
-  using exchange = await Exchange.open(
-    connection,
-    identityProgram,
-    [
-      ['verb', 'takeidentity'],
-      ['seed', randomBytes(seedBytes)],
-      ['machineid', identity.machineId],
-      ['hostname', identity.hostname],
-      ['hostkey', identity.hostKey.privateKey],
-      ['hostpublic', identity.hostKey.publicKey],
-      ['loginkey', identity.loginKey.publicKey],
-    ],
-    signal,
-  );
-  expectFrame(await exchange.frame(), 'done');
+async function apply(talk: PortTalk, identity: Identity): Promise<void> {
+  talk.send([
+    ['seed', randomBytes(seedBytes)],
+    ['machineid', identity.machineId],
+    ['hostname', identity.hostname],
+    ['hostkey', identity.hostKey.privateKey],
+    ['hostpublic', identity.hostKey.publicKey],
+    ['loginkey', identity.loginKey.publicKey],
+  ]);
+  expectFrame(await talk.frame(), 'done');
   // Only now, so that the guest has nothing left to do between our clock and its own.
   const now = Date.now();
-  exchange.send([['now', `${Math.floor(now / 1000)}.${String(now % 1000).padStart(3, '0')}000000`]]);
-  expectFrame(await exchange.frame(), 'done');
-}
-
-async function reconnect(
-  access: VmAccess,
-  identity: Identity,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<GuestConnection> {
-  try {
-    return await waitForSsh(access, { privateKey: identity.loginKey.privateKey, timeoutMs, signal });
-  } catch (error) {
-    if (!(error instanceof VmTaskError)) throw error;
-    throw failed(`it cannot be reached as itself: ${error.message}`, error);
-  }
+  talk.send([['now', `${Math.floor(now / 1000)}.${String(now % 1000).padStart(3, '0')}000000`]]);
 }
 
 interface Proof {
@@ -143,22 +112,19 @@ interface Proof {
   readonly clockOffsetMs: number;
 }
 
-async function prove(connection: GuestConnection, signal: AbortSignal): Promise<Proof> {
-  using exchange = await Exchange.open(connection, identityProgram, [['verb', 'prove']], signal);
-  const random = expectFrame(await exchange.frame(), 'random');
-  const machineId = expectFrame(await exchange.frame(), 'machineid')
-    .toString()
-    .trim();
-  const hostname = expectFrame(await exchange.frame(), 'hostname')
-    .toString()
-    .trim();
-  const loginKeys = expectFrame(await exchange.frame(), 'loginkeys')
-    .toString()
-    .trim();
-  expectFrame(await exchange.frame(), 'done');
+async function prove(talk: PortTalk): Promise<Proof> {
+  const text = async (kind: string) =>
+    expectFrame(await talk.frame(), kind)
+      .toString()
+      .trim();
+  const random = expectFrame(await talk.frame(), 'random');
+  const machineId = await text('machineid');
+  const hostname = await text('hostname');
+  const loginKeys = await text('loginkeys');
+  expectFrame(await talk.frame(), 'done');
   const askedAt = Date.now();
-  exchange.send([]);
-  const guestMs = Number(expectFrame(await exchange.frame(), 'now').toString()) * 1000;
+  talk.send([]);
+  const guestMs = Number(await text('now')) * 1000;
   const clockOffsetMs = Math.round(guestMs - (askedAt + Date.now()) / 2);
   return { machineId, hostname, loginKeys, random: Buffer.from(random), clockOffsetMs };
 }
@@ -183,16 +149,6 @@ function checkProof(proof: Proof, identity: Identity): void {
 function expectFrame(frame: Frame, kind: string): Buffer {
   if (frame.kind === kind) return frame.bytes;
   throw failed(`it answered ${JSON.stringify(frame.kind)} where ${JSON.stringify(kind)} was expected`);
-}
-
-/** What the guest refused is told as what it means here. */
-async function orIdentityFailed<T>(step: Promise<T>): Promise<T> {
-  try {
-    return await step;
-  } catch (error) {
-    if (error instanceof VmTaskError && error.code === 'guest-failed') throw failed(error.message, error);
-    throw error;
-  }
 }
 
 function failed(what: string, cause?: Error): VmTaskError {

@@ -1,14 +1,16 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmAccess } from '@vm-task/shared/vm-access';
+import type { GuestConnection } from './connect.ts';
 import { Exchange } from './exchange.ts';
-import { readinessProgram } from './supervisor.ts';
+import { identityProgram, readinessProgram } from './supervisor.ts';
 import { waitForSsh } from './wait-for-ssh.ts';
 
 /** The first login reads sshd and perl from the disk, the second finds them in memory, as each clone's will. */
 const logins = 2;
 
 /**
- * Returns when the machine that boots behind `access` has come up, let us in and run a program of ours.
+ * Returns when the machine that boots behind `access` has come up, let us in, run a program of ours, and has the one
+ * waiting that gives each of its clones an identity (`identity.ts`).
  * @throws `guest-failed`, `ssh-unreachable`, `ssh-host-key-mismatch`, `ssh-auth-failed`, `ssh-lost`; the signal's
  * reason when aborted.
  */
@@ -18,8 +20,13 @@ export async function proveReadiness(
 ): Promise<void> {
   for (let login = 0; login < logins; login++) {
     await using connection = await waitForSsh(access, options);
-    using exchange = await Exchange.open(connection, readinessProgram, [], options.signal);
-    const { kind } = await exchange.frame();
-    if (kind !== 'done') throw new VmTaskError('guest-failed', `the machine answered ${JSON.stringify(kind)}`);
+    await run(connection, readinessProgram, options.signal);
+    if (login === logins - 1) await run(connection, identityProgram, options.signal);
   }
+}
+
+async function run(connection: GuestConnection, program: Buffer, signal: AbortSignal): Promise<void> {
+  using exchange = await Exchange.open(connection, program, [], signal);
+  const { kind } = await exchange.frame();
+  if (kind !== 'done') throw new VmTaskError('guest-failed', `the machine answered ${JSON.stringify(kind)}`);
 }

@@ -12,6 +12,7 @@ function program(...parts: readonly string[]): Buffer {
 }
 
 export const jobProgram = program('protocol', 'control-group', 'supervise', 'job');
+/** Started before a machine is frozen, and waiting in each of its clones. */
 export const identityProgram = program('protocol', 'identity');
 /** Starts the program that it is given, from a file in the machine, so that nothing follows it. */
 export const enterUnitProgram = program('protocol', 'enter-unit');

@@ -5,7 +5,7 @@ import type { VmAccess } from '@vm-task/shared/vm-access';
 import { connect, type GuestConnection } from './connect.ts';
 
 /** A refused port is tried again after so long. */
-const pauseMs = 100;
+const pauseMs = 25;
 /** An attempt that a machine swallowed while it booted ends here; the next one may take twice as long. */
 const firstHandshakeMs = 5_000;
 const handshakeMaxMs = 30_000;

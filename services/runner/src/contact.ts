@@ -1,6 +1,7 @@
 /** The one connection to an attempt's machine: made at first use, and made anew when it is lost while the VM lives. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@vm-task/service/log';
+import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
@@ -8,8 +9,8 @@ import type { ConnectGuest, Guest } from './guest.ts';
 
 /** Black holes of minutes are survived; a machine that is silent for longer is taken for lost (I9). */
 export const contactLostMs = 5 * 60_000;
-/** Between two tries: short against what a person notices, long against a login. */
-const pauseMs = 250;
+/** Between two tries: a new clone's sshd listens a moment after the clone is ready; later it is long against a login. */
+const pauses = { firstMs: 25, longestMs: 250 };
 
 /** True, false, or null where this host cannot know. */
 export type IsVmAlive = (vm: VmId) => Promise<boolean | null>;
@@ -44,7 +45,7 @@ export class Contact implements AsyncDisposable {
         if (!isOutage(error)) throw error;
         this.#options.log.warn({ err: error }, 'the connection to the VM is lost; connecting again');
         await this[Symbol.asyncDispose]();
-        await this.#pause();
+        await this.#pause(1);
       }
     }
   }
@@ -52,7 +53,7 @@ export class Contact implements AsyncDisposable {
   async #connect(): Promise<Guest> {
     const { ready, connect, isVmAlive, signal } = this.#options;
     const since = performance.now();
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       try {
         return await connect(ready, signal);
       } catch (error) {
@@ -63,13 +64,13 @@ export class Contact implements AsyncDisposable {
         const silentMs = performance.now() - since;
         if (silentMs > contactLostMs)
           throw lost(`${ready.vm} has not answered for ${Math.round(silentMs / 1_000)} s: ${said}`, error);
-        await this.#pause();
+        await this.#pause(tries);
       }
     }
   }
 
-  #pause(): Promise<void> {
-    return delay(pauseMs, undefined, { signal: this.#options.signal });
+  #pause(tries: number): Promise<void> {
+    return delay(backOffMs(pauses, tries), undefined, { signal: this.#options.signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,8 +5,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect, type GuestConnection } from '@vm-task/guest/connect';
+import type { GuestConnection } from '@vm-task/guest/connect';
 import { prepareForJob } from '@vm-task/guest/run-job';
+import { waitForSsh } from '@vm-task/guest/wait-for-ssh';
 import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { readStates } from '@vm-task/hypervisor/ledger/ledger';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
@@ -16,6 +17,8 @@ import type { VmId } from '@vm-task/shared/ids';
 
 /** A VM is warm for seconds at least, and a look at the ledger costs a few reads for each VM. */
 const lookEveryMs = 1_000;
+/** Its sshd listens a moment after it is ready. */
+const loginMs = 30_000;
 /** One that does not let us in is tried again after so long: its task would try, too. */
 const retryMs = 30_000;
 
@@ -95,7 +98,7 @@ export class WarmConnections implements AsyncDisposable {
     const { home, log } = this.#options;
     try {
       const privateKey = await readFile(home.vm(vm).sshKey, 'utf8');
-      const connection = await connect(access, { privateKey, signal: this.#ended.signal });
+      const connection = await waitForSsh(access, { privateKey, timeoutMs: loginMs, signal: this.#ended.signal });
       prepareForJob(connection);
       this.#open.set(vm, { connection, unusedSince: null });
     } catch (error) {

@@ -70,7 +70,8 @@ export async function furnishMachines(home: Home, cache: Cache, guest: SshGuest)
   await writeFile(join(known, 'image.json'), JSON.stringify(image));
   await writeFile(join(known, image.disk), '');
   for (const name of Object.values(files)) await writeFile(join(folder, name), '');
-  // What a clone of this snapshot goes on from: where its guest answers.
-  await writeFile(join(folder, files.state), `${guest.access.port}\n`);
+  // What a clone of this snapshot goes on from: where its guest answers, and whom it lets in.
+  const keys = join(guest.home, '../authorized_keys');
+  await writeFile(join(folder, files.state), `${guest.access.port}\n${keys}\n`);
   await writeFile(join(folder, manifestName), JSON.stringify(manifest), { mode: 0o600 });
 }

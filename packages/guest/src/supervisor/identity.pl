@@ -1,17 +1,57 @@
-# The verbs by which a clone becomes a machine of its own, and proves it. Both end by telling the clock: at the
-# request for it, so that the time that this program takes to start is no part of the answer.
+# Waits in a machine that is being frozen, loaded and without a login, on a port between the machine and its host. In each
+# clone it takes one message with a new identity, applies it, proves it, and ends. It is answered on the port.
 
 my ($add_entropy, $reseed) = (0x40085203, 0x5207);
+my $port_name = 'vm-task.identity';
+my $pause = 0.005;
 
 sub must_put {
     my ($path, $bytes) = @_;
     put($path, $bytes) or refuse("cannot write $path: $!");
 }
 
+sub open_port {
+    system 'modprobe virtio_console 2>/dev/null' unless -d '/sys/class/virtio-ports';
+    for my $name (glob '/sys/class/virtio-ports/*/name') {
+        next unless (contents($name) || '') eq "$port_name\n";
+        my ($device) = $name =~ m{([^/]+)/name\z};
+        open my $port, '+<:raw', "/dev/$device" or refuse("cannot open /dev/$device: $!");
+        return $port;
+    }
+    refuse("there is no port $port_name: an image needs the module virtio_console");
+}
+
+# The next request on the port. While nobody is at its other end, it ends at once.
+sub message {
+    my ($port) = @_;
+    my $bytes = '';
+    while (1) {
+        my $got = sysread $port, $bytes, 65536, length $bytes;
+        exit 0 unless defined $got;
+        my $fields = fields_of($bytes);
+        return $fields if $fields;
+        select undef, undef, undef, $pause unless $got;
+    }
+}
+
+# Undefined while something is missing.
+sub fields_of {
+    my ($bytes) = @_;
+    my %fields;
+    while ($bytes =~ s/\A([a-z]+) (\d+)\n//) {
+        my ($name, $length) = ($1, $2);
+        return \%fields if $name eq 'end';
+        return undef if length $bytes < $length;
+        push @{ $fields{$name} }, substr $bytes, 0, $length, '';
+    }
+    return undef;
+}
+
 # In place, because a machine-id may be a mount of its own.
 sub take_identity {
-    my ($request) = @_;
-    my %is = map { $_ => $request->{$_}[0] } 'seed', 'machineid', 'hostname', 'hostkey', 'hostpublic', 'loginkey';
+    my ($port) = @_;
+    my $message = message($port);
+    my %is = map { $_ => $message->{$_}[0] } 'seed', 'machineid', 'hostname', 'hostkey', 'hostpublic', 'loginkey';
     stir($is{seed});
     must_put($_, "$is{machineid}\n") for '/etc/machine-id', grep { -f $_ && !-l $_ } '/run/machine-id', '/var/lib/dbus/machine-id';
     must_put('/etc/hostname', "$is{hostname}\n");
@@ -25,11 +65,11 @@ sub take_identity {
     must_put("$ENV{HOME}/.ssh/authorized_keys", "$is{loginkey}\n");
     take_host_key($is{hostkey}, $is{hostpublic});
     answer('done', '');
-    my ($seconds, $nanoseconds) = request()->{now}[0] =~ /^(\d+)\.(\d{9})$/ or refuse('that is no time');
+    my ($seconds, $nanoseconds) = message($port)->{now}[0] =~ /^(\d+)\.(\d{9})$/ or refuse('that is no time');
     my $time = pack 'q2', $seconds, $nanoseconds;
     syscall($call{clock_settime}, $realtime, $time) == 0 or refuse("cannot set the clock: $!");
     reload_sshd();
-    answer('done', '');
+    prove($port);
 }
 
 # The pool of a clone is its snapshot's; what is added here is mixed in and used at once.
@@ -50,21 +90,21 @@ sub take_host_key {
     must_put("$ours.pub", "$public\n");
 }
 
-# Returns once sshd listens again with the new key, which it says by writing its process id anew. Without one there is
-# no listening sshd but one per connection, which reads the new key by itself.
+# Returns once sshd has let go of its port, so that nobody is shown the snapshot's key any more; it comes back with the
+# new one by itself. Where none listens there is one per connection, which reads the new key by itself.
 sub reload_sshd {
-    my $file = '/run/sshd.pid';
-    my ($pid) = (contents($file) || '') =~ /^(\d+)/ or return;
-    unlink $file;
+    my ($pid) = (contents('/run/sshd.pid') || '') =~ /^(\d+)/ or return;
     kill 'HUP', $pid or refuse("cannot reload sshd, process $pid: $!");
-    for (1 .. 2000) {
-        return if (contents($file) || '') =~ /^\d/;
-        select undef, undef, undef, 0.01;
+    for (1 .. 10000) {
+        return unless contents('/proc/net/tcp') =~ /:0016 0{8}:0{4} 0A /;
+        select undef, undef, undef, 0.002;
     }
-    refuse("sshd, process $pid, did not come back within 20 s of its reload");
+    refuse("sshd, process $pid, has not begun anew within 20 s");
 }
 
+# Ends by telling the clock at the request for it, so that nothing else is a part of that answer's time.
 sub prove {
+    my ($port) = @_;
     open my $random, '<:raw', '/dev/urandom' or refuse("cannot open /dev/urandom: $!");
     sysread $random, my $bytes, 64;
     answer('random', $bytes);
@@ -72,9 +112,26 @@ sub prove {
     answer('hostname', contents('/proc/sys/kernel/hostname'));
     answer('loginkeys', contents("$ENV{HOME}/.ssh/authorized_keys"));
     answer('done', '');
-    request();
+    message($port);
     answer('now', sprintf '%d.%09d', clock($realtime));
 }
 
-my $request = request();
-{ takeidentity => \&take_identity, prove => \&prove }->{ $request->{verb}[0] }->($request);
+request();
+my $port = open_port();
+pipe my $waits, my $is_waiting or refuse("cannot make a pipe: $!");
+my $child = fork;
+defined $child or refuse("cannot start a process: $!");
+if ($child == 0) {
+    syscall($call{setsid});
+    # The login that started it ends.
+    open STDIN, '<', '/dev/null';
+    open STDERR, '>', '/dev/null';
+    open STDOUT, '>&', $port;
+    close $waits;
+    close $is_waiting;
+    take_identity($port);
+    exit 0;
+}
+close $is_waiting;
+<$waits>;
+answer('done', '');

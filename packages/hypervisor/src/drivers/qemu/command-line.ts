@@ -3,7 +3,7 @@ import type { Size } from '@vm-task/shared/sizes';
 import { escapeOption } from './marked-process.ts';
 
 /** Part of every snapshot's key: a state loads only into the machine that it was saved from. Raise it with every change here. */
-export const machineFormat = 1;
+export const machineFormat = 2;
 
 export type Accelerator = 'kvm' | 'tcg';
 
@@ -15,6 +15,9 @@ export const files = {
   disk: 'disk.qcow2',
   base: 'base.qcow2',
 } as const;
+
+/** Made by QEMU in its working directory: the host's end of the port by which a clone gets its identity. */
+export const identitySocket = 'identity.sock';
 
 export interface Machine {
   /** What this QEMU is found by. */
@@ -61,6 +64,9 @@ export function commandLine(machine: Machine): string[] {
     ...['-netdev', `user,id=net,ipv6=off,restrict=${restrict},hostfwd=tcp:127.0.0.1:${port}-:22`],
     ...['-device', 'virtio-net-pci,netdev=net,romfile='],
     ...['-device', 'virtio-rng-pci'],
+    ...['-device', 'virtio-serial-pci'],
+    ...['-chardev', `socket,id=identity,path=${identitySocket},server=on,wait=off`],
+    ...['-device', 'virtserialport,chardev=identity,name=vm-task.identity'],
     ...['-chardev', 'socket,id=console,fd=0', '-serial', 'chardev:console'],
     ...['-chardev', 'socket,id=monitor,fd=1', '-mon', 'monitor,mode=control'],
     // A saved state that does not say "paused" goes on when it is loaded.

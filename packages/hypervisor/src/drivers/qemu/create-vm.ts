@@ -15,10 +15,11 @@ import type { Snapshot } from '../../snapshots/snapshot.ts';
 import { logsOf, startClone } from './clone.ts';
 import { destroyVm } from './end-vm.ts';
 import type { HostFacts } from './host-facts.ts';
+import { connectIdentityPort } from './identity-port.ts';
 import type { CloneRecord, ExactCloneClass } from './record.ts';
 import { lastWords } from './start-qemu.ts';
 
-/** Two logins and two programs: 1 s without hardware virtualisation, on an idle host. */
+/** A few files: a fraction of a second without hardware virtualisation, on an idle host. */
 const identityLimitMs = 120_000;
 
 export interface CreatePlan {
@@ -80,15 +81,9 @@ async function bringUp(plan: CreatePlan, intent: CloneRecord, signal: AbortSigna
   const { vm, port } = await startClone({ home, snapshot, accelerator, owner }, intent, signal);
   const runningMs = Math.round(performance.now() - askedAt);
   const identity = newIdentity(vm);
-  const proven = await takeIdentity(
-    { host: '127.0.0.1', port, user: snapshot.user, hostKey: snapshot.hostKey },
-    identity,
-    {
-      snapshotKey: snapshot.loginKey,
-      timeoutMs: identityLimitMs,
-      signal,
-    },
-  );
+  const access = { host: '127.0.0.1', port, user: snapshot.user, hostKey: snapshot.hostKey };
+  const identityPort = await connectIdentityPort(home.vm(vm).run);
+  const proven = await takeIdentity(identityPort, identity, { access, timeoutMs: identityLimitMs, signal });
   await writeFile(home.vm(vm).sshKey, identity.loginKey.privateKey, { mode: 0o600 });
   const timings = { runningMs, identifiedMs: Math.round(performance.now() - askedAt) };
   const ready: Ready = { access: proven.access, since: thisMoment(), timings };

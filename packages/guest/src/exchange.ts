@@ -1,16 +1,30 @@
 /** One request to the one constant remote command, and its answer, frame by frame; or one after the other. */
 import { on } from 'node:events';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { ClientChannel } from 'ssh2';
 import type { GuestConnection } from './connect.ts';
-import { encodeRequest, type Field, type Frame, FrameReader } from './frames.ts';
+import { type Expected, encodeRequest, type Field, type Frame, FrameReader } from './frames.ts';
+import { guestText } from './guest-text.ts';
+import { waitAtMost } from './patience.ts';
 
 /** The whole command line; everything else travels on its standard input. */
 const command = 'exec perl -';
 /** The answer's first frame comes within this, on a host with all its VMs busy too. */
 const firstFrameMs = 60_000;
-/** Of what the far side says on standard error, so much is kept for the error message. */
+/** Whoever has begun to answer goes on, and a frame that has begun is whole, within this. */
+const nextFrameMs = 30_000;
+/** Of what the far side says on standard error, the beginning tells why; a program of ours says no more than warnings. */
 const complaintMaxBytes = 2_048;
+const complaintsMaxBytes = 256 * 1024;
+/**
+ * A machine whose job writes byte by byte has some thousand frames a second. Faster ones are read no faster, so that
+ * one machine has a tenth of the loop at most; what waits in the machine meanwhile comes in larger frames.
+ */
+const framesInRow = 1_000;
+const rowMs = 50;
+/** The loop is left to others after so long. */
+const turnMs = 5;
 
 /** A chunk is at most 32 KiB: while the consumer is slow, the guest is stopped at 512 KiB. */
 const highWater = { highWaterMark: 16, lowWaterMark: 4 };
@@ -61,11 +75,20 @@ export class Exchange implements Disposable {
   readonly #connection: GuestConnection;
   readonly #channel: ClientChannel;
   readonly #signal: AbortSignal;
+  readonly #over = new AbortController();
   readonly #abort = () => this.#channel.destroy();
-  readonly #frames = this.#read();
+  readonly #chunks: AsyncIterator<Buffer[]>;
+  readonly #reader = new FrameReader();
+  readonly #pace = new Pace();
   #complaint = '';
+  #complaintBytes = 0;
   #exitCode: number | null = null;
   #open = true;
+  #hasAnswered = false;
+  #cameBytes = 0;
+  #readBytes = 0;
+  /** Why nothing more is read. */
+  #fault: Error | null = null;
 
   /** @throws `ssh-lost`, `guest-failed`; the signal's reason when aborted. */
   static async open(
@@ -94,6 +117,11 @@ export class Exchange implements Disposable {
     this.#channel = channel;
     this.#signal = signal;
     signal.addEventListener('abort', this.#abort, { once: true });
+    const either = AbortSignal.any([signal, this.#over.signal]);
+    this.#chunks = on(channel, 'data', { signal: either, close: ['end', 'close'], ...highWater });
+    channel.on('data', (bytes: Buffer) => {
+      this.#cameBytes += bytes.length;
+    });
     channel.on('exit', (code: number | null) => {
       this.#exitCode = code;
     });
@@ -102,9 +130,7 @@ export class Exchange implements Disposable {
     });
     // A write to a channel that just died is nothing new: the end of its frames tells it.
     channel.on('error', () => {});
-    channel.stderr.on('data', (text: Buffer) => {
-      this.#complaint = (this.#complaint + text.toString('utf8')).slice(-complaintMaxBytes);
-    });
+    channel.stderr.on('data', (text: Buffer) => this.#complain(text));
   }
 
   /** False once the far side has ended. */
@@ -112,49 +138,73 @@ export class Exchange implements Disposable {
     return this.#open;
   }
 
+  /** Thrown: `guest-failed` when the far side has said something that nobody asked for. */
   send(fields: readonly Field[]): void {
+    if (this.#reader.hasBegun || this.#cameBytes > this.#readBytes) {
+      this.#fail(unasked());
+      throw unasked();
+    }
     this.#channel.write(encodeRequest(fields));
   }
 
-  /** The next frame alone. @throws as `frames`. */
-  async frame(): Promise<Frame> {
-    return (await this.#frames.next()).value;
-  }
-
   /**
-   * Every frame as it comes. The caller stops at the one that is the last by the protocol: where no more comes
-   * before that, it throws `ssh-lost` or `guest-failed`, the latter also for the guest's own refusal.
+   * The next frame, one of those that are expected. What is due comes within a minute; what is not may take any time,
+   * but is whole within half a minute once it has begun. Whoever asks for no more frames is sent no more.
+   * Thrown: `guest-failed` for any other frame, silence, and the guest's own refusal; `ssh-lost`; the signal's reason.
    */
-  frames(): AsyncGenerator<Frame, never> {
-    return this.#frames;
-  }
-
-  async *#read(): AsyncGenerator<Frame, never> {
-    const reader = new FrameReader();
-    const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(), firstFrameMs);
-    const signal = AbortSignal.any([this.#signal, silence.signal]);
+  async frame(expected: Expected, { isDue = true } = {}): Promise<Frame> {
+    let waiting = isDue ? this.#waitAtMost() : null;
     try {
-      for await (const [chunk] of on(this.#channel, 'data', { signal, close: ['end', 'close'], ...highWater })) {
-        clearTimeout(timer);
-        for (const frame of reader.push(chunk)) {
-          if (frame.kind === 'failed') throw new VmTaskError('guest-failed', `the machine: ${frame.bytes}`);
-          yield frame;
+      for (;;) {
+        const frame = this.#reader.take(expected);
+        if (frame !== null) {
+          this.#hasAnswered = true;
+          await this.#pace.count();
+          return frame;
         }
+        if (this.#reader.hasBegun) waiting ??= this.#waitAtMost();
+        this.#reader.push(await this.#nextChunk());
       }
     } catch (error) {
-      this.#signal.throwIfAborted();
-      if (error instanceof VmTaskError) throw error;
+      this.#fail(error as Error);
+      throw error;
     } finally {
-      clearTimeout(timer);
+      waiting?.[Symbol.dispose]();
     }
-    throw await this.#brokenOff();
+  }
+
+  #waitAtMost(): Disposable {
+    const ms = this.#hasAnswered ? nextFrameMs : firstFrameMs;
+    return waitAtMost(ms, () => this.#fail(silent(ms)));
+  }
+
+  async #nextChunk(): Promise<Buffer> {
+    await this.#pace.leaveToOthers();
+    const { value, done } = await this.#chunks.next().catch(() => ({ value: undefined, done: true as const }));
+    if (done !== true && value?.[0] !== undefined) {
+      this.#readBytes += value[0].length;
+      return value[0];
+    }
+    this.#signal.throwIfAborted();
+    throw this.#fault ?? (await this.#brokenOff());
+  }
+
+  #complain(text: Buffer): void {
+    this.#complaintBytes += text.length;
+    if (this.#complaint.length < complaintMaxBytes) this.#complaint += text.toString('utf8', 0, complaintMaxBytes);
+    if (this.#complaintBytes > complaintsMaxBytes) this.#fail(floods());
+  }
+
+  #fail(fault: Error): void {
+    this.#fault ??= fault;
+    this.#channel.destroy();
+    this.#over.abort('over');
   }
 
   /** What it means that the answer ended early. */
   async #brokenOff(): Promise<Error> {
     if (await this.#connection.endedWithin(endOfConnectionMs)) return this.#connection.lost();
-    const said = this.#complaint === '' ? '' : `, saying ${JSON.stringify(this.#complaint.trim())}`;
+    const said = this.#complaint === '' ? '' : `, saying ${JSON.stringify(guestText(this.#complaint.trim()))}`;
     const how = this.#exitCode === null ? 'fell silent' : `ended with exit code ${this.#exitCode}`;
     return new VmTaskError('guest-failed', `perl in the machine ${how} before its answer${said}; an image needs perl`);
   }
@@ -162,7 +212,42 @@ export class Exchange implements Disposable {
   [Symbol.dispose](): void {
     this.#signal.removeEventListener('abort', this.#abort);
     this.#channel.destroy();
+    this.#over.abort('over');
   }
+}
+
+/** How fast frames are read. */
+class Pace {
+  #turnedAt = performance.now();
+  #rowBeganAt = performance.now();
+  #inRow = 0;
+
+  async leaveToOthers(): Promise<void> {
+    if (performance.now() - this.#turnedAt < turnMs) return;
+    await turn();
+    this.#turnedAt = performance.now();
+  }
+
+  async count(): Promise<void> {
+    if (++this.#inRow < framesInRow) return;
+    const early = this.#rowBeganAt + rowMs - performance.now();
+    if (early > 0) await delay(early);
+    this.#inRow = 0;
+    this.#rowBeganAt = performance.now();
+  }
+}
+
+function silent(ms: number): VmTaskError {
+  return new VmTaskError('guest-failed', `the machine has not answered within ${ms / 1_000} s`);
+}
+
+function unasked(): VmTaskError {
+  return new VmTaskError('guest-failed', 'the machine has answered what it was not asked');
+}
+
+function floods(): VmTaskError {
+  const message = `perl in the machine has complained of more than ${complaintsMaxBytes} bytes`;
+  return new VmTaskError('guest-failed', message);
 }
 
 function openChannel(connection: GuestConnection, signal: AbortSignal): Promise<ClientChannel> {

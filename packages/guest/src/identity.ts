@@ -3,13 +3,17 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import type { Frame } from './frames.ts';
+import type { GuestConnection } from './connect.ts';
+import { Exchange } from './exchange.ts';
+import { bare, withBytes } from './frames.ts';
 import { generateSshKey, type SshKey } from './keys.ts';
 import { PortTalk } from './port-talk.ts';
 
 /** What a cold boot's random pool starts from, and twice what its cipher takes. */
 const seedBytes = 64;
 const provenRandomBytes = 64;
+/** More than any of what a clone is asked for has. */
+const proof = withBytes(4_096);
 /** I12. */
 const clockMaxOffsetMs = 1_000;
 
@@ -89,19 +93,40 @@ export async function takeIdentity(
   }
 }
 
-async function apply(talk: PortTalk, identity: Identity): Promise<void> {
-  talk.send([
-    ['seed', randomBytes(seedBytes)],
-    ['machineid', identity.machineId],
-    ['hostname', identity.hostname],
-    ['hostkey', identity.hostKey.privateKey],
-    ['hostpublic', identity.hostKey.publicKey],
-    ['loginkey', identity.loginKey.publicKey],
-  ]);
-  expectFrame(await talk.frame(), 'done');
+async function apply(connection: GuestConnection, identity: Identity, signal: AbortSignal): Promise<void> {
+  using exchange = await Exchange.open(
+    connection,
+    identityProgram,
+    [
+      ['verb', 'takeidentity'],
+      ['seed', randomBytes(seedBytes)],
+      ['machineid', identity.machineId],
+      ['hostname', identity.hostname],
+      ['hostkey', identity.hostKey.privateKey],
+      ['hostpublic', identity.hostKey.publicKey],
+      ['loginkey', identity.loginKey.publicKey],
+    ],
+    signal,
+  );
+  await exchange.frame({ done: bare });
   // Only now, so that the guest has nothing left to do between our clock and its own.
   const now = Date.now();
-  talk.send([['now', `${Math.floor(now / 1000)}.${String(now % 1000).padStart(3, '0')}000000`]]);
+  exchange.send([['now', `${Math.floor(now / 1000)}.${String(now % 1000).padStart(3, '0')}000000`]]);
+  await exchange.frame({ done: bare });
+}
+
+async function reconnect(
+  access: VmAccess,
+  identity: Identity,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<GuestConnection> {
+  try {
+    return await waitForSsh(access, { privateKey: identity.loginKey.privateKey, timeoutMs, signal });
+  } catch (error) {
+    if (!(error instanceof VmTaskError)) throw error;
+    throw failed(`it cannot be reached as itself: ${error.message}`, error);
+  }
 }
 
 interface Proof {
@@ -112,19 +137,16 @@ interface Proof {
   readonly clockOffsetMs: number;
 }
 
-async function prove(talk: PortTalk): Promise<Proof> {
-  const text = async (kind: string) =>
-    expectFrame(await talk.frame(), kind)
-      .toString()
-      .trim();
-  const random = expectFrame(await talk.frame(), 'random');
-  const machineId = await text('machineid');
-  const hostname = await text('hostname');
-  const loginKeys = await text('loginkeys');
-  expectFrame(await talk.frame(), 'done');
+async function prove(connection: GuestConnection, signal: AbortSignal): Promise<Proof> {
+  using exchange = await Exchange.open(connection, identityProgram, [['verb', 'prove']], signal);
+  const random = (await exchange.frame({ random: proof })).bytes;
+  const machineId = (await exchange.frame({ machineid: proof })).bytes.toString().trim();
+  const hostname = (await exchange.frame({ hostname: proof })).bytes.toString().trim();
+  const loginKeys = (await exchange.frame({ loginkeys: proof })).bytes.toString().trim();
+  await exchange.frame({ done: bare });
   const askedAt = Date.now();
-  talk.send([]);
-  const guestMs = Number(await text('now')) * 1000;
+  exchange.send([]);
+  const guestMs = Number((await exchange.frame({ now: proof })).bytes.toString()) * 1000;
   const clockOffsetMs = Math.round(guestMs - (askedAt + Date.now()) / 2);
   return { machineId, hostname, loginKeys, random: Buffer.from(random), clockOffsetMs };
 }
@@ -146,9 +168,14 @@ function checkProof(proof: Proof, identity: Identity): void {
   }
 }
 
-function expectFrame(frame: Frame, kind: string): Buffer {
-  if (frame.kind === kind) return frame.bytes;
-  throw failed(`it answered ${JSON.stringify(frame.kind)} where ${JSON.stringify(kind)} was expected`);
+/** What the guest refused is told as what it means here. */
+async function orIdentityFailed<T>(step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    if (error instanceof VmTaskError && error.code === 'guest-failed') throw failed(error.message, error);
+    throw error;
+  }
 }
 
 function failed(what: string, cause?: Error): VmTaskError {

@@ -1,23 +1,39 @@
 /** The supervisor's record of a job's end, as `record` in supervise.pl writes it. */
 import { VmTaskError } from '@vm-task/shared/errors';
+import { guestText } from './guest-text.ts';
 import type { JobEnd, JobOutcome, Offsets, OutputStream, StreamTotals } from './job.ts';
 
 const nothing = Buffer.alloc(0);
+/** As wait(2) has them. */
+const exitCodeMax = 255;
+const signalMax = 127;
+/** No number has more than 15 digits: JavaScript counts those exactly. */
 const recordPattern =
-  /^outcome (?<outcome>[^\n]+)\nmemory (?<memory>[01])\nstopped (?<stopped>[01])\nran (?<ran>\d+)\nstdout (?<stdout>\d+ \d+)\nstderr (?<stderr>\d+ \d+)\n$/;
+  /^outcome (?<outcome>[^\n]+)\nmemory (?<memory>[01])\nstopped (?<stopped>[01])\nran (?<ran>\d{1,15})\nstdout (?<stdout>\d{1,15} \d{1,15})\nstderr (?<stderr>\d{1,15} \d{1,15})\n$/;
 
-/** @throws `guest-failed` when the record is not one, because what cannot be read is no exit status (I9). */
-export function readEnd(record: Buffer, tails: Record<OutputStream, Buffer>, result: Buffer | null): JobEnd {
+/**
+ * `read`: what came of the output, which the record has to agree with. Thrown: `guest-failed` when the record is not
+ * one, because what cannot be read is no exit status (I9).
+ */
+export function readEnd(
+  record: Buffer,
+  tails: Record<OutputStream, Buffer>,
+  result: Buffer | null,
+  read: Offsets,
+): JobEnd {
   const groups = recordPattern.exec(record.toString())?.groups;
   const outcome = outcomeOf(groups?.['outcome'] ?? '');
   if (groups === undefined || outcome === null) throw unreadable(record);
+  const stdout = totalsOf(groups['stdout'] ?? '', tails.stdout, read.stdout);
+  const stderr = totalsOf(groups['stderr'] ?? '', tails.stderr, read.stderr);
+  if (stdout === null || stderr === null) throw unreadable(record);
   return {
     outcome,
     outOfMemory: groups['memory'] === '1',
     stopped: groups['stopped'] === '1',
     ranMs: Number(groups['ran']),
-    stdout: totalsOf(groups['stdout'] ?? '', tails.stdout),
-    stderr: totalsOf(groups['stderr'] ?? '', tails.stderr),
+    stdout,
+    stderr,
     result,
   };
 }
@@ -38,19 +54,25 @@ export function lostEnd(reason: string, read: Offsets): JobEnd {
 
 /** @throws `guest-failed`, as `readEnd`. */
 export function readOutcome(record: Buffer): JobOutcome {
-  return readEnd(record, { stdout: nothing, stderr: nothing }, null).outcome;
+  const groups = recordPattern.exec(record.toString())?.groups;
+  const outcome = outcomeOf(groups?.['outcome'] ?? '');
+  if (outcome === null) throw unreadable(record);
+  return outcome;
 }
 
 function outcomeOf(text: string): JobOutcome | null {
   const [, kind, rest = ''] = /^(exited|signalled|not-started) (.+)$/.exec(text) ?? [];
-  if (kind === 'not-started') return { kind, reason: rest };
+  if (kind === 'not-started') return { kind, reason: guestText(rest) };
   if (!/^\d{1,3}$/.test(rest)) return null;
-  if (kind === 'exited') return { kind, code: Number(rest) };
-  return kind === 'signalled' ? { kind, signal: Number(rest) } : null;
+  const number = Number(rest);
+  if (kind === 'exited' && number <= exitCodeMax) return { kind, code: number };
+  return kind === 'signalled' && number > 0 && number <= signalMax ? { kind, signal: number } : null;
 }
 
-function totalsOf(numbers: string, tail: Buffer): StreamTotals {
+/** Null for numbers that cannot be: more stored than seen, or something else stored than what was sent. */
+function totalsOf(numbers: string, tail: Buffer, readBytes: number): StreamTotals | null {
   const [seenBytes = 0, storedBytes = 0] = numbers.split(' ').map(Number);
+  if (storedBytes !== readBytes || seenBytes < storedBytes) return null;
   return { seenBytes, storedBytes, droppedBytes: seenBytes - storedBytes, tail };
 }
 

@@ -2,8 +2,8 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { GuestConnection } from './connect.ts';
 import { Exchange } from './exchange.ts';
-import type { Field, Frame } from './frames.ts';
-import { enterUnitProgram, leaseProgram } from './supervisor.ts';
+import { bare, type Expected, type Field, type Frame } from './frames.ts';
+import { enterUnitProgram, useProgram } from './supervisor.ts';
 
 /** Ending a lease may take 20 s for its processes alone, and each of what others have left there as long. */
 const answerMs = 60_000;
@@ -12,11 +12,16 @@ const forever = new AbortController().signal;
 
 const servers = new WeakMap<GuestConnection, UseServer>();
 
-/** The answer to one request; what is asked for at the same time waits. @throws `guest-failed`, `ssh-lost`; the signal's reason. */
-export function askServer(connection: GuestConnection, fields: readonly Field[], signal: AbortSignal): Promise<Frame> {
+/** The answer to one request; what is asked for at the same time waits. Thrown: `guest-failed`, `ssh-lost`; the signal's reason. */
+export function askServer(
+  connection: GuestConnection,
+  fields: readonly Field[],
+  expected: Expected,
+  signal: AbortSignal,
+): Promise<Frame> {
   const server = servers.get(connection) ?? new UseServer(connection);
   servers.set(connection, server);
-  return server.ask(fields, signal);
+  return server.ask(fields, expected, signal);
 }
 
 class UseServer {
@@ -28,13 +33,13 @@ class UseServer {
     this.#connection = connection;
   }
 
-  ask(fields: readonly Field[], signal: AbortSignal): Promise<Frame> {
-    const answer = this.#before.then(() => this.#ask(fields, signal));
+  ask(fields: readonly Field[], expected: Expected, signal: AbortSignal): Promise<Frame> {
+    const answer = this.#before.then(() => this.#ask(fields, expected, signal));
     this.#before = answer.catch(() => undefined);
     return answer;
   }
 
-  async #ask(fields: readonly Field[], signal: AbortSignal): Promise<Frame> {
+  async #ask(fields: readonly Field[], expected: Expected, signal: AbortSignal): Promise<Frame> {
     signal.throwIfAborted();
     const exchange = this.#exchange?.isOpen ? this.#exchange : await this.#start();
     const patience = AbortSignal.timeout(answerMs);
@@ -43,7 +48,7 @@ class UseServer {
     limits.addEventListener('abort', giveUp, { once: true });
     try {
       exchange.send(fields);
-      return await exchange.frame();
+      return await exchange.frame(expected, { isDue: false });
     } catch (error) {
       // Where it stands nobody knows: whoever asks next asks another one.
       giveUp();
@@ -59,7 +64,7 @@ class UseServer {
   async #start(): Promise<Exchange> {
     const exchange = await Exchange.open(this.#connection, enterUnitProgram, [['program', leaseProgram]], forever);
     // Before that, what is sent would be read by the program that starts it.
-    await exchange.frame();
+    await exchange.frame({ ready: bare });
     this.#exchange = exchange;
     return exchange;
   }

@@ -7,8 +7,9 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import type { GuestConnection } from './connect.ts';
-import type { Field, Frame } from './frames.ts';
-import { askServer } from './lease-server.ts';
+import { bare, type Field, type Frame, type FrameShape, withBytes } from './frames.ts';
+import { guestText } from './guest-text.ts';
+import { askServer } from './use-server.ts';
 
 export interface WantedLease {
   readonly vm: VmId;
@@ -30,8 +31,14 @@ export interface MachineFacts {
   readonly limits: boolean;
 }
 
-/** A task's working directory in a lease, relative to the login's home. It goes with the lease. */
-export function leaseWorkFolder(vm: VmId): string {
+/** Of a control group. */
+const path = withBytes(4_096);
+/** Whose use it is, as it was written there, and how long it goes on. */
+const owner: FrameShape = { numbers: 1, minBytes: 1, maxBytes: 4_096 };
+const words = withBytes(64);
+
+/** A task's working directory in a use, relative to the login's home. It goes with the use. */
+export function useWorkFolder(vm: VmId): string {
   return `.vm-task/uses/${vm}/work`;
 }
 
@@ -50,10 +57,10 @@ export async function takeLease(
     ['by', wanted.by.replaceAll(/\p{Cc}/gu, ' ')],
     ['life', Math.max(0, Math.round(wanted.lifeMs))],
   ];
-  const frame = await askServer(connection, fields, signal);
+  const frame = await askServer(connection, fields, { taken: path, held: owner }, signal);
   if (frame.kind === 'taken') return { kind: 'taken' };
   const [, vm, by] = /^(\S+) (.*)$/s.exec(frame.bytes.toString()) ?? [];
-  if (frame.kind !== 'held' || vm === undefined || by === undefined) throw unexpected(frame);
+  if (vm === undefined || by === undefined) throw unexpected(frame);
   return { kind: 'held', vm, by, leftMs: frame.numbers[0] ?? 0 };
 }
 
@@ -61,26 +68,22 @@ export async function takeLease(
  * Returns when nothing of the lease is left on the machine: processes, also detached ones, folder, lock. One that never
  * was there is gone already. @throws as `takeLease`.
  */
-export async function releaseLease(connection: GuestConnection, vm: VmId, signal: AbortSignal): Promise<void> {
-  const frame = await askServer(
-    connection,
-    [
-      ['verb', 'release'],
-      ['use', vm],
-    ],
-    signal,
-  );
-  if (frame.kind !== 'released') throw unexpected(frame);
+export async function releaseUse(connection: GuestConnection, vm: VmId, signal: AbortSignal): Promise<void> {
+  const fields: Field[] = [
+    ['verb', 'release'],
+    ['use', vm],
+  ];
+  await askServer(connection, fields, { released: bare }, signal);
 }
 
 /** @throws as `takeLease`. */
 export async function lookAtMachine(connection: GuestConnection, signal: AbortSignal): Promise<MachineFacts> {
-  const frame = await askServer(connection, [['verb', 'look']], signal);
+  const frame = await askServer(connection, [['verb', 'look']], { machine: words }, signal);
   const [, keeping, limits] = /^(units|groups|nothing) (limits|none)$/.exec(frame.bytes.toString()) ?? [];
-  if (frame.kind !== 'machine' || keeping === undefined) throw unexpected(frame);
+  if (keeping === undefined) throw unexpected(frame);
   return { keeping: keeping as MachineFacts['keeping'], limits: limits === 'limits' };
 }
 
-function unexpected(frame: Frame): VmTaskError {
-  return new VmTaskError('guest-failed', `the machine answered with an unknown frame ${JSON.stringify(frame.kind)}`);
+function unexpected({ kind, bytes }: Frame): VmTaskError {
+  return new VmTaskError('guest-failed', `the machine answered ${kind} with ${JSON.stringify(guestText(bytes))}`);
 }

@@ -1,8 +1,8 @@
-import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import type { GuestConnection } from './connect.ts';
 import { Exchange } from './exchange.ts';
-import { identityProgram, readinessProgram } from './supervisor.ts';
+import { bare } from './frames.ts';
+import { readinessProgram } from './supervisor.ts';
 import { waitForSsh } from './wait-for-ssh.ts';
 
 /** The first login reads sshd and perl from the disk, the second finds them in memory, as each clone's will. */
@@ -20,8 +20,8 @@ export async function proveReadiness(
 ): Promise<void> {
   for (let login = 0; login < logins; login++) {
     await using connection = await waitForSsh(access, options);
-    await run(connection, readinessProgram, options.signal);
-    if (login === logins - 1) await run(connection, identityProgram, options.signal);
+    using exchange = await Exchange.open(connection, readinessProgram, [], options.signal);
+    await exchange.frame({ done: bare });
   }
 }
 

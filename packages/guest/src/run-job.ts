@@ -5,7 +5,9 @@ import { encodeJob, encodeKey } from './encode-job.ts';
 import { Exchange, startAhead } from './exchange.ts';
 import { forwardSocket, type ServeConnection } from './forward-socket.ts';
 import type { Field, Frame } from './frames.ts';
+import { guestText } from './guest-text.ts';
 import type { Job, JobEvent, JobKey, Offsets, OutputStream } from './job.ts';
+import { type AnswerState, answerState } from './job-answer.ts';
 import { lostEnd, readEnd } from './job-end.ts';
 import { jobProgram, taskCommand } from './supervisor.ts';
 
@@ -31,8 +33,9 @@ export function prepareForJob(connection: GuestConnection): void {
  * @throws `invalid-task` before anything is sent, `ssh-lost`, `guest-failed`; the signal's reason when aborted.
  */
 export function runJob(connection: GuestConnection, job: Job, options: FollowOptions): AsyncGenerator<JobEvent, void> {
-  const api: Field[] = options.serve === undefined ? [] : [['command', taskCommand]];
-  return events(connection, [['verb', 'start'], ...encodeJob(job), ...api], options);
+  const door: Field[] = options.serve === undefined ? [] : [['command', taskCommand]];
+  const bounds = { outputMaxBytes: job.outputMaxBytes, asksForSocket: options.serve !== undefined };
+  return events(connection, [['verb', 'start'], ...encodeJob(job), ...door], bounds, options);
 }
 
 /** As `runJob` for a job that was started before, without anything to start. A job that is not there ended `lost`. */
@@ -41,26 +44,38 @@ export function followJob(
   key: JobKey,
   options: FollowOptions,
 ): AsyncGenerator<JobEvent, void> {
-  return events(connection, [['verb', 'follow'], ...encodeKey(key)], options);
+  const bounds = { outputMaxBytes: Number.MAX_SAFE_INTEGER, asksForSocket: false };
+  return events(connection, [['verb', 'follow'], ...encodeKey(key)], bounds, options);
+}
+
+/** What the answer may have. */
+interface Bounds {
+  readonly outputMaxBytes: number;
+  readonly asksForSocket: boolean;
 }
 
 async function* events(
   connection: GuestConnection,
   request: readonly Field[],
+  { outputMaxBytes, asksForSocket }: Bounds,
   options: FollowOptions,
 ): AsyncGenerator<JobEvent, void> {
-  const next = { stdout: 0, stderr: 0, ...options.from };
-  const fields: Field[] = [...request, ['from', next.stdout], ['from', next.stderr]];
+  const read = new OutputRead({ stdout: 0, stderr: 0, ...options.from }, outputMaxBytes);
+  const fields: Field[] = [...request, ['from', read.next.stdout], ['from', read.next.stderr]];
   using open = new DisposableStack();
   const exchange = open.use(await Exchange.open(connection, jobProgram, fields, options.signal));
   const tails = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
   let result: Buffer | null = null;
-  for await (const frame of exchange.frames()) {
+  let state: AnswerState = request[0]?.[1] !== 'start' ? 'output' : asksForSocket ? 'socket' : 'start';
+  while (state !== 'over') {
+    const { frames, isDue, next } = answerState(state);
+    const frame = await exchange.frame(frames, { isDue });
+    state = next(frame.kind);
     switch (frame.kind) {
-      case 'api':
-      case 'noapi': {
-        const refused = await openApi(connection, frame, open, options.serve);
-        if (refused !== null) yield { kind: 'unreachable', reason: refused };
+      case 'door':
+      case 'nodoor': {
+        const refused = await openDoor(connection, frame, open, options.serve);
+        if (refused !== null) yield { kind: 'unreachable', reason: guestText(refused) };
         exchange.send(refused === null ? [] : [['refused', refused]]);
         break;
       }
@@ -70,7 +85,7 @@ async function* events(
         break;
       case 'stdout':
       case 'stderr':
-        yield outputOf(frame, frame.kind, next);
+        yield read.output(frame, frame.kind);
         break;
       case 'tailstdout':
         tails.stdout = Buffer.from(frame.bytes);
@@ -82,16 +97,10 @@ async function* events(
         result = Buffer.from(frame.bytes);
         break;
       case 'end':
-        yield { kind: 'ended', end: readEnd(frame.bytes, tails, result) };
-        return;
+        yield { kind: 'ended', end: readEnd(frame.bytes, tails, result, read.next) };
+        break;
       case 'lost':
-        yield { kind: 'ended', end: lostEnd(frame.bytes.toString(), next) };
-        return;
-      default:
-        throw new VmTaskError(
-          'guest-failed',
-          `the machine answered with an unknown frame ${JSON.stringify(frame.kind)}`,
-        );
+        yield { kind: 'ended', end: lostEnd(guestText(frame.bytes), read.next) };
     }
   }
 }
@@ -113,12 +122,28 @@ async function openApi(
   }
 }
 
-/** Advances `next`: a gap or a repetition would make stored offsets lie. */
-function outputOf(frame: Frame, stream: OutputStream, next: Record<OutputStream, number>): JobEvent {
-  const [offset] = frame.numbers;
-  if (offset !== next[stream]) {
-    throw new VmTaskError('guest-failed', `the machine sent ${stream} from byte ${offset}, not from ${next[stream]}`);
+/** How far each stream was read. */
+class OutputRead {
+  readonly next: Record<OutputStream, number>;
+  readonly #maxBytes: number;
+
+  constructor(from: Offsets, maxBytes: number) {
+    this.next = { ...from };
+    this.#maxBytes = maxBytes;
   }
-  next[stream] += frame.bytes.length;
-  return { kind: 'output', stream, offset, bytes: frame.bytes };
+
+  /** Thrown: `guest-failed` for a gap or a repetition, which would make stored offsets lie, and for more than there may be. */
+  output(frame: Frame, stream: OutputStream): JobEvent {
+    const [offset] = frame.numbers;
+    if (offset !== this.next[stream]) {
+      throw wrongOutput(`${stream} from byte ${offset}, not from ${this.next[stream]}`);
+    }
+    this.next[stream] += frame.bytes.length;
+    if (this.next[stream] > this.#maxBytes) throw wrongOutput(`more than ${this.#maxBytes} bytes of ${stream}`);
+    return { kind: 'output', stream, offset, bytes: frame.bytes };
+  }
+}
+
+function wrongOutput(what: string): VmTaskError {
+  return new VmTaskError('guest-failed', `the machine sent ${what}`);
 }

@@ -1,10 +1,11 @@
 /** Stopping a job, and asking how it is. */
-import { VmTaskError } from '@vm-task/shared/errors';
 import type { GuestConnection } from './connect.ts';
 import { encodeKey } from './encode-job.ts';
 import { Exchange } from './exchange.ts';
-import type { Field, Frame } from './frames.ts';
+import { bare, type Expected, type Field, type Frame, sentence } from './frames.ts';
+import { guestText } from './guest-text.ts';
 import type { JobKey, JobStatus } from './job.ts';
+import { record } from './job-answer.ts';
 import { readOutcome } from './job-end.ts';
 import { jobProgram } from './supervisor.ts';
 
@@ -19,8 +20,7 @@ export async function stopJob(
   options: { readonly graceMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const grace: Field = ['grace', options.graceMs];
-  const frame = await ask(connection, [['verb', 'stop'], ...encodeKey(key), grace], options.signal);
-  if (frame.kind !== 'asked') throw unexpected(frame);
+  await ask(connection, [['verb', 'stop'], ...encodeKey(key), grace], { asked: bare }, options.signal);
 }
 
 /** How the job is now, without its output. @throws `ssh-lost`, `guest-failed`. */
@@ -29,25 +29,24 @@ export async function jobStatus(
   key: JobKey,
   options: { readonly signal: AbortSignal },
 ): Promise<JobStatus> {
-  const frame = await ask(connection, [['verb', 'status'], ...encodeKey(key)], options.signal);
+  const expected = { absent: bare, running: bare, end: record, lost: sentence };
+  const frame = await ask(connection, [['verb', 'status'], ...encodeKey(key)], expected, options.signal);
   switch (frame.kind) {
-    case 'absent':
-    case 'running':
-      return { kind: frame.kind };
     case 'end':
       return { kind: 'ended', outcome: readOutcome(frame.bytes) };
     case 'lost':
-      return { kind: 'ended', outcome: { kind: 'lost', reason: frame.bytes.toString() } };
+      return { kind: 'ended', outcome: { kind: 'lost', reason: guestText(frame.bytes) } };
     default:
-      throw unexpected(frame);
+      return { kind: frame.kind as 'absent' | 'running' };
   }
 }
 
-async function ask(connection: GuestConnection, request: readonly Field[], signal: AbortSignal): Promise<Frame> {
+async function ask(
+  connection: GuestConnection,
+  request: readonly Field[],
+  expected: Expected,
+  signal: AbortSignal,
+): Promise<Frame> {
   using exchange = await Exchange.open(connection, jobProgram, request, signal);
-  return await exchange.frame();
-}
-
-function unexpected(frame: Frame): VmTaskError {
-  return new VmTaskError('guest-failed', `the machine answered with an unknown frame ${JSON.stringify(frame.kind)}`);
+  return await exchange.frame(expected);
 }

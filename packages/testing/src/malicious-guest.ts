@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { generateSshKey } from '@vm-task/guest/keys';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import ssh2, { type Connection, type ServerChannel, type SFTPWrapper } from 'ssh2';
+import ssh2, { type CompressionAlgorithm, type Connection, type ServerChannel, type SFTPWrapper } from 'ssh2';
 import { Conversation, type RequestFields } from './guest-conversation.ts';
 
 export interface MaliciousGuest extends AsyncDisposable {
@@ -41,6 +41,8 @@ export interface Attack {
   readonly exec?: (conversation: Conversation, visit: Visit) => Promise<void>;
   /** A file server; without it, there is none. */
   readonly sftp?: (server: SFTPWrapper, visit: Visit) => void;
+  /** Compressions that its server takes; by default those of ssh2. */
+  readonly compress?: readonly CompressionAlgorithm[];
   /** Right after a login. */
   readonly login?: (visit: Visit) => void;
 }
@@ -54,7 +56,7 @@ export async function startMaliciousGuest(attack: Attack): Promise<MaliciousGues
   const clients = new Set<Connection>();
   const conversations: Conversation[] = [];
   let logins = 0;
-  const server = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, (client) => {
+  const server = new ssh2.Server({ hostKeys: [hostKey.privateKey], ...algorithmsOf(attack) }, (client) => {
     clients.add(client);
     client.on('error', () => {}).on('close', () => clients.delete(client));
     client.on('authentication', (context) => context.accept());
@@ -89,6 +91,10 @@ export async function startMaliciousGuest(attack: Attack): Promise<MaliciousGues
       await closed;
     },
   };
+}
+
+function algorithmsOf({ compress }: Attack) {
+  return compress === undefined ? {} : { algorithms: { compress: [...compress] } };
 }
 
 function receive(client: Connection, attack: Attack, conversations: Conversation[]): void {

@@ -1,11 +1,13 @@
 /**
- * The guest side: SSH, the job, its supervisor in the guest, identity. The only package that knows ssh2.
+ * The guest side: SSH, the job, its supervisor in the guest, identity. The only package that knows ssh2, besides the servers of tests.
  *
  * | file | role |
  * |---|---|
  * | `connect.ts`, `wait-for-ssh.ts`, `ssh-errors.ts` | a connection with the host key pinned; ssh2's errors become ours |
+ * | `guard-connection.ts` | bounds on what a server sends besides answers |
  * | `forward-socket.ts` | a socket in the machine whose connections arrive here |
- * | `exchange.ts`, `frames.ts` | one framed stream to the one constant command, framed answers back |
+ * | `exchange.ts`, `frames.ts`, `patience.ts` | one framed stream to the one constant command, framed answers back |
+ * | `job-answer.ts`, `guest-text.ts` | the grammar of the answer about a job; a machine's words, cut |
  * | `supervisor.ts`, `supervisor/*.pl` | what runs in the guest, sent along with each request (I8, I13) |
  * | `job.ts`, `job-environment.ts`, `encode-job.ts`, `job-end.ts` | what a job is, byte for byte (I11), and how it ended |
  * | `run-job.ts`, `stop-job.ts`, `complete-job.ts` | the verbs |
@@ -18,7 +20,8 @@
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import ssh2, { type Client } from 'ssh2';
+import ssh2, { type Channel, type Client } from 'ssh2';
+import { guardConnection } from './guard-connection.ts';
 import { connectError, hostKeyMismatch, lostError } from './ssh-errors.ts';
 
 /** A login takes about half a second without hardware virtualisation; this is for a host with all its VMs starting. */
@@ -43,8 +46,10 @@ export interface GuestConnection extends AsyncDisposable {
   readonly closed: boolean;
   /** Waits at most so long for the connection's end; true when it ended. */
   endedWithin(ms: number): Promise<boolean>;
-  /** Why what was under way came to nothing, as `ssh-lost`. */
+  /** Why what was under way came to nothing, as `ssh-lost`, or `guest-failed` where the machine was cut off. */
   lost(): Error;
+  /** What comes on the channel counts as unread until somebody reads it. For this package alone. */
+  watch(channel: Channel): void;
 }
 
 /**
@@ -59,6 +64,7 @@ export async function connect(access: VmAccess, options: ConnectOptions): Promis
   const connection = new Connection(access, client, socket);
   try {
     await handshake(connection, options);
+    connection.guard();
     return connection;
   } catch (error) {
     client.destroy();
@@ -88,7 +94,8 @@ function handshake(connection: Connection, options: ConnectOptions): Promise<voi
       if (!key.equals(pinned)) mismatch = hostKeyMismatch(access, `ssh-ed25519 ${key.toString('base64')}`);
       return mismatch === null;
     },
-    algorithms: { serverHostKey: ['ssh-ed25519'] },
+    // A few bytes of what is compressed may be a thousand times as many.
+    algorithms: { serverHostKey: ['ssh-ed25519'], compress: ['none'] },
     readyTimeout: options.handshakeMs ?? defaultHandshakeMs,
     keepaliveInterval,
     keepaliveCountMax,
@@ -101,7 +108,9 @@ class Connection implements GuestConnection {
   readonly client: Client;
   readonly socket: Socket;
   readonly #end = Promise.withResolvers<void>();
+  readonly #channels = new Set<Channel>();
   #cause: Error | null = null;
+  #fault: Error | null = null;
   closed = false;
 
   constructor(access: VmAccess, client: Client, socket: Socket) {
@@ -117,13 +126,25 @@ class Connection implements GuestConnection {
     });
   }
 
+  guard(): void {
+    guardConnection(this.client, this.socket, this.#channels, (fault) => {
+      this.#fault ??= fault;
+      this.socket.destroy();
+    });
+  }
+
+  watch(channel: Channel): void {
+    this.#channels.add(channel);
+    channel.once('close', () => this.#channels.delete(channel));
+  }
+
   async endedWithin(ms: number): Promise<boolean> {
     await Promise.race([this.#end.promise, delay(ms, undefined, { ref: false })]);
     return this.closed;
   }
 
   lost(): Error {
-    return lostError(this.access, this.#cause);
+    return this.#fault ?? lostError(this.access, this.#cause);
   }
 
   /** Returns once the socket is closed. A peer that does not answer the farewell is not waited for. */

@@ -261,7 +261,10 @@ function openChannel(connection: GuestConnection, signal: AbortSignal): Promise<
     if (error)
       reject(new VmTaskError('guest-failed', `the machine refuses a command: ${error.message}`, { cause: error }));
     else if (signal.aborted) channel.destroy();
-    else resolve(channel);
+    else {
+      connection.watch(channel);
+      resolve(channel);
+    }
   });
   return promise.finally(() => {
     signal.removeEventListener('abort', abort);

@@ -7,6 +7,9 @@ import type { GuestConnection } from './connect.ts';
 /** What serves a connection from inside the machine; false when it takes no more of them now. */
 export type ServeConnection = (accept: () => Duplex) => boolean;
 
+/** Who serves which socket of which connection, one listener for all of them: what nobody serves is turned away. */
+const served = new WeakMap<GuestConnection, Map<string, ServeConnection>>();
+
 /**
  * The machine's sshd listens at `path` when this returns, and until it is disposed of. Nothing may be there: sshd takes
  * no path that exists. @throws `guest-failed` when the machine does not allow it, `ssh-lost`.
@@ -16,12 +19,9 @@ export async function forwardSocket(
   path: string,
   serve: ServeConnection,
 ): Promise<Disposable> {
-  const { client } = connection;
-  const onConnection = ({ socketPath }: UNIXConnectionDetails, accept: AcceptConnection, reject: RejectConnection) => {
-    if (socketPath === path && !serve(() => withoutErrors(accept()))) reject();
-  };
-  client.on('unix connection', onConnection);
-  const stop = () => client.removeListener('unix connection', onConnection);
+  const sockets = socketsOf(connection);
+  sockets.set(path, serve);
+  const stop = () => sockets.get(path) === serve && sockets.delete(path);
   try {
     await bind(connection, path);
   } catch (error) {
@@ -36,7 +36,24 @@ export async function forwardSocket(
   };
 }
 
-/** Whoever serves the channel sees its end; that the other side was in a hurry is nothing new. */
+function socketsOf(connection: GuestConnection): Map<string, ServeConnection> {
+  const known = served.get(connection);
+  if (known !== undefined) return known;
+  const sockets = new Map<string, ServeConnection>();
+  served.set(connection, sockets);
+  const onConnection = ({ socketPath }: UNIXConnectionDetails, accept: AcceptConnection, reject: RejectConnection) => {
+    const take = () => {
+      const channel = withoutErrors(accept());
+      connection.watch(channel);
+      return channel;
+    };
+    if (!(sockets.get(socketPath)?.(take) ?? false)) reject();
+  };
+  connection.client.on('unix connection', onConnection);
+  return sockets;
+}
+
+/** Whoever serves the channel sees its end; that the other side was in a hurry is no news. */
 function withoutErrors(channel: Channel): Channel {
   return channel.on('error', () => undefined);
 }

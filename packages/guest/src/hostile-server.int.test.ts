@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { eventually } from '@vm-task/testing/conditions';
 import { type Attack, begin, startMaliciousGuest, type Visit } from '@vm-task/testing/malicious-guest';
-import { announceHostKey, ping, sendBeyondWindow, stopReading } from '@vm-task/testing/ssh-floods';
+import { announceHostKey, openWindow, ping, sendBeyondWindow, stopReading } from '@vm-task/testing/ssh-floods';
 import { expect, test } from 'vitest';
 import { connect, type GuestConnection } from './connect.ts';
 import { forwardSocket } from './forward-socket.ts';
@@ -66,14 +66,22 @@ test('a server that sends more on a channel than it was let is cut off', async (
   });
 });
 
-test('a server that asks on and on, and reads none of the answers, is cut off', async () => {
-  let isReading = true;
-  const attack = flooding(({ client }) => {
-    if (isReading) stopReading(client);
-    isReading = false;
-    ping(client);
+test('a server that asks for more and more, and reads none of it, is cut off', async () => {
+  const attack: Attack = {
+    exec: async (conversation, { client }) => {
+      stopReading(client);
+      openWindow(client, 0, 1024 * 1024 * 1024);
+      while (conversation.isOpen) {
+        ping(client);
+        await turn();
+      }
+    },
+  };
+  await underAttack(attack, async (connection) => {
+    const job = newJob({ stdin: Buffer.alloc(32 * 1024 * 1024) });
+    await expect(collect(runJob(connection, job, { signal: never }))).rejects.toThrowError(guestFailed);
+    await expectCut(connection);
   });
-  await underAttack(attack, expectCut);
 });
 
 test('a server that announces host keys on and on, and proves none, is cut off', async () => {

@@ -9,6 +9,7 @@ import { generateSshKey } from '@vm-task/guest/keys';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import ssh2, { type CompressionAlgorithm, type Connection, type ServerChannel, type SFTPWrapper } from 'ssh2';
 import { Conversation, type RequestFields } from './guest-conversation.ts';
+import { hangUp } from './ssh-floods.ts';
 
 export interface MaliciousGuest extends AsyncDisposable {
   readonly access: VmAccess;
@@ -87,7 +88,7 @@ export async function startMaliciousGuest(attack: Attack): Promise<MaliciousGues
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close');
       server.close();
-      for (const client of clients) client.end();
+      for (const client of clients) hangUp(client);
       await closed;
     },
   };

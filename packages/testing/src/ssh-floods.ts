@@ -2,10 +2,12 @@
  * What an SSH server may send that answers nothing. ssh2 offers none of it to servers, so its own protocol object, of
  * exactly the version that is pinned, is used.
  */
+import type { Socket } from 'node:net';
 import type { Connection } from 'ssh2';
 
 interface Protocol {
   channelData(channel: number, bytes: Buffer): void;
+  channelWindowAdjust(channel: number, bytes: number): void;
   ping(): void;
   readonly _packetRW: {
     readonly write: { readonly allocStart: number; alloc(size: number): Buffer; finalize(packet: Buffer): Buffer };
@@ -22,6 +24,11 @@ export function sendBeyondWindow(client: Connection, channel: number, bytes: Buf
   protocolOf(client).channelData(channel, bytes);
 }
 
+/** Lets the other side send so much more on its first channel. */
+export function openWindow(client: Connection, channel: number, bytes: number): void {
+  protocolOf(client).channelWindowAdjust(channel, bytes);
+}
+
 /** A request for an answer that says nothing. */
 export function ping(client: Connection): void {
   protocolOf(client).ping();
@@ -29,7 +36,16 @@ export function ping(client: Connection): void {
 
 /** Reads nothing of what the other side sends from now on. */
 export function stopReading(client: Connection): void {
-  (client as unknown as { _sock: { pause(): void } })._sock.pause();
+  socketOf(client).pause();
+}
+
+/** As a crash does: nobody is told. */
+export function hangUp(client: Connection): void {
+  socketOf(client).destroy();
+}
+
+function socketOf(client: Connection): Socket {
+  return (client as unknown as { _sock: Socket })._sock;
 }
 
 const globalRequest = 80;

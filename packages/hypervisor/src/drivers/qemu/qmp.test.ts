@@ -47,3 +47,36 @@ test('the end of QEMU fails what waits for it, and what comes later', async () =
   await expect(waiting).rejects.toThrow('QEMU ended');
   await expect(qmp.execute('cont')).rejects.toThrow('QEMU ended');
 });
+
+test.each([
+  ['no JSON', 'qemu: warning: something\n'],
+  ['no message of the protocol', '{"surprise": 1}\n'],
+  ['half a message', '{"return":\n'],
+  ['an answer that nobody asked for', '{"return": {}}\n{"return": {}}\n'],
+])('a line that is %s ends the monitor, and nothing else', async (_what, lines) => {
+  const { qmp, qemus } = lendMonitor([]);
+  const waiting = qmp.event('RESUME');
+  qemus.write(lines);
+  await expect(waiting).rejects.toMatchObject({ code: 'vm-not-started' });
+  await expect(qmp.execute('cont')).rejects.toMatchObject({ code: 'vm-not-started' });
+});
+
+test('a line without an end is not kept', async () => {
+  const { qmp, qemus } = lendMonitor([]);
+  const waiting = qmp.event('RESUME').catch((error: Error) => error);
+  let sent = 0;
+  qemus.on('error', () => undefined);
+  while (!qemus.destroyed && sent < 64) {
+    await new Promise((resolve) => qemus.write('x'.repeat(65_536), resolve));
+    sent += 1;
+    if ((await Promise.race([waiting, 'not yet'])) !== 'not yet') break;
+  }
+  expect(await Promise.race([waiting, 'kept'])).toMatchObject({ code: 'vm-not-started' });
+});
+
+test('more kinds of events than there are end the monitor', async () => {
+  const { qmp, qemus } = lendMonitor([]);
+  const waiting = qmp.event('RESUME');
+  for (let n = 0; n < 2_000; n++) qemus.write(`{"event": "E${n}"}\n`);
+  await expect(waiting).rejects.toMatchObject({ code: 'vm-not-started' });
+});

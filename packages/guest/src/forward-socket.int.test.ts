@@ -76,5 +76,6 @@ test('a result is set once while the job runs, again by the same key, and never 
   expect(await complete('b', 'z')).toBe('twice');
   await collect(runJob(connection, newJob({ program: script('touch gate') }), { signal: never }));
   expect((await collect(running)).end.result?.toString()).toBe('x\ny');
-  expect(await complete('a', 'x\ny')).toBe('over');
+  expect(await complete('b', 'z')).toBe('twice');
+  expect(await complete('a', 'x\ny')).toBe('completed');
 });

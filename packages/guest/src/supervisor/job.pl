@@ -169,7 +169,7 @@ sub tell_end {
         answer("tail$name", $tail) if length $tail;
     }
     # What the job left under that name may be anything: only a file is read, and only so much of it.
-    if (open(my $file, '<', "$dir/completed")) {
+    if (-s "$dir/completed" && open(my $file, '<', "$dir/completed")) {
         my $key = <$file>;
         read $file, (my $bytes), $result_bytes;
         answer('result', $bytes);
@@ -181,12 +181,14 @@ sub tell_end {
 }
 
 # The result that the job was completed with: the first one stands, whatever the job writes or asks for later. Asked for
-# again with the same key, it is asked for once. Whoever tells the job's end looks for it after that end is written, so
-# what is there before the end is told with it.
+# again with the same key, it is asked for once. The supervisor takes the same name, empty, before it writes the job's
+# end: of the two who link it one is first, so a result is told with the end exactly when it was taken.
 sub complete {
     my ($request) = @_;
     my $dir = "$root/$request->{name}[0]";
     my ($key, $result) = map { $request->{$_}[0] } 'key', 'result';
+    my $before = contents("$dir/completed");
+    return answer(taken($before, $key), '') if defined $before;
     return answer('over', '') if !-d $dir || -e "$dir/end" || is_lost($dir);
     my $new = "$dir/completed.$$";
     if (!put($new, "$key\n$result")) {
@@ -196,16 +198,16 @@ sub complete {
     }
     my $is_first = link $new, "$dir/completed";
     unlink $new;
-    if (!$is_first) {
-        my $kept = contents("$dir/completed");
-        refuse("cannot keep the result in $dir") unless defined $kept;
-        return answer($kept =~ /^\Q$key\E\n/ ? 'completed' : 'twice', '');
-    }
-    if (-e "$dir/end") {
-        unlink "$dir/completed";
-        return answer('over', '');
-    }
-    answer('completed', '');
+    return answer('completed', '') if $is_first;
+    my $kept = contents("$dir/completed");
+    refuse("cannot keep the result in $dir") unless defined $kept;
+    answer(taken($kept, $key), '');
+}
+
+sub taken {
+    my ($kept, $key) = @_;
+    return 'over' if $kept eq '';
+    return $kept =~ /^\Q$key\E\n/ ? 'completed' : 'twice';
 }
 
 sub last_of {

@@ -197,6 +197,8 @@ sub record {
         put("$dir/$name.tail", $stream->{tail}) if length $stream->{tail};
         $text .= "$name $stream->{seen} $stream->{stored}\n";
     }
+    # From here on no result can be set any more. The lock is an empty file that is there: a link needs no room.
+    link "$dir/lock", "$dir/completed";
     open my $file, '+<', "$dir/end.new";
     syswrite $file, $text;
     truncate $file, length $text;

@@ -59,6 +59,7 @@ export async function startMaliciousGuest(attack: Attack): Promise<MaliciousGues
   let logins = 0;
   const server = new ssh2.Server({ hostKeys: [hostKey.privateKey], ...algorithmsOf(attack) }, (client) => {
     clients.add(client);
+    (client as Connection & { setNoDelay(noDelay: boolean): void }).setNoDelay(true);
     client.on('error', () => {}).on('close', () => clients.delete(client));
     client.on('authentication', (context) => context.accept());
     client.on('ready', () => {

@@ -22,7 +22,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import ssh2, { type Channel, type Client } from 'ssh2';
 import { guardConnection } from './guard-connection.ts';
-import { connectError, hostKeyMismatch, lostError } from './ssh-errors.ts';
+import { breaksProtocol, connectError, hostKeyMismatch, lostError, protocolError } from './ssh-errors.ts';
 
 /** A login takes about half a second without hardware virtualisation; this is for a host with all its VMs starting. */
 const defaultHandshakeMs = 30_000;
@@ -111,6 +111,7 @@ class Connection implements GuestConnection {
   readonly #channels = new Set<Channel>();
   #cause: Error | null = null;
   #fault: Error | null = null;
+  #guarded = false;
   closed = false;
 
   constructor(access: VmAccess, client: Client, socket: Socket) {
@@ -119,6 +120,7 @@ class Connection implements GuestConnection {
     this.socket = socket;
     client.on('error', (error) => {
       this.#cause ??= error;
+      if (this.#guarded && breaksProtocol(error)) this.#fault ??= protocolError(access, error);
     });
     socket.once('close', () => {
       this.closed = true;
@@ -127,6 +129,7 @@ class Connection implements GuestConnection {
   }
 
   guard(): void {
+    this.#guarded = true;
     guardConnection(this.client, this.socket, this.#channels, (fault) => {
       this.#fault ??= fault;
       this.socket.destroy();

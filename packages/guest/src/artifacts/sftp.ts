@@ -2,6 +2,8 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { FileEntryWithStats, SFTPWrapper, Stats } from 'ssh2';
 import type { GuestConnection } from '../connect.ts';
+import { guestText } from '../guest-text.ts';
+import { waitAtMost } from '../patience.ts';
 
 /** What one answer brings at most; OpenSSH sends up to 256 KiB, ssh2 asks for up to 32 KiB at a time. */
 const readBytes = 32 * 1024;
@@ -10,18 +12,31 @@ const endOfConnectionMs = 200;
 /** SSH_FX_EOF, the end of a folder's list. */
 const endOfList = 1;
 
-type Callback<T> = (error: (Error & { code?: number | string }) | undefined | null, value?: T) => void;
+/** An answer comes within this, also on a host with all its VMs busy. */
+const answerMs = 30_000;
+/** As Linux has them: what is longer is no path of a file. */
+const pathMaxChars = 4_096;
+/** Reads that bring less than was asked for, in one session: the last of each file, and those of files that grow. */
+const shortReadsMax = 2_000;
+
+type Callback = (error: (Error & { code?: number | string }) | undefined | null, value?: unknown) => void;
+/** What an answer has to be. A server may give an answer of any kind to any request, and ssh2 hands it on. */
+type Is<T> = (value: unknown) => value is T;
 
 export class Sftp implements Disposable {
   readonly #sftp: SFTPWrapper;
   readonly #signal: AbortSignal;
   /** ssh2 never answers what is asked after the end. */
   readonly #over = new AbortController();
+  #shortReads = 0;
 
   /** @throws `ssh-lost`, `guest-failed`; the signal's reason when aborted. */
   static async open(connection: GuestConnection, signal: AbortSignal): Promise<Sftp> {
     if (connection.closed) throw connection.lost();
-    const opened = settle<SFTPWrapper>(signal, (done) => connection.client.sftp(done));
+    const silence = new AbortController();
+    using _ = waitAtMost(answerMs, () => silence.abort(silent()));
+    const either = AbortSignal.any([signal, silence.signal]);
+    const opened = settle(either, isThere as Is<SFTPWrapper>, (done) => connection.client.sftp(done));
     return new Sftp(connection, await opened, signal);
   }
 
@@ -33,80 +48,88 @@ export class Sftp implements Disposable {
       this.#over.abort(lost ? connection.lost() : new VmTaskError('guest-failed', 'the machine ended SFTP'));
     };
     sftp.once('close', () => void over());
+    sftp.on('error', (error: Error) => this.#over.abort(failed(guestText(error.message), error)));
   }
 
   realpath(path: string): Promise<string> {
-    return this.#call((done) => this.#sftp.realpath(path, done));
+    return this.#call(isPath, (done) => this.#sftp.realpath(path, done));
   }
 
   /** Of what a link leads to. */
   stat(path: string): Promise<Stats> {
-    return this.#call((done) => this.#sftp.stat(path, done));
+    return this.#call(isStats, (done) => this.#sftp.stat(path, done));
   }
 
   /** What is in a folder, a hundred or so at a time, so that a million are never held at once. */
-  async *list(path: string): AsyncGenerator<FileEntryWithStats, void> {
-    const handle = await this.#call<Buffer>((done) => this.#sftp.opendir(path, done));
+  async *list(path: string): AsyncGenerator<readonly FileEntryWithStats[], void> {
+    const handle = await this.#call(isHandle, (done) => this.#sftp.opendir(path, done));
     try {
       while (true) {
-        const batch = await this.#call<FileEntryWithStats[] | null>((done) =>
+        const batch = await this.#call(isBatch, (done) =>
           this.#sftp.readdir(handle, (error, entries) =>
             isEndOfList(error) ? done(null, null) : done(error, entries),
           ),
         );
         if (batch === null) return;
-        yield* batch;
+        yield batch;
       }
     } finally {
-      await this.#call<void>((done) => this.#sftp.close(handle, done));
+      await this.#close(handle);
     }
   }
 
   /** A file's bytes up to its end. */
   async *read(path: string): AsyncGenerator<Buffer, void> {
-    const handle = await this.#call<Buffer>((done) => this.#sftp.open(path, 'r', done));
+    const handle = await this.#call(isHandle, (done) => this.#sftp.open(path, 'r', done));
     try {
       for (let position = 0; ; ) {
         const buffer = Buffer.allocUnsafe(readBytes);
-        const count = await this.#call<number>((done) =>
+        const count = await this.#call(isCount, (done) =>
           this.#sftp.read(handle, buffer, 0, readBytes, position, (error, bytesRead) => done(error, bytesRead)),
         );
         if (count === 0) return;
+        if (count < readBytes && ++this.#shortReads > shortReadsMax) throw drips();
         position += count;
         yield buffer.subarray(0, count);
       }
     } finally {
-      await this.#call<void>((done) => this.#sftp.close(handle, done));
+      await this.#close(handle);
     }
   }
 
   /** A file of exactly these bytes, for its owner and whoever may read. Each chunk is written before the next is asked for. */
   async write(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const handle = await this.#call<Buffer>((done) => this.#sftp.open(path, 'w', done));
+    const handle = await this.#call(isHandle, (done) => this.#sftp.open(path, 'w', done));
     try {
       let position = 0;
       for await (const chunk of content) {
         const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
         const at = position;
-        await this.#call<void>((done) => this.#sftp.write(handle, bytes, 0, bytes.length, at, done));
+        await this.#call(isAnything, (done) => this.#sftp.write(handle, bytes, 0, bytes.length, at, done));
         position += bytes.length;
       }
     } finally {
-      await this.#call<void>((done) => this.#sftp.close(handle, done));
+      await this.#close(handle);
     }
   }
 
-  makeFolder(path: string): Promise<void> {
-    return this.#call<void>((done) => this.#sftp.mkdir(path, done));
+  async makeFolder(path: string): Promise<void> {
+    await this.#call(isAnything, (done) => this.#sftp.mkdir(path, done));
   }
 
-  /** @throws also when there is something at `to`. */
-  rename(from: string, to: string): Promise<void> {
-    return this.#call<void>((done) => this.#sftp.rename(from, to, done));
+  /** Thrown also when there is something at `to`. */
+  async rename(from: string, to: string): Promise<void> {
+    await this.#call(isAnything, (done) => this.#sftp.rename(from, to, done));
   }
 
-  #call<T>(start: (done: Callback<T>) => void): Promise<T> {
-    return settle(this.#signal, start);
+  async #close(handle: Buffer): Promise<void> {
+    await this.#call(isAnything, (done) => this.#sftp.close(handle, done));
+  }
+
+  /** Silence ends the session: nothing else that is asked of it is waited for. */
+  async #call<T>(is: Is<T>, start: (done: Callback) => void): Promise<T> {
+    using _ = waitAtMost(answerMs, () => this.#over.abort(silent()));
+    return await settle(this.#signal, is, start);
   }
 
   [Symbol.dispose](): void {
@@ -114,18 +137,40 @@ export class Sftp implements Disposable {
   }
 }
 
-function settle<T>(signal: AbortSignal, start: (done: Callback<T>) => void): Promise<T> {
+function settle<T>(signal: AbortSignal, is: Is<T>, start: (done: Callback) => void): Promise<T> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const abort = () => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   start((error, value) => {
-    if (error) reject(new VmTaskError('guest-failed', `files over SFTP: ${error.message}`, { cause: error }));
-    else resolve(value as T);
+    if (error) reject(failed(guestText(error.message), error));
+    else if (is(value)) resolve(value);
+    else reject(failed('an answer of another kind than was asked for'));
   });
   return promise.finally(() => signal.removeEventListener('abort', abort));
+}
+
+function failed(what: string, cause?: Error): VmTaskError {
+  return new VmTaskError('guest-failed', `files over SFTP: ${what}`, { cause });
+}
+
+function silent(): VmTaskError {
+  return failed(`the machine has not answered within ${answerMs / 1_000} s`);
+}
+
+function drips(): VmTaskError {
+  return failed(`more than ${shortReadsMax} reads brought less than was asked for`);
 }
 
 function isEndOfList(error: (Error & { code?: number | string }) | undefined): boolean {
   return error?.code === endOfList;
 }
+
+const isAnything: Is<unknown> = (_value): _value is unknown => true;
+const isThere: Is<unknown> = (value): value is unknown => value !== undefined;
+const isPath: Is<string> = (value): value is string => typeof value === 'string' && value.length <= pathMaxChars;
+const isHandle: Is<Buffer> = (value) => Buffer.isBuffer(value);
+const isCount: Is<number> = (value): value is number =>
+  Number.isInteger(value) && Number(value) >= 0 && Number(value) <= readBytes;
+const isStats: Is<Stats> = (value): value is Stats => typeof (value as Stats | undefined)?.isFile === 'function';
+const isBatch: Is<FileEntryWithStats[] | null> = (value) => value === null || Array.isArray(value);

@@ -1,11 +1,21 @@
 /** The files below a folder that patterns name; links are never followed into folders. */
-import type { Stats } from 'ssh2';
+import { setImmediate as turn } from 'node:timers/promises';
+import { VmTaskError } from '@vm-task/shared/errors';
+import type { FileEntryWithStats, Stats } from 'ssh2';
 import type { PatternSet } from './patterns.ts';
 import type { Sftp } from './sftp.ts';
+import { withinTime } from './within-time.ts';
 
 /** What is looked at, at most, before the walk ends; and how deep: a tree may be without end. */
 const maxEntries = 100_000;
 const maxDepth = 64;
+/** Of one name and of a path, as Linux has them. */
+const maxNameChars = 255;
+const maxPathChars = 4_096;
+/** One answer may have thousands of entries: after so many the loop is left to others. */
+const entriesInRow = 200;
+/** A hundred times what a row takes. A pattern with many stars may take years for one name. */
+const rowMaxMs = 250;
 
 interface Entry {
   readonly path: string;
@@ -20,35 +30,68 @@ export type Found =
 /** Everything but folders that a pattern matches, path by path relative to `root`. */
 export async function* walk(sftp: Sftp, root: string, patterns: PatternSet): AsyncGenerator<Found, void> {
   let left = maxEntries;
-  for await (const entry of everything(sftp, root, patterns)) {
-    if (left-- === 0) {
-      yield { kind: 'gave-up', path: entry.path, reason: `more than ${maxEntries} files and folders were looked at` };
-      return;
-    }
-    if (!entry.stats.isDirectory() && patterns.matches(entry.path)) yield { kind: 'entry', ...entry };
-  }
-}
-
-async function* everything(sftp: Sftp, root: string, patterns: PatternSet): AsyncGenerator<Entry, void> {
   const folders = [''];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for await (const entry of entriesOf(sftp, root, folder)) {
-      yield entry;
-      const { path, stats } = entry;
-      if (stats.isDirectory() && depthOf(path) < maxDepth && patterns.mayMatchBelow(path)) folders.push(path);
+    for await (const row of rowsOf(sftp, `${root}/${folder}`)) {
+      left -= row.length;
+      if (left < 0) return yield gaveUp(folder, `more than ${maxEntries} files and folders were looked at`);
+      const judged = judge(folder, row, patterns);
+      if (judged instanceof VmTaskError) return yield gaveUp(folder, judged.message);
+      for (const entry of judged.found) yield { kind: 'entry', ...entry };
+      folders.push(...judged.below);
     }
   }
 }
 
-/** Names that cannot be those of entries are what only a forged server sends. */
-async function* entriesOf(sftp: Sftp, root: string, folder: string): AsyncGenerator<Entry, void> {
-  const inside = folder === '' ? '' : `${folder}/`;
-  for await (const { filename, attrs } of sftp.list(`${root}/${folder}`)) {
-    if (filename === '.' || filename === '..' || filename.includes('/')) continue;
-    yield { path: `${inside}${filename}`, stats: attrs };
+async function* rowsOf(sftp: Sftp, folder: string): AsyncGenerator<readonly FileEntryWithStats[], void> {
+  for await (const batch of sftp.list(folder)) {
+    for (let at = 0; at < batch.length; at += entriesInRow) {
+      yield batch.slice(at, at + entriesInRow);
+      await turn();
+    }
   }
+}
+
+interface Judged {
+  readonly found: readonly Entry[];
+  /** Folders that something may match in. */
+  readonly below: readonly string[];
+}
+
+function judge(folder: string, row: readonly FileEntryWithStats[], patterns: PatternSet): Judged | VmTaskError {
+  const entries = entriesOf(folder, row);
+  const what = 'the artifact patterns take too long to compare with the names here; use fewer stars in a name';
+  try {
+    return withinTime(rowMaxMs, what, () => ({
+      found: entries.filter(({ path, stats }) => !stats.isDirectory() && patterns.matches(path)),
+      below: entries.filter((entry) => mayDescend(entry, patterns)).map(({ path }) => path),
+    }));
+  } catch (error) {
+    if (error instanceof VmTaskError) return error;
+    throw error;
+  }
+}
+
+function mayDescend({ path, stats }: Entry, patterns: PatternSet): boolean {
+  return stats.isDirectory() && depthOf(path) < maxDepth && patterns.mayMatchBelow(path);
+}
+
+/** Names and paths that cannot be those of entries are what only a forged server sends. */
+function entriesOf(folder: string, row: readonly FileEntryWithStats[]): Entry[] {
+  const inside = folder === '' ? '' : `${folder}/`;
+  return row
+    .filter(({ filename }) => isName(filename) && inside.length + filename.length <= maxPathChars)
+    .map(({ filename, attrs }) => ({ path: `${inside}${filename}`, stats: attrs }));
+}
+
+function isName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && name.length <= maxNameChars && !/[/\0]/.test(name);
 }
 
 function depthOf(path: string): number {
   return path.split('/').length;
+}
+
+function gaveUp(path: string, reason: string): Found {
+  return { kind: 'gave-up', path, reason };
 }

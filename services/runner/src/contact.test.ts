@@ -86,3 +86,37 @@ test('another machine, or a refused key, is never tried again', async () => {
     expect(connect).toHaveBeenCalledTimes(1);
   }
 });
+
+test('a machine that ends every connection is asked less and less often, and given up', async () => {
+  let nowMs = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  const pauses: number[] = [];
+  const pause = async (ms: number) => {
+    pauses.push(ms);
+    nowMs += ms;
+  };
+  let tries = 0;
+  const reaching = contactWith({ pause }).reach(async () => {
+    if (++tries > 5_000) throw new Error('it was never given up');
+    throw lost();
+  });
+  await expect(reaching).rejects.toMatchObject({ code: 'guest-failed' });
+  expect(tries).toBeLessThan(100);
+  expect(pauses.slice(0, 4)).toEqual([250, 500, 1_000, 2_000]);
+  expect(nowMs).toBeLessThan(2 * contactLostMs);
+});
+
+test('connections that last are lost now and then for as long as it takes', async () => {
+  let nowMs = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  let tries = 0;
+  const pauses: number[] = [];
+  const pause = async (ms: number) => void pauses.push(ms);
+  const reached = await contactWith({ pause }).reach(async () => {
+    nowMs += 60_000;
+    if (++tries < 200) throw lost();
+    return 'done';
+  });
+  expect(reached).toBe('done');
+  expect(new Set(pauses)).toEqual(new Set([250]));
+});

@@ -95,6 +95,28 @@ test('a pump that goes on reads again what a secret could reach back to, and wri
   }
 });
 
+test('output that comes byte by byte is not looked through for secrets byte by byte', async () => {
+  const secrets = new Secrets({ KEY: 'hunter2-hunter2' });
+  let looks = 0;
+  const make = secrets.masker.bind(secrets);
+  secrets.masker = () => {
+    const masker = make();
+    return {
+      push: (bytes) => {
+        looks += 1;
+        return masker.push(bytes);
+      },
+      flush: () => masker.flush(),
+    };
+  };
+  const writer = new FakeWriter();
+  using pump = new Pump(writer, secrets, never);
+  for (let at = 0; at < 5_000; at++) await pump.push(Buffer.from(at % 2 === 0 ? 'x' : 'hunter2-hunter2'));
+  await pump.finish();
+  expect(writer.text).toBe('x***************'.repeat(2_500));
+  expect(looks).toBeLessThan(100);
+});
+
 test('what the writer meets is thrown to whoever pushes or finishes', async () => {
   const writer = new FakeWriter();
   writer.failure = new VmTaskError('log-overtaken', 'another runner writes');

@@ -6,7 +6,7 @@ const record = (outcome: string) =>
   Buffer.from(`outcome ${outcome}\nmemory 1\nstopped 0\nran 12\nstdout 10 6\nstderr 0 0\n`);
 
 test('a record says how the job ended and what became of its output', () => {
-  expect(readEnd(record('signalled 9'), tails, null, { stdout: 6, stderr: 0 })).toEqual({
+  expect(readEnd(record('signalled 9'), tails, null, () => true)).toEqual({
     outcome: { kind: 'signalled', signal: 9 },
     outOfMemory: true,
     stopped: false,
@@ -27,7 +27,12 @@ test.each([
   ['an exit code that is none', record('exited')],
   ['an outcome that nobody knows', record('succeeded 0')],
 ])('%s is no exit status (I9)', (_what, bytes) => {
-  expect(() => readEnd(Buffer.from(bytes), tails, null, { stdout: 6, stderr: 0 })).toThrowError(
+  expect(() => readEnd(Buffer.from(bytes), tails, null, () => true)).toThrowError(
     expect.objectContaining({ code: 'guest-failed' }),
   );
+});
+
+test('a record that does not agree with the output that came is none', () => {
+  const agrees = (_stream: string, storedBytes: number) => storedBytes === 0;
+  expect(() => readEnd(record('exited 0'), tails, null, agrees)).toThrowError(/cannot be read/);
 });

@@ -12,21 +12,22 @@ const recordPattern =
   /^outcome (?<outcome>[^\n]+)\nmemory (?<memory>[01])\nstopped (?<stopped>[01])\nran (?<ran>\d{1,15})\nstdout (?<stdout>\d{1,15} \d{1,15})\nstderr (?<stderr>\d{1,15} \d{1,15})\n$/;
 
 /**
- * `read`: what came of the output, which the record has to agree with. Thrown: `guest-failed` when the record is not
- * one, because what cannot be read is no exit status (I9).
+ * `agrees`: whether so many stored bytes of a stream agree with what came of it. Thrown: `guest-failed` when the record
+ * is not one, because what cannot be read is no exit status (I9).
  */
 export function readEnd(
   record: Buffer,
   tails: Record<OutputStream, Buffer>,
   result: Buffer | null,
-  read: Offsets,
+  agrees: (stream: OutputStream, storedBytes: number) => boolean,
 ): JobEnd {
   const groups = recordPattern.exec(record.toString())?.groups;
   const outcome = outcomeOf(groups?.['outcome'] ?? '');
   if (groups === undefined || outcome === null) throw unreadable(record);
-  const stdout = totalsOf(groups['stdout'] ?? '', tails.stdout, read.stdout);
-  const stderr = totalsOf(groups['stderr'] ?? '', tails.stderr, read.stderr);
+  const stdout = totalsOf(groups['stdout'] ?? '', tails.stdout);
+  const stderr = totalsOf(groups['stderr'] ?? '', tails.stderr);
   if (stdout === null || stderr === null) throw unreadable(record);
+  if (!agrees('stdout', stdout.storedBytes) || !agrees('stderr', stderr.storedBytes)) throw unreadable(record);
   return {
     outcome,
     outOfMemory: groups['memory'] === '1',
@@ -69,10 +70,10 @@ function outcomeOf(text: string): JobOutcome | null {
   return kind === 'signalled' && number > 0 && number <= signalMax ? { kind, signal: number } : null;
 }
 
-/** Null for numbers that cannot be: more stored than seen, or something else stored than what was sent. */
-function totalsOf(numbers: string, tail: Buffer, readBytes: number): StreamTotals | null {
+/** Null for more stored than seen. */
+function totalsOf(numbers: string, tail: Buffer): StreamTotals | null {
   const [seenBytes = 0, storedBytes = 0] = numbers.split(' ').map(Number);
-  if (storedBytes !== readBytes || seenBytes < storedBytes) return null;
+  if (seenBytes < storedBytes) return null;
   return { seenBytes, storedBytes, droppedBytes: seenBytes - storedBytes, tail };
 }
 

@@ -97,7 +97,7 @@ async function* events(
         result = Buffer.from(frame.bytes);
         break;
       case 'end':
-        yield { kind: 'ended', end: readEnd(frame.bytes, tails, result, read.next) };
+        yield { kind: 'ended', end: readEnd(frame.bytes, tails, result, read.agreesWith) };
         break;
       case 'lost':
         yield { kind: 'ended', end: lostEnd(guestText(frame.bytes), read.next) };
@@ -125,12 +125,18 @@ async function openApi(
 /** How far each stream was read. */
 class OutputRead {
   readonly next: Record<OutputStream, number>;
+  readonly #from: Offsets;
   readonly #maxBytes: number;
 
   constructor(from: Offsets, maxBytes: number) {
     this.next = { ...from };
+    this.#from = from;
     this.#maxBytes = maxBytes;
   }
+
+  /** All that is stored came; or nothing did, because it was asked for from behind its end. */
+  readonly agreesWith = (stream: OutputStream, storedBytes: number): boolean =>
+    storedBytes === this.next[stream] || (this.next[stream] === this.#from[stream] && storedBytes < this.next[stream]);
 
   /** Thrown: `guest-failed` for a gap or a repetition, which would make stored offsets lie, and for more than there may be. */
   output(frame: Frame, stream: OutputStream): JobEvent {

@@ -2,11 +2,11 @@
 
 import { artifactName, storeArtifact } from '@vm-task/bus/artifacts';
 import type { Bus } from '@vm-task/bus/bus';
-import type { Logger } from '@vm-task/service/log';
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
+import type { GuestLog } from './guest-log.ts';
 import { workFolderOf } from './plan-jobs.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -26,7 +26,7 @@ export async function collectArtifacts(
   attempt: Attempt,
   contact: Contact,
   patterns: readonly string[],
-  { bus, secrets, log }: { readonly bus: Bus; readonly secrets: Secrets; readonly log: Logger },
+  { bus, secrets, log }: { readonly bus: Bus; readonly secrets: Secrets; readonly log: GuestLog },
 ): Promise<CollectedArtifacts> {
   if (patterns.length === 0) return { artifacts: [], error: null };
   const { task, attempt: number, host } = attempt.ready;

@@ -1,16 +1,18 @@
 /** The one connection to an attempt's machine: made at first use, and made anew when it is lost while the VM lives. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@vm-task/service/log';
-import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { VmId } from '@vm-task/shared/ids';
 import type { ConnectGuest, Guest } from './guest.ts';
+import type { GuestLog } from './guest-log.ts';
 
 /** Black holes of minutes are survived; a machine that is silent for longer is taken for lost (I9). */
 export const contactLostMs = 5 * 60_000;
-/** Between two tries: a new clone's sshd listens a moment after the clone is ready; later it is long against a login. */
-const pauses = { firstMs: 25, longestMs: 250 };
+/** Between two tries: short against what a person notices, long against a login. */
+const pauseMs = 250;
+/** A connection that ended sooner says nothing of a machine that works; the next pause is longer, up to the longest. */
+const steadyMs = 30_000;
+const longestPauseMs = 10_000;
 
 /** True, false, or null where this host cannot know. */
 export type IsVmAlive = (vm: VmId) => Promise<boolean | null>;
@@ -20,12 +22,17 @@ export interface ContactOptions {
   readonly connect: ConnectGuest;
   readonly isVmAlive: IsVmAlive;
   readonly signal: AbortSignal;
-  readonly log: Logger;
+  readonly log: GuestLog;
+  /** For tests: what passes the time between two tries. */
+  readonly pause?: (ms: number) => Promise<void>;
 }
 
 export class Contact implements AsyncDisposable {
   readonly #options: ContactOptions;
   #guest: Guest | null = null;
+  #connectedAt = 0;
+  /** Of connections in a row that ended soon: how many, and since when. */
+  #short = { count: 0, since: 0 };
 
   constructor(options: ContactOptions) {
     this.#options = options;
@@ -33,7 +40,8 @@ export class Contact implements AsyncDisposable {
 
   /**
    * What `action` returns. When the connection is lost meanwhile, `action` runs again on the next one, so it must be
-   * repeatable. @throws `vm-lost`, `ssh-host-key-mismatch`, `ssh-auth-failed`; what `action` throws; the signal's reason.
+   * repeatable. Thrown: `vm-lost`, `ssh-host-key-mismatch`, `ssh-auth-failed`; `guest-failed` for a machine that lets us
+   * in and ends every connection; what `action` throws; the signal's reason.
    */
   async reach<T>(action: (guest: Guest) => Promise<T>): Promise<T> {
     for (;;) {
@@ -45,7 +53,7 @@ export class Contact implements AsyncDisposable {
         if (!isOutage(error)) throw error;
         this.#options.log.warn({ err: error }, 'the connection to the VM is lost; connecting again');
         await this[Symbol.asyncDispose]();
-        await this.#pause(1);
+        await this.#pause(this.#pauseAfterLoss(error));
       }
     }
   }
@@ -55,7 +63,9 @@ export class Contact implements AsyncDisposable {
     const since = performance.now();
     for (let tries = 1; ; tries++) {
       try {
-        return await connect(ready, signal);
+        const guest = await connect(ready, signal);
+        this.#connectedAt = performance.now();
+        return guest;
       } catch (error) {
         signal.throwIfAborted();
         if (!isOutage(error)) throw error;
@@ -64,13 +74,25 @@ export class Contact implements AsyncDisposable {
         const silentMs = performance.now() - since;
         if (silentMs > contactLostMs)
           throw lost(`${ready.vm} has not answered for ${Math.round(silentMs / 1_000)} s: ${said}`, error);
-        await this.#pause(tries);
+        await this.#pause(pauseMs);
       }
     }
   }
 
-  #pause(tries: number): Promise<void> {
-    return delay(backOffMs(pauses, tries), undefined, { signal: this.#options.signal });
+  /** Thrown: `guest-failed`. */
+  #pauseAfterLoss(error: unknown): number {
+    const now = performance.now();
+    if (now - this.#connectedAt >= steadyMs) this.#short = { count: 0, since: now };
+    if (this.#short.count === 0) this.#short.since = now;
+    const { count, since } = this.#short;
+    if (now - since > contactLostMs) throw endsEach(count, errorInfo(error).message, error);
+    this.#short.count += 1;
+    return Math.min(longestPauseMs, pauseMs * 2 ** count);
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { pause, signal } = this.#options;
+    return pause === undefined ? delay(ms, undefined, { signal }) : pause(ms);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -82,6 +104,11 @@ export class Contact implements AsyncDisposable {
 
 function isOutage(error: unknown): boolean {
   return error instanceof VmTaskError && (error.code === 'ssh-lost' || error.code === 'ssh-unreachable');
+}
+
+function endsEach(count: number, said: string, cause: unknown): VmTaskError {
+  const message = `the machine lets us in and has ended ${count} connections in a row, each within ${steadyMs / 1_000} s: ${said}`;
+  return new VmTaskError('guest-failed', message, { cause });
 }
 
 function lost(message: string, cause: unknown): VmTaskError {

@@ -1,10 +1,10 @@
 /** One job of an attempt, from its start, or from where its output was left, to its end. */
 import type { Job, JobEnd, JobEvent, Offsets } from '@vm-task/guest/job';
-import type { Logger } from '@vm-task/service/log';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
 import type { Guest } from './guest.ts';
-import type { GuestApi } from './guest-api/serve-guest-api.ts';
+import type { GuestLog } from './guest-log.ts';
+import type { Inside } from './inside/serve-inside.ts';
 
 /** Where a job's output goes. */
 export interface OutputSink {
@@ -18,9 +18,9 @@ export interface FollowJobOptions {
   readonly phase: 'setup' | 'run';
   /** From SIGTERM to SIGKILL when the task is cancelled. */
   readonly graceMs: number;
-  /** The guest API that the job has; without it, nothing. */
-  readonly guestApi?: GuestApi;
-  readonly log: Logger;
+  /** What the job may ask of us from inside; without it, nothing. */
+  readonly inside?: Inside;
+  readonly log: GuestLog;
 }
 
 /**

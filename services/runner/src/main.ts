@@ -12,10 +12,9 @@
  * | `run-setup.ts`, `follow-job.ts`, `pump.ts` | from a job's start to its end, its output into `LOGS` |
  * | `collect-artifacts.ts`, `read-result.ts`, `ending.ts` | what is left of it, as `task.completed` |
  * | `end-or-retry.ts` | the end, or another attempt |
- * | `secrets.ts` | read from files, masked everywhere |
- * | `guest-api/` | the guest API: what a task asks for |
- * | `guest.ts`, `contact.ts`, `vm-alive.ts` | the machine: asked, lost, found again |
- * | `warm-connections.ts`, `idle-connections.ts` | connections that are there before the task is |
+ * | `secrets.ts`, `guest-log.ts` | read from files, masked everywhere; what a guest causes in the log, bounded |
+ * | `inside/` | what a task asks for from inside its VM |
+ * | `guest.ts`, `contact.ts`, `vm-alive.ts`, `idle-connections.ts` | the machine: asked, lost, found again, kept at hand |
  *
  * Responsible for I8 (started once, gone on behind the last stored byte), I9 (unknown is never success) and I10 (every
  * append and every log chunk carries the expected sequence); for its part of I2, I11 and I13.

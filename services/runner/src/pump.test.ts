@@ -117,6 +117,22 @@ test('output that comes byte by byte is not looked through for secrets byte by b
   expect(looks).toBeLessThan(100);
 });
 
+test('while nothing can be written, pieces of a byte wait in thousands, not in millions', async () => {
+  const writer = new FakeWriter();
+  writer.hold();
+  using pump = new Pump(writer, none, never);
+  let pushed = 0;
+  const pushing = (async () => {
+    for (; pushed < 10_000; pushed++) await pump.push(Buffer.from('x'));
+  })();
+  for (let i = 0; i < 200; i++) await turn();
+  expect(pushed).toBeLessThan(5_000);
+  writer.held?.resolve();
+  await pushing;
+  await pump.finish();
+  expect(writer.offset).toBe(10_000);
+});
+
 test('what the writer meets is thrown to whoever pushes or finishes', async () => {
   const writer = new FakeWriter();
   writer.failure = new VmTaskError('log-overtaken', 'another runner writes');

@@ -10,8 +10,9 @@ import type { Secrets } from './secrets.ts';
 const chunkMaxBytes = 256 * 1024;
 /** After a write the next one waits so long for more, which nobody sees. */
 const gatherMs = 25;
-/** So much waits for the broker before reading stops. */
+/** So much waits for the broker before reading stops, in so many pieces: a piece of a byte takes a hundred in memory. */
 const waitingMaxBytes = 1024 * 1024;
+const waitingMaxPieces = 4_096;
 
 export class Pump implements Disposable {
   readonly #writer: LogWriter;
@@ -24,6 +25,8 @@ export class Pump implements Disposable {
   #waiting: Buffer[] = [];
   #size = 0;
   #ended = false;
+  /** Nobody waits for what is not stored yet. */
+  #left = false;
   #failure: { readonly error: unknown } | null = null;
   #changed = Promise.withResolvers<void>();
 
@@ -44,14 +47,13 @@ export class Pump implements Disposable {
   /** Returns when there is room for more. @throws `log-overtaken`, the signal's reason. */
   async push(bytes: Uint8Array): Promise<void> {
     this.#next += bytes.length;
-    this.#enqueue(this.#masker.push(bytes));
-    while (this.#size > waitingMaxBytes && this.#failure === null) await this.#changed.promise;
+    this.#enqueue(Buffer.from(bytes));
+    while (this.#isFull() && this.#failure === null) await this.#changed.promise;
     this.#throwFailure();
   }
 
   /** Returns once everything is stored. @throws as `push`. */
   async finish(): Promise<void> {
-    this.#enqueue(this.#masker.flush());
     this.#end();
     await this.#written;
     this.#throwFailure();
@@ -59,18 +61,28 @@ export class Pump implements Disposable {
 
   /** What is not stored by now never is: another runner will read it again. */
   [Symbol.dispose](): void {
+    this.#left = true;
     this.#waiting = [];
     this.#size = 0;
     this.#end();
   }
 
-  #enqueue(masked: Buffer): void {
+  #isFull(): boolean {
+    return this.#size > waitingMaxBytes || this.#waiting.length > waitingMaxPieces;
+  }
+
+  #enqueue(plain: Buffer): void {
+    if (plain.length === 0) return;
+    this.#waiting.push(plain);
+    this.#size += plain.length;
+    this.#change();
+  }
+
+  /** Looked through for secrets once for each write, however small the pieces were that it is made of. */
+  async #store(masked: Buffer): Promise<void> {
     const fresh = masked.subarray(Math.min(this.#repeated, masked.length));
     this.#repeated -= masked.length - fresh.length;
-    if (fresh.length === 0) return;
-    this.#waiting.push(fresh);
-    this.#size += fresh.length;
-    this.#change();
+    if (fresh.length > 0) await this.#writer.write(fresh, this.#signal);
   }
 
   async #write(): Promise<void> {
@@ -80,9 +92,10 @@ export class Pump implements Disposable {
           await this.#changed.promise;
           continue;
         }
-        await this.#writer.write(this.#take(), this.#signal);
+        await this.#store(this.#masker.push(this.#take()));
         await this.#gather();
       }
+      if (!this.#left) await this.#store(this.#masker.flush());
     } catch (error) {
       this.#failure = { error };
       this.#change();

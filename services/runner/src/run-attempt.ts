@@ -21,7 +21,8 @@ import {
   outputOf,
 } from './ending.ts';
 import { followJob, type OutputSink } from './follow-job.ts';
-import { GuestApi } from './guest-api/serve-guest-api.ts';
+import { boundedLog, type GuestLog } from './guest-log.ts';
+import { Inside } from './inside/serve-inside.ts';
 import { placeNeededFiles } from './place-needed-files.ts';
 import { planMain, planSetup } from './plan-jobs.ts';
 import { Pump } from './pump.ts';
@@ -37,21 +38,22 @@ type Completed = Draft<'task.completed'>;
 export async function runAttempt(attempt: Attempt, parts: RunnerParts, log: Logger): Promise<Completed> {
   const { ready, signal } = attempt;
   const { connect, isVmAlive } = parts;
-  await using contact = new Contact({ ready, connect, isVmAlive, signal, log });
-  return await new Run(attempt, parts, contact, log).toItsEnd();
+  const bounded = boundedLog(log);
+  await using contact = new Contact({ ready, connect, isVmAlive, signal, log: bounded });
+  return await new Run(attempt, parts, contact, bounded).toItsEnd();
 }
 
 class Run {
   readonly #attempt: Attempt;
   readonly #parts: RunnerParts;
   readonly #contact: Contact;
-  readonly #log: Logger;
+  readonly #log: GuestLog;
   #secrets = new Secrets({});
   /** Null when the process was never to be started. */
   #runningSince: Date | null = null;
   #needs: ReadNeeds['values'] | null = null;
 
-  constructor(attempt: Attempt, parts: RunnerParts, contact: Contact, log: Logger) {
+  constructor(attempt: Attempt, parts: RunnerParts, contact: Contact, log: GuestLog) {
     this.#attempt = attempt;
     this.#parts = parts;
     this.#contact = contact;

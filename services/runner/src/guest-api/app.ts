@@ -8,6 +8,7 @@ import { childRoutes } from './children.ts';
 import { completeRoute } from './complete.ts';
 import type { GuestApiDeps, GuestApiServer } from './deps.ts';
 import { messageRoutes } from './messages.ts';
+import { Pace } from './pace.ts';
 import { progressRoute } from './progress.ts';
 import { taskRoutes } from './tell-task.ts';
 
@@ -15,9 +16,18 @@ import { taskRoutes } from './tell-task.ts';
 const bodyMaxBytes = 512 * 1024;
 /** A client that is slower holds a connection that another one needs. */
 const requestMs = 60_000;
+/** Whoever sends a thousand without waiting for an answer is told to come again. */
+const maxRequestsPerSocket = 1_000;
 
-export async function createApp(deps: GuestApiDeps): Promise<GuestApiServer> {
-  const app = fastify({ bodyLimit: bodyMaxBytes, requestTimeout: requestMs, forceCloseConnections: true });
+export async function createApp(deps: InsideDeps): Promise<InsideApp> {
+  const app = fastify({
+    bodyLimit: bodyMaxBytes,
+    requestTimeout: requestMs,
+    maxRequestsPerSocket,
+    forceCloseConnections: true,
+  });
+  const pace = new Pace();
+  app.addHook('onRequest', () => pace.pass());
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => body);
   app.setErrorHandler((error, request, reply) => {

@@ -3,12 +3,12 @@
 import type { Bus } from '@vm-task/bus/bus';
 import type { Job } from '@vm-task/guest/job';
 import type { SystemConfig } from '@vm-task/service/config';
-import type { Logger } from '@vm-task/service/log';
 import type { Stored } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
 import type { FastifyInstance } from 'fastify';
 import type { Attempt } from '../attempt.ts';
 import type { Guest } from '../guest.ts';
+import type { GuestLog } from '../guest-log.ts';
 import type { Secrets } from '../secrets.ts';
 import type { ProgressLine } from './progress-line.ts';
 
@@ -29,7 +29,7 @@ export interface GuestApiDeps extends Asking {
   readonly bus: Bus;
   readonly config: SystemConfig;
   readonly progress: ProgressLine;
-  readonly log: Logger;
+  readonly log: GuestLog;
   /** The machine, as it can be reached now. */
   readonly guest: () => Guest;
 }

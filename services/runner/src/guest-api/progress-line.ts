@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '@vm-task/bus/connection';
 import { storeProgress } from '@vm-task/bus/task-progress';
-import type { Logger } from '@vm-task/service/log';
 import type { EventData } from '@vm-task/shared/events';
 import type { Progress } from '@vm-task/shared/progress';
+import type { GuestLog } from '../guest-log.ts';
 
 /** Faster than this nobody reads, and an hour of it is less than a megabyte. */
 const pauseMs = 1_000;
@@ -12,12 +12,12 @@ const pauseMs = 1_000;
 export class ProgressLine implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #ready: Pick<EventData<'vm.ready'>, 'task' | 'attempt' | 'host'>;
-  readonly #log: Logger;
+  readonly #log: GuestLog;
   readonly #over = new AbortController();
   #next: Progress | null = null;
   #storing: Promise<void> | null = null;
 
-  constructor(connection: Connection, ready: Pick<EventData<'vm.ready'>, 'task' | 'attempt' | 'host'>, log: Logger) {
+  constructor(connection: Connection, ready: Pick<EventData<'vm.ready'>, 'task' | 'attempt' | 'host'>, log: GuestLog) {
     this.#connection = connection;
     this.#ready = ready;
     this.#log = log;

@@ -5,6 +5,7 @@
  * | file | role |
  * |---|---|
  * | `app.ts`, `request.ts`, `deps.ts` | the server: bodies as bytes, errors as problem details; what its routes are given |
+ * | `pace.ts` | how often a task is answered |
  * | `tell-task.ts` | the task, its inputs, what the stages that it needs left |
  * | `complete.ts` | the result: in the guest before it is acknowledged (I8) |
  * | `progress.ts`, `progress-line.ts` | shown live; at most one a second is stored (I13) |

@@ -38,6 +38,9 @@ export interface Task {
   readonly ready: Stored<'vm.ready'>;
 }
 
+/** How a guest is reached, honest or not. */
+export type Reached = Pick<SshGuest, 'access' | 'privateKey'>;
+
 export interface Rig extends AsyncDisposable {
   readonly broker: Broker;
   readonly guest: SshGuest;
@@ -46,6 +49,8 @@ export interface Rig extends AsyncDisposable {
   startRunner(alter?: (parts: RunnerParts) => Partial<RunnerParts>): Promise<RunningRunner>;
   /** Accepts the task file and makes its VM ready: the runner's turn. */
   submit(file: object, driver?: string): Promise<Task>;
+  /** As `submit`, with that guest as its VM. */
+  submitTo(guest: Reached, file: object): Promise<Task>;
   cancel(task: Task): Promise<Stored>;
   completed(task: Task): Promise<Completed>;
   /** The task between two attempts. */
@@ -74,6 +79,7 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
     home,
     startRunner: (alter = () => ({})) => startOne(broker, home, alter),
     submit: (file, driver) => submit(broker, guest, home, file, { driver }),
+    submitTo: (other, file) => submit(broker, other, home, file, {}),
     cancel: (task) => cancel(broker, task),
     completed: (task) => waitForEnd(broker, task),
     retrying: (task) => waitForRetry(broker, task),
@@ -133,7 +139,7 @@ interface Given {
 
 async function submit(
   { bus }: Broker,
-  guest: SshGuest,
+  guest: Reached,
   home: Home,
   file: object,
   { needs, driver = 'qemu' }: Given,
@@ -164,7 +170,7 @@ function readyData(
   pool: string,
   vm: EventData<'vm.ready'>['vm'],
   { size }: TaskSpec,
-  { access }: SshGuest,
+  { access }: Reached,
 ): EventData<'vm.ready'> {
   const runtimes = { shell: ['/bin/sh'], perl: ['/usr/bin/perl'] };
   const image = 'test@1';

@@ -25,6 +25,7 @@ export async function startProcessRig(): Promise<Rig> {
 }
 
 export interface RunnerProcess extends AsyncDisposable {
+  readonly pid: number;
   /** All that it has logged. */
   readonly log: () => string;
   signal(signal: NodeJS.Signals): void;
@@ -50,6 +51,7 @@ export async function startRunnerProcess(rig: Rig): Promise<RunnerProcess> {
     throw new Error(`${error.message}\n${log}`);
   });
   return {
+    pid: child.pid ?? 0,
     log: () => log,
     signal: (signal) => void child.kill(signal),
     end: (signal) => end(child, signal),

@@ -5,7 +5,7 @@ import { type Attack, begin, ordinaryEnd, startMaliciousGuest } from '@vm-task/t
 import { describe, expect, test, vi } from 'vitest';
 import { connect, type GuestConnection } from './connect.ts';
 import type { JobEvent } from './job.ts';
-import { lookAtMachine } from './machine-use.ts';
+import { lookAtMachine } from './machine-lease.ts';
 import { runJob } from './run-job.ts';
 import { jobStatus } from './stop-job.ts';
 import { never, newJob } from './test-job.ts';
@@ -48,7 +48,7 @@ describe('out of place', () => {
     ['attached behind started', saying('started 0\nattached 0\n')],
     ['output before the start', saying('stdout 0 1\nx')],
     ['an end before the start', saying(`end ${ordinaryEnd().length}\n${ordinaryEnd()}`)],
-    ['a socket that nobody asked for', saying('door 5\n/sock')],
+    ['a socket that nobody asked for', saying('api 5\n/sock')],
     ['a kind that there is not', running(['stdoot 0', 'x'])],
     ['an answer to another verb', running(['asked'])],
     ['output behind the end of output', running(['tailstdout', 'x'], ['stdout 0', 'x'])],
@@ -69,7 +69,7 @@ describe('out of place', () => {
     const attack: Attack = {
       'verb-start': async (conversation) => {
         for (let i = 0; i < 2; i++) {
-          await conversation.answer('nodoor', 'no');
+          await conversation.answer('noapi', 'no');
           await conversation.request();
         }
       },
@@ -138,7 +138,7 @@ describe('out of range', () => {
     });
     const attack: Attack = {
       'verb-start': async (conversation) => {
-        await conversation.answer('nodoor', 'x'.repeat(2_000));
+        await conversation.answer('noapi', 'x'.repeat(2_000));
         await conversation.request();
         await conversation.answer('started');
         await conversation.answer('end', ordinaryEnd());
@@ -180,7 +180,7 @@ describe('too much', () => {
     expect(bytes).toBeLessThan(10 * tail.length);
   });
 
-  test('what is told of without having been asked is no answer to the next question', async () => {
+  test('what is said without having been asked is no answer to the next question', async () => {
     const attack: Attack = {
       'verb-none': async (conversation) => {
         await conversation.answer('ready');

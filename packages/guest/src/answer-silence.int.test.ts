@@ -30,10 +30,10 @@ describe('silence where an answer is due', () => {
 
   const answers: [string, string][] = [
     ['from the beginning', ''],
-    ['behind the socket', 'nodoor 2\nno'],
-    ['in the middle of a head', 'nodoor 2\nnostarted'],
-    ['in the middle of a frame', 'nodoor 2\nnostarted 0\nstdout 0 10\nabc'],
-    ['between a tail and the end', 'nodoor 2\nnostarted 0\ntailstdout 1\nx'],
+    ['behind the socket', 'noapi 2\nno'],
+    ['in the middle of a head', 'noapi 2\nnostarted'],
+    ['in the middle of a frame', 'noapi 2\nnostarted 0\nstdout 0 10\nabc'],
+    ['between a tail and the end', 'noapi 2\nnostarted 0\ntailstdout 1\nx'],
   ];
   test.each(answers)('%s', async (_where, bytes) => {
     let said = false;

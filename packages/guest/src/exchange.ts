@@ -138,7 +138,7 @@ export class Exchange implements Disposable {
     return this.#open;
   }
 
-  /** Thrown: `guest-failed` when the far side has said something that nobody asked for. */
+  /** @throws `guest-failed` when the far side has said something that nobody asked for. */
   send(fields: readonly Field[]): void {
     if (this.#reader.hasBegun || this.#cameBytes > this.#readBytes) {
       this.#fail(unasked());
@@ -150,7 +150,7 @@ export class Exchange implements Disposable {
   /**
    * The next frame, one of those that are expected. What is due comes within a minute; what is not may take any time,
    * but is whole within half a minute once it has begun. Whoever asks for no more frames is sent no more.
-   * Thrown: `guest-failed` for any other frame, silence, and the guest's own refusal; `ssh-lost`; the signal's reason.
+   * @throws `guest-failed` for any other frame, silence, and the guest's own refusal; `ssh-lost`; the signal's reason.
    */
   async frame(expected: Expected, { isDue = true } = {}): Promise<Frame> {
     let waiting = isDue ? this.#waitAtMost() : null;

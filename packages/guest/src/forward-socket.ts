@@ -53,7 +53,7 @@ function socketsOf(connection: GuestConnection): Map<string, ServeConnection> {
   return sockets;
 }
 
-/** Whoever serves the channel sees its end; that the other side was in a hurry is no news. */
+/** Whoever serves the channel sees its end; that the other side was in a hurry is nothing new. */
 function withoutErrors(channel: Channel): Channel {
   return channel.on('error', () => undefined);
 }

@@ -79,7 +79,7 @@ export class FrameReader {
     return this.#head !== null || this.#headLength > 0 || this.#at < this.#chunk.length;
   }
 
-  /** The next frame, or null when more has to come. Thrown: `guest-failed` for what is not expected. */
+  /** The next frame, or null when more has to come. @throws `guest-failed` for what is not expected. */
   take(expected: Expected): Frame | null {
     this.#head ??= this.#readHead(expected);
     if (this.#head === null) return null;

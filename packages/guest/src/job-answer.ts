@@ -23,7 +23,7 @@ interface State {
 
 const states: Readonly<Record<AnswerState, State>> = {
   /** Asked for a socket. */
-  socket: { frames: { door: path, nodoor: sentence }, isDue: true, next: () => 'start' },
+  socket: { frames: { api: path, noapi: sentence }, isDue: true, next: () => 'start' },
   start: { frames: { started: bare, attached: bare }, isDue: true, next: () => 'output' },
   output: {
     frames: {

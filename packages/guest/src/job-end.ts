@@ -12,7 +12,7 @@ const recordPattern =
   /^outcome (?<outcome>[^\n]+)\nmemory (?<memory>[01])\nstopped (?<stopped>[01])\nran (?<ran>\d{1,15})\nstdout (?<stdout>\d{1,15} \d{1,15})\nstderr (?<stderr>\d{1,15} \d{1,15})\n$/;
 
 /**
- * `agrees`: whether so many stored bytes of a stream agree with what came of it. Thrown: `guest-failed` when the record
+ * `agrees`: whether so many stored bytes of a stream agree with what came of it. @throws `guest-failed` when the record
  * is not one, because what cannot be read is no exit status (I9).
  */
 export function readEnd(

@@ -3,7 +3,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { GuestConnection } from './connect.ts';
 import { Exchange } from './exchange.ts';
 import { bare, type Expected, type Field, type Frame } from './frames.ts';
-import { enterUnitProgram, useProgram } from './supervisor.ts';
+import { enterUnitProgram, leaseProgram } from './supervisor.ts';
 
 /** Ending a lease may take 20 s for its processes alone, and each of what others have left there as long. */
 const answerMs = 60_000;
@@ -12,7 +12,7 @@ const forever = new AbortController().signal;
 
 const servers = new WeakMap<GuestConnection, UseServer>();
 
-/** The answer to one request; what is asked for at the same time waits. Thrown: `guest-failed`, `ssh-lost`; the signal's reason. */
+/** The answer to one request; what is asked for at the same time waits. @throws `guest-failed`, `ssh-lost`; the signal's reason. */
 export function askServer(
   connection: GuestConnection,
   fields: readonly Field[],

@@ -9,7 +9,7 @@ import type { VmId } from '@vm-task/shared/ids';
 import type { GuestConnection } from './connect.ts';
 import { bare, type Field, type Frame, type FrameShape, withBytes } from './frames.ts';
 import { guestText } from './guest-text.ts';
-import { askServer } from './use-server.ts';
+import { askServer } from './lease-server.ts';
 
 export interface WantedLease {
   readonly vm: VmId;
@@ -33,12 +33,12 @@ export interface MachineFacts {
 
 /** Of a control group. */
 const path = withBytes(4_096);
-/** Whose use it is, as it was written there, and how long it goes on. */
+/** Whose lease it is, as it was written there, and how long it goes on. */
 const owner: FrameShape = { numbers: 1, minBytes: 1, maxBytes: 4_096 };
 const words = withBytes(64);
 
-/** A task's working directory in a use, relative to the login's home. It goes with the use. */
-export function useWorkFolder(vm: VmId): string {
+/** A task's working directory in a lease, relative to the login's home. It goes with the lease. */
+export function leaseWorkFolder(vm: VmId): string {
   return `.vm-task/uses/${vm}/work`;
 }
 
@@ -68,7 +68,7 @@ export async function takeLease(
  * Returns when nothing of the lease is left on the machine: processes, also detached ones, folder, lock. One that never
  * was there is gone already. @throws as `takeLease`.
  */
-export async function releaseUse(connection: GuestConnection, vm: VmId, signal: AbortSignal): Promise<void> {
+export async function releaseLease(connection: GuestConnection, vm: VmId, signal: AbortSignal): Promise<void> {
   const fields: Field[] = [
     ['verb', 'release'],
     ['use', vm],

@@ -33,9 +33,9 @@ export function prepareForJob(connection: GuestConnection): void {
  * @throws `invalid-task` before anything is sent, `ssh-lost`, `guest-failed`; the signal's reason when aborted.
  */
 export function runJob(connection: GuestConnection, job: Job, options: FollowOptions): AsyncGenerator<JobEvent, void> {
-  const door: Field[] = options.serve === undefined ? [] : [['command', taskCommand]];
+  const api: Field[] = options.serve === undefined ? [] : [['command', taskCommand]];
   const bounds = { outputMaxBytes: job.outputMaxBytes, asksForSocket: options.serve !== undefined };
-  return events(connection, [['verb', 'start'], ...encodeJob(job), ...door], bounds, options);
+  return events(connection, [['verb', 'start'], ...encodeJob(job), ...api], bounds, options);
 }
 
 /** As `runJob` for a job that was started before, without anything to start. A job that is not there ended `lost`. */
@@ -72,9 +72,9 @@ async function* events(
     const frame = await exchange.frame(frames, { isDue });
     state = next(frame.kind);
     switch (frame.kind) {
-      case 'door':
-      case 'nodoor': {
-        const refused = await openDoor(connection, frame, open, options.serve);
+      case 'api':
+      case 'noapi': {
+        const refused = await openApi(connection, frame, open, options.serve);
         if (refused !== null) yield { kind: 'unreachable', reason: guestText(refused) };
         exchange.send(refused === null ? [] : [['refused', refused]]);
         break;
@@ -138,7 +138,7 @@ class OutputRead {
   readonly agreesWith = (stream: OutputStream, storedBytes: number): boolean =>
     storedBytes === this.next[stream] || (this.next[stream] === this.#from[stream] && storedBytes < this.next[stream]);
 
-  /** Thrown: `guest-failed` for a gap or a repetition, which would make stored offsets lie, and for more than there may be. */
+  /** @throws `guest-failed` for a gap or a repetition, which would make stored offsets lie, and for more than there may be. */
   output(frame: Frame, stream: OutputStream): JobEvent {
     const [offset] = frame.numbers;
     if (offset !== this.next[stream]) {

@@ -5,6 +5,7 @@
  * |---|---|
  * | `broker.ts`, `nats-server.ts`, `proxy.ts`, `test-worker.ts` | a broker of one's own, and a network that fails |
  * | `ssh-guest.ts`, `control-groups.ts` | a guest without a VM |
+ * | `malicious-guest.ts`, `guest-conversation.ts`, `hostile-files.ts`, `ssh-floods.ts` | one that a task has taken over |
  * | `fake-hypervisor.ts`, `ledger-rules.ts`, `ledger-vms.ts` | a hypervisor without machines; a real ledger with light processes |
  * | `sample-events.ts`, `sample-states.ts`, `tasks-by-hand.ts` | an ordinary task, an ordinary VM; stored and left by hand |
  * | `webhook-receiver.ts`, `wall-clock.ts`, `temp-folder.ts`, `processes.ts` | what a host has |

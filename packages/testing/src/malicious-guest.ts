@@ -158,7 +158,7 @@ async function honest(conversation: Conversation, request: RequestFields): Promi
 /** The answer to `start` up to where output may come. */
 export async function begin(conversation: Conversation, request: RequestFields): Promise<void> {
   if (request.has('command')) {
-    await conversation.answer('door', '/run/vm-task/api.sock');
+    await conversation.answer('api', '/run/vm-task/api.sock');
     await conversation.request();
   }
   await conversation.answer('started');

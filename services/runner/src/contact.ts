@@ -40,7 +40,7 @@ export class Contact implements AsyncDisposable {
 
   /**
    * What `action` returns. When the connection is lost meanwhile, `action` runs again on the next one, so it must be
-   * repeatable. Thrown: `vm-lost`, `ssh-host-key-mismatch`, `ssh-auth-failed`; `guest-failed` for a machine that lets us
+   * repeatable. @throws `vm-lost`, `ssh-host-key-mismatch`, `ssh-auth-failed`; `guest-failed` for a machine that lets us
    * in and ends every connection; what `action` throws; the signal's reason.
    */
   async reach<T>(action: (guest: Guest) => Promise<T>): Promise<T> {
@@ -79,7 +79,7 @@ export class Contact implements AsyncDisposable {
     }
   }
 
-  /** Thrown: `guest-failed`. */
+  /** @throws `guest-failed`. */
   #pauseAfterLoss(error: unknown): number {
     const now = performance.now();
     if (now - this.#connectedAt >= steadyMs) this.#short = { count: 0, since: now };

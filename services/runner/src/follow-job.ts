@@ -3,8 +3,8 @@ import type { Job, JobEnd, JobEvent, Offsets } from '@vm-task/guest/job';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
 import type { Guest } from './guest.ts';
+import type { GuestApi } from './guest-api/serve-guest-api.ts';
 import type { GuestLog } from './guest-log.ts';
-import type { Inside } from './inside/serve-inside.ts';
 
 /** Where a job's output goes. */
 export interface OutputSink {
@@ -18,8 +18,8 @@ export interface FollowJobOptions {
   readonly phase: 'setup' | 'run';
   /** From SIGTERM to SIGKILL when the task is cancelled. */
   readonly graceMs: number;
-  /** What the job may ask of us from inside; without it, nothing. */
-  readonly inside?: Inside;
+  /** The guest API that the job has; without it, nothing. */
+  readonly guestApi?: GuestApi;
   readonly log: GuestLog;
 }
 

@@ -13,7 +13,7 @@
  * | `collect-artifacts.ts`, `read-result.ts`, `ending.ts` | what is left of it, as `task.completed` |
  * | `end-or-retry.ts` | the end, or another attempt |
  * | `secrets.ts`, `guest-log.ts` | read from files, masked everywhere; what a guest causes in the log, bounded |
- * | `inside/` | what a task asks for from inside its VM |
+ * | `guest-api/` | the guest API: what a task asks for |
  * | `guest.ts`, `contact.ts`, `vm-alive.ts`, `idle-connections.ts` | the machine: asked, lost, found again, kept at hand |
  *
  * Responsible for I8 (started once, gone on behind the last stored byte), I9 (unknown is never success) and I10 (every

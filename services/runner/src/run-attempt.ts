@@ -21,8 +21,8 @@ import {
   outputOf,
 } from './ending.ts';
 import { followJob, type OutputSink } from './follow-job.ts';
+import { GuestApi } from './guest-api/serve-guest-api.ts';
 import { boundedLog, type GuestLog } from './guest-log.ts';
-import { Inside } from './inside/serve-inside.ts';
 import { placeNeededFiles } from './place-needed-files.ts';
 import { planMain, planSetup } from './plan-jobs.ts';
 import { Pump } from './pump.ts';

@@ -17,8 +17,8 @@ const repeating = (first: string, again: string): Attack => ({
 /** Each begins properly, where that is not the attack itself. */
 export const endless: Readonly<Record<string, Attack>> = {
   starts: repeating('', 'started 0\n'.repeat(1_000)),
-  'refusals of a socket': repeating('', `nodoor 500000\n${'A'.repeat(500_000)}`),
-  'bytes of one frame': repeating('nodoor 2\nnostarted 0\nstdout 0 65536\n', 'x'.repeat(30_000)),
+  'refusals of a socket': repeating('', `noapi 500000\n${'A'.repeat(500_000)}`),
+  'bytes of one frame': repeating('noapi 2\nnostarted 0\nstdout 0 65536\n', 'x'.repeat(30_000)),
   'heads of frames': repeating('', 'x'.repeat(30_000)),
   'empty output': running((conversation) => conversation.send('stdout 0 0\n'.repeat(1_000))),
   complaints: running((conversation) => conversation.complain('x'.repeat(30_000))),
@@ -55,7 +55,7 @@ function flooding(bytes: number): Attack {
   });
 }
 
-const words = ['started', 'attached', 'door', 'stdout', 'stderr', 'tailstdout', 'result', 'end', 'failed', 'asked'];
+const words = ['started', 'attached', 'api', 'stdout', 'stderr', 'tailstdout', 'result', 'end', 'failed', 'asked'];
 const numbers = [
   '0',
   '1',

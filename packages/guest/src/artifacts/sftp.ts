@@ -117,7 +117,7 @@ export class Sftp implements Disposable {
     await this.#call(isAnything, (done) => this.#sftp.mkdir(path, done));
   }
 
-  /** Thrown also when there is something at `to`. */
+  /** @throws also when there is something at `to`. */
   async rename(from: string, to: string): Promise<void> {
     await this.#call(isAnything, (done) => this.#sftp.rename(from, to, done));
   }

@@ -35,10 +35,10 @@ export async function* walk(sftp: Sftp, root: string, patterns: PatternSet): Asy
     for await (const row of rowsOf(sftp, `${root}/${folder}`)) {
       left -= row.length;
       if (left < 0) return yield gaveUp(folder, `more than ${maxEntries} files and folders were looked at`);
-      const judged = judge(folder, row, patterns);
-      if (judged instanceof VmTaskError) return yield gaveUp(folder, judged.message);
-      for (const entry of judged.found) yield { kind: 'entry', ...entry };
-      folders.push(...judged.below);
+      const decided = decide(folder, row, patterns);
+      if (decided instanceof VmTaskError) return yield gaveUp(folder, decided.message);
+      for (const entry of decided.found) yield { kind: 'entry', ...entry };
+      folders.push(...decided.below);
     }
   }
 }
@@ -52,13 +52,13 @@ async function* rowsOf(sftp: Sftp, folder: string): AsyncGenerator<readonly File
   }
 }
 
-interface Judged {
+interface Decided {
   readonly found: readonly Entry[];
   /** Folders that something may match in. */
   readonly below: readonly string[];
 }
 
-function judge(folder: string, row: readonly FileEntryWithStats[], patterns: PatternSet): Judged | VmTaskError {
+function decide(folder: string, row: readonly FileEntryWithStats[], patterns: PatternSet): Decided | VmTaskError {
   const entries = entriesOf(folder, row);
   const what = 'the artifact patterns take too long to compare with the names here; use fewer stars in a name';
   try {

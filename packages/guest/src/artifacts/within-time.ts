@@ -6,7 +6,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 const context = createContext({ action: null }) as { action: (() => unknown) | null };
 const script = new Script('action()');
 
-/** What `action` returns. Thrown: `artifact-refused` with `what` when it has taken longer. */
+/** What `action` returns. @throws `artifact-refused` with `what` when it has taken longer. */
 export function withinTime<T>(ms: number, what: string, action: () => T): T {
   context.action = action;
   try {

@@ -19,7 +19,7 @@ const requestMs = 60_000;
 /** Whoever sends a thousand without waiting for an answer is told to come again. */
 const maxRequestsPerSocket = 1_000;
 
-export async function createApp(deps: InsideDeps): Promise<InsideApp> {
+export async function createApp(deps: GuestApiDeps): Promise<GuestApiServer> {
   const app = fastify({
     bodyLimit: bodyMaxBytes,
     requestTimeout: requestMs,

@@ -12,7 +12,7 @@ export class Pace {
   #nextAt = 0;
   #waiting = 0;
 
-  /** Returns when it is this one's turn. Thrown: `not-ready` when too many wait already. */
+  /** Returns when it is this one's turn. @throws `not-ready` when too many wait already. */
   async pass(): Promise<void> {
     const now = performance.now();
     if (this.#waiting >= waitingMax) throw tooMany();

@@ -77,7 +77,7 @@ export class Qmp {
     return promise;
   }
 
-  /** Thrown: whatever is wrong with the line. */
+  /** @throws whatever is wrong with the line. */
   #receive(line: string): void {
     const message: Message = messageSchema.parse(JSON.parse(line));
     if ('event' in message) this.#eventNamed(message.event).resolve(message.data);
@@ -129,7 +129,7 @@ class Lines {
     this.#take = take;
   }
 
-  /** Thrown: for a line that is too long; what `take` throws. */
+  /** @throws for a line that is too long; what `take` throws. */
   push(bytes: Buffer): void {
     let at = 0;
     for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, at)) {

@@ -1,5 +1,5 @@
 /** From a record to a running clone: its files, its QEMU, its state. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import type { VmId } from '@vm-task/shared/ids';
@@ -15,7 +15,7 @@ import { inNamespace } from './namespace.ts';
 import { qemuProgram } from './qemu-version.ts';
 import type { Qmp } from './qmp.ts';
 import type { CloneRecord } from './record.ts';
-import { type Logs, type Program, startQemu } from './start-qemu.ts';
+import { type Logs, type Program, startQemu, tail } from './start-qemu.ts';
 
 /** Milliseconds on an idle host; this is for one that swaps. */
 const restoreLimitMs = 60_000;
@@ -108,5 +108,5 @@ export function logsOf(home: Home, vm: VmId): Logs {
 const portTaken = /Could not set up host forwarding rule|Failed to bind any port/;
 
 async function isPortTaken(home: Home, record: CloneRecord): Promise<boolean> {
-  return portTaken.test(await readFile(logsOf(home, record.vm).qemu, 'utf8'));
+  return portTaken.test(await tail(logsOf(home, record.vm).qemu));
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Duplex, Writable } from 'node:stream';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { nullIfMissing } from '../../host/missing.ts';
@@ -87,9 +87,15 @@ function startConsole(log: FileHandle): Writable {
   return reader.stdin;
 }
 
-async function tail(path: string): Promise<string> {
-  const text = (await readFile(path, 'utf8').catch(nullIfMissing)) ?? '';
-  return text.slice(-shownMaxBytes).trim();
+/** The end of a log, whatever size it has; nothing where there is none. */
+export async function tail(path: string): Promise<string> {
+  await using file = await open(path).catch(nullIfMissing);
+  if (file === null) return '';
+  const { size } = await file.stat();
+  const from = Math.max(0, size - shownMaxBytes);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(shownMaxBytes), 0, shownMaxBytes, from);
+  // Zeros are holes in the file, or what a guest has printed: nobody can read them.
+  return buffer.toString('utf8', 0, bytesRead).replaceAll('\0', '').trim();
 }
 
 function notStarted(program: string, error: unknown): unknown {

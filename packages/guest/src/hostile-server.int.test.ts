@@ -2,12 +2,19 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { eventually } from '@vm-task/testing/conditions';
 import { type Attack, begin, startMaliciousGuest, type Visit } from '@vm-task/testing/malicious-guest';
-import { announceHostKey, openWindow, ping, sendBeyondWindow, stopReading } from '@vm-task/testing/ssh-floods';
+import {
+  announceHostKey,
+  complainBeyondWindow,
+  openWindow,
+  ping,
+  sendBeyondWindow,
+  stopReading,
+} from '@vm-task/testing/ssh-floods';
 import { expect, test } from 'vitest';
 import { connect, type GuestConnection } from './connect.ts';
 import { forwardSocket } from './forward-socket.ts';
 import { generateSshKey } from './keys.ts';
-import { runJob } from './run-job.ts';
+import { prepareForJob, runJob } from './run-job.ts';
 import { jobStatus } from './stop-job.ts';
 import { collect, never, newJob } from './test-job.ts';
 
@@ -63,6 +70,38 @@ test('a server that sends more on a channel than it was let is cut off', async (
     // Whoever follows is busy with something else.
     await expectCut(connection);
     await expect(collect(following)).rejects.toThrowError(guestFailed);
+  });
+});
+
+test('a program that waits for its request, and complains before there is one, is cut off', async () => {
+  const attack: Attack = {
+    exec: async (conversation, { client }) => {
+      for (let sent = 0; sent < 512 && conversation.isOpen; sent++) {
+        complainBeyondWindow(client, 0, Buffer.alloc(30_000, 'x'));
+        if (sent % 8 === 0) await turn();
+      }
+    },
+  };
+  await underAttack(attack, async (connection) => {
+    prepareForJob(connection);
+    await expectCut(connection);
+  });
+});
+
+test('a program that answers before it was asked is not asked', async () => {
+  let answered = false;
+  const attack: Attack = {
+    exec: async (conversation) => {
+      await conversation.answer('absent');
+      answered = true;
+    },
+  };
+  await underAttack(attack, async (connection) => {
+    prepareForJob(connection);
+    await eventually(() => answered, { what: 'it has answered' });
+    // What it said has come once something that was asked later is answered.
+    await forwardSocket(connection, '/run/api.sock', () => false);
+    await expect(jobStatus(connection, newJob(), { signal: never })).rejects.toThrowError(guestFailed);
   });
 });
 

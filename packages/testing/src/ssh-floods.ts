@@ -7,6 +7,7 @@ import type { Connection } from 'ssh2';
 
 interface Protocol {
   channelData(channel: number, bytes: Buffer): void;
+  channelExtData(channel: number, bytes: Buffer, type: number): void;
   channelWindowAdjust(channel: number, bytes: number): void;
   ping(): void;
   readonly _packetRW: {
@@ -22,6 +23,11 @@ function protocolOf(client: Connection): Protocol {
 /** Bytes on a channel of the other side, whatever window it has opened. */
 export function sendBeyondWindow(client: Connection, channel: number, bytes: Buffer): void {
   protocolOf(client).channelData(channel, bytes);
+}
+
+/** As `sendBeyondWindow`, on standard error. */
+export function complainBeyondWindow(client: Connection, channel: number, bytes: Buffer): void {
+  protocolOf(client).channelExtData(channel, bytes, 1);
 }
 
 /** Lets the other side send so much more on its first channel. */

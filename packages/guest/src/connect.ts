@@ -18,6 +18,7 @@
  * Unknown is never success (I9): each of these throws, or says `lost`, when it cannot know.
  */
 import { createConnection, type Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import ssh2, { type Channel, type Client } from 'ssh2';
@@ -108,7 +109,7 @@ class Connection implements GuestConnection {
   readonly client: Client;
   readonly socket: Socket;
   readonly #end = Promise.withResolvers<void>();
-  readonly #channels = new Set<Channel>();
+  readonly #channels = new Set<Readable>();
   #cause: Error | null = null;
   #fault: Error | null = null;
   #guarded = false;
@@ -137,8 +138,10 @@ class Connection implements GuestConnection {
   }
 
   watch(channel: Channel): void {
-    this.#channels.add(channel);
-    channel.once('close', () => this.#channels.delete(channel));
+    for (const stream of [channel, channel.stderr as Readable]) {
+      this.#channels.add(stream);
+      channel.once('close', () => this.#channels.delete(stream));
+    }
   }
 
   async endedWithin(ms: number): Promise<boolean> {

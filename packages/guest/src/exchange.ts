@@ -140,7 +140,7 @@ export class Exchange implements Disposable {
 
   /** @throws `guest-failed` when the far side has said something that nobody asked for. */
   send(fields: readonly Field[]): void {
-    if (this.#reader.hasBegun || this.#cameBytes > this.#readBytes) {
+    if (this.#reader.hasBegun || this.#cameBytes > this.#readBytes || this.#channel.readableLength > 0) {
       this.#fail(unasked());
       throw unasked();
     }

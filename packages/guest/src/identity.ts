@@ -3,8 +3,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import type { GuestConnection } from './connect.ts';
-import { Exchange } from './exchange.ts';
 import { bare, withBytes } from './frames.ts';
 import { generateSshKey, type SshKey } from './keys.ts';
 import { PortTalk } from './port-talk.ts';
@@ -76,14 +74,14 @@ export async function takeIdentity(
   try {
     await apply(talk, identity);
     const applyMs = lap();
-    const proof = await prove(talk);
-    checkProof(proof, identity);
+    const proven = await prove(talk);
+    checkProof(proven, identity);
     return {
       access: { ...access, hostKey: identity.hostKey.publicKey },
-      machineId: proof.machineId,
-      hostname: proof.hostname,
-      clockOffsetMs: proof.clockOffsetMs,
-      randomSha256: createHash('sha256').update(proof.random).digest('hex'),
+      machineId: proven.machineId,
+      hostname: proven.hostname,
+      clockOffsetMs: proven.clockOffsetMs,
+      randomSha256: createHash('sha256').update(proven.random).digest('hex'),
       timings: { applyMs, proveMs: lap() },
     };
   } catch (error) {
@@ -93,40 +91,19 @@ export async function takeIdentity(
   }
 }
 
-async function apply(connection: GuestConnection, identity: Identity, signal: AbortSignal): Promise<void> {
-  using exchange = await Exchange.open(
-    connection,
-    identityProgram,
-    [
-      ['verb', 'takeidentity'],
-      ['seed', randomBytes(seedBytes)],
-      ['machineid', identity.machineId],
-      ['hostname', identity.hostname],
-      ['hostkey', identity.hostKey.privateKey],
-      ['hostpublic', identity.hostKey.publicKey],
-      ['loginkey', identity.loginKey.publicKey],
-    ],
-    signal,
-  );
-  await exchange.frame({ done: bare });
+async function apply(talk: PortTalk, identity: Identity): Promise<void> {
+  talk.send([
+    ['seed', randomBytes(seedBytes)],
+    ['machineid', identity.machineId],
+    ['hostname', identity.hostname],
+    ['hostkey', identity.hostKey.privateKey],
+    ['hostpublic', identity.hostKey.publicKey],
+    ['loginkey', identity.loginKey.publicKey],
+  ]);
+  await talk.frame({ done: bare });
   // Only now, so that the guest has nothing left to do between our clock and its own.
   const now = Date.now();
-  exchange.send([['now', `${Math.floor(now / 1000)}.${String(now % 1000).padStart(3, '0')}000000`]]);
-  await exchange.frame({ done: bare });
-}
-
-async function reconnect(
-  access: VmAccess,
-  identity: Identity,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<GuestConnection> {
-  try {
-    return await waitForSsh(access, { privateKey: identity.loginKey.privateKey, timeoutMs, signal });
-  } catch (error) {
-    if (!(error instanceof VmTaskError)) throw error;
-    throw failed(`it cannot be reached as itself: ${error.message}`, error);
-  }
+  talk.send([['now', `${Math.floor(now / 1000)}.${String(now % 1000).padStart(3, '0')}000000`]]);
 }
 
 interface Proof {
@@ -137,16 +114,16 @@ interface Proof {
   readonly clockOffsetMs: number;
 }
 
-async function prove(connection: GuestConnection, signal: AbortSignal): Promise<Proof> {
-  using exchange = await Exchange.open(connection, identityProgram, [['verb', 'prove']], signal);
-  const random = (await exchange.frame({ random: proof })).bytes;
-  const machineId = (await exchange.frame({ machineid: proof })).bytes.toString().trim();
-  const hostname = (await exchange.frame({ hostname: proof })).bytes.toString().trim();
-  const loginKeys = (await exchange.frame({ loginkeys: proof })).bytes.toString().trim();
-  await exchange.frame({ done: bare });
+async function prove(talk: PortTalk): Promise<Proof> {
+  const text = async (kind: string) => (await talk.frame({ [kind]: proof })).bytes.toString().trim();
+  const random = (await talk.frame({ random: proof })).bytes;
+  const machineId = await text('machineid');
+  const hostname = await text('hostname');
+  const loginKeys = await text('loginkeys');
+  await talk.frame({ done: bare });
   const askedAt = Date.now();
-  exchange.send([]);
-  const guestMs = Number((await exchange.frame({ now: proof })).bytes.toString()) * 1000;
+  talk.send([]);
+  const guestMs = Number(await text('now')) * 1000;
   const clockOffsetMs = Math.round(guestMs - (askedAt + Date.now()) / 2);
   return { machineId, hostname, loginKeys, random: Buffer.from(random), clockOffsetMs };
 }
@@ -169,7 +146,7 @@ function checkProof(proof: Proof, identity: Identity): void {
 }
 
 /** What the guest refused is told as what it means here. */
-async function orIdentityFailed<T>(step: Promise<T>): Promise<T> {
+async function _orIdentityFailed<T>(step: Promise<T>): Promise<T> {
   try {
     return await step;
   } catch (error) {

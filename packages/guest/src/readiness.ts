@@ -2,7 +2,7 @@ import type { VmAccess } from '@vm-task/shared/vm-access';
 import type { GuestConnection } from './connect.ts';
 import { Exchange } from './exchange.ts';
 import { bare } from './frames.ts';
-import { readinessProgram } from './supervisor.ts';
+import { identityProgram, readinessProgram } from './supervisor.ts';
 import { waitForSsh } from './wait-for-ssh.ts';
 
 /** The first login reads sshd and perl from the disk, the second finds them in memory, as each clone's will. */
@@ -20,13 +20,12 @@ export async function proveReadiness(
 ): Promise<void> {
   for (let login = 0; login < logins; login++) {
     await using connection = await waitForSsh(access, options);
-    using exchange = await Exchange.open(connection, readinessProgram, [], options.signal);
-    await exchange.frame({ done: bare });
+    await run(connection, readinessProgram, options.signal);
+    if (login === logins - 1) await run(connection, identityProgram, options.signal);
   }
 }
 
 async function run(connection: GuestConnection, program: Buffer, signal: AbortSignal): Promise<void> {
   using exchange = await Exchange.open(connection, program, [], signal);
-  const { kind } = await exchange.frame();
-  if (kind !== 'done') throw new VmTaskError('guest-failed', `the machine answered ${JSON.stringify(kind)}`);
+  await exchange.frame({ done: bare });
 }

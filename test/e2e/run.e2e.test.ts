@@ -3,8 +3,8 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VmId } from '@vm-task/shared/ids';
 import { eventually } from '@vm-task/testing/conditions';
+import { load } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { lendRunningSystem, type TestSystem } from './system.ts';
 import { submit, untilOver, untilPrinted } from './tasks.ts';
 import type { Audit, Events, Shown } from './views.ts';
@@ -35,7 +35,7 @@ describe('vm-task run', () => {
   it('runs examples/prompt.yaml as written: the prompt arrives as data, byte for byte', async () => {
     const { exitCode, stdout } = await system.vmTask(['run', 'examples/prompt.yaml']);
     expect(exitCode).toBe(0);
-    const prompt: string = parse(await readFile('examples/prompt.yaml', 'utf8')).stdin;
+    const prompt: string = (load(await readFile('examples/prompt.yaml', 'utf8')) as { stdin: string }).stdin;
     const sha256 = createHash('sha256').update(prompt).digest('hex');
     expect(JSON.parse(stdout)).toEqual({ characters: [...prompt].length, sha256 });
     expect((await newest()).result).toEqual({ characters: [...prompt].length, sha256 });

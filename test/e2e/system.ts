@@ -11,7 +11,7 @@ import type { Client } from '@vm-task/client/client';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { makeHomeFolder } from '@vm-task/testing/home-folder';
-import { stringify } from 'yaml';
+import { dump } from 'js-yaml';
 
 export const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
 const main = join(repositoryRoot, 'packages/cli/src/main.ts');
@@ -49,7 +49,7 @@ const testConfig = { http: { port: 0 }, nats: { port: 0 } };
 /** `within`: what every command line begins with, to run in the host of a `network-lab.ts`. */
 export async function lendSystem(config: object = {}, within: readonly string[] = []): Promise<TestSystem> {
   const home = homeAt(await makeHomeFolder('home'));
-  await writeFile(home.config, stringify({ ...testConfig, ...config }));
+  await writeFile(home.config, dump({ ...testConfig, ...config }));
   const start = (args: readonly string[], input = '') =>
     startCommand(home, [...within, ...vmTaskProgram, ...args], input);
   const vmTask = (args: readonly string[], input?: string) => start(args, input).finished;

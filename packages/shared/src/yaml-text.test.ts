@@ -75,12 +75,15 @@ describe('a number keeps its digits or is refused:', () => {
     expect(refusal(`{"a": [${number}]}`)).toContain('would not keep its digits; write it in quotes');
   });
 
-  test.each(['0x20000000000001', '0o1000000000000000001', '007', '.inf', '-.inf', '.nan', '!!int 0b1'.padEnd(70, '1')])(
-    '%s',
-    (number) => {
-      expect(refusal(`a: ${number}`)).toContain('would not keep its digits; write it in quotes');
-    },
-  );
+  test.each(['.inf', '-.inf', '.nan'])('%s', (number) => {
+    expect(refusal(`a: ${number}`)).toContain(
+      `the number ${number} at line 1 is none that JSON has; write it in quotes`,
+    );
+  });
+
+  test.each(['0x20000000000001', '0o1000000000000000001', '007', '!!int 0b1'.padEnd(70, '1')])('%s', (number) => {
+    expect(refusal(`a: ${number}`)).toContain('would not keep its digits; write it in quotes');
+  });
 });
 
 describe('work is bounded', () => {
@@ -101,7 +104,12 @@ describe('work is bounded', () => {
   test('aliases are few, and what they unfold to is counted before it unfolds', () => {
     expect(refusal(`a: &a x\nb: [${Array(101).fill('*a').join(',')}]`)).toContain('aliases exceeded maxAliases (100)');
     const levels = ['l0: &l0 [x,x,x,x,x,x,x,x,x]'];
-    for (let at = 1; at < 10; at++) levels.push(`l${at}: &l${at} [${Array(9).fill(`*l${at - 1}`).join(',')}]`);
+    for (let at = 1; at < 10; at++)
+      levels.push(
+        `l${at}: &l${at} [${Array(9)
+          .fill(`*l${at - 1}`)
+          .join(',')}]`,
+      );
     expect(refusal(levels.join('\n'))).toContain('its aliases unfold to more than');
     expect(refusal('a: &a { b: *a }')).toContain('it refers to itself');
   });

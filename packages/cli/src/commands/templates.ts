@@ -5,7 +5,7 @@ import { createHomeClient } from '@vm-task/embedded/home-client';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { TemplateKind } from '@vm-task/shared/templates/template-file';
 import { parseYaml } from '@vm-task/shared/yaml-text';
-import { stringify } from 'yaml';
+import { dump } from 'js-yaml';
 import { readSettings } from '../pipeline-source.ts';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
@@ -49,7 +49,7 @@ const nameOf = ([name, { default: value }]: [string, { readonly default?: unknow
 export async function showTemplate({ home, json }: Common, ref: string): Promise<void> {
   const view = await createHomeClient(home).templates.show(ref);
   if (json) return printJson(view);
-  print(`# ${view.name}@${view.version}, installed ${view.installedAt}\n${plainLines(stringify(view.file))}`);
+  print(`# ${view.name}@${view.version}, installed ${view.installedAt}\n${plainLines(dump(view.file))}`);
 }
 
 export interface RunTemplateOptions {

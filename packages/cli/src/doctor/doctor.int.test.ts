@@ -20,8 +20,8 @@ import { eventually } from '@vm-task/testing/conditions';
 import { creatingVm } from '@vm-task/testing/sample-states';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder, type TempFolder } from '@vm-task/testing/temp-folder';
+import { dump } from 'js-yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { stringify } from 'yaml';
 import { checksFor } from './checks.ts';
 import { openContext } from './context.ts';
 import { type Checked, runChecks } from './run-checks.ts';
@@ -79,7 +79,7 @@ async function configure(changes: object): Promise<void> {
   const kali = { driver: 'ssh', host, port, user, hostKey, key: 'keys/kali', ...changes };
   const pools = { default: { max: poolMax, warm: 0 }, kali };
   const config = { nats: { port: 0 }, http: { port: 0 }, reaper: { orphanGrace: '1h' }, pools };
-  await writeFile(home.config, stringify(config));
+  await writeFile(home.config, dump(config));
 }
 
 async function look(now?: () => number): Promise<Checked[]> {

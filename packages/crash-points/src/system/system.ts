@@ -22,7 +22,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { makeHomeFolder } from '@vm-task/testing/home-folder';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
-import { stringify } from 'yaml';
+import { dump } from 'js-yaml';
 import { repositoryRoot } from '../code/instrument.ts';
 import { control, type Order } from '../process/control.ts';
 import { furnishMachines, standInImage, standIns } from './machines.ts';
@@ -72,7 +72,7 @@ export async function startSystem({ manifest, isReal }: SystemOptions): Promise<
   const webhook = started.use(await startWebhook(home));
   // The same in every system, because a point's subject has it.
   await writeFile(home.host, JSON.stringify({ id: 'host' }));
-  await writeFile(home.config, stringify({ ...baseConfig, pools: { default: pool }, alerts: webhook.config }));
+  await writeFile(home.config, dump({ ...baseConfig, pools: { default: pool }, alerts: webhook.config }));
   const files = control(home.root);
   mkdirSync(files.folder, { recursive: true });
   started.use(startUp(environment, manifest, isReal));

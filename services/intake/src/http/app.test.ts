@@ -118,6 +118,13 @@ test('a wrong body, key, type or size is answered with a sentence', async () => 
   expect(await post('{')).toMatch(/^invalid-request: .*not valid JSON/);
   expect(await post('a: &a [*a, *a]', 'application/yaml')).toMatch(/^invalid-task: /);
   expect(await post('run: [', 'application/yaml')).toMatch(/^invalid-task: the body is not YAML/);
+  const list = 'run: x\nlabels:\n'.padEnd(300_000, '  k: v\n');
+  expect(await post(list, 'application/yaml')).toMatch(
+    /^payload-too-large: the body may have 262144 characters as YAML/,
+  );
+  expect(await post('run: one\n---\nrun: two', 'application/yaml')).toMatch(
+    /^invalid-task: .*second document at line 2/,
+  );
   expect(await post('hello', 'text/plain')).toMatch(/^unsupported-media-type: .*text\/plain/);
   const large = JSON.stringify({ run: 'x'.repeat(taskMaxBytes) });
   expect(await post(large)).toContain(

@@ -25,6 +25,9 @@ export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly stop: AbortSignal;
 }
 
+/** A third of a second of the event loop at most; a file of this length is a book. */
+const yamlMaxChars = 256 * 1024;
+
 export type App = FastifyInstance;
 
 /** Bodies are JSON or YAML; what a schema refuses is answered with the sentences that task files get. */
@@ -36,7 +39,7 @@ export function createServer(): App {
   // A web page may post plain text anywhere without asking first.
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser('application/yaml', { parseAs: 'string' }, async (_request: unknown, body: string) =>
-    parseYaml(body, 'the body', 'invalid-task'),
+    parseYaml(body, 'the body', 'invalid-task', { maxChars: yamlMaxChars }),
   );
   return app;
 }

@@ -13,13 +13,16 @@ import { parseYaml } from '@vm-task/shared/yaml-text';
 import type { GuestApiDeps, GuestApiServer } from './deps.ts';
 import { keyOf, textOf } from './request.ts';
 
+/** Any task may ask for this again and again, in the event loop of all others. */
+const yamlMaxChars = 64 * 1024;
+
 export function childRoutes(app: GuestApiServer, deps: GuestApiDeps): void {
   const { attempt, bus, created, secrets } = deps;
   app.post('/v1/tasks', async ({ body, headers }, reply) => {
     const limit = created.data.spec.children ?? 0;
     if (limit === 0) throw childRefused('its task file does not say so: children: 4 would allow four of them');
     const text = textOf(body);
-    const file = parseYaml(text, 'the body', 'invalid-task');
+    const file = parseYaml(text, 'the body', 'invalid-task', { maxChars: yamlMaxChars });
     const problem = jsonProblem(file);
     if (problem !== null) throw new VmTaskError('invalid-task', `the task cannot be taken as JSON: ${problem}`);
     const inPool = withPool(secrets.maskJson(file as Json), attempt.ready.pool);

@@ -26,6 +26,10 @@ describe('what is to be run', () => {
     expect(() => readTask([path], false, {})).toThrow(`${path} is not YAML`);
     await writeFile(path, '- a list');
     expect(() => readTask([path], false, {})).toThrow(`${path} is not a task`);
+    await writeFile(path, Buffer.from('run: echo ü', 'latin1'));
+    expect(() => readTask([path], false, {})).toThrow(
+      `${path} cannot be taken: it has to be UTF-8, and is not from byte 11 on`,
+    );
     await writeFile(path, 'rnu: x');
     expect(() => readTask([path], false, {})).toThrow('rnu: unknown key; did you mean "run"?');
     expect(() => readTask(['/nowhere/task.yaml'], false, {})).toThrow('/nowhere/task.yaml cannot be read');

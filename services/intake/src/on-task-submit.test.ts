@@ -9,8 +9,14 @@ import { onTaskSubmit } from './on-task-submit.ts';
 
 const room = { refusal: async () => null };
 
-function command(text: string, seq = 7): Handling<RawMessage> {
-  const event = { seq, subject: 'task.submit', time: new Date(1_000_000), headers: undefined, data: Buffer.from(text) };
+function command(text: string | Uint8Array, seq = 7): Handling<RawMessage> {
+  const event = {
+    seq,
+    subject: 'task.submit',
+    time: new Date(1_000_000),
+    headers: undefined,
+    data: Buffer.from(text as string),
+  };
   return { event, head: null, deliveries: 1, signal: new AbortController().signal, log: silentLogger };
 }
 
@@ -42,12 +48,15 @@ test('a redelivery after success makes neither a second task nor a dead letter, 
   expect(await onTaskSubmit(withoutPools, submit)).toMatchObject({ kind: 'done', event: null });
 });
 
-test.each([
+test.each<[string | Uint8Array, RegExp]>([
   ['{"runn":"x"}', /invalid-task: runn: unknown key; did you mean "run"\?/],
   ['{"run":"x","pool":"defualt"}', /pool-not-found: .*did you mean "default"/],
   ['{"run":"x","resources":{"memoryMiB":999999}}', /no-size-fits: /],
   ['[]', /invalid-task: /],
   ['run: echo', /unreadable-event: message 7 on task.submit is not JSON/],
+  ['{"run":"x","inputs":{"n":9007199254740993}}', /message 7 on task.submit .*9007199254740993 .* in quotes/],
+  ['{"run":"x","run":"y"}', /message 7 on task.submit .*"run" is there twice/],
+  [Uint8Array.of(0x22, 0xfc, 0x22), /message 7 on task.submit .*has to be UTF-8, and is not from byte 2 on/],
 ])('%s is rejected with a sentence', async (text, reason) => {
   const deps = { config, admission: room, findCreated: memoryEvents().findCreated };
   const outcome = await onTaskSubmit(deps, command(text));

@@ -51,6 +51,22 @@ test('a file that is not JSON, or nested without end, is text', () => {
   }
 });
 
+test.each(['{"id": 12345678901234567890}', '{"a": 1e400}', '{"__proto__": {}, "b": 2}', '{"a": 1, "a": 2}'])(
+  '%s would not be the same as JSON, so it is text',
+  (text) => {
+    const value = { kind: 'text', source: 'file', value: text };
+    expect(readResult(endWith({ result: text }), none).result).toEqual(value);
+  },
+);
+
+test('a file that is no text is refused, with the byte where it goes wrong', () => {
+  const binary = { ...endWith({}), result: Buffer.from([0x61, 0xfc]) };
+  expect(readResult(binary, none)).toEqual({
+    result: null,
+    error: { code: 'result-not-text', message: expect.stringContaining('is not from byte 2 on (fc)') },
+  });
+});
+
 test('a file at the limit is taken, one byte more is refused', () => {
   expect(resultValue(endWith({ result: 'x'.repeat(262_144) }))).toHaveLength(262_144);
   expect(readResult(endWith({ result: 'x'.repeat(262_145) }), none)).toMatchObject({

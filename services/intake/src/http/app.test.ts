@@ -109,7 +109,7 @@ test('an ambiguous beginning lists its candidates, also in the document', async 
 });
 
 test('a wrong body, key, type or size is answered with a sentence', async () => {
-  const post = async (payload: string, type = 'application/json') => {
+  const post = async (payload: string | Buffer, type = 'application/json') => {
     const headers = { authorization, 'content-type': type };
     const { code, detail } = (await app.inject({ method: 'POST', url: '/v1/tasks', headers, payload })).json();
     return `${code}: ${detail}`;
@@ -125,6 +125,15 @@ test('a wrong body, key, type or size is answered with a sentence', async () => 
   expect(await post('run: one\n---\nrun: two', 'application/yaml')).toMatch(
     /^invalid-task: .*second document at line 2/,
   );
+  expect(await post('{"run":"x","inputs":{"n":9007199254740993}}')).toMatch(
+    /^invalid-request: the body cannot be taken: the number 9007199254740993 at line 1 .* in quotes/,
+  );
+  expect(await post('{"run":"x","run":"y"}')).toMatch(/^invalid-request: .*the key "run" is there twice/);
+  expect(await post(Buffer.from('{"run":"ü"}', 'latin1'))).toMatch(
+    /^invalid-request: the body cannot be taken: .*UTF-8/,
+  );
+  expect(await post(Buffer.from('run: ü', 'latin1'), 'application/yaml')).toMatch(/^invalid-request: .*UTF-8/);
+  expect(await post('{"run":"x"}', 'application/json; charset=iso-8859-1')).toMatch(/^unsupported-media-type: .*UTF-8/);
   expect(await post('hello', 'text/plain')).toMatch(/^unsupported-media-type: .*text\/plain/);
   const large = JSON.stringify({ run: 'x'.repeat(taskMaxBytes) });
   expect(await post(large)).toContain(

@@ -9,8 +9,10 @@ import { context, propagation } from '@opentelemetry/api';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { type Draft, eventSchemas, type Head, type HostToken, isEventType, type Stored } from '@vm-task/shared/events';
 import { asWritten } from '@vm-task/shared/features';
+import { readJson } from '@vm-task/shared/json-text';
 import { readEventData } from '@vm-task/shared/read-event';
 import { eventsOf, factsOfSubject, type SubjectFacts } from '@vm-task/shared/subjects';
+import { decodeUtf8 } from '@vm-task/shared/utf8';
 
 export interface RawMessage {
   readonly seq: number;
@@ -135,11 +137,13 @@ export function jsonOf(data: Uint8Array): unknown {
   }
 }
 
-/** The JSON of a command or a timer. @throws `unreadable-event` for what is none. */
-export function parseJson(message: RawMessage): unknown {
-  const json = jsonOf(message.data);
-  if (json !== undefined) return json;
-  throw new VmTaskError('unreadable-event', `message ${message.seq} on ${message.subject} is not JSON`);
+/** The JSON of a command or a timer. @throws `unreadable-event` for what is none, or would not be taken as it is. */
+export function parseJson({ seq, subject, data }: RawMessage): unknown {
+  const decoded = decodeUtf8(data);
+  const read = decoded.kind === 'text' ? readJson(decoded.text) : decoded;
+  if (read.kind === 'value') return read.value;
+  const problem = read.kind === 'syntax' ? 'is not JSON' : `cannot be taken: ${read.why}`;
+  throw new VmTaskError('unreadable-event', `message ${seq} on ${subject} ${problem}`);
 }
 
 export function rawOf(message: StoredMsg): RawMessage {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseTaskFile } from '@vm-task/pipelines/planning/plan-task';
 import { type ErrorCode, VmTaskError } from '@vm-task/shared/errors';
+import { decodeUtf8 } from '@vm-task/shared/utf8';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 
 export interface TaskOptions {
@@ -32,8 +33,14 @@ function readTaskFile(words: readonly string[]): object {
 
 /** Of a file, or of standard input for `-`. @throws an error of `code`. */
 export function readText(path: string, source: string, code: ErrorCode): string {
+  const decoded = decodeUtf8(readBytes(path, source, code));
+  if (decoded.kind === 'text') return decoded.text;
+  throw new VmTaskError(code, `${source} cannot be taken: ${decoded.why}`);
+}
+
+function readBytes(path: string, source: string, code: ErrorCode): Buffer {
   try {
-    return readFileSync(path === '-' ? 0 : path, 'utf8');
+    return readFileSync(path === '-' ? 0 : path);
   } catch (error) {
     throw new VmTaskError(code, `${source} cannot be read: ${(error as Error).message}`, { cause: error });
   }

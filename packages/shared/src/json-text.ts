@@ -10,7 +10,8 @@ export type ReadJson =
   | { readonly kind: 'altered'; readonly why: string };
 
 /** Takes work that is linear in the text. */
-export function readJson(text: string): ReadJson {
+export function readJson(marked: string): ReadJson {
+  const text = marked.startsWith('\ufeff') ? marked.slice(1) : marked;
   let value: Json;
   try {
     value = JSON.parse(text) as Json;
@@ -30,7 +31,7 @@ function alterationOf(text: string): string | null {
     else if (kind === 'close') open.pop();
     else {
       const source = text.slice(begin, end);
-      const problem = kind === 'key' ? keyProblem(source, open.at(-1)) : numberProblem(source);
+      const problem = problemOf(kind, source, open.at(-1));
       if (problem !== null) return problem(lineOf(text, begin));
     }
   }
@@ -38,6 +39,17 @@ function alterationOf(text: string): string | null {
 }
 
 type Problem = (place: string) => string;
+
+function problemOf(kind: 'key' | 'text' | 'number', source: string, keys: Set<string> | undefined): Problem | null {
+  if (kind === 'number') return numberProblem(source);
+  return textProblem(source) ?? (kind === 'key' ? keyProblem(source, keys) : null);
+}
+
+/** Only what is escaped can be half of a pair: the text itself was UTF-8. */
+function textProblem(quoted: string): Problem | null {
+  if (!quoted.includes('\\u') || (JSON.parse(quoted) as string).isWellFormed()) return null;
+  return (place) => `the text at ${place} has half a character; give UTF-8`;
+}
 
 function keyProblem(quoted: string, keys: Set<string> | undefined): Problem | null {
   const key = JSON.parse(quoted) as string;
@@ -52,7 +64,7 @@ function numberProblem(source: string): Problem | null {
 }
 
 interface Token {
-  readonly kind: 'open' | 'close' | 'key' | 'number';
+  readonly kind: 'open' | 'close' | 'key' | 'text' | 'number';
   readonly begin: number;
   readonly end: number;
 }
@@ -66,7 +78,7 @@ function* tokensOf(text: string): Generator<Token> {
     const character = text[begin] ?? '';
     if (character === '"') {
       end = endOfString(text, begin);
-      if (isKey(text, end)) yield { kind: 'key', begin, end };
+      yield { kind: isKey(text, end) ? 'key' : 'text', begin, end };
     } else if (beginOfNumber.test(character)) {
       end = endOfNumber(text, begin);
       yield { kind: 'number', begin, end };

@@ -18,9 +18,17 @@ export function jsonProblem(value: unknown): string | null {
     return error instanceof RangeError ? 'it is nested too deeply' : 'it refers to itself';
   }
   if (text === undefined) return 'it is nothing that JSON has a form for';
+  if (/\\u[dD][89a-fA-F]/.test(text) && hasHalfCharacter(value)) return 'a text in it has half a character; give UTF-8';
   // In a string the quotes would be escaped. Most parsers drop such a key without a word.
   if (text.includes('"__proto__":')) return 'no key may be called "__proto__"';
   return isDeeper(value, maxDepth) ? `it is nested more than ${maxDepth} levels deep` : null;
+}
+
+/** Nothing that UTF-8 could carry. */
+function hasHalfCharacter(value: unknown): boolean {
+  if (typeof value === 'string') return !value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, inner]) => !key.isWellFormed() || hasHalfCharacter(inner));
 }
 
 /** True for what has lists and maps in more than so many levels. */

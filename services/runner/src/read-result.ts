@@ -3,6 +3,8 @@ import { type JobEnd, resultMaxBytes, type StreamTotals } from '@vm-task/guest/j
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { TaskResult } from '@vm-task/shared/events';
 import { isDeeper, type Json } from '@vm-task/shared/json';
+import { readJson } from '@vm-task/shared/json-text';
+import { decodeUtf8 } from '@vm-task/shared/utf8';
 import type { Secrets } from './secrets.ts';
 
 /** Deeper JSON is kept as text: whoever reads the event must be able to walk it. */
@@ -14,20 +16,26 @@ export interface ReadResult {
   readonly error: ErrorInfo | null;
 }
 
-/** JSON where the file parses as such, else text; secrets masked. */
+/** JSON where the file is that and the value says the same, else text; secrets masked. */
 export function readResult({ result, stdout }: JobEnd, secrets: Secrets): ReadResult {
   if (result === null) {
     return { result: { kind: 'text', source: 'stdout', value: lastLines(stdout, secrets) }, error: null };
   }
   if (result.length > resultMaxBytes) return { result: null, error: tooLarge };
-  const json = parseShallow(result.toString());
+  const decoded = decodeUtf8(result);
+  if (decoded.kind === 'refused') return { result: null, error: notText(decoded.why) };
+  const json = parseShallow(decoded.text);
   return {
     result:
       json === undefined
-        ? { kind: 'text', source: 'file', value: secrets.maskBytes(result).toString() }
+        ? { kind: 'text', source: 'file', value: secrets.maskText(decoded.text) }
         : { kind: 'json', source: 'file', value: secrets.maskJson(json) },
     error: null,
   };
+}
+
+function notText(why: string): ErrorInfo {
+  return { code: 'result-not-text', message: `the result cannot be taken: ${why}; leave other data as an artifact` };
 }
 
 /** How much larger it is, nobody counts: it is read up to the limit. */
@@ -53,10 +61,6 @@ function characterStart(bytes: Buffer): number {
 }
 
 function parseShallow(text: string): Json | undefined {
-  try {
-    const value = JSON.parse(text) as Json;
-    return isDeeper(value, jsonMaxDepth) ? undefined : value;
-  } catch {
-    return undefined;
-  }
+  const read = readJson(text);
+  return read.kind === 'value' && !isDeeper(read.value, jsonMaxDepth) ? read.value : undefined;
 }

@@ -2,10 +2,11 @@
 import { hostname, userInfo } from 'node:os';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import type { Json } from '@vm-task/shared/json';
+import { readJson } from '@vm-task/shared/json-text';
 import { print, printJson } from '../screen/print.ts';
 import type { Common } from './tasks.ts';
 
-/** `text` is the result: JSON where it parses, else as it is. */
+/** `text` is the result: JSON where that says the same, else as it is. */
 export async function complete(common: Common, id: string, text: string): Promise<void> {
   const completed = await createHomeClient(common.home).tasks.complete(id, parsed(text));
   tell(common, completed, 'completed');
@@ -30,9 +31,6 @@ function tell({ json }: Common, answered: { readonly id: string }, what: string)
 }
 
 function parsed(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return text;
-  }
+  const read = readJson(text);
+  return read.kind === 'value' ? read.value : text;
 }

@@ -1,13 +1,12 @@
 /** Commands about messages: send, list, read, archive. */
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { MessageView } from '@vm-task/client/views';
 import { createHomeClient } from '@vm-task/embedded/home-client';
-import { VmTaskError } from '@vm-task/shared/errors';
 import { type Group, groups, type Priority } from '@vm-task/shared/inbox';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
+import { readText } from '../task-source.ts';
 import type { Common } from './tasks.ts';
 
 const titles: Readonly<Record<Group, string>> = { now: 'Now', pending: 'Pending', reference: 'For reference' };
@@ -34,12 +33,7 @@ export async function send({ home, json }: Common, words: readonly string[], opt
 }
 
 function readStdin(): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(0));
-  } catch (error) {
-    const message = `the text on standard input cannot be taken: ${(error as Error).message}; give UTF-8 text`;
-    throw new VmTaskError('invalid-message', message, { cause: error });
-  }
+  return readText('-', 'standard input', 'invalid-message');
 }
 
 export async function listInbox({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { VmTaskError } from '../errors.ts';
 import { type Json, jsonSchema } from '../json.ts';
+import { readJson } from '../json-text.ts';
 import { nearest } from '../unknown-keys.ts';
 
 const types = {
@@ -59,14 +60,10 @@ export function resolveParameters(declared: Parameters, given: Readonly<Record<s
 /** A value as it is written on a command line: text for a string or an unknown parameter, JSON for all else. @throws `invalid-pipeline`. */
 export function parameterFromText(name: string, text: string, type: string | undefined): Json {
   if (type === undefined || type === 'string') return text;
-  try {
-    return JSON.parse(text) as Json;
-  } catch (cause) {
-    const what = aOrAn(type);
-    throw new VmTaskError('invalid-pipeline', `parameters.${name}: ${JSON.stringify(text)} is not ${what}, as JSON`, {
-      cause,
-    });
-  }
+  const read = readJson(text);
+  if (read.kind === 'value') return read.value;
+  const why = read.kind === 'altered' ? read.why : `${JSON.stringify(text)} is not ${aOrAn(type)}, as JSON`;
+  throw new VmTaskError('invalid-pipeline', `parameters.${name}: ${why}`);
 }
 
 function problemOf({ type, options }: Pick<Parameter, 'type' | 'options'>, value: Json): string | null {

@@ -8,12 +8,12 @@ import type { Logger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
-import { parseYaml } from '@vm-task/shared/yaml-text';
 import { type FastifyInstance, type FastifySchemaCompiler, fastify } from 'fastify';
 import type { z } from 'zod';
 import type { Acceptance } from '../accept-task.ts';
 import type { PipelineAcceptance } from '../pipelines/accept-pipeline.ts';
 import type { Projection } from '../projection/projection.ts';
+import { readBodies } from './read-body.ts';
 
 export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly bus: Bus;
@@ -25,9 +25,6 @@ export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly stop: AbortSignal;
 }
 
-/** A third of a second of the event loop at most; a file of this length is a book. */
-const yamlMaxChars = 256 * 1024;
-
 export type App = FastifyInstance;
 
 /** Bodies are JSON or YAML; what a schema refuses is answered with the sentences that task files get. */
@@ -38,9 +35,7 @@ export function createServer(): App {
   app.setSerializerCompiler(() => JSON.stringify);
   // A web page may post plain text anywhere without asking first.
   app.removeContentTypeParser('text/plain');
-  app.addContentTypeParser('application/yaml', { parseAs: 'string' }, async (_request: unknown, body: string) =>
-    parseYaml(body, 'the body', 'invalid-task', { maxChars: yamlMaxChars }),
-  );
+  readBodies(app);
   return app;
 }
 

@@ -5,13 +5,17 @@
 import { randomUUID } from 'node:crypto';
 import { resultMaxBytes } from '@vm-task/guest/job';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { GuestApiDeps, GuestApiServer } from './deps.ts';
+import { decodeUtf8 } from '@vm-task/shared/utf8';
+import type { GuestApiServer, GuestApiDeps } from './deps.ts';
 import { bytesOf, keyOf } from './request.ts';
 
 export function completeRoute(app: GuestApiServer, { attempt, bus, deadline, guest, job }: GuestApiDeps): void {
   app.post('/v1/complete', async ({ body, headers }, reply) => {
     const result = bytesOf(body);
     if (result.length > resultMaxBytes) throw tooLarge(result.length);
+    const decoded = decodeUtf8(result);
+    if (decoded.kind === 'refused')
+      throw new VmTaskError('result-not-text', `the result cannot be taken: ${decoded.why}`);
     // In the guest it is one line of a file.
     const key = encodeURIComponent(keyOf(headers) ?? randomUUID());
     if (attempt.cancelling.aborted) throw tooLate('the task is being cancelled, and has no result any more');

@@ -1,11 +1,15 @@
 /** What a request to the guest API says: its body, and its key. */
 import { VmTaskError } from '@vm-task/shared/errors';
+import { readJson } from '@vm-task/shared/json-text';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
+import { decodeUtf8 } from '@vm-task/shared/utf8';
 import type { z } from 'zod';
 
-/** The body as text. */
+/** The body as text. Thrown: `invalid-request` for what is not UTF-8. */
 export function textOf(body: unknown): string {
-  return bytesOf(body).toString('utf8');
+  const decoded = decodeUtf8(bytesOf(body));
+  if (decoded.kind === 'text') return decoded.text;
+  throw new VmTaskError('invalid-request', `the body cannot be taken: ${decoded.why}`);
 }
 
 export function bytesOf(body: unknown): Buffer {
@@ -19,13 +23,12 @@ export function parseBody<T>(body: unknown, schema: z.ZodType<T>): T {
   throw new VmTaskError('invalid-request', explainIssues(parsed.error, schema));
 }
 
-/** @throws `invalid-request` for what is not JSON. */
+/** Thrown: `invalid-request` for what is not JSON, or would not be taken as it is. */
 export function jsonOf(body: unknown): unknown {
-  try {
-    return JSON.parse(textOf(body));
-  } catch (error) {
-    throw new VmTaskError('invalid-request', `the body is not JSON: ${(error as Error).message}`, { cause: error });
-  }
+  const read = readJson(textOf(body));
+  if (read.kind === 'value') return read.value;
+  const problem = read.kind === 'syntax' ? 'is not JSON' : 'cannot be taken';
+  throw new VmTaskError('invalid-request', `the body ${problem}: ${read.why}`);
 }
 
 const keyMaxChars = 255;

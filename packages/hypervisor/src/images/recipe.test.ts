@@ -53,6 +53,7 @@ test.each([
   ['a base that is not there', `${base}extend: bse\n`, 'extend: there is no recipe "bse"'],
   ['a recipe that extends itself', `${base}extend: base\n`, 'extend: "base" extends itself'],
   ['what is not YAML', 'name: [', 'is not YAML'],
+  ['bytes that are no UTF-8', Buffer.from('name: ü', 'latin1'), 'cannot be taken: it has to be UTF-8'],
   ['an empty file', '', 'the whole: '],
 ])('a recipe with %s is refused with its path and what is wrong', async (_, yaml, problem) => {
   await using lent = await lendStore();

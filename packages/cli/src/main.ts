@@ -5,20 +5,23 @@
  * |---|---|
  * | `program.ts`, `program/`, `read-options.ts` | every command and its options |
  * | `commands/` | what each command does |
- * | `task-source.ts`, `pipeline-source.ts` | files and options as what is submitted |
+ * | `task-source.ts`, `pipeline-source.ts`, `words.ts` | files and options as what is submitted |
  * | `doctor/` | what `doctor` looks at, one file for each check |
  * | `screen/`, `exit-codes.ts` | progress, tables, text made safe for a terminal; how a command ends |
  */
-import { errorInfo } from '@vm-task/shared/errors';
+import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { CommanderError } from 'commander';
 import { exitCodes } from './exit-codes.ts';
 import { createProgram } from './program.ts';
 import { plainLine } from './screen/plain-text.ts';
 import { note, printJson } from './screen/print.ts';
+import { wordsProblem } from './words.ts';
 
 const argv = process.argv;
 
 try {
+  const problem = wordsProblem(argv);
+  if (problem !== null) throw new VmTaskError('invalid-request', problem);
   process.exitCode = await createProgram().execute(argv);
 } catch (error) {
   process.exitCode = report(error);

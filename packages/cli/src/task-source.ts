@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseTaskFile } from '@vm-task/pipelines/planning/plan-task';
 import { type ErrorCode, VmTaskError } from '@vm-task/shared/errors';
-import { decodeUtf8 } from '@vm-task/shared/utf8';
+import { requireUtf8 } from '@vm-task/shared/utf8';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 
 export interface TaskOptions {
@@ -33,9 +33,7 @@ function readTaskFile(words: readonly string[]): object {
 
 /** Of a file, or of standard input for `-`. @throws an error of `code`. */
 export function readText(path: string, source: string, code: ErrorCode): string {
-  const decoded = decodeUtf8(readBytes(path, source, code));
-  if (decoded.kind === 'text') return decoded.text;
-  throw new VmTaskError(code, `${source} cannot be taken: ${decoded.why}`);
+  return requireUtf8(readBytes(path, source, code), source, code);
 }
 
 function readBytes(path: string, source: string, code: ErrorCode): Buffer {

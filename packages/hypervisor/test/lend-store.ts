@@ -10,7 +10,7 @@ export interface LentStore extends AsyncDisposable {
   readonly folder: string;
   /** The same cache and recipes for another home. */
   otherHome(): Promise<ImageStore>;
-  writeRecipe(name: string, yaml: string): Promise<void>;
+  writeRecipe(name: string, yaml: string | Buffer): Promise<void>;
 }
 
 /** An empty home, cache and recipes folder. */

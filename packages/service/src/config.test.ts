@@ -94,7 +94,9 @@ test("a home's file is read; a home without one has the defaults; one that canno
   writeFileSync(home.config, 'pools: { default: { max: 7 } }');
   expect(loadConfig(home).pools['default']?.max).toBe(7);
   writeFileSync(home.config, Buffer.from('pools: { default: { image: ü } }', 'latin1'));
-  expect(() => loadConfig(home)).toThrow(`${home.config} cannot be taken: it has to be UTF-8, and is not from byte 28 on`);
+  expect(() => loadConfig(home)).toThrow(
+    `${home.config} cannot be taken: it has to be UTF-8, and is not from byte 28 on`,
+  );
   const unreadable = homeAt(home.config);
   expect(() => loadConfig(unreadable)).toThrow(expect.objectContaining({ code: 'invalid-config' }));
 });

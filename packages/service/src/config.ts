@@ -11,6 +11,7 @@ import type { Home } from '@vm-task/shared/home';
 import { manualPool } from '@vm-task/shared/ids';
 import { nameSchema } from '@vm-task/shared/names';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
+import { requireUtf8 } from '@vm-task/shared/utf8';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { z } from 'zod';
 
@@ -138,9 +139,9 @@ export function parseConfig(text: string, source: string, drivers: Drivers = kno
 
 /** The home's configuration; a home without `vm-task.yaml` has the defaults. */
 export function loadConfig(home: Home, drivers: Drivers = knownDrivers): SystemConfig {
-  let text = '';
+  let bytes = Buffer.alloc(0);
   try {
-    text = readFileSync(home.config, 'utf8');
+    bytes = readFileSync(home.config);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       throw new VmTaskError('invalid-config', `${home.config} cannot be read: ${(error as Error).message}`, {
@@ -148,5 +149,5 @@ export function loadConfig(home: Home, drivers: Drivers = knownDrivers): SystemC
       });
     }
   }
-  return parseConfig(text, home.config, drivers);
+  return parseConfig(requireUtf8(bytes, home.config, 'invalid-config'), home.config, drivers);
 }

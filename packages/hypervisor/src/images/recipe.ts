@@ -8,6 +8,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { namePattern } from '@vm-task/shared/ids';
 import { nameSchema } from '@vm-task/shared/names';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
+import { requireUtf8 } from '@vm-task/shared/utf8';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { z } from 'zod';
 import { versionPattern } from './version.ts';
@@ -104,12 +105,14 @@ async function readChain(recipesFolder: string, name: string): Promise<RecipeFil
 }
 
 async function readRecipeFile(recipesFolder: string, name: string): Promise<RecipeFile | null> {
-  const text = await readFile(recipePath(recipesFolder, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const path = recipePath(recipesFolder, name);
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
-  if (text === null) return null;
-  const parsed = recipeFileSchema.safeParse(parseYaml(text, recipePath(recipesFolder, name), 'invalid-recipe'));
+  if (bytes === null) return null;
+  const text = requireUtf8(bytes, path, 'invalid-recipe');
+  const parsed = recipeFileSchema.safeParse(parseYaml(text, path, 'invalid-recipe'));
   if (!parsed.success) throw invalid(recipesFolder, name, explainIssues(parsed.error, recipeFileSchema));
   if (parsed.data.name !== name)
     throw invalid(recipesFolder, name, `name: is "${parsed.data.name}" in folder "${name}"`);

@@ -1,7 +1,7 @@
 /** Bodies as values: UTF-8 that is JSON or YAML. What would not arrive as it is is refused. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import { readJson } from '@vm-task/shared/json-text';
-import { decodeUtf8 } from '@vm-task/shared/utf8';
+import { requireUtf8 } from '@vm-task/shared/utf8';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
@@ -30,9 +30,7 @@ function textOf(type: string, body: Buffer): string {
       `a body in ${JSON.stringify(charset)} is not understood; send UTF-8`,
     );
   }
-  const decoded = decodeUtf8(body);
-  if (decoded.kind === 'text') return decoded.text;
-  throw new VmTaskError('invalid-request', `the body cannot be taken: ${decoded.why}`);
+  return requireUtf8(body, 'the body', 'invalid-request');
 }
 
 function jsonOf(text: string): unknown {

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { resultMaxBytes } from '@vm-task/guest/job';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { decodeUtf8 } from '@vm-task/shared/utf8';
+import { requireUtf8 } from '@vm-task/shared/utf8';
 import type { GuestApiServer, GuestApiDeps } from './deps.ts';
 import { bytesOf, keyOf } from './request.ts';
 
@@ -13,9 +13,7 @@ export function completeRoute(app: GuestApiServer, { attempt, bus, deadline, gue
   app.post('/v1/complete', async ({ body, headers }, reply) => {
     const result = bytesOf(body);
     if (result.length > resultMaxBytes) throw tooLarge(result.length);
-    const decoded = decodeUtf8(result);
-    if (decoded.kind === 'refused')
-      throw new VmTaskError('result-not-text', `the result cannot be taken: ${decoded.why}`);
+    requireUtf8(result, 'the result', 'result-not-text');
     // In the guest it is one line of a file.
     const key = encodeURIComponent(keyOf(headers) ?? randomUUID());
     if (attempt.cancelling.aborted) throw tooLate('the task is being cancelled, and has no result any more');

@@ -2,14 +2,12 @@
 import { VmTaskError } from '@vm-task/shared/errors';
 import { readJson } from '@vm-task/shared/json-text';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
-import { decodeUtf8 } from '@vm-task/shared/utf8';
+import { requireUtf8 } from '@vm-task/shared/utf8';
 import type { z } from 'zod';
 
 /** The body as text. Thrown: `invalid-request` for what is not UTF-8. */
 export function textOf(body: unknown): string {
-  const decoded = decodeUtf8(bytesOf(body));
-  if (decoded.kind === 'text') return decoded.text;
-  throw new VmTaskError('invalid-request', `the body cannot be taken: ${decoded.why}`);
+  return requireUtf8(bytesOf(body), 'the body', 'invalid-request');
 }
 
 export function bytesOf(body: unknown): Buffer {

@@ -47,6 +47,16 @@ test('what is no regular file is refused without being waited for', async () => 
   }
 });
 
+test('so much of secrets as can be looked for is taken, in one value and in all of a task', async () => {
+  await using stage = await homeWith('x'.repeat(32 * 1024));
+  expect((await stage.read()).environment['KEY']).toHaveLength(32 * 1024);
+  await writeFile(stage.home.secret('other'), 'more', { mode: 0o600 });
+  const both = readSecrets(stage.home, { KEY: 'key', OTHER: 'other' });
+  await expect(both).rejects.toThrow('the secrets of the task have 32772 bytes together and may have 32768');
+  await writeFile(stage.home.secret('key'), 'x'.repeat(32 * 1024 + 1));
+  await expect(stage.read()).rejects.toThrow(`${stage.home.secret('key')} has 32769 bytes and may have 32768`);
+});
+
 test('a value that is too short to mask, too long for a variable, or no text is refused', async () => {
   for (const content of ['', 'abc\n', 'a\0bcd', 'x'.repeat(200_000), Buffer.from([0xff, 0xfe, 0x41, 0x42])]) {
     await using stage = await homeWith(content);

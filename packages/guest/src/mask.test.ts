@@ -1,9 +1,9 @@
 import { runSeed } from '@vm-task/testing/seed';
 import { expect, test } from 'vitest';
-import { createMasker } from './mask.ts';
+import { Mask } from './mask.ts';
 
 function maskWhole(secrets: readonly string[], text: string): string {
-  const masker = createMasker(secrets);
+  const masker = new Mask(secrets).masker();
   return Buffer.concat([masker.push(Buffer.from(text)), masker.flush()]).toString();
 }
 
@@ -13,13 +13,13 @@ test('each byte of a secret becomes a star, so that the length stays', () => {
 });
 
 test('what cannot be the start of a secret is shown at once', () => {
-  const masker = createMasker(['hunter2']);
+  const masker = new Mask(['hunter2']).masker();
   expect(masker.push(Buffer.from('done: hun')).toString()).toBe('done: ');
   expect(masker.push(Buffer.from('dred\n')).toString()).toBe('hundred\n');
 });
 
 test('secrets that overlap are both masked, also when the first is already shown', () => {
-  const masker = createMasker(['abc', 'cde']);
+  const masker = new Mask(['abc', 'cde']).masker();
   const shown = ['ab', 'c', 'd', 'ef'].map((chunk) => masker.push(Buffer.from(chunk)).toString()).join('');
   expect(shown + masker.flush()).toBe('*****f');
 });
@@ -55,7 +55,7 @@ test('wherever chunks are cut, exactly the characters of secrets are hidden', ()
   const secrets = ['aab', 'abab', 'ba\nb', 'aaaa'];
   for (let round = 0; round < 300; round++) {
     const text = Array.from({ length: 200 }, () => 'ab\n'[Math.floor(random() * 2.2)]).join('');
-    const masker = createMasker(secrets);
+    const masker = new Mask(secrets).masker();
     let shown = '';
     for (let at = 0; at < text.length; ) {
       const length = Math.floor(random() * 7);

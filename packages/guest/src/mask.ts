@@ -1,4 +1,14 @@
-/** Secrets out of output streams. */
+/**
+ * Secrets out of output streams, in the forms that tools print.
+ *
+ * | file | role |
+ * |---|---|
+ * | `mask/forms.ts` | the forms of a secret |
+ * | `mask/automaton.ts` | all of them found in one reading |
+ * | `mask/reading.ts` | the ways to read a stream: as it is, as base64, as hexadecimal digits |
+ */
+import { base64Forms, hexForms, textForms } from './mask/forms.ts';
+import { Reading, type Way, wayOf } from './mask/reading.ts';
 
 export interface Masker {
   /** What may be shown now; bytes that may be the start of a secret are held back until more comes. */
@@ -7,47 +17,59 @@ export interface Masker {
   flush(): Buffer;
 }
 
+/** Of all secrets of a task together: each byte costs some hundreds of bytes of memory while the task runs. */
+export const secretsMaxBytes = 32 * 1024;
+
 /**
  * Each byte of a secret becomes `*`, wherever chunks are cut, so offsets stay true. Besides the secret itself its
- * lines, its base64 form and its form inside a JSON string are masked. One masker per stream, because it remembers.
+ * lines are masked, and as a whole: base64 of either alphabet, whatever stands before it, also in lines of 16 characters
+ * or more, of which at most three before a line end stay; hexadecimal digits in the same way; and what URLs, JSON, XML and shells make of it.
+ * The work is linear in the stream, whatever the secrets are.
  */
-export function createMasker(secrets: readonly string[]): Masker {
-  const needles = [...new Set(secrets.flatMap(formsOf))].map((form) => Buffer.from(form));
-  return new StreamMasker(needles);
+export class Mask {
+  /** A masker that begins so many bytes before a place masks from there on as if it had seen everything before. */
+  readonly reachBytes: number;
+  readonly #ways: readonly Way[];
+
+  constructor(secrets: readonly string[]) {
+    const all = [
+      wayOf(secrets.flatMap(textForms), false),
+      wayOf(secrets.flatMap(base64Forms), true, (byte) => urlAlphabet.get(byte) ?? byte),
+      wayOf(secrets.flatMap(hexForms), true, (byte) => (byte >= 0x41 && byte <= 0x46 ? byte + 0x20 : byte)),
+    ];
+    this.#ways = all.filter(({ reachBytes }) => reachBytes > 0);
+    this.reachBytes = Math.max(0, ...this.#ways.map(({ reachBytes }) => reachBytes - 1));
+  }
+
+  /** One for each stream, because it remembers. */
+  masker(): Masker {
+    return new StreamMasker(this.#ways.map((way) => new Reading(way)));
+  }
 }
 
-/** A masker that begins so many bytes before a place masks from there on as if it had seen everything before. */
-export function maskReachBytes(secrets: readonly string[]): number {
-  return Math.max(0, ...secrets.flatMap(formsOf).map((form) => Buffer.byteLength(form) - 1));
-}
-
-/** A line of a longer secret counts as one from this length: shorter ones, such as `}`, would mask ordinary output. */
-const lineMinChars = 8;
-
-function formsOf(secret: string): string[] {
-  if (secret === '') return [];
-  const lines = secret.split(/\r?\n/).filter((line) => line.length >= lineMinChars);
-  // Without padding, so that it is found inside a longer secret's base64 as well.
-  const base64 = Buffer.from(secret).toString('base64').replace(/=+$/, '');
-  return [secret, ...lines, base64, JSON.stringify(secret).slice(1, -1)];
-}
+/** `-` counts as `+`, and `_` as `/`. */
+const urlAlphabet = new Map([
+  [0x2d, 0x2b],
+  [0x5f, 0x2f],
+]);
 
 class StreamMasker implements Masker {
-  readonly #needles: readonly Buffer[];
+  readonly #readings: readonly Reading[];
   /** What was held back, as it came and as it will be shown: it may be part of a secret already and still start one. */
   #plain: Buffer = Buffer.alloc(0);
   #shown: Buffer = Buffer.alloc(0);
 
-  constructor(needles: readonly Buffer[]) {
-    this.#needles = needles;
+  constructor(readings: readonly Reading[]) {
+    this.#readings = readings;
   }
 
   push(bytes: Uint8Array): Buffer {
+    const before = this.#plain.length;
     const plain = Buffer.concat([this.#plain, bytes]);
     const shown = Buffer.concat([this.#shown, bytes]);
-    for (const needle of this.#needles) maskAll(plain, shown, needle);
-    const held = Math.max(0, ...this.#needles.map((needle) => longestStart(plain, needle)));
+    const held = Math.max(0, ...this.#readings.map((reading) => reading.read(plain, before)));
     const ready = plain.length - held;
+    for (const reading of this.#readings) reading.hide(plain, shown, ready);
     this.#plain = plain.subarray(ready);
     this.#shown = shown.subarray(ready);
     return shown.subarray(0, ready);
@@ -59,19 +81,4 @@ class StreamMasker implements Masker {
     this.#shown = Buffer.alloc(0);
     return shown;
   }
-}
-
-/** Overlapping ones too, hence one step at a time. */
-function maskAll(plain: Buffer, shown: Buffer, needle: Buffer): void {
-  for (let at = plain.indexOf(needle); at >= 0; at = plain.indexOf(needle, at + 1)) {
-    shown.fill('*', at, at + needle.length);
-  }
-}
-
-/** How many of the last bytes may be the start of `needle`. */
-function longestStart(plain: Buffer, needle: Buffer): number {
-  for (let length = Math.min(needle.length - 1, plain.length); length > 0; length--) {
-    if (plain.subarray(plain.length - length).equals(needle.subarray(0, length))) return length;
-  }
-  return 0;
 }

@@ -9,8 +9,8 @@ import type { Home } from '@vm-task/shared/home';
 import { parseName } from '@vm-task/shared/ids';
 
 const valueMinChars = 4;
-/** Linux takes 128 KiB in one variable, its name included. */
-const valueMaxBytes = 120 * 1024;
+/** As all secrets of a task together: what is longer cannot be looked for in its output. */
+const valueMaxBytes = 32 * 1024;
 
 /** The text of the secret's file without one line end. @throws `secret-unusable`, with what sets it right. */
 export async function readSecret(home: Home, name: string): Promise<string> {

@@ -1,8 +1,9 @@
 /**
  * A task's secrets: read from the home's files for its main process alone, and masked wherever its text goes.
  */
-import { createMasker, type Masker, maskReachBytes } from '@vm-task/guest/mask';
+import { Mask, type Masker, secretsMaxBytes } from '@vm-task/guest/mask';
 import { readSecret } from '@vm-task/service/secret-file';
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import type { Json } from '@vm-task/shared/json';
 
@@ -11,16 +12,19 @@ export class Secrets {
   readonly environment: Readonly<Record<string, string>>;
   /** A masker that begins so many bytes before a place masks from there on as if it had seen everything. */
   readonly reachBytes: number;
-  readonly #values: readonly string[];
+  readonly #mask: Mask;
+  readonly #isEmpty: boolean;
 
   constructor(environment: Readonly<Record<string, string>>) {
     this.environment = environment;
-    this.#values = Object.values(environment);
-    this.reachBytes = maskReachBytes(this.#values);
+    const values = Object.values(environment);
+    this.#isEmpty = values.length === 0;
+    this.#mask = new Mask(values);
+    this.reachBytes = this.#mask.reachBytes;
   }
 
   masker(): Masker {
-    return createMasker(this.#values);
+    return this.#mask.masker();
   }
 
   maskBytes(bytes: Uint8Array): Buffer {
@@ -29,12 +33,12 @@ export class Secrets {
   }
 
   maskText(text: string): string {
-    return this.#values.length === 0 ? text : this.maskBytes(Buffer.from(text)).toString();
+    return this.#isEmpty ? text : this.maskBytes(Buffer.from(text)).toString();
   }
 
   /** Keys and values, numbers too; one that had to be masked becomes text. */
   maskJson(value: Json): Json {
-    if (this.#values.length === 0 || value === null || typeof value === 'boolean') return value;
+    if (this.#isEmpty || value === null || typeof value === 'boolean') return value;
     if (typeof value === 'string') return this.maskText(value);
     if (typeof value === 'number')
       return this.maskText(String(value)) === String(value) ? value : this.maskText(String(value));
@@ -48,5 +52,8 @@ export async function readSecrets(home: Home, wanted: Readonly<Record<string, st
   const entries = await Promise.all(
     Object.entries(wanted).map(async ([variable, name]) => [variable, await readSecret(home, name)] as const),
   );
-  return new Secrets(Object.fromEntries(entries));
+  const bytes = entries.reduce((sum, [, value]) => sum + Buffer.byteLength(value), 0);
+  if (bytes <= secretsMaxBytes) return new Secrets(Object.fromEntries(entries));
+  const message = `the secrets of the task have ${bytes} bytes together and may have ${secretsMaxBytes}`;
+  throw new VmTaskError('secret-unusable', message);
 }

@@ -1,7 +1,7 @@
 import type { Json } from '@vm-task/shared/json';
 import { describe, expect, test } from 'vitest';
 import type { Scope } from './expression.ts';
-import { checkTemplate, fillTemplate, TemplateError, typeOf } from './template.ts';
+import { checkTemplate, expressionsLength, fillTemplate, TemplateError, typeOf } from './template.ts';
 
 const scope: Scope = { parameters: ['p'], needs: new Map([['a', false]]), stages: ['a'], perItem: false };
 const isScript = (path: readonly string[]) => path.at(-1) === 'run';
@@ -23,6 +23,8 @@ describe('a text', () => {
     ['}} ${{ "}}" }} {{', null, '}} }} {{'],
     ['${{ {"a": {"b": params.p}} }}', 1, { a: { b: 1 } }],
     ['${{ {"a": {"b": params.p}}}}', 1, { a: { b: 1 } }],
+    ['${{ {"a": "}}", \'b\': r"\\\\"} }}.', 1, '{"a":"}}","b":"\\\\\\\\"}.'],
+    ['${{ """a" }}\n""" + \'it\\\'s }}\' // }} \n }}!', 1, 'a" }}\nit\'s }}!'],
     ['$${{ params.p }}', 1, '$1'],
     ['$ {{ params.p }} ${ {} }', 1, '$ {{ params.p }} ${ {} }'],
     ['', 1, ''],
@@ -69,6 +71,22 @@ describe('a text', () => {
       null,
       null,
     ]);
+  });
+});
+
+describe('work is bounded', () => {
+  test.each([
+    ['in a text that does not end', `\${{ "${'}}'.repeat(500_000)}`],
+    ['with maps that do not end', '${{ { }}'.repeat(300_000)],
+    ['with maps in maps', `\${{ ${'{'.repeat(500_000)} }}`],
+    ['with texts that begin and begin', `\${{ ${"'".repeat(500_001)} }}`],
+  ])('each character of a text is looked at once, %s', (_what, text) => {
+    expect(checkTemplate({ text }, scope, isScript).problems).not.toEqual([]);
+    expect(expressionsLength({ text })).toBeGreaterThan(0);
+  });
+
+  test('all expressions of a value are counted', () => {
+    expect(expressionsLength({ a: ['${{ 1 }}', 'no $ {{', { b: 'x ${{ "}}" }} ${{ 22 }}' }] })).toBe(8 + 11 + 9);
   });
 });
 

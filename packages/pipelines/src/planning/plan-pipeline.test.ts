@@ -45,7 +45,7 @@ describe('an expression that is wrong is refused at submission, with its place',
       { needs: ['each'], inputs: { x: '${{ needs["each"].result[0] }}' } },
       'x: the stage "each" has outcome, error, artifacts, results, and no result; it runs once for each item',
     ],
-    [{ if: '${{ params.limit + 1 }}' }, 'stages.b.if: it gives int, not a boolean'],
+    [{ if: '${{ size(params.pool) }}' }, 'stages.b.if: it gives int, not a boolean'],
     [{ forEach: '${{ "a,b" }}' }, 'stages.b.forEach: it gives string, not a list'],
     [{ if: 'yes' }, 'stages.b.if: must be one expression, written ${{ … }}'],
     [{ if: '${{ true }} and ${{ false }}' }, 'stages.b.if: must be one expression, written ${{ … }}'],
@@ -119,6 +119,15 @@ describe('stages', () => {
       /^payload-too-large: the pipeline has \d+ bytes as JSON and may have 4194304/,
     );
   });
+});
+
+test('expressions may have 64 KiB together, whatever stages they are in', () => {
+  const many = (count: number) =>
+    Object.fromEntries(Array.from({ length: 64 }, (_, n) => [`s${n}`, { run, env: { A: '${{ 1 }}'.repeat(count) } }]));
+  expect(complaint(many(128))).toBe('none');
+  expect(complaint(many(129))).toMatch(
+    /^invalid-pipeline: the expressions have 66048 characters together and may have 65536/,
+  );
 });
 
 test('a value of a parameter that does not fit is refused with its name', () => {

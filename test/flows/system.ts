@@ -9,6 +9,7 @@ import type { Connection, Patience } from '@vm-task/bus/connection';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import { type Cancelled, cancelTask } from '@vm-task/intake/cancel-task';
 import { workPipelines } from '@vm-task/intake/work-pipelines';
+import { expressionsHere } from '@vm-task/pipelines/expressions/fill';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { startProvisioner } from '@vm-task/provisioner/start';
 import { checkpointFile } from '@vm-task/reaper/checkpoint';
@@ -133,7 +134,13 @@ export async function startServices({ broker, hypervisor, home, config, connect,
     { ...shared, bus: own.bus },
   ];
   const running = Promise.all([
-    workPipelines({ ...ofControl, admission: { refusal: async () => null }, isPlain: () => false, slots: 8 }),
+    workPipelines({
+      ...ofControl,
+      expressions: expressionsHere,
+      admission: { refusal: async () => null },
+      isPlain: () => false,
+      slots: 8,
+    }),
     startReaper({ ...ofControl, role: 'all', checkpoints: checkpointFile(join(home.checkpoints, 'reaper.json')) }),
     startProvisioner({ ...ofHost, tellProgress: () => undefined }),
     startRunner({ ...ofHost, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),

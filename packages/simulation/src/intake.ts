@@ -11,6 +11,7 @@ import { onTaskSubmit } from '@vm-task/intake/on-task-submit';
 import { acceptPipeline } from '@vm-task/intake/pipelines/accept-pipeline';
 import { cancelPipeline } from '@vm-task/intake/pipelines/cancel-pipeline';
 import { pipelineReader, workPipelines } from '@vm-task/intake/work-pipelines';
+import { expressionsHere } from '@vm-task/pipelines/expressions/fill';
 import type { SystemConfig } from '@vm-task/service/config';
 import { type Durable, flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
@@ -56,7 +57,10 @@ export class Intake {
       bus.workMessages(flow.intakeOnTaskSubmit, (one) => onTaskSubmit(deps, one), commands),
       bus.workMessages(flow.intakeOnTaskCancel, (one) => onTaskCancel(deps, one), commands),
     ];
-    await Promise.all([...tasks, ...(hasPipelines ? [workPipelines({ ...deps, ...commands, isPlain })] : [])]);
+    await Promise.all([
+      ...tasks,
+      ...(hasPipelines ? [workPipelines({ ...deps, ...commands, expressions: expressionsHere, isPlain })] : []),
+    ]);
   }
 
   async acceptTask(file: object, requestId: string): Promise<TaskId> {

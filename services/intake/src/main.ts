@@ -8,6 +8,7 @@
  * | `on-deadletter-replay.ts` | whoever could not handle a message is asked to try again |
  * | `accept-task.ts`, `cancel-task.ts`, `answer-task.ts` | by HTTP: the same, and answers |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
+ * | `expressions/` | expressions of others, in a thread of their own |
  * | `admission.ts` | room for new tasks, or a refusal in time |
  * | `work-alerts.ts`, `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
  * | `on-any-event.ts`, `projection/`, `progress-of.ts` | `EVENTS` as tables; what running tasks say of themselves |
@@ -27,6 +28,7 @@ import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import type { TaskKey } from '@vm-task/shared/subjects';
 import { createAdmission, measureRoom } from './admission.ts';
+import { ExpressionThread } from './expressions/expression-thread.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
 import { announce, closeNow, finishHttp, listen } from './http/listen.ts';
@@ -56,7 +58,8 @@ async function run(context: ServiceContext): Promise<void> {
   const { bus, config, log, stop, abort, environment } = context;
   const token = readToken(environment.home);
   using projection = await openProjection(context);
-  const deps = { bus, config, projection, token, log, stop, ...brokerQuestions(context), now: Date.now };
+  await using expressions = new ExpressionThread();
+  const deps = { bus, config, projection, expressions, token, log, stop, ...brokerQuestions(context), now: Date.now };
   const app = await createApp(deps);
   await using _http = { [Symbol.asyncDispose]: () => closeNow(app) };
   using _announced = announce(environment.home, await listen(app, config.http));

@@ -14,6 +14,7 @@ import type { Bus } from '@vm-task/bus/bus';
 import { findCreated } from '@vm-task/bus/find-task';
 import { readMachine } from '@vm-task/bus/read-machine';
 import { readDecisions, readOutput, readPipeline } from '@vm-task/bus/read-pipeline';
+import type { Expressions } from '@vm-task/pipelines/expressions/fill';
 import type { SystemConfig } from '@vm-task/service/config';
 import { flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
@@ -31,6 +32,7 @@ export interface PipelineWork {
   readonly bus: Bus;
   readonly config: SystemConfig;
   readonly admission: Pick<Admission, 'refusal'>;
+  readonly expressions: Expressions;
   /** True when the task is known to be no part of a pipeline, as nearly all are: its end is not even read. */
   readonly isPlain: (task: TaskId) => boolean;
   /** Of each kind of message. Decisions about one pipeline get in each other's way; of different ones, each waits for the broker. */
@@ -49,6 +51,7 @@ export async function workPipelines({
   bus,
   config,
   admission,
+  expressions,
   isPlain,
   slots,
   stop,
@@ -59,6 +62,7 @@ export async function workPipelines({
     bus,
     config,
     admission,
+    expressions,
     readPipeline: pipelineReader(bus),
     readOutput: (run: Parameters<typeof readOutput>[1]) => readOutput(connection, run),
     readMachine: (run: TaskKey) => readMachine(connection, run),

@@ -5,6 +5,7 @@ import type { Handling } from '@vm-task/bus/bus';
 import { findCreated } from '@vm-task/bus/find-task';
 import { readMachine } from '@vm-task/bus/read-machine';
 import { readOutput, readPipeline } from '@vm-task/bus/read-pipeline';
+import { expressionsHere } from '@vm-task/pipelines/expressions/fill';
 import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import { silentLogger } from '@vm-task/service/log';
 import { anyHost, type Stored } from '@vm-task/shared/events';
@@ -27,6 +28,7 @@ function intakeOn({ bus, connection }: BusConnection) {
   return {
     bus,
     config,
+    expressions: expressionsHere,
     readPipeline: rememberPipelines((pipeline, known) => readPipeline(connection, pipeline, known)),
     readOutput: (needed: Parameters<typeof readOutput>[1]) => readOutput(connection, needed),
     readMachine: (run: TaskKey) => readMachine(connection, run),

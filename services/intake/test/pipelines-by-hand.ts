@@ -1,5 +1,6 @@
 /** Pipelines in memory: decisions as intake makes them, ends as a test wants them, and what must always hold. */
 import type { TaskMachine } from '@vm-task/bus/read-machine';
+import { expressionsHere, newBudget } from '@vm-task/pipelines/expressions/fill';
 import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import { parseConfig } from '@vm-task/service/config';
@@ -126,7 +127,15 @@ export class PipelineByHand {
     const read = async ({ task }: { task: TaskId }) => this.#outputs.get(task) ?? nothing;
     const plan = (file: unknown) => planTask(file, config);
     const { drivers } = config;
-    const starting = { plan, outputs: new Outputs(read), drivers, readMachine: this.#machineOf, atMs: 1 };
+    const starting = {
+      plan,
+      outputs: new Outputs(read),
+      drivers,
+      readMachine: this.#machineOf,
+      expressions: expressionsHere,
+      budget: newBudget(),
+      atMs: 1,
+    };
     const draft = await decide(this.state, ended, starting);
     if (draft !== null) this.put(draft);
   }

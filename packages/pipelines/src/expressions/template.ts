@@ -6,7 +6,8 @@
  * no character of it can become a part of the program.
  */
 import type { Json } from '@vm-task/shared/json';
-import { type Expression, evaluate, isWellFormed, readExpression, type Scope, type Values } from './expression.ts';
+import { type Expression, evaluate, readExpression, type Scope, type Values } from './expression.ts';
+import { close, endOf, open } from './find-end.ts';
 
 type Part = string | Expression | { readonly problem: string };
 const isProblem = (part: Part): part is { readonly problem: string } => typeof part === 'object' && 'problem' in part;
@@ -28,8 +29,21 @@ export interface Checked {
 /** True for the place of a script. */
 export type IsScript = (path: readonly string[]) => boolean;
 
-const open = '${{';
-const close = '}}';
+/** Of all expressions of a file together: they are read again for each decision. Some thousand of usual length. */
+export const expressionsMaxChars = 64 * 1024;
+
+/** How many characters the expressions in `value` have. */
+export function expressionsLength(value: Json): number {
+  let length = 0;
+  for (const [, text] of textsIn(value, [])) {
+    for (let at = text.indexOf(open); at !== -1; ) {
+      const end = endOf(text, at) ?? text.length;
+      length += end - at;
+      at = text.indexOf(open, end);
+    }
+  }
+  return length;
+}
 
 /** Looks at every text in `value`. */
 export function checkTemplate(value: Json, scope: Scope, isScript: IsScript): Checked {
@@ -53,15 +67,31 @@ export function typeOf(text: string, scope: Scope): string | null {
   return part !== undefined && isExpression(part) && more.length === 0 ? part.type : null;
 }
 
-/** `value` with every expression evaluated. @throws `TemplateError` for the first that has no value. */
-export function fillTemplate(value: Json, scope: Scope, values: Values, isScript: IsScript): Json {
-  const fill = (inner: Json, path: readonly string[]): Json => {
-    if (typeof inner === 'string') return isScript(path) ? inner : fillText(inner, path, scope, values);
-    if (Array.isArray(inner)) return inner.map((item, index) => fill(item, [...path, String(index)]));
-    if (typeof inner !== 'object' || inner === null) return inner;
-    return Object.fromEntries(Object.entries(inner).map(([key, item]) => [key, fill(item, [...path, key])]));
+/** The places in a task's file that hold scripts. */
+export const isScript: IsScript = (path) =>
+  path.at(-1) === 'run' && (path.length === 1 || (path.length === 3 && path[0] === 'setup'));
+
+/** What a template becomes with some values. @throws TemplateError for the first expression that has none */
+export type Fill = (values: Values) => Json;
+
+/** Reads every expression in `value` once, however often it is filled. */
+export function compileTemplate(value: Json, scope: Scope, isScriptAt: IsScript): Fill {
+  const compile = (inner: Json, path: readonly string[]): Fill => {
+    if (typeof inner === 'string') return isScriptAt(path) ? () => inner : compileText(inner, path, scope);
+    if (Array.isArray(inner)) {
+      const items = inner.map((item, index) => compile(item, [...path, String(index)]));
+      return (values) => items.map((fill) => fill(values));
+    }
+    if (typeof inner !== 'object' || inner === null) return () => inner;
+    const entries = Object.entries(inner).map(([key, item]) => [key, compile(item, [...path, key])] as const);
+    return (values) => Object.fromEntries(entries.map(([key, fill]) => [key, fill(values)]));
   };
-  return fill(value, []);
+  return compile(value, []);
+}
+
+/** `value` with every expression evaluated. @throws TemplateError for the first that has no value */
+export function fillTemplate(value: Json, scope: Scope, values: Values, isScriptAt: IsScript): Json {
+  return compileTemplate(value, scope, isScriptAt)(values);
 }
 
 /** @throws when an expression has no value: a field that is not there, types that do not go together. */
@@ -69,17 +99,18 @@ export class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }
 
-function fillText(text: string, path: readonly string[], scope: Scope, values: Values): Json {
-  if (!text.includes(open)) return text;
-  const parts = splitText(text, scope).map((part): { text: string } | { value: Json } => {
-    if (typeof part === 'string') return { text: part };
+function compileText(text: string, path: readonly string[], scope: Scope): Fill {
+  if (!text.includes(open)) return () => text;
+  const parts = splitText(text, scope);
+  const partValue = (part: Part, values: Values): Json => {
+    if (typeof part === 'string') return part;
     const evaluated = 'problem' in part ? part.problem : evaluate(part, values);
-    if (typeof evaluated === 'string') throw new TemplateError(`${path.join('.')}: ${shown(part)}: ${evaluated}`);
-    return evaluated;
-  });
+    if (typeof evaluated !== 'string') return evaluated.value;
+    throw new TemplateError(`${path.join('.')}: ${shown(part)}: ${evaluated}`);
+  };
   const [first, ...more] = parts;
-  if (first !== undefined && more.length === 0 && 'value' in first) return first.value;
-  return parts.map((part) => ('text' in part ? part.text : textOf(part.value))).join('');
+  if (first !== undefined && more.length === 0) return (values) => partValue(first, values);
+  return (values) => parts.map((part) => textOf(partValue(part, values))).join('');
 }
 
 function shown(part: Expression | { readonly problem: string }): string {
@@ -106,16 +137,6 @@ function splitText(text: string, scope: Scope): Part[] {
   }
   if (from < source.length) parts.push(source.slice(from));
   return parts;
-}
-
-/** Where the expression that opens at `at` ends; null when it never does. `}}` may also end two maps of its own. */
-function endOf(text: string, at = 0): number | null {
-  const begin = at + open.length;
-  const first = text.indexOf(close, begin);
-  for (let found = first; found !== -1; found = text.indexOf(close, found + 1)) {
-    if (isWellFormed(text.slice(begin, found).trim())) return found + close.length;
-  }
-  return first === -1 ? null : first + close.length;
 }
 
 /** Other languages have `${{` of their own: only what names something of a pipeline was meant for us. */

@@ -24,7 +24,15 @@ import { taskFileSchema } from '@vm-task/shared/task-file';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import type { Scope } from '../expressions/expression.ts';
-import { type Checked, checkTemplate, type Problem, typeOf } from '../expressions/template.ts';
+import {
+  type Checked,
+  checkTemplate,
+  expressionsLength,
+  expressionsMaxChars,
+  isScript,
+  type Problem,
+  typeOf,
+} from '../expressions/template.ts';
 import { orderStages } from './order.ts';
 import { planTask } from './plan-task.ts';
 import type { Pools } from './pools.ts';
@@ -48,6 +56,7 @@ export function planPipeline(submitted: unknown, config: Pools): PlannedPipeline
     throw new VmTaskError('invalid-pipeline', sentences.replaceAll(/(^|; )pipeline\./g, '$1'));
   }
   const file = parsed.data.pipeline;
+  requireFewExpressions(file);
   const spec = specFrom(file);
   const problems = spec.stages.flatMap((stage) => checkStage(stage, spec, config));
   if (problems.length > 0) throw new VmTaskError('invalid-pipeline', problems.slice(0, 10).join('; '));
@@ -55,6 +64,14 @@ export function planPipeline(submitted: unknown, config: Pools): PlannedPipeline
   const bytes = Buffer.byteLength(JSON.stringify(planned));
   if (bytes <= taskMaxBytes) return planned;
   throw new VmTaskError('payload-too-large', `the pipeline has ${bytes} bytes as JSON and may have ${taskMaxBytes}`);
+}
+
+/** Before any is read. */
+function requireFewExpressions({ stages }: PipelineFile): void {
+  const length = expressionsLength(stages as Json);
+  if (length <= expressionsMaxChars) return;
+  const message = `the expressions have ${length} characters together and may have ${expressionsMaxChars}; give what is large as a parameter`;
+  throw new VmTaskError('invalid-pipeline', message);
 }
 
 /** What an expression of the stage may name; `if` and `forEach` are asked before there is an item. */
@@ -66,11 +83,6 @@ export function scopeOf(spec: PipelineSpec, stage: StageSpec, perItem: boolean):
     stages: [...kinds.keys()],
     perItem: perItem && stage.forEach !== null,
   };
-}
-
-/** The places in a task's file that hold scripts. */
-export function isScript(path: readonly string[]): boolean {
-  return path.at(-1) === 'run' && (path.length === 1 || (path.length === 3 && path[0] === 'setup'));
 }
 
 function specFrom(file: PipelineFile): PipelineSpec {

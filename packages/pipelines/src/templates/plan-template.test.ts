@@ -1,5 +1,6 @@
 import { parseConfig } from '@vm-task/service/config';
 import { expect, test } from 'vitest';
+import { expressionsHere } from '../expressions/fill.ts';
 import { parseTemplate, renderTemplate } from './plan-template.ts';
 
 const config = parseConfig('', 'test');
@@ -17,17 +18,17 @@ const chain = {
   },
 };
 
-test('a task template becomes a task file with its values, whatever characters they have', () => {
+test('a task template becomes a task file with its values, whatever characters they have', async () => {
   const file = parseTemplate(greet, config);
-  expect(renderTemplate(file, { who: '垃圾 "${{ params.times }}"' })).toEqual({
+  expect(await renderTemplate(file, { who: '垃圾 "${{ params.times }}"' }, expressionsHere)).toEqual({
     kind: 'task',
     task: { inputs: { who: '垃圾 "${{ params.times }}"', line: 'x1' }, run: 'echo "$VM_TASK_INPUT_WHO"' },
   });
 });
 
-test('a pipeline template is the pipeline with its parameters, as it was written', () => {
+test('a pipeline template is the pipeline with its parameters, as it was written', async () => {
   const file = parseTemplate(chain, config);
-  expect(renderTemplate(file, { who: 'you' })).toEqual({
+  expect(await renderTemplate(file, { who: 'you' }, expressionsHere)).toEqual({
     kind: 'pipeline',
     pipeline: chain,
     parameters: { who: 'you' },
@@ -38,8 +39,8 @@ test.each([
   [{}, /parameters\.who: is missing; it is a string/],
   [{ who: 5 }, /parameters\.who: 5 is not a string/],
   [{ who: 'x', tims: 2 }, /parameters\.tims: there is no such parameter; did you mean "times"/],
-])('the values %j are refused with a sentence', (values, sentence) => {
-  expect(() => renderTemplate(parseTemplate(greet, config), values)).toThrow(sentence);
+])('the values %j are refused with a sentence', async (values, sentence) => {
+  await expect(renderTemplate(parseTemplate(greet, config), values, expressionsHere)).rejects.toThrow(sentence);
 });
 
 test.each([

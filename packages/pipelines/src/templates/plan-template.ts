@@ -10,8 +10,9 @@ import {
   taskTemplateSchema,
 } from '@vm-task/shared/templates/template-file';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
-import { fillTemplate, TemplateError } from '../expressions/template.ts';
-import { isScript, planPipeline } from '../planning/plan-pipeline.ts';
+import { type Expressions, fillOnce, newBudget } from '../expressions/fill.ts';
+import { TemplateError } from '../expressions/template.ts';
+import { planPipeline } from '../planning/plan-pipeline.ts';
 import type { Pools } from '../planning/pools.ts';
 
 /** Small beside what a task may have: a template is text that people write. */
@@ -69,12 +70,18 @@ export type Rendered =
  * The template with these values. A pipeline evaluates its expressions itself, stage by stage.
  * @throws `invalid-pipeline` for parameters that are wrong or missing, `expression-failed`.
  */
-export function renderTemplate(file: TemplateFile, given: Readonly<Record<string, Json>>): Rendered {
+export async function renderTemplate(
+  file: TemplateFile,
+  given: Readonly<Record<string, Json>>,
+  expressions: Expressions,
+): Promise<Rendered> {
   const parameters = resolveParameters(file.parameters ?? {}, given);
   if (!isTaskTemplate(file)) return { kind: 'pipeline', pipeline: file, parameters };
   const scope = { parameters: Object.keys(parameters), needs: new Map(), stages: [], perItem: false };
   try {
-    return { kind: 'task', task: fillTemplate(file.task, scope, { params: parameters, needs: {} }, isScript) };
+    const values = { params: parameters, needs: {} };
+    const order = { template: file.task, isTask: true, scope, values };
+    return { kind: 'task', task: await fillOnce(expressions, order, newBudget()) };
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new VmTaskError('expression-failed', `template "${file.name}": task.${error.message}`, { cause: error });

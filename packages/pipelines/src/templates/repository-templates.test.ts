@@ -3,6 +3,7 @@ import { parseConfig } from '@vm-task/service/config';
 import type { Json } from '@vm-task/shared/json';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { expect, test } from 'vitest';
+import { expressionsHere } from '../expressions/fill.ts';
 import { planPipeline } from '../planning/plan-pipeline.ts';
 import { planTask } from '../planning/plan-task.ts';
 import { parseTemplate, renderTemplate } from './plan-template.ts';
@@ -34,16 +35,20 @@ test('every template of the repository is tried here', () => {
   );
 });
 
-test.each(Object.keys(required))('%s has the name of its file, and can be run with what it has to be told', (name) => {
-  const file = read(name);
-  expect(file.name).toBe(name);
-  const rendered = renderTemplate(file, required[name] ?? {});
-  if (rendered.kind === 'task') planTask(rendered.task, config);
-  else planPipeline({ pipeline: rendered.pipeline, parameters: rendered.parameters }, config);
-});
+test.each(Object.keys(required))(
+  '%s has the name of its file, and can be run with what it has to be told',
+  async (name) => {
+    const file = read(name);
+    expect(file.name).toBe(name);
+    const rendered = await renderTemplate(file, required[name] ?? {}, expressionsHere);
+    if (rendered.kind === 'task') planTask(rendered.task, config);
+    else planPipeline({ pipeline: rendered.pipeline, parameters: rendered.parameters }, config);
+  },
+);
 
-test('code-analysis hands prompt and arguments over as they are, and names the secret only', () => {
-  const rendered = renderTemplate(read('code-analysis'), { ...required['code-analysis'], keyVariable: 'TOOL_KEY' });
+test('code-analysis hands prompt and arguments over as they are, and names the secret only', async () => {
+  const given = { ...required['code-analysis'], keyVariable: 'TOOL_KEY' };
+  const rendered = await renderTemplate(read('code-analysis'), given, expressionsHere);
   if (rendered.kind !== 'task') throw new Error('it is a task');
   const { spec } = planTask(rendered.task, config);
   expect(spec).toMatchObject({

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { allRoutes } from '@vm-task/api/api';
 import type { Bus } from '@vm-task/bus/bus';
 import { Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
+import { expressionsHere } from '@vm-task/pipelines/expressions/fill';
 import { parseConfig, type SystemConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
 import { errorCodes } from '@vm-task/shared/errors';
@@ -37,6 +38,7 @@ const appWith = (config: SystemConfig) =>
     findCreated: events.findCreated,
     claimKey: async (_key, wanted) => wanted,
     claimPipelineKey: async (_key, wanted) => wanted,
+    expressions: expressionsHere,
     readPipeline: async () => null,
     now: Date.now,
     projection,

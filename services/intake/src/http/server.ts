@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Bus } from '@vm-task/bus/bus';
+import type { Expressions } from '@vm-task/pipelines/expressions/fill';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -19,6 +20,7 @@ export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly bus: Bus;
   readonly config: SystemConfig;
   readonly projection: Projection;
+  readonly expressions: Expressions;
   readonly token: string;
   readonly log: Logger;
   /** Aborted at the drain: live streams end, so that their readers go on elsewhere. */

@@ -40,7 +40,7 @@ function runRoute(app: App, deps: HttpDeps): void {
   serve(app, routes.run, async (request, reply) => {
     const { parameters } = parseBody(request.body ?? {}, routes.run.body);
     const { file } = await findTemplate(deps.bus.connection, request.params.name);
-    const { kind, ...body } = renderTemplate(file, parameters);
+    const { kind, ...body } = await renderTemplate(file, parameters, deps.expressions);
     const key = request.headers['idempotency-key'] ?? null;
     const signal = AbortSignal.timeout(appendLimitMs);
     const submission = { key, requestId: request.id };

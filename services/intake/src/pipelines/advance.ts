@@ -1,5 +1,6 @@
 /** Deciding about a pipeline and appending the decision, again for as long as others are faster. */
 import type { Bus } from '@vm-task/bus/bus';
+import { newBudget } from '@vm-task/pipelines/expressions/fill';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { PipelineId } from '@vm-task/shared/ids';
@@ -16,6 +17,7 @@ export interface Advancing {
   readonly readPipeline: ReadPipeline;
   readonly readOutput: ReadOutput;
   readonly readMachine: Starting['readMachine'];
+  readonly expressions: Starting['expressions'];
 }
 
 /** What is new to a state: nothing for one that knows it already. */
@@ -26,7 +28,7 @@ export type Change = (state: PipelineState) => readonly EndedRun[] | 'known';
  * after a conflict, an end must be decided on again and not be lost.
  */
 export async function advancePipeline(
-  { bus, config, readPipeline, readOutput, readMachine }: Advancing,
+  { bus, config, readPipeline, readOutput, readMachine, expressions }: Advancing,
   pipeline: PipelineId,
   atMs: number,
   change: Change,
@@ -34,11 +36,12 @@ export async function advancePipeline(
 ): Promise<void> {
   const outputs = new Outputs(readOutput);
   const { drivers } = config;
-  const starting = { plan: (file: unknown) => planTask(file, config), outputs, drivers, readMachine, atMs };
+  const plan = (file: unknown) => planTask(file, config);
   for (;;) {
     const state = await readPipeline(pipeline);
     const ended = state === null ? 'known' : change(state);
     if (state === null || ended === 'known') return;
+    const starting = { plan, outputs, drivers, readMachine, expressions, budget: newBudget(), atMs };
     const draft = await decide(state, ended, starting);
     if (draft === null) return;
     const appended = await bus.append(draft, state.seq, signal);

@@ -1,10 +1,10 @@
 /** Beginning a stage: its condition, its items, and its tasks, with every expression evaluated, once and for all. */
 import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { unstarted } from '@vm-task/pipelines/decisions/next-steps';
-import type { Scope, Values } from '@vm-task/pipelines/expressions/expression';
-import { checkTemplate, fillTemplate, TemplateError } from '@vm-task/pipelines/expressions/template';
+import { type Budget, type Expressions, type Filled, fillOnce } from '@vm-task/pipelines/expressions/fill';
+import { checkTemplate, isScript, TemplateError } from '@vm-task/pipelines/expressions/template';
 import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
-import { isScript, scopeOf } from '@vm-task/pipelines/planning/plan-pipeline';
+import { scopeOf } from '@vm-task/pipelines/planning/plan-pipeline';
 import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { manualPool } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
@@ -23,12 +23,17 @@ export interface Starting {
   readonly outputs: Outputs;
   readonly drivers: Drivers;
   readonly readMachine: ReadMachine;
+  readonly expressions: Expressions;
+  /** Of this decision, all its stages together. */
+  readonly budget: Budget;
   /** When what caused this was stored: it is part of the ids. */
   readonly atMs: number;
 }
 
 /** Items are kept with the decision. */
 const itemsMaxBytes = 1024 * 1024;
+/** Of filled tasks: one decision has no room for more. */
+const filledMaxBytes = 4 * 1024 * 1024;
 
 type Change = Partial<Changes>;
 
@@ -39,11 +44,13 @@ export async function beginStage(state: PipelineState, stage: StageSpec, startin
     const asked = { if: stage.if ?? true, forEach: stage.forEach ?? [] };
     const { reads } = checkTemplate(asked, scope, () => false);
     const values = { params: state.parameters, needs: await starting.outputs.values(state, reads) };
-    const isWanted = fillTemplate({ if: asked.if }, scope, values, () => false) as { if: Json };
+    const fill = (template: Json) =>
+      fillOnce(starting.expressions, { template, isTask: false, scope, values }, starting.budget);
+    const isWanted = (await fill({ if: asked.if })) as { if: Json };
     if (typeof isWanted.if !== 'boolean') throw new TemplateError(`if: it gives ${shown(isWanted.if)}, not a boolean`);
     if (!isWanted.if) return skipped(stage);
     if (stage.forEach === null) return {};
-    const { forEach } = fillTemplate({ forEach: asked.forEach }, scope, values, () => false) as { forEach: Json };
+    const { forEach } = (await fill({ forEach: asked.forEach })) as { forEach: Json };
     return { expand: [{ stage: stage.name, items: checkItems(forEach) }] };
   } catch (error) {
     return { fail: [{ stage: stage.name, index: null, error: errorOf(error) }] };
@@ -62,10 +69,11 @@ export async function startRuns(
   const begun = state.stages[stage.name] ?? { kind: 'waiting' };
   const indexes = begun.kind === 'begun' ? unstarted(begun) : [0];
   const items = begun.kind === 'begun' ? begun.items : null;
-  for (const index of indexes) {
+  const filled = await fillRuns(state, stage, starting, indexes, items);
+  for (const [at, task] of filled.entries()) {
+    const index = indexes[at] ?? 0;
     try {
-      const item = items === null ? {} : { item: items[index] ?? null, index };
-      const run = await startRun(state, stage, starting, index, item);
+      const run = await startRun(state, stage, starting, index, task);
       if (!takeRoom(Buffer.byteLength(JSON.stringify(run)))) break;
       start.push(run);
     } catch (error) {
@@ -75,31 +83,50 @@ export async function startRuns(
   return { start, fail };
 }
 
+/** What each run is given, for as many as there is room for; what fails for all of them fails each. */
+async function fillRuns(
+  state: PipelineState,
+  stage: StageSpec,
+  { outputs, expressions, budget }: Starting,
+  indexes: readonly number[],
+  items: readonly Json[] | null,
+): Promise<readonly (Filled | { readonly kind: 'refused'; readonly error: unknown })[]> {
+  try {
+    const scope = scopeOf(state.spec, stage, true);
+    const template = { ...stage.task, description: stage.description };
+    const { reads } = checkTemplate(template, scope, isScript);
+    const values = { params: state.parameters, needs: await outputs.values(state, reads) };
+    const given = indexes.map((index) => (items === null ? {} : { item: items[index] ?? null, index }));
+    const order = { template, isTask: true, scope, values, items: given, maxBytes: filledMaxBytes };
+    return await expressions.fill(order, budget);
+  } catch (error) {
+    return indexes.map(() => ({ kind: 'refused', error }));
+  }
+}
+
 async function startRun(
   state: PipelineState,
   stage: StageSpec,
   starting: Starting,
   index: number,
-  item: Pick<Values, 'item' | 'index'>,
+  filled: Awaited<ReturnType<typeof fillRuns>>[number],
 ): Promise<StartedRun> {
+  if (filled.kind === 'refused') throw filled.error;
+  if (filled.kind === 'failed') throw new TemplateError(filled.message);
   const { plan, outputs, atMs } = starting;
-  const scope = scopeOf(state.spec, stage, true);
-  const file = { ...stage.task, description: stage.description };
-  const { reads } = checkTemplate(file, scope, isScript);
-  const values = { params: state.parameters, needs: await outputs.values(state, reads), ...item };
   const needs = stage.needs.length === 0 ? {} : { needs: await outputs.needs(state, stage) };
   const run = 1;
   const left = await leftFor(state, stage, starting);
-  const { pool, spec } = inPlace(state, stage, left, (more) => fillTask(stage, scope, values, plan, more));
+  const { pool, spec } = inPlace(state, stage, left, (more) => planFilled(stage, filled.value, plan, more));
   const task = taskIdFromCause(atMs, 'pipeline', state.pipeline, stage.name, String(index), String(run));
   return { stage: stage.name, index, run, task, pool, spec: { ...spec, ...needs } };
 }
 
-function fillTask(stage: StageSpec, scope: Scope, values: Values, plan: Starting['plan'], more: Record<string, Json>) {
-  const task = { ...(fillTemplate(stage.task, scope, values, isScript) as Record<string, Json>), ...more };
+function planFilled(stage: StageSpec, filled: Json, plan: Starting['plan'], more: Record<string, Json>) {
+  const { description = '', ...own } = filled as Record<string, Json>;
+  const task = { ...own, ...more };
   if (stage.kind === 'task') return plan(task);
-  const filled = fillTemplate({ description: stage.description }, scope, values, () => false) as { description: Json };
-  const text = typeof filled.description === 'string' ? filled.description : JSON.stringify(filled.description);
+  const text = typeof description === 'string' ? description : JSON.stringify(description);
   const { inputs, labels, alertAfterMs } = plan({ command: ['true'], ...task }).spec;
   const question = { from: stage.kind, text, deadlineMs: stage.deadlineMs, inputs, labels, alertAfterMs };
   return { pool: manualPool, spec: questionSpec(question) };

@@ -2,7 +2,7 @@
 
 import type { DeadLetterView } from '@vm-task/client/views';
 import { createHomeClient } from '@vm-task/embedded/home-client';
-import { shorten } from '../screen/plain-text.ts';
+import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
 import type { Common } from './tasks.ts';
@@ -27,7 +27,7 @@ export async function showDeadLetter({ home, json }: Common, seq: string): Promi
   print(table(['field', 'value'], fieldsOf(letter)));
   if (letter.data === null) return print('\nThe message is too large to be shown; it is in its stream.');
   const data = Buffer.from(letter.data, 'base64').toString('utf8');
-  print(`\nmessage:\n${data.replace(/[^\P{Cc}\n\t]/gu, '')}`);
+  print(`\nmessage:\n${plainLines(data)}`);
 }
 
 function fieldsOf(letter: DeadLetterView): (readonly [string, string | number | null])[] {

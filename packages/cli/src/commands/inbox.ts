@@ -4,7 +4,7 @@ import type { MessageView } from '@vm-task/client/views';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import { type Group, groups, type Priority } from '@vm-task/shared/inbox';
 import { plainLines, shorten } from '../screen/plain-text.ts';
-import { print, printJson } from '../screen/print.ts';
+import { print, printJson, printJsonLine } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
 import { readText } from '../task-source.ts';
 import type { Common } from './tasks.ts';
@@ -59,7 +59,7 @@ function rowOf({ id, sentAt, to, from, priority, expiresAt, text }: MessageView)
 export async function followInbox({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
   const { signal } = new AbortController();
   for await (const message of createHomeClient(home).inbox.follow(query, signal)) {
-    if (json) print(JSON.stringify(message));
+    if (json) printJsonLine(message);
     else print([titleOf(message.group), ...rowOf(message)].map((cell) => shorten(cell, 200)).join('  '));
   }
 }

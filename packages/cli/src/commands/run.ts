@@ -11,11 +11,13 @@ import type { Home } from '@vm-task/shared/home';
 import type { ProgressView } from '@vm-task/shared/progress';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
-import { note, print, printJson } from '../screen/print.ts';
+import { note, printJson, printResult } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
 import { cancelOnInterrupt } from './interrupt.ts';
 import { phaseNote } from './phase-note.ts';
 import { untilVmGone } from './until-vm-gone.ts';
+
+const lineFeed = 10;
 
 export interface RunOptions {
   readonly home: Home;
@@ -31,7 +33,8 @@ export async function run({ home, json, submit }: RunOptions): Promise<number> {
   const id = await submit(client);
   progress.update(`task ${id} is queued`);
   await using interrupt = cancelOnInterrupt(id, () => client.tasks.cancel(id), progress);
-  const ended = await Promise.race([followToTheEnd({ home, client, id, json, progress, said: null }), interrupt.left]);
+  const following: Following = { home, client, id, json, progress, said: null, isLineOpen: false };
+  const ended = await Promise.race([followToTheEnd(following), interrupt.left]);
   if (ended === 'left') {
     note(`task ${id} is being cancelled; ./vm-task show ${id} tells when it is over`);
     return exitCodes.cancelled;
@@ -40,7 +43,7 @@ export async function run({ home, json, submit }: RunOptions): Promise<number> {
   if (view.outcome === 'cancelled') await Promise.race([untilVmGone(client, view, progress), interrupt.left]);
   progress.clear();
   if (json) printJson(view);
-  else printEnding(view, ended);
+  else printEnding(view, ended, following.isLineOpen);
   return exitCodeOf({ ...view, signal: ended.signal });
 }
 
@@ -52,6 +55,8 @@ interface Following {
   readonly progress: Progress;
   /** What the process says of how far it is, of the attempt that runs now. */
   said: ProgressView | null;
+  /** The last byte on stdout was not the end of a line. */
+  isLineOpen: boolean;
 }
 
 interface Ending {
@@ -98,7 +103,9 @@ async function copyOutput(following: Following, signal: AbortSignal): Promise<vo
     if (event === 'progress') following.said = data;
     if (event !== 'output' || json) continue;
     progress.clear();
-    await write(data.stream === 'stdout' ? process.stdout : process.stderr, Buffer.from(data.data, 'base64'));
+    const bytes = Buffer.from(data.data, 'base64');
+    if (data.stream === 'stdout' && bytes.length > 0) following.isLineOpen = bytes.at(-1) !== lineFeed;
+    await write(data.stream === 'stdout' ? process.stdout : process.stderr, bytes);
   }
 }
 
@@ -124,11 +131,9 @@ function endingOf(event: EventView | null): Ending {
   };
 }
 
-function printEnding(view: TaskView, ending: Ending): void {
+function printEnding(view: TaskView, ending: Ending, isLineOpen: boolean): void {
   for (const line of ending.truncated) note(`${line}; output.maxBytes and the VM's disk are the limits`);
   // A result that is only the end of stdout has been seen already.
-  if (ending.resultFromFile) {
-    print(typeof view.result === 'string' ? view.result : JSON.stringify(view.result, null, 2));
-  }
+  if (ending.resultFromFile) printResult(view.result, isLineOpen);
   if (view.error !== null) note(`${plainLine(view.error.message)} (${view.error.code}; ./vm-task show ${view.id})`);
 }

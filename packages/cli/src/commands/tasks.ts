@@ -5,7 +5,7 @@ import { ensureUp } from '@vm-task/embedded/detach';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import type { Home } from '@vm-task/shared/home';
 import { shorten } from '../screen/plain-text.ts';
-import { print, printJson } from '../screen/print.ts';
+import { print, printJson, printJsonLine, printResult } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { progressText } from '../screen/progress-text.ts';
 import { humanDuration, table } from '../screen/table.ts';
@@ -32,7 +32,8 @@ export async function show({ home, json }: Common, id: string): Promise<void> {
   if (view.attempts.length > 0)
     print(`\n${table(['attempt', 'vm', 'started', 'ended', 'exit', 'error'], attemptRows(view))}`);
   if (view.result !== null) {
-    print(`\nresult:\n${typeof view.result === 'string' ? view.result : JSON.stringify(view.result, null, 2)}`);
+    print('\nresult:');
+    printResult(view.result);
   }
 }
 
@@ -111,7 +112,7 @@ export async function logs({ home, json }: Common, id: string, follow: boolean):
   const { signal } = new AbortController();
   for await (const { event, data } of createHomeClient(home).tasks.output(id, { follow, signal })) {
     if (event !== 'output') continue;
-    if (json) print(JSON.stringify(data));
+    if (json) printJsonLine(data);
     else (data.stream === 'stdout' ? process.stdout : process.stderr).write(Buffer.from(data.data, 'base64'));
   }
 }

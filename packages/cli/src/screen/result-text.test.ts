@@ -10,7 +10,10 @@ test('a result loses on a terminal what moves the cursor, and keeps it on its wa
 });
 
 test('a result that is JSON says the same without a single such character', () => {
-  for (const text of [resultText({ [escapes]: [escapes] }, { isTerminal: false, isLineOpen: false }), jsonText([escapes])]) {
+  for (const text of [
+    resultText({ [escapes]: [escapes] }, { isTerminal: false, isLineOpen: false }),
+    jsonText([escapes]),
+  ]) {
     expect(text).not.toMatch(/[^\P{Cc}\n]/u);
     expect(JSON.stringify(JSON.parse(text))).toContain(JSON.stringify(escapes));
   }

@@ -4,9 +4,14 @@
 import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
 
+/** Nobody writes a longer name; comparing takes the product of two lengths. */
+const comparedMaxChars = 200;
+/** Complaints that are told; the others are counted. */
+const shownMax = 10;
+
 /** The known word that `word` was probably meant to be, or null when none is near. */
 export function nearest(word: string, known: readonly string[]): string | null {
-  if (known.length === 0) return null;
+  if (known.length === 0 || word.length > comparedMaxChars) return null;
   const best = closest(word, known);
   // Two slips of the finger in a short word, one in three letters of a long one.
   return distance(word, best) <= Math.max(2, Math.floor(best.length / 3)) ? best : null;
@@ -21,28 +26,34 @@ export function explainIssues(
   schema: z.ZodType,
   within: readonly string[] = [],
 ): string {
-  const sentences = error.issues
-    .flatMap((issue) => explainIssue(issue, schema))
-    .map(({ path, problem }) => `${[...within, ...path].join('.') || 'the whole'}: ${problem}`);
-  const shown = sentences.slice(0, 10);
+  const complaints = error.issues.flatMap((issue) => explainIssue(issue, schema));
+  return fewOf(
+    complaints.map(
+      ({ path, problem }) =>
+        () =>
+          `${[...within, ...path].join('.') || 'the whole'}: ${problem()}`,
+    ),
+  );
+}
+
+/** The first ten sentences, and how many more there are; the others are not even made. */
+export function fewOf(sentences: readonly (() => string)[]): string {
+  const shown = sentences.slice(0, shownMax).map((sentence) => sentence());
   if (sentences.length > shown.length) shown.push(`and ${sentences.length - shown.length} more`);
   return shown.join('; ');
 }
 
 interface Complaint {
   readonly path: readonly string[];
-  readonly problem: string;
+  /** Made when it is told. */
+  readonly problem: () => string;
 }
 
 function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Complaint[] {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, issue.path);
-    return issue.keys.map((key) => {
-      const near = nearest(key, known);
-      const hint = near === null ? `known are ${known.join(', ')}` : `did you mean "${near}"?`;
-      return { path: [...path, key], problem: `unknown key; ${hint}` };
-    });
+    return issue.keys.map((key) => ({ path: [...path, key], problem: () => unknownKey(key, known) }));
   }
   if (issue.code === 'invalid_union') {
     const nested = mostSpecific(issue.errors);
@@ -51,7 +62,13 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Complaint[] {
     }
   }
   const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
-  return [{ path, problem: message ?? issue.message }];
+  return [{ path, problem: () => message ?? issue.message }];
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = nearest(key, known);
+  const hint = near === null ? `known are ${known.join(', ')}` : `did you mean "${near}"?`;
+  return `unknown key; ${hint}`;
 }
 
 /** Of a union's branches, the one whose complaints go deepest is the one that was meant. */

@@ -8,7 +8,7 @@ import { durationSchema } from '../durations.ts';
 import { jsonSchema } from '../json.ts';
 import { nameSchema } from '../names.ts';
 import { taskFileSchema } from '../task-file.ts';
-import { parameterNameSchema, parameterSchema } from './parameters.ts';
+import { parametersSchema } from './parameters.ts';
 
 /** More than anybody draws; each may run for many items. */
 export const maxStages = 100;
@@ -45,7 +45,7 @@ const stageFileSchema = z.strictObject({ ...taskKeys, ...stageKeys, vm: vmSchema
 export const pipelineFileSchema = z.strictObject({
   name: nameSchema.optional(),
   description: z.string().max(4_000).optional(),
-  parameters: z.record(parameterNameSchema, parameterSchema).optional(),
+  parameters: parametersSchema.optional(),
   failure: z.enum(failurePolicies).optional(),
   stages: z
     .record(nameSchema, stageFileSchema)

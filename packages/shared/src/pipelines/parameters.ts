@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { VmTaskError } from '../errors.ts';
 import { type Json, jsonSchema } from '../json.ts';
 import { readJson } from '../json-text.ts';
-import { nearest } from '../unknown-keys.ts';
+import { fewOf, nearest } from '../unknown-keys.ts';
 
 const types = {
   string: z.string(),
@@ -34,30 +34,37 @@ export const parameterSchema = z
     if (problem !== null) context.addIssue({ code: 'custom', path: ['default'], message: problem });
   });
 export type Parameter = z.infer<typeof parameterSchema>;
+/** More than anybody can fill in. */
+const parametersMax = 256;
+/** All of a pipeline or a template. */
+export const parametersSchema = z
+  .record(parameterNameSchema, parameterSchema)
+  .refine((parameters) => Object.keys(parameters).length <= parametersMax, `there may be ${parametersMax} of them`);
 export type Parameters = Readonly<Record<string, Parameter>>;
 
 /** Every parameter with its value. @throws `invalid-pipeline` with everything that is wrong. */
 export function resolveParameters(declared: Parameters, given: Readonly<Record<string, Json>>): Record<string, Json> {
   const names = Object.keys(declared);
   const problems = Object.keys(given)
-    .filter((name) => !names.includes(name))
-    .map((name) => {
-      const near = nearest(name, names);
-      const hint = near === null ? `known are ${names.join(', ') || 'none'}` : `did you mean "${near}"?`;
-      return `parameters.${name}: there is no such parameter; ${hint}`;
-    });
+    .filter((name) => !Object.hasOwn(declared, name))
+    .map((name) => () => `parameters.${name}: there is no such parameter; ${hintFor(name, names)}`);
   const resolved: Record<string, Json> = {};
   for (const [name, parameter] of Object.entries(declared)) {
     const value = Object.hasOwn(given, name) ? given[name] : parameter.default;
     const problem = value === undefined ? `is missing; it is ${aOrAn(parameter.type)}` : problemOf(parameter, value);
-    if (problem !== null) problems.push(`parameters.${name}: ${problem}`);
+    if (problem !== null) problems.push(() => `parameters.${name}: ${problem}`);
     else if (value !== undefined) resolved[name] = value;
   }
-  if (problems.length > 0) throw new VmTaskError('invalid-pipeline', problems.join('; '));
+  if (problems.length > 0) throw new VmTaskError('invalid-pipeline', fewOf(problems));
   return resolved;
 }
 
-/** A value as it is written on a command line: text for a string or an unknown parameter, JSON for all else. @throws `invalid-pipeline`. */
+function hintFor(name: string, names: readonly string[]): string {
+  const near = nearest(name, names);
+  return near === null ? `known are ${names.join(', ') || 'none'}` : `did you mean "${near}"?`;
+}
+
+/** A value as it is written on a command line: text for a string or an unknown parameter, JSON for all else. Thrown: `invalid-pipeline`. */
 export function parameterFromText(name: string, text: string, type: string | undefined): Json {
   if (type === undefined || type === 'string') return text;
   const read = readJson(text);

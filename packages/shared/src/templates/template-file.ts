@@ -6,12 +6,12 @@ import { z } from 'zod';
 import { type Json, jsonObjectSchema } from '../json.ts';
 import { nameSchema } from '../names.ts';
 import { pipelineFileSchema } from '../pipelines/file.ts';
-import { type Parameters, parameterNameSchema, parameterSchema } from '../pipelines/parameters.ts';
+import { type Parameters, parametersSchema } from '../pipelines/parameters.ts';
 
 export const taskTemplateSchema = z.strictObject({
   name: nameSchema,
   description: z.string().max(4_000).optional(),
-  parameters: z.record(parameterNameSchema, parameterSchema).optional(),
+  parameters: parametersSchema.optional(),
   /** As in a task file, with expressions. */
   task: jsonObjectSchema,
 });

@@ -8,7 +8,7 @@ export interface PatternSet {
   mayMatchBelow(folder: string): boolean;
 }
 
-/** Thrown: `artifact-refused` for a pattern that is empty, absolute, negated, leads upwards, or is not understood. */
+/** @throws `artifact-refused` for a pattern that is empty, absolute, negated, leads upwards, or is not understood. */
 export function parsePatterns(patterns: readonly string[]): PatternSet {
   const globs = patterns.map(parse);
   return {

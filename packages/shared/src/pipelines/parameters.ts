@@ -64,7 +64,7 @@ function hintFor(name: string, names: readonly string[]): string {
   return near === null ? `known are ${names.join(', ') || 'none'}` : `did you mean "${near}"?`;
 }
 
-/** A value as it is written on a command line: text for a string or an unknown parameter, JSON for all else. Thrown: `invalid-pipeline`. */
+/** A value as it is written on a command line: text for a string or an unknown parameter, JSON for all else. @throws `invalid-pipeline` */
 export function parameterFromText(name: string, text: string, type: string | undefined): Json {
   if (type === undefined || type === 'string') return text;
   const read = readJson(text);

@@ -107,7 +107,7 @@ function endOf(error: unknown, heapMiB: number): Outcome {
   return { kind: 'over', what: `the expressions need more than the ${heapMiB} MiB of memory that they may have` };
 }
 
-/** Of a thread that is ending, whatever: somebody else tells of its end. */
+/** Of a thread that is ending, whatever: its end is reported by its own event. */
 async function usedByThread(worker: Worker): Promise<number> {
   const { user, system } = await worker.cpuUsage().catch(() => ({ user: 0, system: 0 }));
   return (user + system) / 1_000;

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { resultMaxBytes } from '@vm-task/guest/job';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { requireUtf8 } from '@vm-task/shared/utf8';
-import type { GuestApiServer, GuestApiDeps } from './deps.ts';
+import type { GuestApiDeps, GuestApiServer } from './deps.ts';
 import { bytesOf, keyOf } from './request.ts';
 
 export function completeRoute(app: GuestApiServer, { attempt, bus, deadline, guest, job }: GuestApiDeps): void {

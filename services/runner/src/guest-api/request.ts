@@ -5,7 +5,7 @@ import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { requireUtf8 } from '@vm-task/shared/utf8';
 import type { z } from 'zod';
 
-/** The body as text. Thrown: `invalid-request` for what is not UTF-8. */
+/** The body as text. @throws `invalid-request` for what is not UTF-8. */
 export function textOf(body: unknown): string {
   return requireUtf8(bytesOf(body), 'the body', 'invalid-request');
 }
@@ -21,7 +21,7 @@ export function parseBody<T>(body: unknown, schema: z.ZodType<T>): T {
   throw new VmTaskError('invalid-request', explainIssues(parsed.error, schema));
 }
 
-/** Thrown: `invalid-request` for what is not JSON, or would not be taken as it is. */
+/** @throws `invalid-request` for what is not JSON, or would not be taken as it is. */
 export function jsonOf(body: unknown): unknown {
   const read = readJson(textOf(body));
   if (read.kind === 'value') return read.value;

@@ -46,7 +46,7 @@ export class ExpressionThread implements Expressions, AsyncDisposable {
     if (outcome.kind !== 'filled') await this.#end();
     switch (outcome.kind) {
       case 'filled':
-        budget.leftMs -= (await this.#limits.usedMs(worker)) - before;
+        budget.leftMs -= Math.max(0, (await this.#limits.usedMs(worker)) - before);
         return outcome.filled;
       case 'over':
         budget.leftMs = 0;

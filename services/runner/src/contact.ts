@@ -10,6 +10,8 @@ import type { GuestLog } from './guest-log.ts';
 export const contactLostMs = 5 * 60_000;
 /** Between two tries: short against what a person notices, long against a login. */
 const pauseMs = 250;
+/** A new clone's sshd listens a moment after the clone is ready. */
+const firstPauseMs = 25;
 /** A connection that ended sooner says nothing of a machine that works; the next pause is longer, up to the longest. */
 const steadyMs = 30_000;
 const longestPauseMs = 10_000;
@@ -74,7 +76,7 @@ export class Contact implements AsyncDisposable {
         const silentMs = performance.now() - since;
         if (silentMs > contactLostMs)
           throw lost(`${ready.vm} has not answered for ${Math.round(silentMs / 1_000)} s: ${said}`, error);
-        await this.#pause(pauseMs);
+        await this.#pause(Math.min(pauseMs, firstPauseMs * 2 ** (tries - 1)));
       }
     }
   }

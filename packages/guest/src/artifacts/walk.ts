@@ -1,10 +1,8 @@
 /** The files below a folder that patterns name; links are never followed into folders. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { VmTaskError } from '@vm-task/shared/errors';
 import type { FileEntryWithStats, Stats } from 'ssh2';
 import type { PatternSet } from './patterns.ts';
 import type { Sftp } from './sftp.ts';
-import { withinTime } from './within-time.ts';
 
 /** What is looked at, at most, before the walk ends; and how deep: a tree may be without end. */
 const maxEntries = 100_000;
@@ -14,8 +12,6 @@ const maxNameChars = 255;
 const maxPathChars = 4_096;
 /** One answer may have thousands of entries: after so many the loop is left to others. */
 const entriesInRow = 200;
-/** A hundred times what a row takes. A pattern with many stars may take years for one name. */
-const rowMaxMs = 250;
 
 interface Entry {
   readonly path: string;
@@ -36,7 +32,6 @@ export async function* walk(sftp: Sftp, root: string, patterns: PatternSet): Asy
       left -= row.length;
       if (left < 0) return yield gaveUp(folder, `more than ${maxEntries} files and folders were looked at`);
       const decided = decide(folder, row, patterns);
-      if (decided instanceof VmTaskError) return yield gaveUp(folder, decided.message);
       for (const entry of decided.found) yield { kind: 'entry', ...entry };
       folders.push(...decided.below);
     }
@@ -58,18 +53,12 @@ interface Decided {
   readonly below: readonly string[];
 }
 
-function decide(folder: string, row: readonly FileEntryWithStats[], patterns: PatternSet): Decided | VmTaskError {
+function decide(folder: string, row: readonly FileEntryWithStats[], patterns: PatternSet): Decided {
   const entries = entriesOf(folder, row);
-  const what = 'the artifact patterns take too long to compare with the names here; use fewer stars in a name';
-  try {
-    return withinTime(rowMaxMs, what, () => ({
-      found: entries.filter(({ path, stats }) => !stats.isDirectory() && patterns.matches(path)),
-      below: entries.filter((entry) => mayDescend(entry, patterns)).map(({ path }) => path),
-    }));
-  } catch (error) {
-    if (error instanceof VmTaskError) return error;
-    throw error;
-  }
+  return {
+    found: entries.filter(({ path, stats }) => !stats.isDirectory() && patterns.matches(path)),
+    below: entries.filter((entry) => mayDescend(entry, patterns)).map(({ path }) => path),
+  };
 }
 
 function mayDescend({ path, stats }: Entry, patterns: PatternSet): boolean {

@@ -1,4 +1,6 @@
+import type { Appended } from '@vm-task/bus/append';
 import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
+import type { Stored } from '@vm-task/shared/events';
 import { manualPool } from '@vm-task/shared/ids';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { asNewer } from '@vm-task/testing/newer-events';
@@ -27,6 +29,12 @@ function ask(from: 'external' | 'approval', deadlineMs = 60_000) {
   return { events, task, clock, answer };
 }
 
+/** As the stream shows it afterwards: equal, and another object. */
+function asRead(appended: Appended): Appended {
+  if (appended.kind !== 'stored') return appended;
+  return { kind: 'stored', event: { ...appended.event, data: structuredClone(appended.event.data) } as Stored };
+}
+
 const approve: Answer = { kind: 'approve', by: 'li@desk', comment: '可以' };
 
 test('an answer is the end of its task, and a second one is told how it ended', async () => {
@@ -46,6 +54,16 @@ test('of two answers at one time exactly one counts', async () => {
   const answered = await Promise.all([answer(approve), answer(reject)]);
   expect(answered.map(({ kind }) => kind).sort()).toEqual(['over', 'stored']);
   expect(events.stored).toHaveLength(2);
+});
+
+test('an answer whose acknowledgement was lost is found in the stream, and is still an answer that was taken', async () => {
+  const { events, task } = ask('approval');
+  const asked = events.stored[0];
+  if (asked === undefined) throw new Error('nobody was asked');
+  const append: typeof events.append = async (...given) => asRead(await events.append(...given));
+  const bus = { ...events, append, now: async () => asked.time };
+  const answering = answerTask({ bus, findCreated: events.findCreated }, task, approve, signal);
+  expect(await answering).toEqual({ kind: 'stored', seq: 2 });
 });
 
 test('who decided is kept, with the comment; a rejection fails the stage with both', async () => {

@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type Draft, type Head, type HostToken, type Stored } from '@vm-task/shared/events';
 import { orAborted } from '@vm-task/shared/or-aborted';
@@ -20,6 +21,19 @@ export type Appended =
   | { readonly kind: 'stored'; readonly event: Stored }
   /** Refused: the task or pipeline has moved on to `head`, or is no longer there (null). */
   | { readonly kind: 'conflict'; readonly head: Head | null };
+
+/**
+ * True when what is stored says what the draft says. By its values: after a lost acknowledgement the event is read from
+ * the stream, and it is another object then.
+ */
+export function isStoredAs({ type, data }: Draft, appended: Appended): appended is Appended & { kind: 'stored' } {
+  if (appended.kind !== 'stored' || appended.event.type !== type) return false;
+  return isDeepStrictEqual(asJson(appended.event.data), asJson(data));
+}
+
+function asJson(data: object): unknown {
+  return JSON.parse(JSON.stringify(data));
+}
 
 /** Between two looks at an append whose outcome is unknown, while the broker is away. */
 const unknownPauseMs = 250;

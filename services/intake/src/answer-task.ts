@@ -2,6 +2,7 @@
  * Answering a task of the pool `manual`: its one end, appended here because nothing runs. Whoever answers second, or too
  * late, is told so: the first answer stands (I2).
  */
+import { isStoredAs } from '@vm-task/bus/append';
 import type { Bus } from '@vm-task/bus/bus';
 import { formatDuration } from '@vm-task/shared/durations';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -49,9 +50,7 @@ export async function answerTask(
     requireInTime(created, await bus.now());
     const appended = await bus.append(draft, head.seq, signal);
     // Two answers at one time have one id: the other's may be the one that is stored.
-    if (appended.kind === 'stored' && appended.event.data === draft.data) {
-      return { kind: 'stored', seq: appended.event.seq };
-    }
+    if (isStoredAs(draft, appended)) return { kind: 'stored', seq: appended.event.seq };
   }
 }
 

@@ -1,4 +1,5 @@
 /** Deciding about a pipeline and appending the decision, again for as long as others are faster. */
+import { isStoredAs } from '@vm-task/bus/append';
 import type { Bus } from '@vm-task/bus/bus';
 import { newBudget } from '@vm-task/pipelines/expressions/fill';
 import { planTask } from '@vm-task/pipelines/planning/plan-task';
@@ -46,6 +47,6 @@ export async function advancePipeline(
     if (draft === null) return;
     const appended = await bus.append(draft, state.seq, signal);
     // Decisions on one state have one id, whatever change they are about: another's may be the one that is stored.
-    if (appended.kind === 'stored' && appended.event.data === draft.data) return;
+    if (isStoredAs(draft, appended)) return;
   }
 }

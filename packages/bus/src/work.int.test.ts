@@ -152,6 +152,23 @@ test('what throws is tried again with growing delays, with an alert at the fifth
   expect(running.deadLettered).toEqual([]);
 });
 
+test('what was given back on purpose, however often, has not failed: only failures count', async () => {
+  await using broker = await startBroker();
+  await makeDurable(broker, 30_000);
+  let deliveries = 0;
+  await using running = startWorker(broker.connection, async () => {
+    deliveries++;
+    if (deliveries <= 25) return { kind: 'retry', afterMs: 1, reason: 'the stream is full' };
+    if (deliveries <= 30) throw new Error(`failure ${deliveries - 25}`);
+    return ack;
+  });
+  await submit(broker, 'patient');
+  const isSettled = async () => deliveries > 25 && (await lookAtDurable(broker)).inFlight === 0;
+  await eventually(isSettled, { what: 'it is taken', limitMs: 90_000 });
+  expect(running.deadLettered).toEqual([]);
+  expect(running.alerts).toEqual(['30: failure 5']);
+});
+
 test('retry brings the message back after the time that was asked for', async () => {
   await using broker = await startBroker();
   await makeDurable(broker);

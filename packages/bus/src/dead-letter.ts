@@ -53,7 +53,7 @@ export async function raiseRetryAlert(
 ): Promise<void> {
   if (isGivenAlerts(worker)) return;
   const why = reason.slice(0, reasonMaxLength);
-  const text = `${worker.name} failed five times on message ${message.seq} (${message.subject}) and goes on trying: ${why}`;
+  const text = `${worker.name} failed five times in a row on message ${message.seq} (${message.subject}) and goes on trying: ${why}`;
   const data = { v: 1 as const, severity: 'warning' as const, kind: 'handler-failing', id: `${message.seq}`, text };
   await bus.announce({ type: 'alert.raised', data, host: bus.host }, signal);
 }

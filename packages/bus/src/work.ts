@@ -1,7 +1,8 @@
 /**
  * Consuming safely (I4): one message per free slot, `working` while busy, acks waited for, delayed naks only. What no
  * handler takes is a dead letter at once; what a newer version wrote is left to one; what throws is tried again with
- * growing delays and an alert at the fifth.
+ * growing delays and an alert from the fifth time on. Failures are counted, never deliveries: what waits on purpose may
+ * wait as long as its stream keeps it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
@@ -11,6 +12,7 @@ import type { Durable } from '@vm-task/shared/flow';
 import type { Logger } from 'pino';
 import type { Connection } from './connection.ts';
 import { type RawMessage, rawOfDelivery } from './envelope.ts';
+import { Failures } from './failures.ts';
 import { type Ignore, type Reject, type Retry, retry } from './outcome.ts';
 import { Pull } from './pull.ts';
 
@@ -25,13 +27,12 @@ const signsPerAckWait = 3;
 const nanosPerMs = 1_000_000;
 
 const retries = { firstMs: 1_000, longestMs: 60_000 };
-const alertAtDelivery = 5;
 /** A service that is not as new gives the message to one that is; where there is none yet, it waits for its update. */
 export const newerPauseMs = 10_000;
 /** What a newer version has written, in the log or on this host; whoever looks at that anyway tells people of it once. */
 const ofNewer: ReadonlySet<string> = new Set(['newer-event', 'ledger-unreadable']);
-/** A task's deadline ends its retries; a command has none, so its number of deliveries does. */
-const maxCommandDeliveries = 20;
+/** A task's deadline ends its retries; a command has none, so its number of failures in a row does: after a quarter of an hour. */
+const maxCommandFailures = 20;
 
 export interface Delivery {
   readonly message: RawMessage;
@@ -94,6 +95,7 @@ export async function work(
     return consumer;
   };
   const pull = new Pull(find, options.stop);
+  const failures = new Failures();
   const workOnce = async () => {
     const admitted = await hooks.admit?.(options.stop);
     try {
@@ -102,7 +104,7 @@ export async function work(
       // Nothing hangs on this acknowledgement: where it is lost, the message is skipped again.
       if (hooks.skip?.(message.subject) === true) return message.ack();
       const working = setInterval(() => message.working(), workingEveryMs);
-      await handleOne(message, worker, hooks, options).finally(() => clearInterval(working));
+      await handleOne(message, { worker, hooks, options, failures }).finally(() => clearInterval(working));
     } finally {
       admitted?.release();
     }
@@ -121,38 +123,48 @@ export async function work(
   await Promise.all(Array.from({ length: options.slots }, slot));
 }
 
-async function handleOne(message: JsMsg, worker: Durable, hooks: WorkerHooks, options: WorkerOptions): Promise<void> {
+interface Working {
+  readonly worker: Durable;
+  readonly hooks: WorkerHooks;
+  readonly options: WorkerOptions;
+  readonly failures: Failures;
+}
+
+async function handleOne(message: JsMsg, { worker, hooks, options, failures }: Working): Promise<void> {
+  const { seq, subject } = message;
   const delivery: Delivery = {
     message: rawOfDelivery(message),
     deliveries: message.info.deliveryCount,
     signal: options.abort,
   };
   try {
-    const outcome = await decide(delivery, worker, hooks);
+    const outcome = await decide(delivery, worker, hooks, failures.of(seq));
     await carryOut(message, outcome, delivery, hooks);
+    failures.forget(seq);
   } catch (error) {
-    options.log.error(
-      { err: error, consumer: worker.name, subject: message.subject, seq: message.seq },
-      'handling failed',
-    );
-    message.nak(retryDelayMs(delivery.deliveries));
-    if (delivery.deliveries === alertAtDelivery) await hooks.alert(delivery, errorInfo(error).message);
+    options.log.error({ err: error, consumer: worker.name, subject, seq }, 'handling failed');
+    message.nak(retryDelayMs(failures.add(seq)));
+    await failures.report(seq, () => hooks.alert(delivery, errorInfo(error).message));
   }
 }
 
-/** What the handler decides; what cannot be read, or fails without end, is rejected. @throws what may heal by itself. */
-export async function decide(
+/**
+ * What the handler decides; what cannot be read is rejected, and so is a command that has failed too often in a row.
+ * @throws what may heal by itself.
+ */
+async function decide(
   delivery: Delivery,
-  worker: Durable,
-  hooks: Pick<WorkerHooks, 'handle'>,
+  { stream }: Durable,
+  { handle }: WorkerHooks,
+  failuresBefore: number,
 ): Promise<DeliveryOutcome> {
   try {
-    return await hooks.handle(delivery);
+    return await handle(delivery);
   } catch (error) {
     if (error instanceof VmTaskError && ofNewer.has(error.code)) return retry(newerPauseMs, error.message);
-    const unreadable = error instanceof VmTaskError && error.code === 'unreadable-event';
-    const givenUp = worker.stream === 'COMMANDS' && delivery.deliveries >= maxCommandDeliveries;
-    if (unreadable || givenUp) return { kind: 'reject', reason: errorInfo(error).message };
+    const isUnreadable = error instanceof VmTaskError && error.code === 'unreadable-event';
+    const isGivenUp = stream === 'COMMANDS' && failuresBefore + 1 >= maxCommandFailures;
+    if (isUnreadable || isGivenUp) return { kind: 'reject', reason: errorInfo(error).message };
     throw error;
   }
 }
@@ -181,7 +193,7 @@ async function carryOut(
   }
 }
 
-/** From one try to the next. */
-export function retryDelayMs(deliveries: number): number {
-  return backOffMs(retries, deliveries);
+/** From one try to the next, after so many failures in a row. */
+export function retryDelayMs(failures: number): number {
+  return backOffMs(retries, failures);
 }

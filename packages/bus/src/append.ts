@@ -4,7 +4,6 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type Draft, type Head, type HostToken, type Stored } from '@vm-task/shared/events';
 import { orAborted } from '@vm-task/shared/or-aborted';
@@ -14,6 +13,7 @@ import { isFull, throwIfNonRetryable } from './answers.ts';
 import type { Connection } from './connection.ts';
 import { decode, encode, eventId, rawOf } from './envelope.ts';
 import { lastEventOn } from './event-on.ts';
+import { isSameJson } from './same-json.ts';
 import { readHistory } from './task-history.ts';
 
 export type Appended =
@@ -28,11 +28,7 @@ export type Appended =
  */
 export function isStoredAs({ type, data }: Draft, appended: Appended): appended is Appended & { kind: 'stored' } {
   if (appended.kind !== 'stored' || appended.event.type !== type) return false;
-  return isDeepStrictEqual(asJson(appended.event.data), asJson(data));
-}
-
-function asJson(data: object): unknown {
-  return JSON.parse(JSON.stringify(data));
+  return isSameJson(appended.event.data, data);
 }
 
 /** Between two looks at an append whose outcome is unknown, while the broker is away. */

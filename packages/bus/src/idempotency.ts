@@ -17,23 +17,36 @@ export interface IdempotencyEntry<Id extends TaskId | PipelineId = TaskId> {
   readonly bodyHash: string;
 }
 
-/** The entry that holds for `key` from now on: `wanted`, or the one that was there before. */
-export async function claimKey<Id extends TaskId | PipelineId>(
-  { js }: Connection,
-  key: string,
-  wanted: IdempotencyEntry<Id>,
-): Promise<IdempotencyEntry<Id>> {
-  const bucket = await new Kvm(js).open('idempotency');
-  const name = createHash('sha256').update(key).digest('hex');
-  try {
-    await bucket.create(name, JSON.stringify(wanted));
-    return wanted;
-  } catch (error) {
-    // Refused or unanswered: what is stored decides.
-    const entry = await bucket.get(name);
-    if (entry !== null) return entrySchema.parse(entry.json()) as IdempotencyEntry<Id>;
-    throw new VmTaskError('broker-unreachable', 'the idempotency key could not be stored; repeat the request', {
-      cause: error,
-    });
-  }
+export interface Keys {
+  /** The entry of the key, or null. */
+  find<Id extends TaskId | PipelineId>(key: string): Promise<IdempotencyEntry<Id> | null>;
+  /** The entry that holds for `key` from now on: `wanted`, or the one that was there before. */
+  claim<Id extends TaskId | PipelineId>(key: string, wanted: IdempotencyEntry<Id>): Promise<IdempotencyEntry<Id>>;
+}
+
+export function keysOf({ js }: Pick<Connection, 'js'>): Keys {
+  const open = () => new Kvm(js).open('idempotency');
+  const find = async <Id extends TaskId | PipelineId>(key: string): Promise<IdempotencyEntry<Id> | null> => {
+    const entry = await (await open()).get(nameOf(key));
+    return entry === null ? null : (entrySchema.parse(entry.json()) as IdempotencyEntry<Id>);
+  };
+  return {
+    find,
+    async claim(key, wanted) {
+      try {
+        await (await open()).create(nameOf(key), JSON.stringify(wanted));
+        return wanted;
+      } catch (error) {
+        // Refused or unanswered: what is stored decides.
+        const entry = await find<(typeof wanted)['id']>(key);
+        if (entry !== null) return entry;
+        const message = 'the idempotency key could not be stored; repeat the request';
+        throw new VmTaskError('broker-unreachable', message, { cause: error });
+      }
+    },
+  };
+}
+
+function nameOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
 }

@@ -14,6 +14,7 @@ import { tolerant } from '@vm-task/shared/tolerant';
 import type { z } from 'zod';
 import { isFull, throwIfNonRetryable, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
+import { isSameJson } from './same-json.ts';
 
 export interface Spawning {
   readonly parent: Stored<'task.created'>;
@@ -83,7 +84,7 @@ async function readQuestions({ jsm }: Connection, parent: TaskId): Promise<Quest
 }
 
 function sameOrConflict(asked: Question, file: Json, key: string): TaskId {
-  if (JSON.stringify(asked.file) === JSON.stringify(file)) return asked.id;
+  if (isSameJson(asked.file, file)) return asked.id;
   throw new VmTaskError(
     'idempotency-conflict',
     `the key ${JSON.stringify(key)} stands for task ${asked.id}, which was submitted with another body; use a new key`,

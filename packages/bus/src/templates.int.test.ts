@@ -12,6 +12,8 @@ test('a template that is altered is a new version; one that is not, is the versi
   const store = (name: string, run: string) => storeTemplate(broker.connection, template(name, run), now);
   expect((await store('greet', 'echo 你好')).version).toBe(1);
   expect((await store('greet', 'echo 你好')).version).toBe(1);
+  const turned: TemplateFile = { task: { run: 'echo 你好' }, name: 'greet' };
+  expect((await storeTemplate(broker.connection, turned, now)).version).toBe(1);
   expect((await store('greet', 'echo 2')).version).toBe(2);
   expect((await store('other', 'echo')).version).toBe(1);
   expect((await findTemplate(broker.connection, 'greet')).version).toBe(2);

@@ -7,6 +7,7 @@ import type { TemplateFile } from '@vm-task/shared/templates/template-file';
 import { explainIssues, nearest } from '@vm-task/shared/unknown-keys';
 import { z } from 'zod';
 import type { Connection } from './connection.ts';
+import { isSameJson } from './same-json.ts';
 
 const storedSchema = z.object({
   v: z.literal(1),
@@ -23,7 +24,7 @@ export async function storeTemplate(connection: Connection, file: TemplateFile, 
     const versions = (await versionsOf(bucket)).get(file.name) ?? [];
     const newest = versions.at(-1);
     const latest = newest === undefined ? null : await readIfWhole(bucket, file.name, newest);
-    if (latest !== null && JSON.stringify(latest.file) === JSON.stringify(file)) return latest;
+    if (latest !== null && isSameJson(latest.file, file)) return latest;
     const version = (newest ?? 0) + 1;
     const stored: StoredTemplate = { v: 1, version, installedAt: now.toISOString(), file };
     try {

@@ -64,9 +64,8 @@ export class Intake {
   }
 
   async acceptTask(file: object, requestId: string): Promise<TaskId> {
-    const claimKey = () => Promise.reject(new Error('no task of the simulation has a key'));
     const find = (task: TaskId) => findCreated(this.#bus.connection, task);
-    const deps = { ...this.#acceptance(), findCreated: find, claimKey };
+    const deps = { ...this.#acceptance(), findCreated: find };
     return (await acceptTask(deps, { body: file, key: null, requestId }, limit())).id;
   }
 
@@ -75,8 +74,7 @@ export class Intake {
   }
 
   async acceptPipeline(submission: object, requestId: string): Promise<PipelineId> {
-    const claimPipelineKey = () => Promise.reject(new Error('no pipeline of the simulation has a key'));
-    const deps = { ...this.#acceptance(), readPipeline: this.#readPipeline, claimPipelineKey };
+    const deps = { ...this.#acceptance(), readPipeline: this.#readPipeline };
     return (await acceptPipeline(deps, { body: submission, key: null, requestId }, limit())).id;
   }
 
@@ -85,8 +83,13 @@ export class Intake {
   }
 
   #acceptance() {
-    return { config: this.#parts.config, bus: this.#bus, admission: this.#admission, now: Date.now };
+    const keys = { find: withoutKey, claim: withoutKey };
+    return { config: this.#parts.config, bus: this.#bus, admission: this.#admission, now: Date.now, keys };
   }
+}
+
+async function withoutKey(): Promise<never> {
+  throw new Error('nothing in the simulation has a key');
 }
 
 /** What nobody here asks for. */

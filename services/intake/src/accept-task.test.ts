@@ -1,6 +1,6 @@
 import type { IdempotencyEntry } from '@vm-task/bus/idempotency';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { VmId } from '@vm-task/shared/ids';
+import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
 import { newPipelineId, newTaskId } from '@vm-task/shared/new-ids';
 import { created } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
@@ -13,17 +13,20 @@ const body = { run: 'echo hi' };
 
 function setUp() {
   const events = memoryEvents();
-  const keys = new Map<string, IdempotencyEntry>();
+  const keys = new Map<string, IdempotencyEntry<TaskId | PipelineId>>();
   let nowMs = 1_000_000;
   const deps: Acceptance = {
     config,
     bus: events,
-    admission: { refusal: async () => null, requireRoom: async () => undefined },
+    admission: { requireRoom: async () => undefined },
     findCreated: events.findCreated,
-    claimKey: async (key, wanted) => {
-      const entry = keys.get(key) ?? wanted;
-      keys.set(key, entry);
-      return entry;
+    keys: {
+      find: async (key) => (keys.get(key) ?? null) as never,
+      claim: async (key, wanted) => {
+        const entry = keys.get(key) ?? wanted;
+        keys.set(key, entry);
+        return entry as never;
+      },
     },
     // Every request comes later than the one before.
     now: () => nowMs++,
@@ -56,10 +59,13 @@ test('a crash between the key and the task leads to the same task', async () => 
   const claimed: string[] = [];
   const noting = (acceptance: Acceptance): Acceptance => ({
     ...acceptance,
-    claimKey: async (key, wanted) => {
-      const entry = await deps.claimKey(key, wanted);
-      claimed.push(entry.id);
-      return entry;
+    keys: {
+      ...deps.keys,
+      claim: async (key, wanted) => {
+        const entry = await deps.keys.claim(key, wanted);
+        claimed.push(entry.id);
+        return entry;
+      },
     },
   });
   await expect(acceptTask(noting(crashing), { body, key: 'k', requestId: 'r1' }, signal)).rejects.toThrow('killed');

@@ -12,7 +12,7 @@
  * | `admission.ts` | room for new tasks, or a refusal in time |
  * | `work-alerts.ts`, `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
  * | `on-any-event.ts`, `projection/`, `progress-of.ts` | `EVENTS` as tables; what running tasks say of themselves |
- * | `id-of-key.ts` | the same key is the same task |
+ * | `accept-once.ts`, `hash-of-body.ts` | the same key is the same task |
  * | `http/` | the API that `packages/api` declares |
  *
  * Responsible for I1 (a yes only after the stream's acknowledgement), for its part of I2 (the first terminal event is
@@ -20,12 +20,12 @@
  */
 import { setInterval } from 'node:timers/promises';
 import { findCreated, hadVmOn } from '@vm-task/bus/find-task';
-import { claimKey, type IdempotencyEntry } from '@vm-task/bus/idempotency';
+import { keysOf } from '@vm-task/bus/idempotency';
 import { lastEventSeq } from '@vm-task/bus/last-event';
 import { runService, type ServiceContext } from '@vm-task/service/service';
 import type { HostToken } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
-import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+import type { TaskId } from '@vm-task/shared/ids';
 import type { TaskKey } from '@vm-task/shared/subjects';
 import { createAdmission, measureRoom } from './admission.ts';
 import { ExpressionThread } from './expressions/expression-thread.ts';
@@ -110,8 +110,7 @@ function brokerQuestions({ bus, environment: { home } }: ServiceContext) {
     admission: createAdmission(measure, () => performance.now()),
     findCreated: (task: TaskId) => findCreated(connection, task),
     hadVmOn: (key: TaskKey, host: HostToken) => hadVmOn(connection, key, host),
-    claimKey: (key: string, wanted: IdempotencyEntry) => claimKey(connection, key, wanted),
-    claimPipelineKey: (key: string, wanted: IdempotencyEntry<PipelineId>) => claimKey(connection, key, wanted),
+    keys: keysOf(connection),
     readPipeline: pipelineReader(bus),
   };
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCreated } from '@vm-task/bus/find-task';
-import { claimKey } from '@vm-task/bus/idempotency';
+import { keysOf } from '@vm-task/bus/idempotency';
 import { parseTaskId } from '@vm-task/shared/ids';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import type { Broker } from '@vm-task/testing/broker';
@@ -47,7 +47,7 @@ test('a key that was claimed before a crash leads to the task that was meant', a
   await using folder = await makeHome(broker);
   const body = { run: 'echo hi' };
   const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
-  const { id } = await claimKey(broker.connection, 'crashed', { id: newTaskId(Date.now()), bodyHash });
+  const { id } = await keysOf(broker.connection).claim('crashed', { id: newTaskId(Date.now()), bodyHash });
   await using intake = await startIntake(folder.home);
   const submit = () => intake.ask('POST', '/v1/tasks', { body, headers: { 'idempotency-key': 'crashed' } });
   expect(await idIn(await submit())).toBe(id);

@@ -12,8 +12,9 @@ export async function unlessProcessed(
   effect: () => Promise<void>,
 ): Promise<'had' | 'known'> {
   const bucket = await new Kvm(js).open('processed');
-  if ((await bucket.get(key)) !== null) return 'known';
-  await effect();
+  const isKnown = (await bucket.get(key)) !== null;
+  if (!isKnown) await effect();
+  // Written anew each time, so that it outlives whatever is still tried again.
   await bucket.put(key, '');
-  return 'had';
+  return isKnown ? 'known' : 'had';
 }

@@ -111,7 +111,7 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
 /** Key-value buckets, with the age at which an entry goes. */
 export const buckets = {
   idempotency: { ttlMs: 24 * 3_600_000 },
-  /** Effects outside of the broker that have been had: as long as anything may be tried again by itself. */
+  /** Effects outside of the broker that have been had; renewed at each look. Nothing is tried again by itself as rarely. */
   processed: { ttlMs: 7 * 24 * 3_600_000 },
   /** For ever. */
   templates: { ttlMs: 0 },

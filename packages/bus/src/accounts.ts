@@ -23,6 +23,7 @@ import {
   inboxPattern,
   logPattern,
   replaySubject,
+  spawnPattern,
   timerPatterns,
 } from '@vm-task/shared/subjects';
 import type { BrokerUser } from './credentials.ts';
@@ -160,7 +161,7 @@ function hostServicesOf({ host, pools }: Scope): Service[] {
   const own = (pattern: string) => pattern.replace(/\*$/, host);
   const says = [
     ...eventTypesOf(hostServices).map((type) => own(eventPatterns[type])),
-    ...[logPattern, inboxPattern, deadPattern, commandSubjects.spawn, commandSubjects.readMessage].map(own),
+    ...[logPattern, inboxPattern, deadPattern, spawnPattern, commandSubjects.readMessage].map(own),
     `$KV.hosts.${host}`,
     `$O.${artifactsOf(host)}.>`,
     ...durables.map(({ stream, name }) => `$JS.ACK.${stream}.${name}.>`),
@@ -183,8 +184,8 @@ function hostServicesOf({ host, pools }: Scope): Service[] {
 const alsoReads: Readonly<Record<ServiceName, readonly StreamName[]>> = {
   intake: ['LOGS', 'INBOX'],
   provisioner: [],
-  runner: ['LOGS', 'INBOX'],
-  reaper: ['LOGS', 'TIMERS'],
+  runner: ['CHILDREN', 'LOGS', 'INBOX'],
+  reaper: ['CHILDREN', 'LOGS', 'TIMERS'],
 };
 
 function rowsOf(services: readonly ServiceName[]): readonly FlowRow[] {
@@ -221,7 +222,7 @@ const extras: Readonly<Record<(typeof controlServices)[number], readonly string[
   reaper: [
     timerPatterns.retry,
     duePatterns.retry,
-    ...(['EVENTS', 'LOGS', 'TIMERS'] as const).map((stream) => `$JS.API.STREAM.PURGE.${stream}`),
+    ...(['EVENTS', 'CHILDREN', 'LOGS', 'TIMERS'] as const).map((stream) => `$JS.API.STREAM.PURGE.${stream}`),
     ...['hosts', 'features'].flatMap(bucket),
   ],
 };

@@ -4,6 +4,7 @@ import {
   alertSubjects,
   eventsOf,
   logSubjects,
+  spawnSubject,
   type TaskKey,
   taskSubject,
   vmGoneSubject,
@@ -19,6 +20,7 @@ import type { History } from './task-history.ts';
  */
 export async function purgeTask(connection: Connection, key: TaskKey, history: History): Promise<void> {
   await purgeSubjects(connection, 'LOGS', [logSubjects(key.task)]);
+  await purgeSubjects(connection, 'CHILDREN', [spawnSubject(key.task, '*', '*')]);
   await purgeSubjects(connection, 'TIMERS', [`*.retry.${key.pool}.${key.task}.*`]);
   const gone = await goneOf(connection, key, history);
   const beside = [alertSubjects(key.task), ...gone, taskSubject('task.setup.done', key, '*')];

@@ -1,15 +1,17 @@
 /**
- * A task that a task asked for. What it asks and which key it gives it name the subject of the question in `COMMANDS`, so a
- * repeated question is stored once, and how many there are is counted where they are stored.
+ * A task that a task asked for. What it asks and which key it gives it name the subject of the question in `CHILDREN`, so a
+ * repeated question is stored once, and how many there are is counted where they are stored, for as long as the task that
+ * asks is kept.
  */
 import { createHash } from 'node:crypto';
+import type { StoredMsg } from '@nats-io/jetstream';
 import { taskSpawnSchema } from '@vm-task/shared/commands';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { HostToken, Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
 import { taskIdFromCause } from '@vm-task/shared/new-ids';
-import { spawnSubject } from '@vm-task/shared/subjects';
+import { numberOfSpawn, spawnSubject } from '@vm-task/shared/subjects';
 import { tolerant } from '@vm-task/shared/tolerant';
 import type { z } from 'zod';
 import { isFull, throwIfNonRetryable, wasRefused } from './answers.ts';
@@ -28,6 +30,7 @@ export interface Spawning {
 }
 
 type Question = z.infer<typeof taskSpawnSchema>;
+const readerSchema = tolerant(taskSpawnSchema);
 
 /**
  * The child's id, once the question is stored (I1). A question's number is part of its subject, and the broker takes one
@@ -41,14 +44,14 @@ export async function spawnTask(connection: Connection, spawning: Spawning): Pro
   const digest = createHash('sha256').update(key).digest('hex');
   const id = taskIdFromCause(parent.time.getTime(), 'child', task, digest);
   for (;;) {
-    const asked = await readQuestions(connection, task);
-    const same = asked.find((question) => question.id === id);
+    const { questions, last } = await readQuestions(connection, task);
+    const same = questions.find((question) => question.id === id);
     if (same !== undefined) return sameOrConflict(same, file, key);
-    if (asked.length >= limit) {
+    if (last >= limit) {
       throw new VmTaskError('limit-reached', `the task has submitted ${limit} tasks and may submit no more: children`);
     }
     const question = { v: 1, id, parent: task, file } satisfies Question;
-    if (await ask(connection, question, asked.length + 1, host)) return id;
+    if (await ask(connection, question, last + 1, host)) return id;
   }
 }
 
@@ -69,18 +72,30 @@ async function ask({ js }: Connection, question: Question, n: number, host: Host
 
 /** True when `id` is a child that `parent` has asked for. */
 export async function isChild(connection: Connection, parent: TaskId, id: TaskId): Promise<boolean> {
-  return (await readQuestions(connection, parent)).some((question) => question.id === id);
+  return (await readQuestions(connection, parent)).questions.some((question) => question.id === id);
 }
 
-/** In the order of their numbers. */
-async function readQuestions({ jsm }: Connection, parent: TaskId): Promise<Question[]> {
-  const { state } = await jsm.streams.info('COMMANDS', { subjects_filter: spawnSubject(parent, '*', '*') });
+interface Asked {
+  readonly questions: readonly Question[];
+  /** The highest number that is taken, by whatever: what cannot be read here has one, too. */
+  readonly last: number;
+}
+
+async function readQuestions({ jsm }: Connection, parent: TaskId): Promise<Asked> {
+  const { state } = await jsm.streams.info('CHILDREN', { subjects_filter: spawnSubject(parent, '*', '*') });
   const subjects = Object.keys(state.subjects ?? {});
-  const stored = subjects.map((last_by_subj) => jsm.streams.getMessage('COMMANDS', { last_by_subj }));
-  return (await Promise.all(stored)).flatMap((message) => {
-    const parsed = message === null ? null : tolerant(taskSpawnSchema).safeParse(message.json());
-    return parsed?.success === true ? [parsed.data] : [];
-  });
+  const stored = subjects.map((last_by_subj) => jsm.streams.getMessage('CHILDREN', { last_by_subj }));
+  const questions = (await Promise.all(stored)).flatMap((message) => (message === null ? [] : questionIn(message)));
+  return { questions, last: Math.max(0, ...subjects.map(numberOfSpawn)) };
+}
+
+function questionIn({ data }: StoredMsg): Question[] {
+  try {
+    const parsed = readerSchema.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
+    return parsed.success ? [parsed.data] : [];
+  } catch {
+    return [];
+  }
 }
 
 function sameOrConflict(asked: Question, file: Json, key: string): TaskId {

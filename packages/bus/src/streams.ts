@@ -11,6 +11,7 @@ import {
   eventPatterns,
   inboxPattern,
   logPattern,
+  spawnPattern,
   timerPatterns,
 } from '@vm-task/shared/subjects';
 
@@ -57,6 +58,17 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     discard: DiscardPolicy.New,
     max_age: 7 * days,
     max_bytes: 2 * GiB,
+    storage: StorageType.File,
+  },
+  /**
+   * What tasks have asked for tasks. Kept as long as the task that asked, because they are counted here; purged with it.
+   */
+  CHILDREN: {
+    name: 'CHILDREN',
+    subjects: [spawnPattern],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_bytes: 1 * GiB,
     storage: StorageType.File,
   },
   /**

@@ -13,14 +13,15 @@ import type { Message } from './inbox.ts';
 export const commandSubjects = {
   submit: 'task.submit',
   cancel: 'task.cancel',
-  /** By the task of the third token, which asks for its n-th task; from the host that has its VM. */
-  spawn: 'task.spawn.*.*.*',
   /** By the task of the third token, which has read a message to it; from the host that has its VM. */
   readMessage: 'message.read.*.*',
   submitPipeline: 'pipeline.submit',
   cancelPipeline: 'pipeline.cancel',
   replay: 'deadletter.replay',
 } as const;
+
+/** By the task of the third token, which asks for its n-th task; from the host that has its VM. */
+export const spawnPattern = 'task.spawn.*.*.*';
 
 /** Whatever a stream has: a reader that names each pattern costs the broker a match for every message. */
 export const everything = '>';
@@ -177,6 +178,11 @@ export function factsOfLog(subject: string): LogFacts | null {
 /** A task's question for its n-th task; `*` for all of them, and from any host. */
 export function spawnSubject(parent: TaskId, n: number | '*', host: HostToken | '*'): string {
   return `task.spawn.${parent}.${n}.${host}`;
+}
+
+/** The number in such a subject; 0 for what is none. */
+export function numberOfSpawn(subject: string): number {
+  return Number(/^task\.spawn\.[^.]+\.(\d{1,9})\.[^.]+$/.exec(subject)?.[1] ?? 0);
 }
 
 /** That a task has read a message to it. */

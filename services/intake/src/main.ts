@@ -52,7 +52,7 @@ const pipelineSlots = 64;
 /** Retention is counted in days. */
 const retentionSweepMs = 60_000;
 
-await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD', 'INBOX'], run });
+await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'CHILDREN', 'LOGS', 'DEAD', 'INBOX'], run });
 
 async function run(context: ServiceContext): Promise<void> {
   const { bus, config, log, stop, abort, environment } = context;

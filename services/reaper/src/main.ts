@@ -34,7 +34,7 @@ import { startReaper } from './start.ts';
 
 await runService({
   name: 'reaper',
-  streams: ['EVENTS', 'TIMERS', 'LOGS', 'DEAD'],
+  streams: ['EVENTS', 'CHILDREN', 'TIMERS', 'LOGS', 'DEAD'],
   async withoutBus({ environment, config, role, log, stop }) {
     if (!works(role, 'host')) return;
     const hypervisor = createHypervisor({ environment, config });

@@ -28,7 +28,7 @@ import { WarmConnections } from './warm-connections.ts';
 
 await runService({
   name: 'runner',
-  streams: ['EVENTS', 'COMMANDS', 'LOGS', 'DEAD', 'INBOX'],
+  streams: ['EVENTS', 'COMMANDS', 'CHILDREN', 'LOGS', 'DEAD', 'INBOX'],
   async run({ environment: { home }, config, ready, ...context }) {
     const { drivers, runner } = config;
     await using idle = new IdleConnections();

@@ -154,10 +154,10 @@ async function handleOne(message: JsMsg, { worker, hooks, options, failures }: W
  * What the handler decides; what cannot be read is rejected, and so is a command that has failed too often in a row.
  * @throws what may heal by itself.
  */
-async function decide(
+export async function decide(
   delivery: Delivery,
   { stream }: Durable,
-  { handle }: WorkerHooks,
+  { handle }: Pick<WorkerHooks, 'handle'>,
   failuresBefore: number,
 ): Promise<DeliveryOutcome> {
   try {

@@ -7,17 +7,15 @@
  */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Json } from '@vm-task/shared/json';
+import { stringMaxBytes, variableOfInput } from '@vm-task/shared/process-strings';
 import type { Job } from './job.ts';
 
-/** Linux allows 128 KiB for one string of arguments or environment, its closing NUL included (MAX_ARG_STRLEN). */
-export const stringMaxBytes = 128 * 1024 - 1;
 /** Linux allows a quarter of the stack for all of them, 2 MiB; the rest is for what the guest itself adds. */
 export const startMaxBytes = 2 * 1024 * 1024 - 64 * 1024;
 /** Half of that for inputs, which have the file as well, leaves room for what has nothing else. */
 const inputsMaxBytes = 1024 * 1024;
 
 const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const inputPattern = /^[A-Za-z0-9_-]+$/;
 
 /** Every variable of the job as `NAME=value`. @throws `invalid-task` for a name or a value that cannot be one. */
 export function environmentOf(job: Job): string[] {
@@ -52,8 +50,8 @@ function inputVariables(inputs: Job['inputs']): Record<string, string> {
   const owners = new Map<string, string>();
   let left = inputsMaxBytes;
   for (const [input, value] of Object.entries(inputs)) {
-    if (!inputPattern.test(input)) continue;
-    const name = `VM_TASK_INPUT_${input.toUpperCase().replaceAll('-', '_')}`;
+    const name = variableOfInput(input);
+    if (name === null) continue;
     const owner = owners.get(name);
     if (owner !== undefined) throw invalid(`the inputs "${owner}" and "${input}" would both be ${name}; rename one`);
     owners.set(name, input);

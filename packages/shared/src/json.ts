@@ -18,17 +18,30 @@ export function jsonProblem(value: unknown): string | null {
     return error instanceof RangeError ? 'it is nested too deeply' : 'it refers to itself';
   }
   if (text === undefined) return 'it is nothing that JSON has a form for';
-  if (/\\u[dD][89a-fA-F]/.test(text) && hasHalfCharacter(value)) return 'a text in it has half a character; give UTF-8';
-  // In a string the quotes would be escaped. Most parsers drop such a key without a word.
-  if (text.includes('"__proto__":')) return 'no key may be called "__proto__"';
-  return isDeeper(value, maxDepth) ? `it is nested more than ${maxDepth} levels deep` : null;
+  if (isDeeper(value, maxDepth)) return `it is nested more than ${maxDepth} levels deep`;
+  const wrong = wrongIn(value);
+  return wrong === null ? null : `${wrong.path.join('.')}${wrong.path.length > 0 ? ': ' : ''}${wrong.message}`;
 }
 
-/** Nothing that UTF-8 could carry. */
-function hasHalfCharacter(value: unknown): boolean {
-  if (typeof value === 'string') return !value.isWellFormed();
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(([key, inner]) => !key.isWellFormed() || hasHalfCharacter(inner));
+interface Wrong {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+const halfPair = 'half of a surrogate pair, which is no character; send bytes in an encoding such as base64';
+
+/** The first text or key that would not arrive as it is. The value is not deep. */
+function wrongIn(value: unknown): Wrong | null {
+  if (typeof value === 'string') return value.isWellFormed() ? null : { path: [], message: `has ${halfPair}` };
+  if (typeof value !== 'object' || value === null) return null;
+  for (const [key, inner] of Object.entries(value)) {
+    // Most parsers drop such a key without a word.
+    if (key === '__proto__') return { path: [key], message: 'no key may be called "__proto__"' };
+    if (!key.isWellFormed()) return { path: [], message: `a key has ${halfPair}` };
+    const wrong = wrongIn(inner);
+    if (wrong !== null) return { ...wrong, path: [key, ...wrong.path] };
+  }
+  return null;
 }
 
 /** True for what has lists and maps in more than so many levels. */

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { durationSchema } from './durations.ts';
 import { jsonObjectSchema } from './json.ts';
 import { nameSchema } from './names.ts';
+import { bytesOf, isOwnVariable, stringMaxBytes, variableOfInput } from './process-strings.ts';
 import { retryFileSchema } from './retry-policy.ts';
 import { sizeSchema } from './sizes.ts';
 
@@ -52,6 +53,25 @@ const setupStepSchema = z
     message: 'give either git or run, exactly one of them in each step',
   });
 
+const commandSchema = z
+  .array(textSchema, 'must be a list: the program and its arguments; a line for a shell goes into run')
+  .min(1, 'the command is empty; give the program and its arguments')
+  .max(4_096)
+  .superRefine((words, context) => {
+    if (words[0] === '') {
+      context.addIssue({ code: 'custom', path: [0], message: 'the program is empty; give its name or path' });
+    }
+    for (const [at, word] of words.entries()) {
+      const message = tooLong(bytesOf(word));
+      if (message !== null) context.addIssue({ code: 'custom', path: [at], message });
+    }
+  });
+
+function tooLong(bytes: number, what = ''): string | null {
+  if (bytes <= stringMaxBytes) return null;
+  return `has ${bytes} bytes${what} and may have ${stringMaxBytes}; use stdin, an input or a script`;
+}
+
 export const timeoutsSchema = z.strictObject({
   queue: durationSchema.optional(),
   setup: durationSchema.optional(),
@@ -81,11 +101,7 @@ export const taskFileSchema = z
     inputs: jsonObjectSchema.optional(),
     setup: z.array(setupStepSchema).max(64).optional(),
     run: scriptSchema.optional(),
-    command: z
-      .array(textSchema, 'must be a list: the program and its arguments; a line for a shell goes into run')
-      .min(1, 'the command is empty; give the program and its arguments')
-      .max(4_096)
-      .optional(),
+    command: commandSchema.optional(),
     stdin: z.string().optional(),
     env: z.record(envNameSchema, textSchema).optional(),
     secrets: z.record(envNameSchema, nameSchema).optional(),
@@ -118,11 +134,45 @@ export const taskFileSchema = z
         message: 'goes with run only; a command names its own program',
       });
     }
-    for (const name of Object.keys(file.secrets ?? {})) {
-      if (Object.hasOwn(file.env ?? {}, name)) {
-        context.addIssue({ code: 'custom', path: ['secrets', name], message: 'is set in env as well' });
-      }
-    }
+    for (const { path, message } of wrongVariables(file)) context.addIssue({ code: 'custom', path, message });
   });
 
 export type TaskFile = z.infer<typeof taskFileSchema>;
+
+interface Wrong {
+  readonly path: string[];
+  readonly message: string;
+}
+
+/** Variables that could not be what the task says they are. */
+function wrongVariables({ env = {}, secrets = {}, inputs = {} }: Variables): Wrong[] {
+  const ours = Object.entries({ env, secrets }).flatMap(([key, variables]) =>
+    Object.keys(variables)
+      .filter(isOwnVariable)
+      .map((name) => ({ path: [key, name], message: 'is set by vm-task itself; use another name' })),
+  );
+  const twice = Object.keys(secrets).filter((name) => Object.hasOwn(env, name));
+  const long = Object.entries(env).flatMap(([name, value]) => {
+    const message = tooLong(bytesOf(`${name}=${value}`), ' with its name');
+    return message === null ? [] : [{ path: ['env', name], message }];
+  });
+  return [
+    ...ours,
+    ...twice.map((name) => ({ path: ['secrets', name], message: 'is set in env as well' })),
+    ...long,
+    ...inputsOfOneName(Object.keys(inputs)),
+  ];
+}
+
+type Variables = { readonly [K in 'env' | 'secrets' | 'inputs']?: Readonly<Record<string, unknown>> | undefined };
+
+function inputsOfOneName(inputs: readonly string[]): Wrong[] {
+  const owners = new Map<string, string>();
+  return inputs.flatMap((input) => {
+    const name = variableOfInput(input);
+    const owner = name === null ? undefined : owners.get(name);
+    if (name !== null && owner === undefined) owners.set(name, input);
+    if (owner === undefined) return [];
+    return [{ path: ['inputs', input], message: `would be ${name}, as "${owner}" would; rename one` }];
+  });
+}

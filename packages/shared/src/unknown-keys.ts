@@ -3,6 +3,7 @@
  */
 import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
+import { inPlainWords } from './wrong-type.ts';
 
 /** Nobody writes a longer name; comparing takes the product of two lengths. */
 const comparedMaxChars = 200;
@@ -62,7 +63,7 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType): Complaint[] {
     }
   }
   const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
-  return [{ path, problem: () => message ?? issue.message }];
+  return [{ path, problem: () => inPlainWords(message ?? issue.message) }];
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

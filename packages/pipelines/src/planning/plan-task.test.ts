@@ -108,7 +108,10 @@ describe('what to run', () => {
     [{ run, stdin: '\ud800' }, 'stdin: has half of a surrogate pair'],
     [{ run, inputs: { a: ['\ud800'] } }, 'inputs.a.0: has half of a surrogate pair'],
     [{ run, inputs: { '\ud800': 1 } }, 'a key has half of a surrogate pair'],
-    [{ command: ['echo', 'x'.repeat(131_072)] }, 'command.1: has 131072 bytes and may have 131071; use stdin, an input'],
+    [
+      { command: ['echo', 'x'.repeat(131_072)] },
+      'command.1: has 131072 bytes and may have 131071; use stdin, an input',
+    ],
   ])('%j is refused', (submitted, sentence) => {
     expect(complaint(submitted)).toContain(sentence);
   });

@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { allRoutes } from '@vm-task/api/api';
-import type { Bus } from '@vm-task/bus/bus';
 import { Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
-import { expressionsHere } from '@vm-task/pipelines/expressions/fill';
 import { parseConfig, type SystemConfig } from '@vm-task/service/config';
-import { silentLogger } from '@vm-task/service/log';
 import { errorCodes } from '@vm-task/shared/errors';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { taskMaxBytes } from '@vm-task/shared/task-spec';
@@ -12,11 +9,11 @@ import { Cloud } from '@vm-task/testing/fake-driver/cloud';
 import { fakeDriver } from '@vm-task/testing/fake-driver/declaration';
 import { vmReady } from '@vm-task/testing/sample-events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { appOf } from '../../test/app-by-hand.ts';
 import { type MemoryEvents, memoryEvents } from '../../test/memory-events.ts';
 import { completed, config, created } from '../../test/task-events.ts';
 import { openDatabase } from '../projection/open-database.ts';
 import { createProjection, type Projection } from '../projection/projection.ts';
-import { createApp } from './app.ts';
 import type { App } from './server.ts';
 
 const authorization = 'Bearer right';
@@ -30,21 +27,7 @@ beforeEach(async () => {
   app = await appWith(config);
 });
 
-const appWith = (config: SystemConfig) =>
-  createApp({
-    config,
-    bus: events as unknown as Bus,
-    admission: { requireRoom: async () => undefined },
-    findCreated: events.findCreated,
-    keys: { find: async () => null, claim: async (_key, wanted) => wanted },
-      expressions: expressionsHere,
-    readPipeline: async () => null,
-    now: Date.now,
-    projection,
-    token: 'right',
-    log: silentLogger,
-    stop: new AbortController().signal,
-  });
+const appWith = (config: SystemConfig) => appOf({ config, events, projection });
 
 afterEach(async () => {
   await app.close();
@@ -142,6 +125,63 @@ test('a wrong body, key, type or size is answered with a sentence', async () => 
   );
   expect(events.stored).toEqual([]);
   expect((await get('/v1/tasks?stauts=queued')).json().detail).toMatch(/stauts: unknown key; did you mean "status"/);
+});
+
+test('a body that is encoded is refused as such, and not for what it would be without', async () => {
+  const headers = { authorization, 'content-type': 'application/json', 'content-encoding': 'gzip' };
+  const answer = await app.inject({ method: 'POST', url: '/v1/tasks', headers, payload: '{"run":"x"}' });
+  expect([answer.statusCode, answer.json().code]).toEqual([415, 'unsupported-media-type']);
+  expect(answer.json().detail).toContain('gzip');
+  const plain = { ...headers, 'content-encoding': 'identity' };
+  expect(
+    (await app.inject({ method: 'POST', url: '/v1/tasks', headers: plain, payload: '{"run":"x"}' })).statusCode,
+  ).toBe(202);
+});
+
+test.each([
+  ['PUT', '/v1/tasks', 'GET, HEAD, POST'],
+  ['PATCH', `/v1/tasks/${newTaskId(0)}`, 'DELETE, GET, HEAD'],
+  ['OPTIONS', '/v1/pools?x=1', 'GET, HEAD'],
+  ['POST', `/v1/tasks/${newTaskId(0)}/artifacts/a/b`, 'GET, HEAD'],
+] as const)('%s of %s is not allowed, and the answer says what is', async (method, url, allow) => {
+  const answer = await app.inject({ method, url, headers: { authorization } });
+  expect([answer.statusCode, answer.headers['allow']]).toEqual([405, allow]);
+  expect(answer.json()).toMatchObject({ code: 'method-not-allowed', status: 405 });
+  expect((await app.inject({ method, url: '/v1/nothing', headers: { authorization } })).statusCode).toBe(404);
+});
+
+test('a key that nobody may use is named, whoever reads the body; one that is only odd is taken', async () => {
+  const post = async (url: string, payload: string, type = 'application/json') => {
+    const headers = { authorization, 'content-type': type };
+    const answer = await app.inject({ method: 'POST', url, headers, payload });
+    return `${answer.statusCode} ${answer.json().detail}`;
+  };
+  const sentence = '__proto__: no key may be called "__proto__"';
+  expect(await post('/v1/tasks', '{"run":"x","inputs":{"a":{"__proto__":{}}}}')).toContain(`400 inputs.a.${sentence}`);
+  expect(await post('/v1/tasks', '{"run":"x","inputs":{"\\u005f_proto__":{}}}')).toContain(`400 inputs.${sentence}`);
+  expect(await post('/v1/tasks', 'run: x\ninputs: { __proto__: 1 }', 'application/yaml')).toContain(sentence);
+  expect(await post(`/v1/tasks/${newTaskId(0)}/complete`, '{"result":{"__proto__":1}}')).toContain(`400 result.${sentence}`);
+  expect(await post('/v1/tasks', '{"run":"x","inputs":{"constructor":{"prototype":1}}}')).toMatch(/^202/);
+});
+
+test.each(['', '0x10', '1e2', '-1', '0', '1001', '1&limit=2', ' 5'])('a limit of %j is no number of things', async (limit) => {
+  for (const url of ['/v1/tasks', '/v1/pipelines', '/v1/inbox', '/v1/deadletters']) {
+    const answer = await get(`${url}?limit=${limit}`);
+    expect([url, answer.statusCode, answer.json().detail]).toEqual([
+      url,
+      400,
+      'querystring: limit: must be a number from 1 to 1000',
+    ]);
+  }
+});
+
+test('an id is the same in upper case', async () => {
+  const task = newTaskId(Date.now());
+  events.put(created(task));
+  show();
+  for (const id of [task.toUpperCase(), task.slice(0, 13).toUpperCase()]) {
+    expect((await get(`/v1/tasks/${id}`)).json()).toMatchObject({ id: task });
+  }
 });
 
 test('YAML and JSON make the same task, and the answer says where it is', async () => {

@@ -1,0 +1,33 @@
+/** The HTTP API over events in memory. */
+import type { Bus } from '@vm-task/bus/bus';
+import { expressionsHere } from '@vm-task/pipelines/expressions/fill';
+import type { SystemConfig } from '@vm-task/service/config';
+import { silentLogger } from '@vm-task/service/log';
+import { createApp } from '../src/http/app.ts';
+import type { App } from '../src/http/server.ts';
+import type { Projection } from '../src/projection/projection.ts';
+import type { MemoryEvents } from './memory-events.ts';
+
+export interface Parts {
+  readonly config: SystemConfig;
+  readonly events: MemoryEvents;
+  readonly projection: Projection;
+}
+
+/** Its token is `right`. */
+export function appOf({ config, events, projection }: Parts): Promise<App> {
+  return createApp({
+    config,
+    bus: events as unknown as Bus,
+    admission: { requireRoom: async () => undefined },
+    findCreated: events.findCreated,
+    expressions: expressionsHere,
+    keys: { find: async () => null, claim: async (_key, wanted) => wanted },
+    readPipeline: async () => null,
+    now: Date.now,
+    projection,
+    token: 'right',
+    log: silentLogger,
+    stop: new AbortController().signal,
+  });
+}

@@ -1,6 +1,6 @@
 /** What no handler could take; to be looked at, handled again, or thrown away. */
 import { z } from 'zod';
-import { cursorText, limitSchema } from './paging.ts';
+import { cursorText, limitSchema, numberSchema } from './paging.ts';
 import type { Route } from './route.ts';
 
 export const deadLetterSummarySchema = z.object({
@@ -23,7 +23,7 @@ const deadLetterViewSchema = deadLetterSummarySchema.extend({
 export type DeadLetterSummary = z.infer<typeof deadLetterSummarySchema>;
 export type DeadLetterView = z.infer<typeof deadLetterViewSchema>;
 
-const params = z.object({ seq: z.coerce.number().int().min(1).describe('the number in the list') });
+const params = z.object({ seq: numberSchema(undefined, 1).describe('the number in the list') });
 const seqSchema = z.object({ seq: z.int() });
 
 export const deadLetterRoutes = {
@@ -32,7 +32,7 @@ export const deadLetterRoutes = {
     path: '/v1/deadletters',
     summary: 'List dead letters',
     query: z.strictObject({
-      after: z.coerce.number().int().min(0).default(0).describe(cursorText),
+      after: numberSchema(0, 0).describe(cursorText),
       limit: limitSchema(50),
     }),
     status: 200,

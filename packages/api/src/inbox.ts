@@ -2,7 +2,7 @@
 import { groups, messageSchema, recipientSchema, sendSchema } from '@vm-task/shared/inbox';
 import { z } from 'zod';
 import { lastEventIdSchema } from './live.ts';
-import { cursorText, limitSchema } from './paging.ts';
+import { cursorText, limitSchema, numberSchema } from './paging.ts';
 import type { Route } from './route.ts';
 
 export const messageViewSchema = messageSchema.omit({ v: true }).extend({ group: z.enum(groups) });
@@ -28,7 +28,7 @@ export const inboxRoutes = {
     query: z.strictObject({
       to: recipientSchema.optional().describe('only messages to this recipient'),
       archived: z.stringbool().default(false).describe('those, too, that were put away'),
-      after: z.coerce.number().int().min(0).default(0).describe(cursorText),
+      after: numberSchema(0, 0).describe(cursorText),
       limit: limitSchema(200),
     }),
     headers: lastEventIdSchema,

@@ -3,6 +3,7 @@
  * taken up again behind its last id. The name `*` of a route stands for every name that has no line of its own.
  */
 import { z } from 'zod';
+import { numberSchema } from './paging.ts';
 import type { Route } from './route.ts';
 
 export const eventStreamType = 'text/event-stream';
@@ -11,7 +12,7 @@ export const eventStreamType = 'text/event-stream';
 export const endEvent = 'end';
 
 export const lastEventIdSchema = z.object({
-  'last-event-id': z.coerce.number().int().min(0).default(0).describe('goes on behind this one'),
+  'last-event-id': numberSchema(0, 0).describe('goes on behind this one'),
 });
 
 type Live<R extends Route> = NonNullable<R['live']>;

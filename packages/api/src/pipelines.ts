@@ -5,7 +5,7 @@ import { progressViewSchema } from '@vm-task/shared/progress';
 import { errorInfoSchema } from '@vm-task/shared/task-ending';
 import { z } from 'zod';
 import { acceptedSchema, keyHeaderSchema, refusalsOfSubmissions } from './accepted.ts';
-import { cursorText, limitSchema, nextText } from './paging.ts';
+import { cursorText, limitSchema, nextText, numberSchema } from './paging.ts';
 import type { Route } from './route.ts';
 import { openQuestionSchema, taskSummarySchema } from './tasks.ts';
 
@@ -87,7 +87,7 @@ export const pipelineRoutes = {
     query: z.strictObject({
       status: z.enum(pipelineStatuses).optional(),
       limit: limitSchema(50),
-      after: z.coerce.number().int().min(1).optional().describe(cursorText),
+      after: numberSchema(undefined, 1).optional().describe(cursorText),
     }),
     status: 200,
     answer: z.object({ pipelines: z.array(pipelineSummarySchema), next: z.int().nullable().describe(nextText) }),

@@ -44,6 +44,38 @@ function wrongIn(value: unknown): Wrong | null {
   return null;
 }
 
+interface Place {
+  readonly within: Place | null;
+  readonly key: string;
+  readonly value: unknown;
+}
+
+/** Where `value` has a key that most readers drop without a word, as a sentence; or null. It may be deep, and a loop. */
+export function reservedKeyIn(value: unknown): string | null {
+  const seen = new Set<unknown>();
+  const left: Place[] = [{ within: null, key: '', value }];
+  for (let place = left.pop(); place !== undefined; place = left.pop()) {
+    if (seen.has(place.value)) continue;
+    seen.add(place.value);
+    const inner = placesIn(place);
+    const reserved = inner.find(({ key }) => key === '__proto__');
+    if (reserved !== undefined) return `${pathTo(reserved)}: no key may be called "__proto__"`;
+    for (const one of inner) if (typeof one.value === 'object' && one.value !== null) left.push(one);
+  }
+  return null;
+}
+
+function placesIn(within: Place): Place[] {
+  if (typeof within.value !== 'object' || within.value === null) return [];
+  return Object.entries(within.value).map(([key, value]) => ({ within, key, value }));
+}
+
+function pathTo(place: Place): string {
+  const keys: string[] = [];
+  for (let at = place; at.within !== null; at = at.within) keys.unshift(at.key);
+  return keys.join('.');
+}
+
 /** True for what has lists and maps in more than so many levels. */
 export function isDeeper(value: unknown, levels: number): boolean {
   let level = [value];

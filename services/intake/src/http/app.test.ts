@@ -160,20 +160,25 @@ test('a key that nobody may use is named, whoever reads the body; one that is on
   expect(await post('/v1/tasks', '{"run":"x","inputs":{"a":{"__proto__":{}}}}')).toContain(`400 inputs.a.${sentence}`);
   expect(await post('/v1/tasks', '{"run":"x","inputs":{"\\u005f_proto__":{}}}')).toContain(`400 inputs.${sentence}`);
   expect(await post('/v1/tasks', 'run: x\ninputs: { __proto__: 1 }', 'application/yaml')).toContain(sentence);
-  expect(await post(`/v1/tasks/${newTaskId(0)}/complete`, '{"result":{"__proto__":1}}')).toContain(`400 result.${sentence}`);
+  expect(await post(`/v1/tasks/${newTaskId(0)}/complete`, '{"result":{"__proto__":1}}')).toContain(
+    `400 result.${sentence}`,
+  );
   expect(await post('/v1/tasks', '{"run":"x","inputs":{"constructor":{"prototype":1}}}')).toMatch(/^202/);
 });
 
-test.each(['', '0x10', '1e2', '-1', '0', '1001', '1&limit=2', ' 5'])('a limit of %j is no number of things', async (limit) => {
-  for (const url of ['/v1/tasks', '/v1/pipelines', '/v1/inbox', '/v1/deadletters']) {
-    const answer = await get(`${url}?limit=${limit}`);
-    expect([url, answer.statusCode, answer.json().detail]).toEqual([
-      url,
-      400,
-      'querystring: limit: must be a number from 1 to 1000',
-    ]);
-  }
-});
+test.each(['', '0x10', '1e2', '-1', '0', '1001', '1&limit=2', ' 5'])(
+  'a limit of %j is no number of things',
+  async (limit) => {
+    for (const url of ['/v1/tasks', '/v1/pipelines', '/v1/inbox', '/v1/deadletters']) {
+      const answer = await get(`${url}?limit=${limit}`);
+      expect([url, answer.statusCode, answer.json().detail]).toEqual([
+        url,
+        400,
+        'querystring: limit: must be a number from 1 to 1000',
+      ]);
+    }
+  },
+);
 
 test('an id is the same in upper case', async () => {
   const task = newTaskId(Date.now());

@@ -5,7 +5,8 @@
  * |---|---|
  * | `server.ts` | bodies, validation, what routes are given |
  * | `guard.ts` | token and host name |
- * | `problem.ts` | errors as problem details |
+ * | `body.ts` | bodies as they come |
+ * | `problem.ts`, `client-error.ts`, `method-not-allowed.ts` | errors as problem details |
  * | `find-task.ts` | an id or its beginning → the task |
  * | `submit-task.ts`, `list-tasks.ts`, `show-task.ts`, `cancel-task.ts`, `retry-task.ts`, `answer-task.ts` | tasks |
  * | `task-events.ts`, `task-logs.ts`, `sse.ts` | events and output, also live |
@@ -19,7 +20,6 @@
  * | `openapi.ts`, `openapi-components.ts` | all of it described |
  * | `listen.ts` | port and `run/http.json` |
  */
-import { VmTaskError } from '@vm-task/shared/errors';
 import { answerTaskRoutes } from './answer-task.ts';
 import { cancelTaskRoute } from './cancel-task.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
@@ -29,6 +29,7 @@ import { inboxRoutes } from './inbox.ts';
 import { listHostsRoute } from './list-hosts.ts';
 import { listPoolsRoute } from './list-pools.ts';
 import { listTasksRoute } from './list-tasks.ts';
+import { notServed } from './method-not-allowed.ts';
 import { metricsRoute } from './metrics.ts';
 import { describeApi } from './openapi.ts';
 import { pipelineRoutes } from './pipelines.ts';
@@ -50,8 +51,7 @@ export async function createApp(deps: HttpDeps): Promise<App> {
   });
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, deps.log));
   app.setNotFoundHandler((request, reply) => {
-    const error = new VmTaskError('not-found', `there is no ${request.method} ${request.url}; see /openapi.json`);
-    return sendProblem(error, request, reply, deps.log);
+    return sendProblem(notServed(request, reply), request, reply, deps.log);
   });
   await describeApi(app);
   addRoutes(app, deps);

@@ -3,11 +3,11 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { PipelineId } from '@vm-task/shared/ids';
 import type { Projection } from '../projection/projection.ts';
 import { resolvePipelineId } from '../projection/resolve-id.ts';
-import { ambiguous, requirePrefix } from './find-task.ts';
+import { ambiguous, parsePrefix } from './find-task.ts';
 
 /** @throws `invalid-id`, `pipeline-not-found`, `ambiguous-id`, `projection-behind`. */
-export async function findPipelineId(projection: Projection, id: string): Promise<PipelineId> {
-  requirePrefix('pipeline', id);
+export async function findPipelineId(projection: Projection, given: string): Promise<PipelineId> {
+  const id = parsePrefix('pipeline', given);
   await projection.upToDate();
   const [first, ...more] = resolvePipelineId(projection.db, id);
   if (first === undefined) {

@@ -8,8 +8,8 @@ import { ProblemError } from './problem.ts';
 const prefixPattern = /^[0-9a-f-]{8,36}$/;
 
 /** @throws `invalid-id`, `task-not-found`, `ambiguous-id`, `projection-behind`. */
-export async function findTask(projection: Projection, id: string): Promise<{ id: TaskId; pool: string }> {
-  requirePrefix('task', id);
+export async function findTask(projection: Projection, given: string): Promise<{ id: TaskId; pool: string }> {
+  const id = parsePrefix('task', given);
   await projection.upToDate();
   const resolved = resolveId(projection.db, id);
   switch (resolved.kind) {
@@ -22,10 +22,11 @@ export async function findTask(projection: Projection, id: string): Promise<{ id
   }
 }
 
-/** @throws `invalid-id`. */
-export function requirePrefix(what: string, id: string): void {
-  if (prefixPattern.test(id)) return;
-  const shown = JSON.stringify(id.slice(0, 80));
+/** In lower case, as ids are written here; upper case is the same id (RFC 9562, section 4). @throws `invalid-id`. */
+export function parsePrefix(what: string, given: string): string {
+  const id = given.toLowerCase();
+  if (prefixPattern.test(id)) return id;
+  const shown = JSON.stringify(given.slice(0, 80));
   throw new VmTaskError('invalid-id', `${shown} is no ${what} id, nor 8 or more characters of the beginning of one`);
 }
 

@@ -1,5 +1,6 @@
 /** Bodies as values: UTF-8 that is JSON or YAML. What would not arrive as it is is refused. */
 import { VmTaskError } from '@vm-task/shared/errors';
+import { reservedKeyIn } from '@vm-task/shared/json';
 import { readJson } from '@vm-task/shared/json-text';
 import { requireUtf8 } from '@vm-task/shared/utf8';
 import { parseYaml } from '@vm-task/shared/yaml-text';
@@ -14,10 +15,17 @@ const readers = {
 };
 
 export function readBodies(app: FastifyInstance): void {
-  app.removeContentTypeParser('application/json');
+  app.addHook('onRequest', async ({ headers }) => {
+    const encoding = headers['content-encoding'] ?? 'identity';
+    if (encoding === 'identity') return;
+    const message = `a body in the encoding ${JSON.stringify(encoding)} is not understood; send it as it is`;
+    throw new VmTaskError('unsupported-media-type', message);
+  });
+  // A web page may post plain text anywhere without asking first.
+  app.removeAllContentTypeParsers();
   for (const [type, read] of Object.entries(readers)) {
     app.addContentTypeParser(type, { parseAs: 'buffer' }, async ({ headers }: FastifyRequest, body: Buffer) =>
-      read(textOf(headers['content-type'] ?? '', body)),
+      withoutReservedKeys(read(textOf(headers['content-type'] ?? '', body))),
     );
   }
 }
@@ -38,4 +46,11 @@ function jsonOf(text: string): unknown {
   if (read.kind === 'value') return read.value;
   const problem = read.kind === 'syntax' ? 'is not valid JSON' : 'cannot be taken';
   throw new VmTaskError('invalid-request', `the body ${problem}: ${read.why}`);
+}
+
+/** Keys that most readers drop. */
+function withoutReservedKeys(body: unknown): unknown {
+  const problem = reservedKeyIn(body);
+  if (problem === null) return body;
+  throw new VmTaskError('invalid-request', problem);
 }

@@ -14,6 +14,7 @@ import type { z } from 'zod';
 import type { Acceptance } from '../accept-task.ts';
 import type { PipelineAcceptance } from '../pipelines/accept-pipeline.ts';
 import type { Projection } from '../projection/projection.ts';
+import { answerClientError } from './client-error.ts';
 import { readBodies } from './read-body.ts';
 
 export interface HttpDeps extends Acceptance, PipelineAcceptance {
@@ -29,15 +30,24 @@ export interface HttpDeps extends Acceptance, PipelineAcceptance {
 
 export type App = FastifyInstance;
 
+/** A request that has not come to its end by then, with a body of 4 MiB, is nobody's who waits for an answer. */
+const requestMs = 60_000;
+
 /** Bodies are JSON or YAML; what a schema refuses is answered with the sentences that task files get. */
 export function createServer(): App {
-  const app = fastify({ bodyLimit: taskMaxBytes, genReqId: () => randomUUID(), forceCloseConnections: true });
+  const app = fastify({
+    bodyLimit: taskMaxBytes,
+    requestTimeout: requestMs,
+    genReqId: () => randomUUID(),
+    forceCloseConnections: true,
+    clientErrorHandler: answerClientError,
+    // Whoever names no host is told so as whoever names a wrong one.
+    http: { requireHostHeader: false },
+  });
   answerBeforeClosing(app);
+  readBodies(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
-  // A web page may post plain text anywhere without asking first.
-  app.removeContentTypeParser('text/plain');
-  readBodies(app);
   return app;
 }
 

@@ -106,3 +106,10 @@ test('what is nobody’s fault is thrown, for the bus to try again', async () =>
   const full = { ...deps, send: () => Promise.reject(new VmTaskError('stream-full', 'no room')) };
   await expect(onAlertRaised(full, handling())).rejects.toMatchObject({ code: 'stream-full' });
 });
+
+test('an inbox that is full keeps no alert from a webhook', async () => {
+  const { deps, posted } = effects(['pager'], new Set());
+  const full = { ...deps, send: () => Promise.reject(new VmTaskError('stream-full', 'no room')) };
+  await expect(onAlertRaised(full, handling())).rejects.toMatchObject({ code: 'stream-full' });
+  expect(posted).toHaveLength(1);
+});

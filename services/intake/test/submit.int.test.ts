@@ -93,8 +93,24 @@ test('a command that can be no task is a dead letter with its reason, and an ale
     });
   expect(await dead('dead.intake-task-submit.COMMANDS.1.any')).toMatch(/is not JSON/);
   expect(await dead('dead.intake-task-submit.COMMANDS.2.any')).toMatch(/did you mean \\"run\\"/);
-  const alert = 'alert.raised.warning.dead-letter.commands-2.any';
+  const alert = 'alert.raised.warning.dead-letter.intake-task-submit.any';
   await eventually(() => jsm.streams.getMessage('EVENTS', { last_by_subj: alert }), { what: 'an alert' });
+});
+
+test('a flood of bad commands is as many dead letters, and one alert', async () => {
+  await using broker = await startIntakeBroker();
+  await using folder = await makeHome(broker);
+  await using _intake = await startIntake(folder.home);
+  const { js, jsm } = broker.connection;
+  for (let n = 0; n < 30; n++) await js.publish('task.submit', `no JSON: ${n}`);
+  const countOf = async (stream: string, subjects_filter: string) => {
+    const { subjects = {} } = (await jsm.streams.info(stream, { subjects_filter })).state;
+    return Object.values(subjects).reduce((sum, count) => sum + count, 0);
+  };
+  await eventually(async () => (await countOf('DEAD', 'dead.>')) === 30, { what: 'all are dead letters' });
+  const settled = async () => (await jsm.consumers.info('COMMANDS', 'intake-task-submit')).num_ack_pending === 0;
+  await eventually(settled, { what: 'all is told that is to be told' });
+  expect(await countOf('EVENTS', 'alert.raised.>')).toBe(1);
 });
 
 test('cancelling works by HTTP and by command, and is refused with the outcome when it comes too late', async () => {

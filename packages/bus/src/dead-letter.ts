@@ -39,10 +39,8 @@ export async function storeDeadLetter(
   await bus.connection.js.publish(subject, JSON.stringify(letter), { msgID });
   log.error({ reason, subject: message.subject, seq: message.seq }, 'stored as a dead letter');
   if (isGivenAlerts(worker)) return;
-  const id = `${worker.stream.toLowerCase()}-${message.seq}`;
   const text = `${worker.name} cannot handle message ${message.seq} of ${worker.stream}: ${reason}`;
-  const data = { v: 1 as const, severity: 'warning' as const, kind: 'dead-letter', id, text };
-  await bus.announce({ type: 'alert.raised', data, host: bus.host }, signal);
+  await alertPeople(bus, worker, 'dead-letter', `${text}\n${whereOthers}; ./vm-task deadletter list has all`, signal);
 }
 
 export async function raiseRetryAlert(
@@ -54,7 +52,14 @@ export async function raiseRetryAlert(
   if (isGivenAlerts(worker)) return;
   const why = reason.slice(0, reasonMaxLength);
   const text = `${worker.name} failed five times in a row on message ${message.seq} (${message.subject}) and goes on trying: ${why}`;
-  const data = { v: 1 as const, severity: 'warning' as const, kind: 'handler-failing', id: `${message.seq}`, text };
+  await alertPeople(bus, worker, 'handler-failing', `${text}\n${whereOthers}; the log has all`, signal);
+}
+
+const whereOthers = 'Others within the next two minutes raise no alert of their own';
+
+/** Once for each worker within the broker's window for duplicates: whoever sends many bad messages does not multiply them. */
+async function alertPeople(bus: EventLog, worker: Durable, kind: string, text: string, signal: AbortSignal) {
+  const data = { v: 1 as const, severity: 'warning' as const, kind, id: worker.name, text };
   await bus.announce({ type: 'alert.raised', data, host: bus.host }, signal);
 }
 

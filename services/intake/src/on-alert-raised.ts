@@ -36,8 +36,12 @@ export async function onAlertRaised(deps: AlertDeps, handling: Handling<Stored>)
   const { event: alert, deliveries, signal, log } = handling;
   if (alert.type !== 'alert.raised') throw new Error(`${alert.type} is no alert`);
   const { severity, kind, text, links = [] } = alert.data;
-  await tell(deps, alert, 'alert', { priority: priorityOf[severity], from: kind, text, links });
-  const failures = (await Promise.all(deps.webhooks.map((webhook) => deliver(deps, webhook, alert, signal)))).flat();
+  // An inbox that is full holds up no webhook.
+  const told = tell(deps, alert, 'alert', { priority: priorityOf[severity], from: kind, text, links });
+  const posting = Promise.all(deps.webhooks.map((webhook) => deliver(deps, webhook, alert, signal)));
+  await Promise.allSettled([told, posting]);
+  await told;
+  const failures = (await posting).flat();
   if (failures.length === 0) return done();
   const reason = failures.map(({ error }) => error.message).join('; ');
   const ageMs = deps.now() - alert.time.getTime();

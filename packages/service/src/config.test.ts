@@ -51,11 +51,19 @@ test('what is configured is taken, the rest keeps its default', () => {
   expect(config.reaper).toMatchObject({ sweep: 1_000, orphanGrace: 30_000 });
 });
 
+test.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('HTTP may listen on %s', (host) => {
+  expect(parseConfig(`http: { host: "${host}" }`, 'test').http.host).toBe(host);
+});
+
 test.each([
   ['a: 1', 'vm-task.yaml: a: unknown key; known are defaultPool, pools,'],
   ['defaultPool: fast\npools: { fast: { imge: x } }', 'pools.fast.imge: unknown key; did you mean "image"?'],
   ['pools: { default: { sizes: [{ cpus: 1, memoryMB: 512, diskMiB: 600 }] } }', 'did you mean "memoryMiB"?'],
   ['http: { prt: 1 }', 'http.prt: unknown key; did you mean "port"?'],
+  ['http: { host: 0.0.0.0 }', 'http.host: must be an address of the loopback: there is no TLS yet'],
+  ['http: { host: 192.168.1.5 }', 'http.host: must be an address of the loopback'],
+  ['http: { host: "::" }', 'http.host: must be an address of the loopback'],
+  ['http: { host: vm.example }', 'http.host: must be an address of the loopback'],
   ['http: { port: 99999 }', 'http.port: Too big'],
   ['pools: { default: { warm: 9 } }', 'pools.default.warm: 9 is more than max, 4'],
   ['pools: { a: {} }', 'defaultPool: "default" is none of a'],

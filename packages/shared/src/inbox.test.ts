@@ -22,6 +22,31 @@ test.each([
   expect(() => parseSending(wrong)).toThrow(sentence);
 });
 
+test.each(['https://x.example/a?b#c', 'http://10.0.0.1:8080/', '/v1/tasks/x', '/v1/pipelines/x?y'])(
+  'a link may lead to %s',
+  (href) => {
+    expect(parseSending({ ...sending, links: [{ title: 't', href }] }).links).toHaveLength(1);
+  },
+);
+
+test.each([
+  'javascript:alert(1)',
+  'JavaScript:alert(1)',
+  'data:text/html,x',
+  'file:///etc/passwd',
+  'vscode://x',
+  '//evil.example',
+  '/v1/../../x',
+  '/\\evil.example',
+  'evil.example',
+  'https://user:pass@x.example',
+  'https://x example',
+  ' https://x.example',
+])('a link may not lead to %s', (href) => {
+  const send = () => parseSending({ ...sending, links: [{ title: 't', href }] });
+  expect(send).toThrow(/links.0.href: must be an address that begins with https:\/\/ or http:\/\/, or a path of the API/);
+});
+
 test('what cannot wait is now, what is to be done is pending, and what has been read is for reference', () => {
   const unread = { readAt: null };
   expect(groupOf({ priority: 'urgent', ...unread })).toBe('now');

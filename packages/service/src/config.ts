@@ -2,7 +2,9 @@
  * Configuration: `vm-task.yaml` of the home. Everything has a default; what is wrong stops a service at start with a
  * sentence that names it.
  */
+
 import { readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { type Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import type { Pools } from '@vm-task/hypervisor/pool-config';
 import { durationSchema } from '@vm-task/shared/durations';
@@ -26,6 +28,14 @@ const webhookSchema = z.strictObject({
 });
 export type WebhookConfig = Readonly<z.infer<typeof webhookSchema>>;
 
+/** The token goes over this connection in the clear, so only this machine may be at its other end. */
+const httpHostSchema = z
+  .string()
+  .refine(
+    (host) => host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.')),
+    'must be an address of the loopback: there is no TLS yet; reach it from elsewhere over SSH (ssh -L)',
+  );
+
 /** What has nothing to do with pools. */
 const settings = {
   host: z
@@ -39,7 +49,7 @@ const settings = {
     })
     .prefault({}),
   http: z
-    .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(7788) })
+    .strictObject({ host: httpHostSchema.default('127.0.0.1'), port: z.int().min(0).max(65_535).default(7788) })
     .prefault({}),
   nats: z.strictObject({ port: z.int().min(0).max(65_535).default(4222) }).prefault({}),
   runner: z

@@ -44,7 +44,9 @@ test.each([
   ' https://x.example',
 ])('a link may not lead to %s', (href) => {
   const send = () => parseSending({ ...sending, links: [{ title: 't', href }] });
-  expect(send).toThrow(/links.0.href: must be an address that begins with https:\/\/ or http:\/\/, or a path of the API/);
+  expect(send).toThrow(
+    /links.0.href: must be an address that begins with https:\/\/ or http:\/\/, or a path of the API/,
+  );
 });
 
 test('what cannot wait is now, what is to be done is pending, and what has been read is for reference', () => {

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { VmTaskError } from './errors.ts';
 import { isTaskId, type MessageId, messageIdPattern, nameForm, namePattern } from './ids.ts';
-import { linksSchema } from './links.ts';
+import { givenLinksSchema, linksSchema } from './links.ts';
 import { explainIssues } from './unknown-keys.ts';
 
 /** The most pressing first. */
@@ -27,7 +27,7 @@ export const sendSchema = z.strictObject({
   /** For people, as the sender calls itself. */
   from: z.string().min(1).max(256),
   text: z.string().min(1, 'the text is empty; write what is to be said'),
-  links: linksSchema.default([]),
+  links: givenLinksSchema.default([]),
 });
 export type Sending = z.infer<typeof sendSchema>;
 

@@ -1,7 +1,7 @@
 /** `POST /v1/alerts`: people are told, as by any alert. The same one, or the same key, is raised once. */
 import { createHash } from 'node:crypto';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { linksSchema } from '@vm-task/shared/links';
+import { givenLinksSchema } from '@vm-task/shared/links';
 import { alertSubjects } from '@vm-task/shared/subjects';
 import { z } from 'zod';
 import type { GuestApiDeps, GuestApiServer } from './deps.ts';
@@ -15,7 +15,7 @@ const alertSchema = z.strictObject({
   severity: z.enum(['info', 'warning', 'critical']).default('warning'),
   text: z.string().min(1).max(4_000),
   /** One less than an alert may have: where the task is goes with it. */
-  links: linksSchema.max(15).default([]),
+  links: givenLinksSchema.max(15).default([]),
 });
 
 export function alertRoute(app: GuestApiServer, deps: GuestApiDeps): void {

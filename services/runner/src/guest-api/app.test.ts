@@ -1,15 +1,42 @@
+import { parseConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
+import { sampleSpec, sampleTask } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { createApp } from './app.ts';
 import type { GuestApiDeps } from './deps.ts';
 
+/** Of a task whose broker takes everything. */
+const deps = {
+  log: silentLogger,
+  attempt: { ready: { task: sampleTask(), host: 'host-1' } },
+  created: { data: { spec: sampleSpec }, time: new Date(0) },
+  config: parseConfig('', 'test'),
+  secrets: { maskText: (text: string) => text },
+  bus: {
+    connection: {
+      jsm: { streams: { info: async () => ({ ts: new Date(0).toISOString() }) } },
+      js: { publish: async () => ({}) },
+    },
+  },
+} as unknown as GuestApiDeps;
+
 test('every request waits for its turn, whatever it asks for', async () => {
-  const attempt = { ready: { task: 't', host: 'host-1' } };
   let turns = 0;
   const turn = async () => void turns++;
-  const app = await createApp({ log: silentLogger, attempt } as unknown as GuestApiDeps, turn);
+  const app = await createApp(deps, turn);
   for (const url of ['/nothing', '/v1/nothing', '/v1/messages?after=x'])
     expect((await app.inject({ method: 'GET', url })).statusCode).toBeGreaterThanOrEqual(400);
   expect(turns).toBe(3);
+  await app.close();
+});
+
+test('urgent messages are few, and others may be sent when they are used up', async () => {
+  const app = await createApp(deps, async () => undefined);
+  const send = async (priority: string) => {
+    const payload = JSON.stringify({ to: 'operators', text: 'help', priority });
+    return (await app.inject({ method: 'POST', url: '/v1/messages', payload })).statusCode;
+  };
+  for (let n = 0; n < 10; n++) expect(await send('urgent')).toBe(201);
+  expect([await send('urgent'), await send('normal')]).toEqual([429, 201]);
   await app.close();
 });

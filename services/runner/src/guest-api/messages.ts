@@ -13,6 +13,8 @@ import { jsonOf, keyOf } from './request.ts';
 
 /** Of one attempt and runner; the stream has a limit of its own. */
 const messagesMax = 100;
+/** Of these: who calls for people ten times within one attempt calls for nothing any more. */
+const urgentMax = 10;
 /** In one answer. */
 const listedMax = 100;
 
@@ -27,10 +29,14 @@ export function messageRoutes(app: GuestApiServer, deps: GuestApiDeps): void {
 function sendRoute(app: GuestApiServer, { attempt, bus, config, created, secrets }: GuestApiDeps): void {
   const { task, host } = attempt.ready;
   let sent = 0;
+  let urgent = 0;
   app.post('/v1/messages', async ({ body, headers }, reply) => {
     // Whatever it says of itself: who sends is known.
     const sending = parseSending({ ...objectOf(jsonOf(body)), from: `task ${task}` });
-    if (++sent > messagesMax) throw tooMany();
+    if (++sent > messagesMax) throw tooMany(`${messagesMax} messages and may send no more`);
+    if (sending.priority === 'urgent' && ++urgent > urgentMax) {
+      throw tooMany(`${urgentMax} urgent messages and may send no more of them; send it as normal`);
+    }
     const key = keyOf(headers);
     const id =
       key === null ? newMessageId(Date.now()) : messageIdFromCause(created.time.getTime(), 'inside', task, key);
@@ -87,6 +93,6 @@ function objectOf(value: unknown): object {
   return typeof value === 'object' && value !== null ? value : {};
 }
 
-function tooMany(): VmTaskError {
-  return new VmTaskError('limit-reached', `the task has sent ${messagesMax} messages and may send no more`);
+function tooMany(what: string): VmTaskError {
+  return new VmTaskError('limit-reached', `the task has sent ${what}`);
 }

@@ -1,19 +1,35 @@
-/** A message of `submit`'s, published by nothing but a TCP connection and the NATS protocol, as any client in any language can. */
+/** Messages of `submit`'s, by nothing but a TCP connection and the NATS protocol, as any client in any language can. */
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+
+const options = JSON.stringify({ verbose: false, headers: true, user: 'submit', pass: 'submit' });
 
 /** Returns when the server has taken the message in. */
 export async function publishByHand(port: number, subject: string, payload: string): Promise<void> {
-  const socket = connect(port, '127.0.0.1');
-  let said = '';
+  await talk(port, `PUB ${subject} ${Buffer.byteLength(payload)}\r\n${payload}\r\nPING\r\n`, 'PONG');
+}
+
+/** The answer, at an inbox with the prefix that clients have when nobody says another. */
+export async function requestByHand(port: number, subject: string, payload: string): Promise<unknown> {
+  const inbox = '_INBOX.by-hand';
+  const publish = `PUB ${subject} ${inbox} ${Buffer.byteLength(payload)}\r\n${payload}\r\n`;
+  const said = await talk(port, `SUB ${inbox} 1\r\n${publish}`, '}\r\n');
+  return JSON.parse(/^MSG _INBOX\.by-hand 1 \d+\r\n(.*)\r\n/m.exec(said)?.[1] ?? 'null');
+}
+
+/** What the server says to these lines, up to `end`. @throws what it refuses. */
+async function talk(port: number, lines: string, end: string): Promise<string> {
+  const socket: Socket = connect(port, '127.0.0.1');
+  const said = { info: '', rest: '' };
   socket.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-    if (said.includes('PONG')) socket.end();
+    // The server's greeting comes first, and is JSON, too.
+    if (!said.info.includes('\r\n')) said.info += text;
+    else said.rest += text;
+    if (said.rest.includes(end) || said.rest.includes('-ERR')) socket.end();
   });
-  const connected = once(socket, 'connect');
-  await connected;
-  const options = JSON.stringify({ verbose: false, user: 'submit', pass: 'submit' });
-  socket.write(`CONNECT ${options}\r\nPUB ${subject} ${Buffer.byteLength(payload)}\r\n${payload}\r\nPING\r\n`);
+  await once(socket, 'data');
+  socket.write(`CONNECT ${options}\r\n${lines}`);
   await once(socket, 'close');
-  if (said.includes('-ERR')) throw new Error(said);
+  if (said.rest.includes('-ERR')) throw new Error(said.rest);
+  return said.rest;
 }

@@ -9,7 +9,7 @@ import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
 import { type IntakeProcess, makeHome, startAndFail, startIntake, startIntakeBroker } from './intake-process.ts';
-import { publishByHand } from './nats-by-hand.ts';
+import { publishByHand, requestByHand } from './nats-by-hand.ts';
 import { completed } from './task-events.ts';
 
 const { signal } = new AbortController();
@@ -95,6 +95,14 @@ test('a command that can be no task is a dead letter with its reason, and an ale
   expect(await dead('dead.intake-task-submit.COMMANDS.2.any')).toMatch(/did you mean \\"run\\"/);
   const alert = 'alert.raised.warning.dead-letter.intake-task-submit.any';
   await eventually(() => jsm.streams.getMessage('EVENTS', { last_by_subj: alert }), { what: 'an alert' });
+});
+
+test('any client that asks for it gets the acknowledgement that its command is stored', async () => {
+  await using broker = await startIntakeBroker();
+  const { port } = broker.server;
+  expect(await requestByHand(port, 'task.submit', '{"run":"echo hi"}')).toMatchObject({ stream: 'COMMANDS', seq: 1 });
+  expect(await requestByHand(port, 'task.cancel', '{}')).toMatchObject({ stream: 'COMMANDS', seq: 2 });
+  await expect(requestByHand(port, 'task.created.default.x.any', '{}')).rejects.toThrow(/Permissions Violation/);
 });
 
 test('a flood of bad commands is as many dead letters, and one alert', async () => {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { describe, expect, it } from 'vitest';
-import { readTask } from './task-source.ts';
+import { expressionsNote, readTask } from './task-source.ts';
 
 describe('what is to be run', () => {
   it('is a command after the dashes, word for word', () => {
@@ -34,5 +34,18 @@ describe('what is to be run', () => {
     expect(() => readTask([path], false, {})).toThrow('rnu: unknown key; did you mean "run"?');
     expect(() => readTask(['/nowhere/task.yaml'], false, {})).toThrow('/nowhere/task.yaml cannot be read');
     expect(() => readTask([], false, {})).toThrow('give one task file, or a command after "--"');
+  });
+});
+
+describe('expressions, which only pipelines have', () => {
+  it('are pointed out in a task, with where they are', () => {
+    const task = { run: 'echo ${{ params.a }}', inputs: { list: ['x', 'y ${{ item }}'] } };
+    expect(expressionsNote(task)).toBe(
+      '${{ … }} is text in a task, and an expression in a pipeline only: run, inputs.list.1',
+    );
+  });
+
+  it('are not seen where there are none', () => {
+    expect(expressionsNote({ run: 'echo ${A} {{ x }} $(( 1 ))', stdin: '$ {{', env: { A: '1' } })).toBeNull();
   });
 });

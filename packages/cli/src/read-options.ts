@@ -1,12 +1,17 @@
 /** Options of the command line as commands take them. */
 import type { RunTemplateOptions } from './commands/templates.ts';
-import { readTask, type TaskOptions } from './task-source.ts';
+import { note } from './screen/print.ts';
+import { expressionsNote, readTask, type TaskOptions } from './task-source.ts';
 
 /** A file, unless the words come after `--`. */
 export function taskFrom(words: readonly string[], options: Record<string, unknown>): unknown {
   const wanted = Object.entries(options).filter(([name]) => ['image', 'pool', 'egress'].includes(name));
   const dashes = process.argv.indexOf('--');
-  return readTask(words, dashes !== -1 && words.length > 0, Object.fromEntries(wanted) as TaskOptions);
+  const isCommand = dashes !== -1 && words.length > 0;
+  const task = readTask(words, isCommand, Object.fromEntries(wanted) as TaskOptions);
+  const said = isCommand ? null : expressionsNote(task);
+  if (said !== null) note(said);
+  return task;
 }
 
 /** Options that become part of a request's query. */

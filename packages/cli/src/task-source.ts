@@ -18,6 +18,25 @@ export function readTask(words: readonly string[], isCommand: boolean, options: 
   return task;
 }
 
+/** What to tell whoever writes expressions into a task; null where there are none. They may be meant as text. */
+export function expressionsNote(task: unknown): string | null {
+  const places = placesOfExpressions(task);
+  if (places.length === 0) return null;
+  const shown = places.slice(0, shownMax).join(', ') + (places.length > shownMax ? ', …' : '');
+  return `\${{ … }} is text in a task, and an expression in a pipeline only: ${shown}`;
+}
+
+const shownMax = 5;
+
+/** `inputs.list.1` for each text with one. The task has been checked, so it is not deep. */
+function placesOfExpressions(value: unknown): string[] {
+  if (typeof value === 'string') return value.includes('${{') ? [''] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    placesOfExpressions(inner).map((place) => (place === '' ? key : `${key}.${place}`)),
+  );
+}
+
 function readTaskFile(words: readonly string[]): object {
   const [path, ...more] = words;
   if (path === undefined || more.length > 0) {

@@ -1,7 +1,7 @@
 /** Who may say what, against the flow table: what a service has to publish it may, and what others decide it may not. */
 import type { EventType } from '@vm-task/shared/events';
 import { controlServices, flow, hostServices, ownInitiative, type ServiceName, services } from '@vm-task/shared/flow';
-import { commandSubjects, eventPatterns, replaySubject, spawnPattern, subjectMatches } from '@vm-task/shared/subjects';
+import { commandSubjects, eventPatterns, replaySubject, subjectMatches } from '@vm-task/shared/subjects';
 import { describe, expect, test } from 'vitest';
 import { accountsFor, hostApiPrefix, permissionsOf } from './accounts.ts';
 import { brokerUsers } from './credentials.ts';
@@ -88,7 +88,7 @@ test('whoever may submit may give every command but those that tasks give, and t
   expect(commands.sort()).toEqual(
     ['deadletter.replay', 'pipeline.cancel', 'pipeline.submit', 'task.cancel', 'task.submit'].sort(),
   );
-  for (const subject of [spawnPattern, commandSubjects.readMessage]) {
+  for (const subject of [commandSubjects.spawn, commandSubjects.readMessage]) {
     expect(services.filter((one) => may(one, from(subject, 'host-1')))).toEqual(['provisioner', 'runner']);
     expect(services.filter((one) => may(one, from(subject, 'any')))).toEqual([]);
   }

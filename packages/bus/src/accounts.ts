@@ -23,7 +23,6 @@ import {
   inboxPattern,
   logPattern,
   replaySubject,
-  spawnPattern,
   timerPatterns,
 } from '@vm-task/shared/subjects';
 import type { BrokerUser } from './credentials.ts';
@@ -161,7 +160,7 @@ function hostServicesOf({ host, pools }: Scope): Service[] {
   const own = (pattern: string) => pattern.replace(/\*$/, host);
   const says = [
     ...eventTypesOf(hostServices).map((type) => own(eventPatterns[type])),
-    ...[logPattern, inboxPattern, deadPattern, spawnPattern, commandSubjects.readMessage].map(own),
+    ...[logPattern, inboxPattern, deadPattern, commandSubjects.spawn, commandSubjects.readMessage].map(own),
     `$KV.hosts.${host}`,
     `$O.${artifactsOf(host)}.>`,
     ...durables.map(({ stream, name }) => `$JS.ACK.${stream}.${name}.>`),
@@ -182,7 +181,7 @@ function hostServicesOf({ host, pools }: Scope): Service[] {
 
 /** The streams that a service reads messages of, besides those of its rows in the flow table. */
 const alsoReads: Readonly<Record<ServiceName, readonly StreamName[]>> = {
-  intake: ['LOGS', 'INBOX'],
+  intake: ['CHILDREN', 'LOGS', 'INBOX'],
   provisioner: [],
   runner: ['CHILDREN', 'LOGS', 'INBOX'],
   reaper: ['CHILDREN', 'LOGS', 'TIMERS'],

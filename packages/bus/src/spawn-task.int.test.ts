@@ -1,6 +1,7 @@
 import type { Json } from '@vm-task/shared/json';
 import { spawnSubject } from '@vm-task/shared/subjects';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
 import { created, sampleHost, sampleTask } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { findCreated } from './find-task.ts';
@@ -19,10 +20,9 @@ async function parentIn({ bus, connection }: Broker) {
   return { task, spawn };
 }
 
-/** Of the stream that has the questions. */
-async function questions({ connection: { jsm } }: Broker, task: string) {
-  const name = await jsm.streams.find('task.spawn.x.1.host');
-  return jsm.streams.info(name, { subjects_filter: `task.spawn.${task}.*.*` });
+async function questions({ connection: { jsm } }: Broker, stream: string, task: string): Promise<string[]> {
+  const { state } = await jsm.streams.info(stream, { subjects_filter: `task.spawn.${task}.*.*` });
+  return Object.keys(state.subjects ?? {});
 }
 
 test('however many ask at once, the limit is what they get together', async () => {
@@ -30,7 +30,7 @@ test('however many ask at once, the limit is what they get together', async () =
   const { task, spawn } = await parentIn(broker);
   const asked = await Promise.allSettled(Array.from({ length: 8 }, (_, n) => spawn(`child ${n}`, 3)));
   expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
-  expect(Object.keys((await questions(broker, task)).state.subjects ?? {})).toHaveLength(3);
+  expect(await questions(broker, 'COMMANDS', task)).toHaveLength(3);
 });
 
 test('one child has one key: asked for again it is the same, with the keys of its file in any order', async () => {
@@ -52,8 +52,13 @@ test('a number is taken by whatever has it, also by what cannot be read here', a
 test('what was asked for is known for as long as the task is, and no longer', async () => {
   await using broker = await startBroker();
   const { task, spawn } = await parentIn(broker);
-  await spawn('one', 1);
-  expect((await questions(broker, task)).config.max_age).toBe(0);
+  const id = await spawn('one', 1);
+  const isCopied = async () => (await questions(broker, 'CHILDREN', task)).length === 1;
+  await eventually(isCopied, { what: 'the broker has copied it' });
+  // As the age of commands does it, a week later.
+  await broker.connection.jsm.streams.purge('COMMANDS');
+  expect(await spawn('one', 1)).toBe(id);
+  await expect(spawn('two', 1)).rejects.toMatchObject({ code: 'limit-reached' });
   await purgeTask(broker.connection, { pool: 'default', task }, []);
-  expect((await questions(broker, task)).state.subjects ?? {}).toEqual({});
+  expect(await questions(broker, 'CHILDREN', task)).toEqual([]);
 });

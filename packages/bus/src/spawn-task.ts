@@ -1,7 +1,7 @@
 /**
- * A task that a task asked for. What it asks and which key it gives it name the subject of the question in `CHILDREN`, so a
- * repeated question is stored once, and how many there are is counted where they are stored, for as long as the task that
- * asks is kept.
+ * A task that a task asked for. What it asks and which key it gives it name the subject of the question in `COMMANDS`, so a
+ * repeated question is stored once, and how many there are is counted in `COMMANDS` and in `CHILDREN`, which keeps
+ * a copy for as long as the task that asks is kept.
  */
 import { createHash } from 'node:crypto';
 import type { StoredMsg } from '@nats-io/jetstream';
@@ -81,12 +81,20 @@ interface Asked {
   readonly last: number;
 }
 
+/** The broker copies a question within a moment, and forgets it in `COMMANDS` days later: so it is in one of them. */
+const streamsOfQuestions = ['COMMANDS', 'CHILDREN'] as const;
+
 async function readQuestions({ jsm }: Connection, parent: TaskId): Promise<Asked> {
-  const { state } = await jsm.streams.info('CHILDREN', { subjects_filter: spawnSubject(parent, '*', '*') });
-  const subjects = Object.keys(state.subjects ?? {});
-  const stored = subjects.map((last_by_subj) => jsm.streams.getMessage('CHILDREN', { last_by_subj }));
-  const questions = (await Promise.all(stored)).flatMap((message) => (message === null ? [] : questionIn(message)));
-  return { questions, last: Math.max(0, ...subjects.map(numberOfSpawn)) };
+  const found = new Map<string, Question[]>();
+  for (const stream of streamsOfQuestions) {
+    const { state } = await jsm.streams.info(stream, { subjects_filter: spawnSubject(parent, '*', '*') });
+    for (const last_by_subj of Object.keys(state.subjects ?? {})) {
+      if (found.has(last_by_subj)) continue;
+      const message = await jsm.streams.getMessage(stream, { last_by_subj });
+      found.set(last_by_subj, message === null ? [] : questionIn(message));
+    }
+  }
+  return { questions: [...found.values()].flat(), last: Math.max(0, ...[...found.keys()].map(numberOfSpawn)) };
 }
 
 function questionIn({ data }: StoredMsg): Question[] {

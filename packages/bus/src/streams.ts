@@ -11,7 +11,6 @@ import {
   eventPatterns,
   inboxPattern,
   logPattern,
-  spawnPattern,
   timerPatterns,
 } from '@vm-task/shared/subjects';
 
@@ -61,11 +60,13 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     storage: StorageType.File,
   },
   /**
-   * What tasks have asked for tasks. Kept as long as the task that asked, because they are counted here; purged with it.
+   * The questions of tasks for tasks, copied by the broker from `COMMANDS` and kept as long as the task that asked, because
+   * they are counted: there they go by their age. Purged with the task.
    */
   CHILDREN: {
     name: 'CHILDREN',
-    subjects: [spawnPattern],
+    subjects: [],
+    sources: [{ name: 'COMMANDS', filter_subject: commandSubjects.spawn }],
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.New,
     max_bytes: 1 * GiB,

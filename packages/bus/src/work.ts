@@ -9,7 +9,6 @@ import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from '@nats
 import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { Durable } from '@vm-task/shared/flow';
-import type { StreamName } from '@vm-task/shared/stream-name';
 import type { Logger } from 'pino';
 import type { Connection } from './connection.ts';
 import { type RawMessage, rawOfDelivery } from './envelope.ts';
@@ -34,7 +33,6 @@ export const newerPauseMs = 10_000;
 const ofNewer: ReadonlySet<string> = new Set(['newer-event', 'ledger-unreadable']);
 /** A task's deadline ends its retries; a command has none, so its number of failures in a row does: after a quarter of an hour. */
 const maxCommandFailures = 20;
-const streamsOfCommands: ReadonlySet<StreamName> = new Set(['COMMANDS', 'CHILDREN']);
 
 export interface Delivery {
   readonly message: RawMessage;
@@ -165,7 +163,7 @@ export async function decide(
   } catch (error) {
     if (error instanceof VmTaskError && ofNewer.has(error.code)) return retry(newerPauseMs, error.message);
     const isUnreadable = error instanceof VmTaskError && error.code === 'unreadable-event';
-    const isGivenUp = streamsOfCommands.has(stream) && failuresBefore + 1 >= maxCommandFailures;
+    const isGivenUp = stream === 'COMMANDS' && failuresBefore + 1 >= maxCommandFailures;
     if (isUnreadable || isGivenUp) return { kind: 'reject', reason: errorInfo(error).message };
     throw error;
   }

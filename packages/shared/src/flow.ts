@@ -6,7 +6,7 @@
 
 import { anyHost, type EventType } from './events.ts';
 import type { StreamName } from './stream-name.ts';
-import { commandSubjects, eventPatterns, everything, spawnPattern } from './subjects.ts';
+import { commandSubjects, eventPatterns, everything } from './subjects.ts';
 
 /** The services of the control side, and those of each host. */
 export const controlServices = ['intake', 'reaper'] as const;
@@ -54,9 +54,9 @@ export const flow = {
   intakeOnTaskSpawn: row({
     service: 'intake',
     file: 'on-task-spawn',
-    stream: 'CHILDREN',
+    stream: 'COMMANDS',
     consumer: 'intake-task-spawn',
-    filter: spawnPattern,
+    filter: commandSubjects.spawn,
     emits: ['task.created'],
   }),
   intakeOnMessageRead: row({

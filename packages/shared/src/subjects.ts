@@ -13,15 +13,14 @@ import type { Message } from './inbox.ts';
 export const commandSubjects = {
   submit: 'task.submit',
   cancel: 'task.cancel',
+  /** By the task of the third token, which asks for its n-th task; from the host that has its VM. */
+  spawn: 'task.spawn.*.*.*',
   /** By the task of the third token, which has read a message to it; from the host that has its VM. */
   readMessage: 'message.read.*.*',
   submitPipeline: 'pipeline.submit',
   cancelPipeline: 'pipeline.cancel',
   replay: 'deadletter.replay',
 } as const;
-
-/** By the task of the third token, which asks for its n-th task; from the host that has its VM. */
-export const spawnPattern = 'task.spawn.*.*.*';
 
 /** Whatever a stream has: a reader that names each pattern costs the broker a match for every message. */
 export const everything = '>';

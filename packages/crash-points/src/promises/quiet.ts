@@ -24,7 +24,7 @@ async function whatIsRestless(system: SystemUnderTest): Promise<string[]> {
 
 async function pendingConsumers({ bus }: SystemUnderTest): Promise<string[]> {
   const busy: string[] = [];
-  for (const stream of ['EVENTS', 'COMMANDS', 'CHILDREN', 'TIMERS']) {
+  for (const stream of ['EVENTS', 'COMMANDS', 'TIMERS']) {
     for await (const { name, config, num_pending, num_ack_pending } of bus.connection.jsm.consumers.list(stream)) {
       if (config.durable_name === undefined || num_pending + num_ack_pending === 0) continue;
       busy.push(`consumer ${name} has ${num_pending} pending and ${num_ack_pending} unacknowledged`);

@@ -59,6 +59,6 @@ test('what was asked for is known for as long as the task is, and no longer', as
   await broker.connection.jsm.streams.purge('COMMANDS');
   expect(await spawn('one', 1)).toBe(id);
   await expect(spawn('two', 1)).rejects.toMatchObject({ code: 'limit-reached' });
-  await purgeTask(broker.connection, { pool: 'default', task }, []);
+  await purgeTask(broker.connection, { pool: 'default', task }, { events: [], lastSeq: 0 });
   expect(await questions(broker, 'CHILDREN', task)).toEqual([]);
 });

@@ -123,9 +123,3 @@ describe('work is bounded', () => {
     );
   });
 });
-
-test('what is nested without end is an error, whoever looks at it first', () => {
-  expect(() => parse(`a: ${'['.repeat(50_000)}${']'.repeat(50_000)}`)).toThrow(
-    /task.yaml (is not YAML|cannot be read)/,
-  );
-});

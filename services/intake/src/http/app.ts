@@ -5,7 +5,7 @@
  * |---|---|
  * | `server.ts` | bodies, validation, what routes are given |
  * | `guard.ts` | token and host name |
- * | `body.ts` | bodies as they come |
+ * | `read-body.ts` | bodies as they come |
  * | `problem.ts`, `client-error.ts`, `method-not-allowed.ts` | errors as problem details |
  * | `find-task.ts` | an id or its beginning → the task |
  * | `submit-task.ts`, `list-tasks.ts`, `show-task.ts`, `cancel-task.ts`, `retry-task.ts`, `answer-task.ts` | tasks |

@@ -1,4 +1,5 @@
 import type { Appended } from '@vm-task/bus/append';
+import { expressionsHere } from '@vm-task/pipelines/expressions/fill';
 import type { Draft, Stored } from '@vm-task/shared/events';
 import { expect, test } from 'vitest';
 import { PipelineByHand } from '../../test/pipelines-by-hand.ts';
@@ -11,6 +12,7 @@ test('a decision whose acknowledgement was lost is not decided on again', async 
   const drafts: Draft[] = [];
   const deps = {
     config,
+    expressions: expressionsHere,
     readPipeline: async () => {
       reads++;
       return state;

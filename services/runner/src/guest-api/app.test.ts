@@ -20,18 +20,8 @@ const deps = {
   },
 } as unknown as GuestApiDeps;
 
-test('every request waits for its turn, whatever it asks for', async () => {
-  let turns = 0;
-  const turn = async () => void turns++;
-  const app = await createApp(deps, turn);
-  for (const url of ['/nothing', '/v1/nothing', '/v1/messages?after=x'])
-    expect((await app.inject({ method: 'GET', url })).statusCode).toBeGreaterThanOrEqual(400);
-  expect(turns).toBe(3);
-  await app.close();
-});
-
 test('urgent messages are few, and others may be sent when they are used up', async () => {
-  const app = await createApp(deps, async () => undefined);
+  const app = await createApp(deps);
   const send = async (priority: string) => {
     const payload = JSON.stringify({ to: 'operators', text: 'help', priority });
     return (await app.inject({ method: 'POST', url: '/v1/messages', payload })).statusCode;

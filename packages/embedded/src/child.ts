@@ -1,12 +1,13 @@
 /**
  * One supervised child: started, watched, started again with growing pauses when it ends by itself, stopped on
- * request. Its stderr goes to a log file; the line `ready` on its stdout says that it works.
+ * request. Its stderr goes to a log file with a limit; the line `ready` on its stdout says that it works.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { backOffMs } from '@vm-task/shared/back-off';
+import { type ChildLog, openChildLog } from './child-log.ts';
+import { blockedReason, watchChild } from './watchdog.ts';
 
 export interface ChildDefinition {
   readonly name: string;
@@ -15,6 +16,17 @@ export interface ChildDefinition {
   readonly logFile: string;
   /** How readiness shows: a line `ready` on stdout, or an answer of this probe. */
   readonly ready: 'line' | ((signal: AbortSignal) => Promise<void>);
+  /** The child says by its IPC channel that its event loop turns, and is replaced when it no longer does. */
+  readonly watchdog?: boolean;
+}
+
+export interface SuperviseOptions {
+  readonly stop: AbortSignal;
+  readonly graceMs: number;
+  /** Called at every change. */
+  readonly report: (report: ChildReport) => void;
+  /** Called with the reason when a child that does not work any more is killed. */
+  readonly onBlocked?: (why: string) => void;
 }
 
 export type ChildState = 'starting' | 'ready' | 'waiting' | 'stopped';
@@ -30,27 +42,24 @@ export interface ChildReport {
 const pauses = { firstMs: 250, longestMs: 30_000 };
 /** A child that lived so long does not end by its own start: it is started again at once. */
 const settledAfterMs = 10_000;
-/** A log larger than this begins anew at the next start; the one before is kept. */
-const logMaxBytes = 32 * 1024 * 1024;
 
-/** Keeps the child running until `stop`; resolves when it is gone. `report` is called at every change. */
-export async function superviseChild(
-  definition: ChildDefinition,
-  options: { readonly stop: AbortSignal; readonly graceMs: number; readonly report: (report: ChildReport) => void },
-): Promise<void> {
+/** Keeps the child running until `stop`; resolves when it is gone. */
+export async function superviseChild(definition: ChildDefinition, options: SuperviseOptions): Promise<void> {
   let restarts = 0;
   let failures = 0;
   let lastExit: string | null = null;
   while (!options.stop.aborted) {
     const startedAt = performance.now();
-    const child = startChild(definition);
+    const log = openChildLog(definition.logFile);
+    const child = startChild(definition, log);
     const report = (state: ChildState) => options.report({ state, pid: child.pid ?? null, restarts, lastExit });
     report('starting');
     void whenReady(definition, child, options.stop).then(
       () => report('ready'),
       () => undefined,
     );
-    lastExit = await runUntilGone(child, options.stop, options.graceMs);
+    lastExit = await runUntilGone(child, options, definition.watchdog === true);
+    await log.stored();
     if (options.stop.aborted) break;
     failures = performance.now() - startedAt > settledAfterMs ? 1 : failures + 1;
     options.report({ state: 'waiting', pid: null, restarts, lastExit });
@@ -60,20 +69,16 @@ export async function superviseChild(
   options.report({ state: 'stopped', pid: null, restarts, lastExit });
 }
 
-function startChild(definition: ChildDefinition): ChildProcess {
-  rotate(definition.logFile);
-  const log = openSync(definition.logFile, 'a', 0o600);
+function startChild({ command, args, watchdog }: ChildDefinition, log: ChildLog): ChildProcess {
   try {
     // Its own process group: a Ctrl-C on the terminal reaches only the supervisor, which then stops in order.
-    return spawn(definition.command, [...definition.args], { stdio: ['ignore', 'pipe', log], detached: true });
+    return spawn(command, [...args], {
+      stdio: ['ignore', 'pipe', log.input, ...(watchdog === true ? (['ipc'] as const) : [])],
+      detached: true,
+    });
   } finally {
-    closeSync(log);
+    log.handedOver();
   }
-}
-
-function rotate(logFile: string): void {
-  const bytes = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
-  if (bytes > logMaxBytes) renameSync(logFile, `${logFile}.1`);
 }
 
 async function whenReady(definition: ChildDefinition, child: ChildProcess, stop: AbortSignal): Promise<void> {
@@ -87,8 +92,10 @@ async function whenReady(definition: ChildDefinition, child: ChildProcess, stop:
   throw new Error(`${definition.name} ended before it was ready`);
 }
 
-/** How the child ended, once it has. After `stop` it is asked to, and made to after the grace. */
-async function runUntilGone(child: ChildProcess, stop: AbortSignal, graceMs: number): Promise<string> {
+/** How the child ended, once it has. After `stop` it is asked to, and made to after the grace; a blocked one is killed. */
+async function runUntilGone(child: ChildProcess, options: SuperviseOptions, watched: boolean): Promise<string> {
+  const { stop, graceMs } = options;
+  let blocked: string | null = null;
   const gone = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `killed by ${signal}`));
@@ -99,10 +106,18 @@ async function runUntilGone(child: ChildProcess, stop: AbortSignal, graceMs: num
     const force = setTimeout(() => child.kill('SIGKILL'), graceMs);
     void gone.then(() => clearTimeout(force));
   };
+  if (watched) {
+    watchChild(child, () => {
+      blocked = blockedReason;
+      options.onBlocked?.(blockedReason);
+      child.kill('SIGKILL');
+    });
+  }
   if (stop.aborted) end();
   else stop.addEventListener('abort', end, { once: true });
   try {
-    return await gone;
+    const how = await gone;
+    return blocked ?? how;
   } finally {
     stop.removeEventListener('abort', end);
   }

@@ -4,6 +4,9 @@
 # shellcheck shell=sh disable=SC2034
 . "$root/setup/needs.sh"
 
+# Whatever is made, others may not write to it.
+umask go-w
+
 say() {
   printf 'vm-task: %s\n' "$*" >&2
 }

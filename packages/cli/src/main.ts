@@ -10,6 +10,7 @@
  * | `screen/`, `exit-codes.ts` | progress, tables, text made safe for a terminal; how a command ends |
  */
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
+import { forbidOthersToWrite } from '@vm-task/shared/process-start';
 import { CommanderError } from 'commander';
 import { exitCodes } from './exit-codes.ts';
 import { createProgram } from './program.ts';
@@ -18,6 +19,7 @@ import { note, printJson } from './screen/print.ts';
 import { wordsProblem } from './words.ts';
 
 const argv = process.argv;
+forbidOthersToWrite();
 
 try {
   const problem = wordsProblem(argv);

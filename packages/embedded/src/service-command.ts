@@ -8,8 +8,13 @@ import type { Home } from '@vm-task/shared/home';
  */
 const heapMaxMiB = 192;
 
-/** Arguments for Node. */
-export function serviceArguments(program: string, home: Home, role: Role = 'all'): string[] {
+/** Arguments for Node. `config` is the file that the service reads instead of the home's `vm-task.yaml`. */
+export function serviceArguments(
+  program: string,
+  home: Home,
+  role: Role = 'all',
+  config: string = home.config,
+): string[] {
   const node = ['--disable-warning=ExperimentalWarning', `--max-old-space-size=${heapMaxMiB}`];
-  return [...node, program, '--home', home.root, '--role', role];
+  return [...node, program, '--home', home.root, '--config', config, '--role', role];
 }

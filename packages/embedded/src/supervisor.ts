@@ -6,7 +6,9 @@
  * | file | role |
  * |---|---|
  * | `broker.ts`, `broker-config.ts`, `supervise-broker.ts`, `disk-watch.ts` | nats-server: configured, started, restarted |
- * | `child.ts`, `service-command.ts` | a service as a child: started again whenever it ends |
+ * | `supervise-services.ts`, `service-command.ts`, `running-config.ts` | the services, all with the one configuration |
+ * | `child.ts`, `child-log.ts`, `log-writer.pl` | a child: started again whenever it ends; its log, with a limit |
+ * | `watchdog.ts`, `report-blocked.ts` | a service whose event loop stands still is replaced |
  * | `board.ts`, `state.ts` | what `up` says of itself in the home's `run` |
  * | `await-broker.ts` | the hosts' side waits for the control side |
  * | `detach.ts`, `stop.ts`, `processes.ts` | up in the background; nothing left running |
@@ -14,7 +16,7 @@
  * | `audit-home.ts`, `quarantined.ts` | what a home's commands ask of reaper and ledger |
  * | `repository.ts` | where this checkout's parts are |
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { serverProgram } from '@vm-task/bus/streams';
 import { type FileLock, lockFile } from '@vm-task/hypervisor/file-lock';
@@ -22,21 +24,19 @@ import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { type Role, type ServiceName, servicesOfRole, works } from '@vm-task/shared/flow';
+import { type Role, works } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { makeFolder } from '@vm-task/shared/make-folder';
 import { awaitBroker } from './await-broker.ts';
 import { type Board, createBoard } from './board.ts';
 import { requireBrokerProgram } from './broker.ts';
-import { superviseChild } from './child.ts';
 import { makeHttpToken } from './http-token.ts';
-import { servicesFolder } from './repository.ts';
-import { serviceArguments } from './service-command.ts';
+import { runningConfigFile } from './running-config.ts';
 import { type SystemState, stateFile } from './state.ts';
 import { destroyVms, stopProcesses } from './stop.ts';
 import { type SupervisedBroker, superviseBroker } from './supervise-broker.ts';
+import { superviseServices } from './supervise-services.ts';
 
-/** A service drains for at most 20 s; then it is given a little time to say so. */
-const serviceGraceMs = 25_000;
 const brokerGraceMs = 10_000;
 
 export interface UpOptions {
@@ -48,6 +48,8 @@ export interface UpOptions {
   readonly stop: AbortSignal;
   /** Called when everything is ready, and when it no longer is. */
   readonly onChange: (state: SystemState) => void;
+  /** Called with a sentence for whoever watches: something is amiss, and what is done about it. */
+  readonly tell: (sentence: string) => void;
 }
 
 /** Runs the system until `stop`. @throws `already-up`, `broker-too-old`, `home-unusable`, and what stopping met. */
@@ -57,10 +59,12 @@ export async function runSystem(options: UpOptions): Promise<void> {
   await requireBrokerProgram(serverProgram);
   makeHome(home);
   await using _locks = await claimHome(home, role, options.stop);
+  const board = createBoard(home, role, options.onChange);
+  // Whoever starts the system at the same time waits for this one.
+  board.update({});
   await stopProcesses(home, brokerGraceMs, role);
   readHostId(home);
   makeHttpToken(home);
-  const board = createBoard(home, role, options.onChange);
   const failed = new AbortController();
   const stop = AbortSignal.any([options.stop, failed.signal]);
   try {
@@ -70,7 +74,7 @@ export async function runSystem(options: UpOptions): Promise<void> {
     try {
       if (works(role, 'host')) await destroyVms(options.environment, options.config);
     } finally {
-      rmSync(stateFile(home, role), { force: true });
+      for (const file of [stateFile(home, role), runningConfigFile(home, role)]) rmSync(file, { force: true });
     }
   }
   if (failed.signal.aborted) throw failed.signal.reason;
@@ -87,7 +91,8 @@ async function superviseAll(
   const broker = brokerOf(options, board, brokerStop.signal);
   try {
     await Promise.race([broker.answering, aborted(stop)]);
-    if (!stop.aborted) await superviseServices(options, board, stop);
+    const { environment, config, role, tell } = options;
+    if (!stop.aborted) await superviseServices({ home: environment.home, config, role, board, stop, tell });
   } catch (error) {
     fail(error);
   } finally {
@@ -103,29 +108,12 @@ function brokerOf({ environment, config, role }: UpOptions, board: Board, stop: 
   return superviseBroker(home, scope, config.nats.port, board, stop);
 }
 
-async function superviseServices(options: UpOptions, board: Board, stop: AbortSignal): Promise<void> {
-  const { role } = options;
-  const { home } = options.environment;
-  const supervise = (name: ServiceName) =>
-    superviseChild(
-      {
-        name,
-        command: process.execPath,
-        args: serviceArguments(join(servicesFolder, name, 'src', 'main.ts'), home, role),
-        logFile: join(home.logs, `${name}.log`),
-        ready: 'line',
-      },
-      { stop, graceMs: serviceGraceMs, report: (report) => board.updateService({ name, ...report }) },
-    );
-  await Promise.all(servicesOfRole[role].map(supervise));
-}
-
 function makeHome(home: Home): void {
   try {
     // Others may pass through, not look: QEMU runs under uids of its own inside.
-    mkdirSync(home.root, { recursive: true, mode: 0o711 });
+    makeFolder(home.root, 0o711);
     for (const folder of [home.run, home.logs, home.credentials, home.secrets]) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder, 0o700);
     }
   } catch (error) {
     throw new VmTaskError(

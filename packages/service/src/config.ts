@@ -137,27 +137,30 @@ function checkPools(config: ConfiguredPools, context: z.RefinementCtx): void {
 export interface SystemConfig extends Readonly<z.infer<ReturnType<typeof schemaFor>>> {
   /** Every driver that a pool may be of: what its pools and its VMs are is asked there. */
   readonly drivers: Drivers;
+  /** What it was read from: YAML. */
+  readonly text: string;
 }
 
 /** The configuration in `text` (YAML). @throws `invalid-config` with every key that is wrong. */
 export function parseConfig(text: string, source: string, drivers: Drivers = knownDrivers): SystemConfig {
   const schema = schemaFor(drivers);
   const parsed = schema.safeParse(parseYaml(text, source, 'invalid-config') ?? {});
-  if (parsed.success) return Object.freeze({ ...parsed.data, drivers });
+  if (parsed.success) return Object.freeze({ ...parsed.data, drivers, text });
   throw new VmTaskError('invalid-config', `${source}: ${explainIssues(parsed.error, schema)}`);
 }
 
-/** The home's configuration; a home without `vm-task.yaml` has the defaults. */
-export function loadConfig(home: Home, drivers: Drivers = knownDrivers): SystemConfig {
-  let bytes = Buffer.alloc(0);
+/** The configuration in the file that is named; without that file, the defaults. */
+export function loadConfig(home: Pick<Home, 'config'>, drivers: Drivers = knownDrivers): SystemConfig {
+  return parseConfig(readConfigText(home), home.config, drivers);
+}
+
+/** Empty where there is no file. */
+export function readConfigText({ config }: Pick<Home, 'config'>): string {
   try {
-    bytes = readFileSync(home.config);
+    return requireUtf8(readFileSync(config), config, 'invalid-config');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new VmTaskError('invalid-config', `${home.config} cannot be read: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
+    if (error instanceof VmTaskError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw new VmTaskError('invalid-config', `${config} cannot be read: ${(error as Error).message}`, { cause: error });
   }
-  return parseConfig(requireUtf8(bytes, home.config, 'invalid-config'), home.config, drivers);
 }

@@ -6,6 +6,7 @@
  * |---|---|
  * | `config.ts`, `secret-file.ts` | `vm-task.yaml`, with every default; secrets that it names |
  * | `private-file.ts` | files that only their owner may read |
+ * | `drain.ts`, `heartbeat.ts` | from SIGTERM to the end, which comes for certain; that the service still works |
  * | `log.ts`, `telemetry.ts`, `metrics.ts` | what a service says of itself |
  */
 import { hostname } from 'node:os';
@@ -21,13 +22,13 @@ import { type Environment, readEnvironment } from '@vm-task/shared/environment';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type HostToken } from '@vm-task/shared/events';
 import { hostServices, type Role, roles, type ServiceName } from '@vm-task/shared/flow';
+import { closeInheritedFiles, forbidOthersToWrite } from '@vm-task/shared/process-start';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import { loadConfig, type SystemConfig } from './config.ts';
+import { type DrainLimits, drainAtSignal, drainLimits } from './drain.ts';
+import { startHeartbeat } from './heartbeat.ts';
 import { createLogger, type Logger } from './log.ts';
 import { startTelemetry } from './telemetry.ts';
-
-/** What is in flight at SIGTERM may take so long to finish before it is given up to the next one. */
-const drainGraceMs = 20_000;
 
 export interface ServiceContext {
   readonly environment: Environment;
@@ -62,25 +63,27 @@ export interface ServiceDefinition {
   readonly run: (context: ServiceContext) => Promise<void>;
 }
 
-/** Runs a service as this process. Never returns: the process ends with 0 after a drain, with 1 when it cannot work. */
-export async function runService(definition: ServiceDefinition): Promise<never> {
-  const { values } = parseArgs({ options: { home: { type: 'string' }, role: { type: 'string', default: 'all' } } });
+/**
+ * Runs a service as this process. Never returns: the process ends with 0 after a drain, with 1 when it cannot work or
+ * does not drain.
+ */
+export async function runService(definition: ServiceDefinition, limits: DrainLimits = drainLimits): Promise<never> {
+  const options = {
+    home: { type: 'string' },
+    config: { type: 'string' },
+    role: { type: 'string', default: 'all' },
+  } as const;
+  const { values } = parseArgs({ options });
+  forbidOthersToWrite();
+  closeInheritedFiles();
   const role = roleOf(values.role);
   const environment = readEnvironment(values.home);
   const log = createLogger(definition.name, environment.logLevel);
-  const stop = new AbortController();
-  const abort = new AbortController();
-  const drain = (signal: string) => {
-    if (stop.signal.aborted) return;
-    log.info({ signal }, 'draining');
-    stop.abort(new Error(`${definition.name} is draining`));
-    setTimeout(() => abort.abort(new Error(`${definition.name} ended its drain`)), drainGraceMs).unref();
-  };
-  process.on('SIGTERM', drain);
-  process.on('SIGINT', drain);
+  const signals = drainAtSignal(definition.name, limits, log);
+  startHeartbeat();
   try {
-    const signals = { stop: stop.signal, abort: abort.signal };
-    await runUntilDrained(definition, { environment, log, role, ...signals });
+    const configFile = values.config ?? environment.home.config;
+    await runUntilDrained(definition, { environment, log, role, ...signals }, configFile);
     log.info('stopped');
     return process.exit(0);
   } catch (error) {
@@ -92,9 +95,10 @@ export async function runService(definition: ServiceDefinition): Promise<never> 
 async function runUntilDrained(
   definition: ServiceDefinition,
   given: Omit<LocalContext, 'config' | 'host'>,
+  configFile: string,
 ): Promise<void> {
   const { environment } = given;
-  const config = loadConfig(environment.home);
+  const config = loadConfig({ config: configFile });
   await using _telemetry = startTelemetry(definition.name, environment.otlpEndpoint !== null);
   const host = readHostId(environment.home);
   const local: LocalContext = { ...given, config, host };

@@ -2,11 +2,13 @@
 
 import { runSystem } from '@vm-task/embedded/supervisor';
 import type { Role } from '@vm-task/shared/flow';
+import { closeInheritedFiles } from '@vm-task/shared/process-start';
 import { note } from '../screen/print.ts';
 import { type SystemOptions, summaryOf } from './system.ts';
 
 /** Runs the system in the foreground until Ctrl-C or SIGTERM. */
 export async function up({ environment, config, role }: SystemOptions & { readonly role: Role }): Promise<void> {
+  closeInheritedFiles();
   const stop = new AbortController();
   const onSignal = () => {
     if (stop.signal.aborted) return;
@@ -26,6 +28,7 @@ export async function up({ environment, config, role }: SystemOptions & { readon
       if (summary !== told) note(summary);
       told = summary;
     },
+    tell: note,
   });
   note('stopped; nothing is left running');
 }

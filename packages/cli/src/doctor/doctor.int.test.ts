@@ -49,6 +49,7 @@ beforeAll(async () => {
     role: 'all',
     stop: stop.signal,
     onChange: () => undefined,
+    tell: () => undefined,
   });
   await Promise.race([over, eventually(isReady, { what: 'the system is ready', limitMs: 100_000 })]);
   await using intake = await connect('intake');

@@ -1,11 +1,14 @@
 /** Starting the system in the background, and waiting until it is ready. */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { lockFile } from '@vm-task/hypervisor/file-lock';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { makeFolder } from '@vm-task/shared/make-folder';
+import { openChildLog } from './child-log.ts';
 import { cliMain } from './repository.ts';
 import { readState, readStates, type SystemState } from './state.ts';
 
@@ -15,12 +18,15 @@ const readyLimitMs = 120_000;
 
 /** The state of the system on this home, or of one side, ready; started in the background where it is not up. @throws `not-ready`. */
 export async function ensureUp(home: Home, onStart: () => void, role: Role = 'all'): Promise<SystemState> {
-  const read = () => stateOf(home, role);
-  const present = read();
+  const present = stateOf(home, role);
   if (present?.phase === 'ready') return present;
-  if (present === null) onStart();
-  const exited = present === null ? startDetached(home, role) : new Promise<never>(() => undefined);
-  return Promise.race([untilReady(home, read), exited]);
+  onStart();
+  makeFolders(home);
+  // Of several commands that come at once, one starts the system, and the others wait for it.
+  const lock = join(home.run, `start-${role}.lock`);
+  await using _starting = await lockFile(lock, () => undefined, AbortSignal.timeout(readyLimitMs));
+  const exited = stateOf(home, role) === null ? startDetached(home, role) : new Promise<never>(() => undefined);
+  return Promise.race([untilReady(home, () => stateOf(home, role)), exited]);
 }
 
 function stateOf(home: Home, role: Role): SystemState | null {
@@ -28,24 +34,29 @@ function stateOf(home: Home, role: Role): SystemState | null {
   return readStates(home).find((state) => state.role === role) ?? null;
 }
 
-/** Rejects with what the supervisor said last when it ends before it is ready. */
+/** Rejects with what the supervisor said last when it ends before it is ready, but for an `up` that somebody else gave. */
 function startDetached(home: Home, role: Role): Promise<never> {
-  makeLogFolder(home);
   const logFile = join(home.logs, role === 'all' ? 'up.log' : `up-${role}.log`);
-  const log = openSync(logFile, 'w', 0o600);
+  const saidBefore = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+  const log = openChildLog(logFile);
   const args = ['--disable-warning=ExperimentalWarning', cliMain, 'up', '--role', role, '--home', home.root];
-  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] });
-  closeSync(log);
+  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log.input, log.input] });
+  log.handedOver();
   child.unref();
   return new Promise((_, reject) => {
     child.once('error', reject);
-    child.once('exit', () => reject(new VmTaskError('not-ready', lastWords(logFile))));
+    child.once('exit', async () => {
+      await log.stored();
+      const last = lastWords(logFile, saidBefore);
+      if (!last.endsWith('(already-up)')) reject(new VmTaskError('not-ready', last));
+    });
   });
 }
 
-function makeLogFolder(home: Home): void {
+function makeFolders(home: Home): void {
   try {
-    mkdirSync(home.logs, { recursive: true, mode: 0o700 });
+    makeFolder(home.root, 0o711);
+    for (const folder of [home.logs, home.run]) makeFolder(folder, 0o700);
   } catch (error) {
     throw new VmTaskError(
       'home-unusable',
@@ -55,8 +66,9 @@ function makeLogFolder(home: Home): void {
   }
 }
 
-function lastWords(logFile: string): string {
-  const lines = readFileSync(logFile, 'utf8').trim().split('\n');
+function lastWords(logFile: string, saidBefore: number): string {
+  const bytes = readFileSync(logFile);
+  const lines = bytes.subarray(Math.min(saidBefore, bytes.length)).toString('utf8').trim().split('\n');
   const last = lines.at(-1)?.replace(/^vm-task: /, '') ?? '';
   return last === '' ? `the system ended before it was ready; see ${logFile}` : last;
 }

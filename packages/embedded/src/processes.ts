@@ -9,14 +9,26 @@ import type { Home } from '@vm-task/shared/home';
 
 /** Services and nats-servers of this home and role: their command lines name the home as an argument of its own. */
 export function processesOf(home: Home, role: Role = 'all'): readonly ProcessRef[] {
+  return processesThat((args) => belongsTo(home, role, args));
+}
+
+function processesThat(match: (args: readonly string[]) => boolean): readonly ProcessRef[] {
   const found: ProcessRef[] = [];
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
-    if (!Number.isInteger(pid) || !belongsTo(home, role, argumentsOf(pid))) continue;
+    if (!Number.isInteger(pid) || !match(argumentsOf(pid))) continue;
     const ref = processRef(pid);
     if (ref !== null) found.push(ref);
   }
   return found;
+}
+
+/** What stores the logs of this home: each ends by itself, soon after those whose log it is. */
+export function logWritersOf(home: Home): readonly ProcessRef[] {
+  return processesThat((args) => {
+    const program = args.findIndex((argument) => argument.endsWith('/log-writer.pl'));
+    return program !== -1 && args[program + 1]?.startsWith(`${home.logs}/`) === true;
+  });
 }
 
 const serviceMain = new RegExp(`/services/(${services.join('|')})/src/main\\.ts$`);

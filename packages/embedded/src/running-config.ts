@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, readConfigText, type SystemConfig } from '@vm-task/service/config';
-import { type Role, roles } from '@vm-task/shared/flow';
+import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
 import { writePrivateFile } from './private-file.ts';
 import { readStates } from './state.ts';
@@ -30,6 +30,3 @@ export function isConfigAltered(home: Home): boolean {
   const text = readConfigText(home);
   return readStates(home).some(({ role }) => readConfigText({ config: runningConfigFile(home, role) }) !== text);
 }
-
-/** Of every role: for a home that was taken down. */
-export const runningConfigFiles = (home: Home): string[] => roles.map((role) => runningConfigFile(home, role));

@@ -5,13 +5,21 @@ import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
-import { processesOf, stopProcess } from './processes.ts';
+import { logWritersOf, processesOf, stopProcess, waitGone } from './processes.ts';
 
 /** Ends what an earlier supervisor of this role that was killed has left behind. Services last no longer than their drain. */
 export async function stopProcesses(home: Home, graceMs: number, role: Role = 'all'): Promise<number> {
   const left = processesOf(home, role);
   await Promise.all(left.map((process) => stopProcess(process, graceMs)));
   return left.length;
+}
+
+/** Storing the last lines takes milliseconds. */
+const lastLinesMs = 5_000;
+
+/** Resolves when the logs of a home whose processes have ended are complete. */
+export async function untilLogsStored(home: Home): Promise<void> {
+  await Promise.all(logWritersOf(home).map((writer) => waitGone(writer, lastLinesMs)));
 }
 
 /**

@@ -5,8 +5,9 @@ import { ensureUp } from '@vm-task/embedded/detach';
 import { findHttpUrl } from '@vm-task/embedded/home-client';
 import { stopProcess } from '@vm-task/embedded/processes';
 import { type QuarantinedVm, quarantinedVms, unreadableVms } from '@vm-task/embedded/quarantined';
+import { isConfigAltered } from '@vm-task/embedded/running-config';
 import { readState, readStates, type SystemState } from '@vm-task/embedded/state';
-import { destroyVms, stopProcesses } from '@vm-task/embedded/stop';
+import { destroyVms, stopProcesses, untilLogsStored } from '@vm-task/embedded/stop';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import type { Role } from '@vm-task/shared/flow';
@@ -69,6 +70,7 @@ export async function down({ environment, config, json }: SystemOptions): Promis
   for (const { supervisor } of inOrder) await stopProcess(supervisor, downGraceMs);
   const processes = await stopProcesses(environment.home, leftoverGraceMs);
   const vms = await destroyVms(environment, config);
+  await untilLogsStored(environment.home);
   progress.clear();
   if (json) printJson({ wasUp: states.length > 0, leftovers: { processes, vms } });
   else print(states.length === 0 && processes + vms === 0 ? 'nothing was running' : 'stopped; nothing is left running');
@@ -79,15 +81,20 @@ export async function status({ environment, config, json }: SystemOptions): Prom
   const state = readState(environment.home);
   const quarantined = await quarantinedVms(environment, config);
   const unreadable = await unreadableVms(environment, config);
-  if (json) printJson({ ...statusOf(environment, state), quarantined, unreadable });
+  const configAltered = isConfigAltered(environment.home);
+  if (json) printJson({ ...statusOf(environment, state), configAltered, quarantined, unreadable });
   else {
     printStatus(environment, state);
+    if (configAltered) print(alteredNote);
     if (state !== null) printNotes(environment.home, Object.keys(config.pools));
     printQuarantined(quarantined);
     for (const { vm, why } of unreadable) print(`VM ${vm} is left alone, because it cannot be read: ${why}`);
   }
   return state?.phase === 'ready' ? 0 : exitCodes.failed;
 }
+
+const alteredNote =
+  'vm-task.yaml was altered since the system read it; ./vm-task down && ./vm-task up --detach makes it read it again';
 
 function statusOf({ home }: Environment, state: SystemState | null): object {
   if (state === null)

@@ -1,5 +1,6 @@
 /** What the definitions of commands have in common. */
 
+import { loadRunningConfig } from '@vm-task/embedded/running-config';
 import { loadConfig, type SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import type { Command } from 'commander';
@@ -21,4 +22,10 @@ export const homeOf = ({ environment, json }: Context) => ({ home: environment.h
 export const configured = (context: Context): Context & { config: SystemConfig } => ({
   ...context,
   config: loadConfig(context.environment.home),
+});
+
+/** With what the system that is up was started with, whatever has become of `vm-task.yaml`. */
+export const asRunning = (context: Context): Context & { config: SystemConfig } => ({
+  ...context,
+  config: loadRunningConfig(context.environment.home),
 });

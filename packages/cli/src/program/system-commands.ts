@@ -6,7 +6,7 @@ import { type Role, roles } from '@vm-task/shared/flow';
 import { Option } from 'commander';
 import { listHosts } from '../commands/hosts.ts';
 import { pools } from '../commands/tasks.ts';
-import { configured, type Define, homeOf } from './define.ts';
+import { asRunning, configured, type Define, homeOf } from './define.ts';
 
 export function systemCommands(define: Define): void {
   define('up', 'run the whole system on this machine, in the foreground', async (context, _args, options) => {
@@ -24,13 +24,13 @@ export function systemCommands(define: Define): void {
         .default('all'),
     );
   define('down', 'stop the system; nothing of it is left running', async (context) =>
-    (await import('../commands/system.ts')).down(configured(context)),
+    (await import('../commands/system.ts')).down(asRunning(context)),
   );
   define('status', 'what is running, and where', async (context) =>
-    (await import('../commands/system.ts')).status(configured(context)),
+    (await import('../commands/system.ts')).status(asRunning(context)),
   );
   define('audit', 'compare host, ledger and log; exit code 1 if anything leaked', async (context) =>
-    (await import('../commands/audit.ts')).audit(configured(context)),
+    (await import('../commands/audit.ts')).audit(asRunning(context)),
   );
   define(
     'doctor',

@@ -5,7 +5,7 @@
  * |---|---|
  * | `program.ts`, `program/`, `read-options.ts` | every command and its options |
  * | `commands/` | what each command does |
- * | `task-source.ts`, `pipeline-source.ts`, `words.ts` | files and options as what is submitted |
+ * | `input.ts`, `task-source.ts`, `pipeline-source.ts`, `words.ts` | files, standard input and options as what is submitted |
  * | `doctor/` | what `doctor` looks at, one file for each check |
  * | `screen/`, `exit-codes.ts` | progress, tables, text made safe for a terminal; how a command ends |
  */
@@ -14,19 +14,24 @@ import { forbidOthersToWrite } from '@vm-task/shared/process-start';
 import { CommanderError } from 'commander';
 import { exitCodes } from './exit-codes.ts';
 import { createProgram } from './program.ts';
+import { watchOutput } from './screen/output-failure.ts';
 import { plainLine } from './screen/plain-text.ts';
 import { note, printJson } from './screen/print.ts';
 import { wordsProblem } from './words.ts';
 
 const argv = process.argv;
 forbidOthersToWrite();
+const failedCode = beforeDashes(argv)[2] === 'run' ? exitCodes.notRun : exitCodes.failed;
+const { stdout, stderr } = process;
+const output = watchOutput({ stdout, stderr, exit: process.exit, failedCode });
 
-try {
+const exitCode = await run().catch(report);
+process.exitCode = output.exitCode() ?? exitCode;
+
+async function run(): Promise<number> {
   const problem = wordsProblem(argv);
   if (problem !== null) throw new VmTaskError('invalid-request', problem);
-  process.exitCode = await createProgram().execute(argv);
-} catch (error) {
-  process.exitCode = report(error);
+  return createProgram().execute(argv);
 }
 
 /** The error as one sentence, or as JSON where that was asked for; returns the exit code. */
@@ -36,7 +41,7 @@ function report(error: unknown): number {
   const info = errorInfo(error);
   if (beforeDashes(argv).includes('--json')) printJson({ error: info });
   else note(`${plainLine(info.message)} (${info.code})`);
-  return beforeDashes(argv)[2] === 'run' ? exitCodes.notRun : exitCodes.failed;
+  return failedCode;
 }
 
 function beforeDashes(words: readonly string[]): readonly string[] {

@@ -5,12 +5,15 @@ import { pipelineFileSchema } from '@vm-task/shared/pipelines/file';
 import { parameterFromText } from '@vm-task/shared/pipelines/parameters';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { parseYaml } from '@vm-task/shared/yaml-text';
-import { readText } from './task-source.ts';
+import { readText, sourceOf } from './input.ts';
 
 /** What is submitted. `settings` are `name=value`. @throws `invalid-pipeline`. */
-export function readPipelineFile(path: string, settings: readonly string[]): { pipeline: Json; parameters: object } {
-  const source = path === '-' ? 'standard input' : path;
-  const file = parseYaml(readText(path, source, 'invalid-pipeline'), source, 'invalid-pipeline');
+export async function readPipelineFile(
+  path: string,
+  settings: readonly string[],
+): Promise<{ pipeline: Json; parameters: object }> {
+  const source = sourceOf(path);
+  const file = parseYaml(await readText(path, 'invalid-pipeline'), source, 'invalid-pipeline');
   const parsed = pipelineFileSchema.safeParse(file);
   if (!parsed.success) {
     throw new VmTaskError('invalid-pipeline', `${source}: ${explainIssues(parsed.error, pipelineFileSchema)}`);

@@ -21,6 +21,15 @@ interface Program {
   execute(argv: readonly string[]): Promise<number>;
 }
 
+function takesId(spec: string): boolean {
+  return /^\S+ <id>/.test(spec);
+}
+
+/** An id may be written in upper case (RFC 9562, section 4). */
+function lowerFirst(word: string, index: number): string {
+  return index === 0 ? word.toLowerCase() : word;
+}
+
 export function createProgram(): Program {
   let exitCode = 0;
   const root = new Command('vm-task')
@@ -41,7 +50,8 @@ export function createProgram(): Program {
           const self = _received.at(-1) as Command;
           const options = self.opts<Record<string, unknown>>();
           const environment = readEnvironment(options['home'] as string | undefined);
-          exitCode = (await act({ environment, json: options['json'] === true }, self.args, options)) ?? 0;
+          const args = takesId(spec) ? self.args.map(lowerFirst) : self.args;
+          exitCode = (await act({ environment, json: options['json'] === true }, args, options)) ?? 0;
         });
   taskCommands(defineIn(root));
   answerCommands(defineIn(root));

@@ -4,7 +4,7 @@ import { note } from './screen/print.ts';
 import { expressionsNote, readTask, type TaskOptions } from './task-source.ts';
 
 /** A file, unless the words come after `--`. */
-export function taskFrom(words: readonly string[], options: Record<string, unknown>): unknown {
+export async function taskFrom(words: readonly string[], options: Record<string, unknown>): Promise<unknown> {
   const wanted = Object.entries(options).filter(([name]) => ['image', 'pool', 'egress'].includes(name));
   const dashes = process.argv.indexOf('--');
   const isCommand = dashes !== -1 && words.length > 0;

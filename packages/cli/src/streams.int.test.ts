@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '@vm-task/shared/environment';
 import { makeTempFolder, type TempFolder } from '@vm-task/testing/temp-folder';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -17,7 +18,7 @@ afterAll(() => folder[Symbol.asyncDispose]());
 /** Through a shell; `$vm_task` is the program. */
 async function shell(script: string) {
   const program = `${process.execPath} --disable-warning=ExperimentalWarning ${cli}`;
-  const env = { ...process.env, vm_task: program, VM_TASK_HOME: folder.path };
+  const env = childEnvironment({ vm_task: program, VM_TASK_HOME: folder.path });
   const child = spawn('bash', ['-c', script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
   child.stdout.on('data', (bytes: Buffer) => {

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { expressionsNote, readTask } from './task-source.ts';
 
 describe('what is to be run', () => {
-  it('is a command after the dashes, word for word', () => {
-    expect(readTask(['sh', '-c', 'echo "$(x)"'], true, { pool: 'big' })).toEqual({
+  it('is a command after the dashes, word for word', async () => {
+    expect(await readTask(['sh', '-c', 'echo "$(x)"'], true, { pool: 'big' })).toEqual({
       command: ['sh', '-c', 'echo "$(x)"'],
       pool: 'big',
     });
@@ -16,24 +16,24 @@ describe('what is to be run', () => {
     await using folder = await makeTempFolder('task');
     const path = join(folder.path, 'task.yaml');
     await writeFile(path, 'run: echo 垃圾\nimage: base\n');
-    expect(readTask([path], false, { image: 'python' })).toEqual({ run: 'echo 垃圾\n'.trim(), image: 'python' });
+    expect(await readTask([path], false, { image: 'python' })).toEqual({ run: 'echo 垃圾\n'.trim(), image: 'python' });
   });
 
   it('is refused with the file and what is wrong with it', async () => {
     await using folder = await makeTempFolder('task');
     const path = join(folder.path, 'task.yaml');
     await writeFile(path, 'run: [unclosed');
-    expect(() => readTask([path], false, {})).toThrow(`${path} is not YAML`);
+    await expect(readTask([path], false, {})).rejects.toThrow(`${path} is not YAML`);
     await writeFile(path, '- a list');
-    expect(() => readTask([path], false, {})).toThrow(`${path} is not a task`);
+    await expect(readTask([path], false, {})).rejects.toThrow(`${path} is not a task`);
     await writeFile(path, Buffer.from('run: echo ü', 'latin1'));
-    expect(() => readTask([path], false, {})).toThrow(
+    await expect(readTask([path], false, {})).rejects.toThrow(
       `${path} cannot be taken: it has to be UTF-8, and is not from byte 11 on`,
     );
     await writeFile(path, 'rnu: x');
-    expect(() => readTask([path], false, {})).toThrow('rnu: unknown key; did you mean "run"?');
-    expect(() => readTask(['/nowhere/task.yaml'], false, {})).toThrow('/nowhere/task.yaml cannot be read');
-    expect(() => readTask([], false, {})).toThrow('give one task file, or a command after "--"');
+    await expect(readTask([path], false, {})).rejects.toThrow('rnu: unknown key; did you mean "run"?');
+    await expect(readTask(['/nowhere/task.yaml'], false, {})).rejects.toThrow('/nowhere/task.yaml cannot be read');
+    await expect(readTask([], false, {})).rejects.toThrow('give one task file, or a command after "--"');
   });
 });
 

@@ -1,9 +1,8 @@
 /** What the user wants run: a file, or a command after `--`. */
-import { readFileSync } from 'node:fs';
 import { parseTaskFile } from '@vm-task/pipelines/planning/plan-task';
-import { type ErrorCode, VmTaskError } from '@vm-task/shared/errors';
-import { requireUtf8 } from '@vm-task/shared/utf8';
+import { VmTaskError } from '@vm-task/shared/errors';
 import { parseYaml } from '@vm-task/shared/yaml-text';
+import { readText, sourceOf } from './input.ts';
 
 export interface TaskOptions {
   readonly image?: string;
@@ -12,8 +11,8 @@ export interface TaskOptions {
 }
 
 /** The task as it will be submitted, checked here already so that a slip costs nothing. @throws `invalid-task`. */
-export function readTask(words: readonly string[], isCommand: boolean, options: TaskOptions): unknown {
-  const task = { ...(isCommand ? { command: words } : readTaskFile(words)), ...options };
+export async function readTask(words: readonly string[], isCommand: boolean, options: TaskOptions): Promise<unknown> {
+  const task = { ...(isCommand ? { command: words } : await readTaskFile(words)), ...options };
   parseTaskFile(task);
   return task;
 }
@@ -37,28 +36,15 @@ function placesOfExpressions(value: unknown): string[] {
   );
 }
 
-function readTaskFile(words: readonly string[]): object {
+async function readTaskFile(words: readonly string[]): Promise<object> {
   const [path, ...more] = words;
   if (path === undefined || more.length > 0) {
     throw new VmTaskError('invalid-task', 'give one task file, or a command after "--": vm-task run -- echo hello');
   }
-  const source = path === '-' ? 'standard input' : path;
-  const parsed = parseYaml(readText(path, source, 'invalid-task'), source, 'invalid-task');
+  const source = sourceOf(path);
+  const parsed = parseYaml(await readText(path, 'invalid-task'), source, 'invalid-task');
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
     throw new VmTaskError('invalid-task', `${source} is not a task: it must have keys such as run or command`);
   }
   return parsed;
-}
-
-/** Of a file, or of standard input for `-`. @throws an error of `code`. */
-export function readText(path: string, source: string, code: ErrorCode): string {
-  return requireUtf8(readBytes(path, source, code), source, code);
-}
-
-function readBytes(path: string, source: string, code: ErrorCode): Buffer {
-  try {
-    return readFileSync(path === '-' ? 0 : path);
-  } catch (error) {
-    throw new VmTaskError(code, `${source} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
 }

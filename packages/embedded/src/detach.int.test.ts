@@ -33,6 +33,8 @@ test('all of several first commands find the system up, and one has started it',
     const said = await readFile(join(home.logs, 'up.log'), 'utf8');
     expect(said).not.toContain('already-up');
     expect(said.match(/ready/g)).toHaveLength(1);
+    const { stderr } = await vmTask(folder.path, 'show', 'ABCDEFAB');
+    expect(stderr).toContain('there is no task abcdefab');
     await writeFile(home.config, `${config}runner: { maxTasks: 3 }\n`);
     const { stdout, code } = await vmTask(folder.path, 'status');
     expect(stdout).toContain('vm-task.yaml was altered since');

@@ -3,10 +3,10 @@ import { userInfo } from 'node:os';
 import type { MessageView } from '@vm-task/client/views';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import { type Group, groups, type Priority } from '@vm-task/shared/inbox';
+import { readText } from '../input.ts';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson, printJsonLine } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
-import { readText } from '../task-source.ts';
 import type { Common } from './tasks.ts';
 
 const titles: Readonly<Record<Group, string>> = { now: 'Now', pending: 'Pending', reference: 'For reference' };
@@ -26,14 +26,10 @@ export interface SendOptions {
 /** `words` are the text; `-`, or none, takes it from stdin. */
 export async function send({ home, json }: Common, words: readonly string[], options: SendOptions): Promise<void> {
   const { to, priority, from = userInfo().username } = options;
-  const text = words.length === 0 || (words.length === 1 && words[0] === '-') ? readStdin() : words.join(' ');
+  const text = words.length === 0 || (words.length === 1 && words[0] === '-') ? await readText('-', 'invalid-message') : words.join(' ');
   const message = await createHomeClient(home).inbox.send({ to, priority, from, text });
   if (json) printJson(message);
   else print(message.id);
-}
-
-function readStdin(): string {
-  return readText('-', 'standard input', 'invalid-message');
 }
 
 export async function listInbox({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {

@@ -1,4 +1,9 @@
-/** Ctrl-C while something is followed: the first cancels it, the second leaves the rest to the system. */
+/**
+ * Ctrl-C while something is followed: the first cancels it, the second leaves the rest to the system. Output that nobody
+ * takes any more cancels it, too.
+ */
+
+import { whenOutputFails } from '../screen/output-failure.ts';
 import { note } from '../screen/print.ts';
 import type { Progress } from '../screen/progress.ts';
 
@@ -18,11 +23,13 @@ export function cancelOnInterrupt(what: string, cancel: () => Promise<unknown>, 
   };
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
+  const failing = whenOutputFails(onInterrupt);
   return {
     left: left.promise,
     async [Symbol.asyncDispose]() {
       process.off('SIGINT', onInterrupt);
       process.off('SIGTERM', onInterrupt);
+      failing[Symbol.dispose]();
       await cancelling;
     },
   };

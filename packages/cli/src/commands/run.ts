@@ -31,6 +31,8 @@ export async function run({ home, json, submit }: RunOptions): Promise<number> {
   await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
   const client = createHomeClient(home);
   const id = await submit(client);
+  // Whoever watches can find it again, whatever becomes of this command.
+  if (!json && process.stderr.isTTY) note(`task ${id}`);
   progress.update(`task ${id} is queued`);
   await using interrupt = cancelOnInterrupt(id, () => client.tasks.cancel(id), progress);
   const following: Following = { home, client, id, json, progress, said: null, isLineOpen: false };
@@ -109,8 +111,9 @@ async function copyOutput(following: Following, signal: AbortSignal): Promise<vo
   }
 }
 
+/** What cannot be written is known elsewhere, and the task is being cancelled. */
 function write(target: NodeJS.WriteStream, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => target.write(bytes, (error) => (error ? reject(error) : resolve())));
+  return new Promise((resolve) => target.write(bytes, () => resolve()));
 }
 
 function endingOf(event: EventView | null): Ending {

@@ -64,19 +64,30 @@ function knownHostLine({ host, port, hostKey }: VmAccess): string {
 /** Nothing of the user's own settings and keys plays a part, and no other machine than the pinned one is talked to. */
 export function sshArguments({ access, key }: Login, knownHosts: string, command: readonly string[]): string[] {
   const options = [
-    `UserKnownHostsFile="${knownHosts}"`,
+    `UserKnownHostsFile="${literal(knownHosts)}"`,
     'GlobalKnownHostsFile=none',
     'StrictHostKeyChecking=yes',
     'IdentitiesOnly=yes',
     'LogLevel=ERROR',
   ];
   return [
-    ...['-F', 'none', '-i', key, '-p', String(access.port), '-l', access.user],
+    ...['-F', 'none', '-i', literal(key), '-p', String(access.port), '-l', access.user],
     ...options.flatMap((option) => ['-o', option]),
     '--',
     access.host,
-    ...command,
+    ...remoteCommand(command),
   ];
+}
+
+/** The client replaces %d and the like in names of files. */
+function literal(path: string): string {
+  return path.replaceAll('%', '%%');
+}
+
+/** The client joins words with blanks, for the shell of the other side: several stay the words that they are. */
+function remoteCommand(words: readonly string[]): readonly string[] {
+  if (words.length < 2) return words;
+  return [words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')];
 }
 
 async function runClient(args: readonly string[]): Promise<number> {

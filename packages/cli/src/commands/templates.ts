@@ -6,12 +6,12 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { TemplateKind } from '@vm-task/shared/templates/template-file';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { dump } from 'js-yaml';
+import { readText, sourceOf } from '../input.ts';
 import { readSettings } from '../pipeline-source.ts';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
-import { readText } from '../task-source.ts';
 import { run } from './run.ts';
 import { runPipeline } from './run-pipeline.ts';
 import type { Common } from './tasks.ts';
@@ -21,8 +21,7 @@ export async function installTemplates({ home, json }: Common, paths: readonly s
   const client = createHomeClient(home);
   const templates = [];
   for (const path of paths) {
-    const source = path === '-' ? 'standard input' : path;
-    const file = parseYaml(readText(path, source, 'invalid-template'), source, 'invalid-template');
+    const file = parseYaml(await readText(path, 'invalid-template'), sourceOf(path), 'invalid-template');
     templates.push(await client.templates.install(file));
   }
   if (json) return printJson({ templates });
@@ -75,9 +74,9 @@ export async function runTemplate(
   throw new VmTaskError('invalid-template', `${ref} is a ${kind}, which this version of vm-task cannot run`);
 }
 
-/** True for what can be a template's name, unless it is that of a file. */
+/** True for what can be a template's name, unless it is that of a file, or standard input. */
 export function isTemplateRef(word: string): boolean {
-  return /^[a-z0-9-]{1,32}(@[0-9]+)?$/.test(word) && !existsSync(word);
+  return word !== '-' && /^[a-z0-9-]{1,32}(@[0-9]+)?$/.test(word) && !existsSync(word);
 }
 
 async function whenUp({ home, json }: Common): Promise<void> {

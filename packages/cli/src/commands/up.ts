@@ -3,12 +3,15 @@
 import { runSystem } from '@vm-task/embedded/supervisor';
 import type { Role } from '@vm-task/shared/flow';
 import { closeInheritedFiles } from '@vm-task/shared/process-start';
+import { whenOutputFails } from '../screen/output-failure.ts';
 import { note } from '../screen/print.ts';
 import { type SystemOptions, summaryOf } from './system.ts';
 
 /** Runs the system in the foreground until Ctrl-C or SIGTERM. */
 export async function up({ environment, config, role }: SystemOptions & { readonly role: Role }): Promise<void> {
   closeInheritedFiles();
+  // The system goes on when nobody reads any more what it says of itself.
+  using _unheard = whenOutputFails(() => undefined);
   const stop = new AbortController();
   const onSignal = () => {
     if (stop.signal.aborted) return;

@@ -12,11 +12,11 @@ export function pipelineCommands(define: Define): void {
   define(
     'run <file>',
     'run a pipeline file, or a template, and follow it to its end',
-    (context, [file = ''], options) => {
+    async (context, [file = ''], options) => {
       const given = settingsFrom(options);
       if (isTemplateRef(file)) return runTemplate(homeOf(context), file, given);
       const { settings, key } = given;
-      const submission = readPipelineFile(file, settings);
+      const submission = await readPipelineFile(file, settings);
       return runPipeline({ ...homeOf(context), submit: (client) => client.pipelines.submit(submission, key) });
     },
   )

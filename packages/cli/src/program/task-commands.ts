@@ -11,8 +11,8 @@ export function taskCommands(define: Define): void {
     define(
       'run [words...]',
       'run a task file, or a command after "--", and follow it to its end',
-      (context, words, options) => {
-        const task = taskFrom(words, options);
+      async (context, words, options) => {
+        const task = await taskFrom(words, options);
         return run({ ...homeOf(context), submit: (client) => client.tasks.submit(task) });
       },
     ),
@@ -21,8 +21,8 @@ export function taskCommands(define: Define): void {
     define(
       'submit [words...]',
       'submit a task file, or a command after "--", and print its id',
-      (context, words, options) =>
-        submit(homeOf(context), taskFrom(words, options), options['key'] as string | undefined),
+      async (context, words, options) =>
+        submit(homeOf(context), await taskFrom(words, options), options['key'] as string | undefined),
     ),
   ).option('--key <text>', 'idempotency key: the same key is the same task, for a day');
   define('show <id>', 'what became of a task', (context, [id = '']) => show(homeOf(context), id));

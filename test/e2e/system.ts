@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@vm-task/client/client';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import { type Home, homeAt } from '@vm-task/shared/home';
+import { disposedAtSignal } from '@vm-task/testing/dispose-at-signal';
 import { makeHomeFolder } from '@vm-task/testing/home-folder';
 import { dump } from 'js-yaml';
 
@@ -54,7 +55,7 @@ export async function lendSystem(config: object = {}, within: readonly string[] 
     startCommand(home, [...within, ...vmTaskProgram, ...args], input);
   const vmTask = (args: readonly string[], input?: string) => start(args, input).finished;
   let files = 0;
-  return {
+  return disposedAtSignal<TestSystem>({
     home,
     client: createHomeClient(home),
     start,
@@ -80,7 +81,7 @@ export async function lendSystem(config: object = {}, within: readonly string[] 
       if (down.exitCode !== 0) throw new Error(`down failed: ${down.stderr}`);
       if (left.length > 0) throw new Error(`down left behind: ${left.join(', ')}`);
     },
-  };
+  });
 }
 
 /** The same, and it is up. */

@@ -10,6 +10,7 @@ import type { VmClass } from '@vm-task/hypervisor/vm-class';
 import { parseConfig } from '@vm-task/service/config';
 import { type Environment, readEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
+import { disposedAtSignal } from '@vm-task/testing/dispose-at-signal';
 import { makeHomeFolder } from '@vm-task/testing/home-folder';
 
 export const smallClass: CloneClass = {
@@ -43,7 +44,7 @@ export async function lendVms(max = 2): Promise<TestVms> {
     const now = Date.now();
     return hypervisor.create(vmClass, { poolMax: max, hostMax: max }, deadlineFrom(now + 3_600_000, now), signal);
   };
-  return {
+  return disposedAtSignal<TestVms>({
     environment,
     home,
     hypervisor,
@@ -60,7 +61,7 @@ export async function lendVms(max = 2): Promise<TestVms> {
       await rm(home.root, { recursive: true, force: true });
       if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
     },
-  };
+  });
 }
 
 async function ssh(home: Home, { id, access }: ReadyVm, command: string): Promise<string> {

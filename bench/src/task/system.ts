@@ -2,6 +2,7 @@
 import { makeOwnSystem } from '@vm-task/chaos/own-system';
 import type { Client } from '@vm-task/client/client';
 import type { Home } from '@vm-task/shared/home';
+import { disposedAtSignal } from '@vm-task/testing/dispose-at-signal';
 
 export interface System extends AsyncDisposable {
   readonly home: Home;
@@ -22,15 +23,17 @@ export function systemConfig(image: string): object {
 /** Returns when the system is ready; its pools may still be filling. */
 export async function startSystem(config: object): Promise<System> {
   const system = await makeOwnSystem('bench', config);
+  const { home, client } = system;
   const dispose = async () => {
     await system.down();
     await system.remove();
   };
+  const lent = disposedAtSignal({ home, client, [Symbol.asyncDispose]: dispose });
   try {
     await system.up();
   } catch (error) {
-    await dispose();
+    await lent[Symbol.asyncDispose]();
     throw error;
   }
-  return { home: system.home, client: system.client, [Symbol.asyncDispose]: dispose };
+  return lent;
 }

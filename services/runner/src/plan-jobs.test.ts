@@ -42,7 +42,7 @@ test('what a user typed is an argument or a file, never part of a shell line', (
   expect(run).toEqual({
     kind: 'script',
     script: 'echo $(id)',
-    runtime: ['/bin/sh', '-c', 'exec /bin/sh -e "$0" 2>&1'],
+    runtime: ['/bin/sh', '-c', 'exec "$0" "$@" 2>&1', '/bin/sh', '-e'],
   });
   expect(planMain(inVm, spec, {}).program).toMatchObject({ kind: 'command', argv: ['-x', '$(y)'] });
 });
@@ -50,6 +50,26 @@ test('what a user typed is an argument or a file, never part of a shell line', (
 test('a step is named without what its address may have of credentials', () => {
   const spec = specOf({ setup: [{ git: { url: 'https://me:token@x/y', path: 'y' } }], run: 'c' });
   expect(planSetup(inVm, spec)[0]?.label).toBe('git y');
+});
+
+test.each([
+  ['#!/bin/bash\necho', ['/bin/bash']],
+  ['#! /usr/bin/env  python3 -u \nprint()', ['/usr/bin/env', 'python3 -u']],
+  ['#!/bin/sh -e\r\necho', ['/bin/sh', '-e']],
+  ['#!\necho', ['/bin/sh']],
+  [' #!/bin/bash', ['/bin/sh']],
+])('the first line of a script says what runs it: %j', (run, expected) => {
+  expect(planMain(inVm, specOf({ run }), {}).program).toMatchObject({ runtime: expected });
+  const step = planSetup(inVm, specOf({ setup: [{ run }], run: 'x' }))[0]?.job.program;
+  const merged = ['/bin/sh', '-c', 'exec "$0" "$@" 2>&1'];
+  expect(step).toMatchObject({
+    runtime: [...merged, ...(expected.join() === '/bin/sh' ? ['/bin/sh', '-e'] : expected)],
+  });
+});
+
+test('a runtime that is named runs the script, whatever its first line', () => {
+  const { program } = planMain(inVm, specOf({ runtime: 'python', run: '#!/bin/bash\n' }), {});
+  expect(program).toMatchObject({ runtime: ['/usr/bin/python3', '-u'] });
 });
 
 test('a script runs by the runtime that the image declares under its name', () => {

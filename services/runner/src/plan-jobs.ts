@@ -17,6 +17,9 @@ export function workFolderOf({ ready, capabilities }: InVm): string {
   return capabilities.ownSystem ? 'work' : leaseWorkFolder(ready.vm);
 }
 
+/** The runtime of a task that names none: the script may. */
+const defaultRuntime = 'shell';
+
 /** The kernel's own, systemd, sshd, the supervisors' perl and some page cache, on a Debian that does nothing else. */
 const systemMemoryMiB = 128;
 
@@ -58,7 +61,7 @@ function mainProgram(ready: Ready, { main }: TaskSpec): Job['program'] {
     case 'command':
       return main;
     case 'script':
-      return { kind: 'script', script: main.script, runtime: runtimeOf(ready, main.runtime) };
+      return { kind: 'script', script: main.script, runtime: interpreterOf(main.script, ready, main.runtime) };
     case 'answer':
       throw new VmTaskError('invalid-task', 'the task waits for an answer; nothing of it runs in a VM');
   }
@@ -76,7 +79,23 @@ function nameOf({ task, attempt }: Ready, step: string): string {
 
 function programOf(step: SetupStep): Job['program'] {
   if (step.kind === 'git') return { kind: 'command', argv: gitArgv(step) };
-  return { kind: 'script', script: step.script, runtime: ['/bin/sh', '-c', 'exec /bin/sh -e "$0" 2>&1'] };
+  const interpreter = shebangOf(step.script) ?? ['/bin/sh', '-e'];
+  return { kind: 'script', script: step.script, runtime: [...mergingOutput, ...interpreter] };
+}
+
+/** Runs what follows with its standard error on its standard output; `$0` is its first word. */
+const mergingOutput = ['/bin/sh', '-c', 'exec "$0" "$@" 2>&1'];
+
+function interpreterOf(script: string, ready: Ready, runtime: string): readonly string[] {
+  const shebang = runtime === defaultRuntime ? shebangOf(script) : null;
+  return shebang ?? runtimeOf(ready, runtime);
+}
+
+/** What the first line of a script asks for, as the kernel reads it: a program, and at most one argument. */
+function shebangOf(script: string): readonly string[] | null {
+  const { program, argument } = /^#![ \t]*(?<program>\S+)(?:[ \t]+(?<argument>.*\S))?/.exec(script)?.groups ?? {};
+  if (program === undefined) return null;
+  return argument === undefined ? [program] : [program, argument];
 }
 
 /**

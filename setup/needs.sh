@@ -20,6 +20,7 @@ mke2fs             e2fsprogs       0
 newuidmap          uidmap          0
 pasta              passt           0
 ip                 iproute2        0
+perl               perl            0
 '
 
 # What only the tests start. What one suite alone needs is in a table of its own: `<suite>_programs`, with _ for -.

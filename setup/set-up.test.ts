@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -34,17 +35,19 @@ const installsNodeAndPnpm = `
     esac
   done`;
 
+const writesBundle = 'for folder; do :; done; mkdir "$folder"; echo none >"$folder/sources"';
+
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vm-task-set-up-'));
   mkdirSync(join(folder, 'bin'));
   cpSync(import.meta.dirname, join(checkout(), 'setup'), { recursive: true });
   cpSync(join(import.meta.dirname, '..', 'vm-task'), join(checkout(), 'vm-task'));
   for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml']) writeFileSync(join(checkout(), file), '');
-  for (const name of ['mmdebstrap', 'mke2fs', 'newuidmap', 'pasta', 'ip']) program(name, '');
+  for (const name of ['mmdebstrap', 'mke2fs', 'newuidmap', 'pasta', 'ip', 'perl']) program(name, '');
   for (const name of ['qemu-system-x86_64', 'qemu-img']) program(name, 'echo "QEMU version 10.0.2 (Debian)"');
   program('nats-server', 'echo "nats-server: v2.15.1"');
   program('npm', installsNodeAndPnpm);
-  program('../node', 'echo "node ran $*"');
+  program('../node', `case $* in *write-bundle*) ${writesBundle} ;; *) echo "node ran $*" ;; esac`);
   program('../pnpm', '[ "$1" = install ] || exit 0; echo installed >>"$MACHINE/pnpm-calls"; mkdir -p node_modules');
 });
 
@@ -87,6 +90,13 @@ test('the second time nothing is set up and nothing is said', async () => {
   const second = await launch().done;
   expect(second).toMatchObject({ code: 0, stderr: '' });
   expect([calls('npm'), calls('pnpm')]).toEqual([1, 1]);
+});
+
+test('the command line is bundled in the cache, in a place of this checkout', async () => {
+  await launch().done;
+  const bundle = readlinkSync(join(checkout(), 'node_modules', '.command-line'));
+  expect(bundle.startsWith(join(cache(), 'command-line/'))).toBe(true);
+  expect(readFileSync(join(bundle, 'sources'), 'utf8')).toBe('none\n');
 });
 
 test('a changed lockfile repeats the packages and nothing else', async () => {

@@ -1,5 +1,5 @@
 /** Thousands of tasks wait at once, because nobody makes VMs: they are submitted while the provisioner is stopped. */
-import { services as all } from '@vm-task/shared/flow';
+import { services as all } from '@vm-task/shared/roles';
 import { startBroker } from '@vm-task/testing/broker';
 import { signalProcess } from '@vm-task/testing/processes';
 import { followEnds } from '../hops/follow-ends.ts';

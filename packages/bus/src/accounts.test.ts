@@ -1,6 +1,7 @@
 /** Who may say what, against the flow table: what a service has to publish it may, and what others decide it may not. */
 import type { EventType } from '@vm-task/shared/events';
-import { controlServices, flow, hostServices, ownInitiative, type ServiceName, services } from '@vm-task/shared/flow';
+import { flow, ownInitiative } from '@vm-task/shared/flow';
+import { controlServices, hostServices, type ServiceName, services } from '@vm-task/shared/roles';
 import { commandSubjects, eventPatterns, replaySubject, subjectMatches } from '@vm-task/shared/subjects';
 import { describe, expect, test } from 'vitest';
 import { accountsFor, hostApiPrefix, permissionsOf } from './accounts.ts';

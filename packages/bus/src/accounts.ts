@@ -5,15 +5,8 @@
  * to speak for it on one of `MAIN`'s.
  */
 import { anyHost, type EventType } from '@vm-task/shared/events';
-import {
-  consumerFor,
-  type controlServices,
-  type FlowRow,
-  flow,
-  hostServices,
-  ownInitiative,
-  type ServiceName,
-} from '@vm-task/shared/flow';
+import { consumerFor, type FlowRow, flow, ownInitiative } from '@vm-task/shared/flow';
+import { type controlServices, hostServices, type ServiceName } from '@vm-task/shared/roles';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import {
   commandSubjects,

@@ -14,7 +14,7 @@ import { createBus, type Handling } from './bus.ts';
 import { openConnection } from './connection.ts';
 import { done, ignore } from './outcome.ts';
 
-const telemetry = startTelemetry('test', false);
+const telemetry = await startTelemetry('test', false);
 afterAll(() => telemetry[Symbol.asyncDispose]());
 
 const _never = new AbortController().signal;

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { services } from '@vm-task/shared/roles';
 import { z } from 'zod';
 import type { BrokerAddress } from './connection.ts';
 

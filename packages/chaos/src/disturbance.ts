@@ -1,5 +1,5 @@
 /** What goes wrong, as the seed has it: the moment, the kind, and which of those that are there then. */
-import { type ServiceName, services } from '@vm-task/shared/flow';
+import { type ServiceName, services } from '@vm-task/shared/roles';
 import type { Random } from '@vm-task/simulation/random';
 import { pickWeighted } from './pick-weighted.ts';
 

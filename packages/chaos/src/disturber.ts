@@ -1,8 +1,8 @@
 /** Carries out what the seed wants: signals to processes that carry the home's path, by their numbers, and no others. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readState } from '@vm-task/embedded/state';
-import { type ServiceName, services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { type ServiceName, services } from '@vm-task/shared/roles';
 import { signalProcess } from '@vm-task/testing/processes';
 import type { Disturbance, Target } from './disturbance.ts';
 import { processesOf, qemuProcessesOf } from './own-processes.ts';

@@ -1,14 +1,15 @@
 /** Options of the command line as commands take them. */
 import type { RunTemplateOptions } from './commands/templates.ts';
 import { note } from './screen/print.ts';
-import { expressionsNote, readTask, type TaskOptions } from './task-source.ts';
+import type { TaskOptions } from './task-source.ts';
 
 /** A file, unless the words come after `--`. */
 export async function taskFrom(words: readonly string[], options: Record<string, unknown>): Promise<unknown> {
   const wanted = Object.entries(options).filter(([name]) => ['image', 'pool', 'egress'].includes(name));
   const dashes = process.argv.indexOf('--');
   const isCommand = dashes !== -1 && words.length > 0;
-  const task = readTask(words, isCommand, Object.fromEntries(wanted) as TaskOptions);
+  const { expressionsNote, readTask } = await import('./task-source.ts');
+  const task = await readTask(words, isCommand, Object.fromEntries(wanted) as TaskOptions);
   const said = isCommand ? null : expressionsNote(task);
   if (said !== null) note(said);
   return task;

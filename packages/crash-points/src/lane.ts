@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { services } from '@vm-task/shared/flow';
+import { services } from '@vm-task/shared/roles';
 import { eventually } from '@vm-task/testing/conditions';
 import type { Point } from './point.ts';
 import { checkPipeline } from './promises/check-pipeline.ts';

@@ -1,7 +1,7 @@
 /** The state of the system as it is told: to whoever reads its file in `run`, and to the caller of `runSystem`. */
 import { processRef } from '@vm-task/hypervisor/ledger/process-ref';
-import { type Role, services, servicesOfRole } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { type Role, services, servicesOfRole } from '@vm-task/shared/roles';
 import { type ServiceState, type SystemState, writeState } from './state.ts';
 
 export interface Board {

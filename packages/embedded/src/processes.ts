@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isRunning, processRef } from '@vm-task/hypervisor/ledger/process-ref';
 import type { ProcessRef } from '@vm-task/hypervisor/ledger/vm-record';
-import { type Role, services, servicesOfRole, works } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { type Role, services, servicesOfRole, works } from '@vm-task/shared/roles';
 
 /** Services and nats-servers of this home and role: their command lines name the home as an argument of its own. */
 export function processesOf(home: Home, role: Role = 'all'): readonly ProcessRef[] {

@@ -5,8 +5,8 @@ import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import { silentLogger } from '@vm-task/service/log';
 import { anyHost } from '@vm-task/shared/events';
-import { type Role, type ServiceName, works } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { type Role, type ServiceName, works } from '@vm-task/shared/roles';
 
 export interface BlockedService {
   readonly name: ServiceName;

@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, readConfigText, type SystemConfig } from '@vm-task/service/config';
-import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import type { Role } from '@vm-task/shared/roles';
 import { writePrivateFile } from './private-file.ts';
 import { readStates } from './state.ts';
 

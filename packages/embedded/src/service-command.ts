@@ -1,6 +1,7 @@
 /** How a service is started, whatever its program: with a heap that has a limit (I13). */
-import type { Role } from '@vm-task/shared/flow';
+
 import type { Home } from '@vm-task/shared/home';
+import type { Role } from '@vm-task/shared/roles';
 
 /**
  * Several times what lives in the heap of a service that has 10,000 tasks before it (40 MiB). Without it Node takes a

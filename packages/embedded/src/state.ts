@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRunning } from '@vm-task/hypervisor/ledger/process-ref';
 import { writePrivateFile } from '@vm-task/service/private-file';
-import { type Role, roles, services } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { type Role, roles, services } from '@vm-task/shared/roles';
 import { openEnum, tolerant } from '@vm-task/shared/tolerant';
 import { z } from 'zod';
 

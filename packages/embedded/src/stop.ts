@@ -3,8 +3,8 @@ import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import type { Role } from '@vm-task/shared/roles';
 import { logWritersOf, processesOf, stopProcess, waitGone } from './processes.ts';
 
 /** Ends what an earlier supervisor of this role that was killed has left behind. Services last no longer than their drain. */

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import type { SystemConfig } from '@vm-task/service/config';
 import { errorInfo } from '@vm-task/shared/errors';
-import { type Role, type ServiceName, servicesOfRole } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { type Role, type ServiceName, servicesOfRole } from '@vm-task/shared/roles';
 import type { Board } from './board.ts';
 import { superviseChild } from './child.ts';
 import { reportBlocked } from './report-blocked.ts';

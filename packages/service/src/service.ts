@@ -21,8 +21,8 @@ import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import { type Environment, readEnvironment } from '@vm-task/shared/environment';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type HostToken } from '@vm-task/shared/events';
-import { hostServices, type Role, roles, type ServiceName } from '@vm-task/shared/flow';
 import { closeInheritedFiles, forbidOthersToWrite } from '@vm-task/shared/process-start';
+import { hostServices, type Role, roles, type ServiceName } from '@vm-task/shared/roles';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import { loadConfig, type SystemConfig } from './config.ts';
 import { type DrainLimits, drainAtSignal, drainLimits } from './drain.ts';
@@ -99,7 +99,7 @@ async function runUntilDrained(
 ): Promise<void> {
   const { environment } = given;
   const config = loadConfig({ config: configFile });
-  await using _telemetry = startTelemetry(definition.name, environment.otlpEndpoint !== null);
+  await using _telemetry = await startTelemetry(definition.name, environment.otlpEndpoint !== null);
   const host = readHostId(environment.home);
   const local: LocalContext = { ...given, config, host };
   const tasks = [withBus(definition, local)];

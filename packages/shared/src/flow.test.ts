@@ -25,8 +25,9 @@ import {
 } from '@vm-task/testing/sample-events';
 import { describe, expect, test } from 'vitest';
 import { type Draft, type EventType, eventSchemas } from './events.ts';
-import { consumerFor, type FlowRow, flow, ownInitiative, services } from './flow.ts';
+import { consumerFor, type FlowRow, flow, ownInitiative } from './flow.ts';
 import type { PipelineId } from './ids.ts';
+import { services } from './roles.ts';
 import { commandSubjects, eventPatterns, eventSubject, eventsOf, everything, subjectMatches } from './subjects.ts';
 
 const repository = new URL('../../../', import.meta.url);

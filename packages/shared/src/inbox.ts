@@ -6,11 +6,10 @@ import { z } from 'zod';
 import { VmTaskError } from './errors.ts';
 import { isTaskId, type MessageId, messageIdPattern, nameForm, namePattern } from './ids.ts';
 import { givenLinksSchema, linksSchema } from './links.ts';
+import { type Priority, priorities } from './priorities.ts';
 import { explainIssues } from './unknown-keys.ts';
 
 /** The most pressing first. */
-export const priorities = ['urgent', 'normal', 'info'] as const;
-export type Priority = (typeof priorities)[number];
 
 /** A message is read by people: longer ones are files, and belong into artifacts. */
 export const textMaxBytes = 64 * 1024;

@@ -8,7 +8,7 @@ import { permissionsOf } from '@vm-task/bus/accounts';
 import { encode, eventId } from '@vm-task/bus/envelope';
 import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Draft } from '@vm-task/shared/events';
-import { hostServices } from '@vm-task/shared/flow';
+import { hostServices } from '@vm-task/shared/roles';
 import { eventSubject, eventsOf, logSubject, subjectMatches } from '@vm-task/shared/subjects';
 import * as sample from '@vm-task/testing/sample-events';
 import type { Broker } from './broker/broker.ts';

@@ -6,8 +6,9 @@ import { backOffMs } from '@vm-task/shared/back-off';
 import { errorInfo, VmTaskError } from '@vm-task/shared/errors';
 import type { EventData, Stored } from '@vm-task/shared/events';
 import type { MessageId } from '@vm-task/shared/ids';
-import type { Priority, Sending } from '@vm-task/shared/inbox';
+import type { Sending } from '@vm-task/shared/inbox';
 import { messageIdFromCause } from '@vm-task/shared/new-ids';
+import type { Priority } from '@vm-task/shared/priorities';
 import type { Post, Webhook } from './alerts/webhook.ts';
 
 export interface AlertDeps {

@@ -1,11 +1,11 @@
 /** `image build | import | list | rm`: the images of this home. They work whether the system is up or not. */
 
+import type { DiskFormat } from '@vm-task/hypervisor/images/disk-formats';
 import { ensureImage } from '@vm-task/hypervisor/images/ensure-image';
 import type { Image } from '@vm-task/hypervisor/images/image';
 import { formatImageRef, parseImageRef, parseImageVersion } from '@vm-task/hypervisor/images/image-ref';
 import type { ImageStore, Watch } from '@vm-task/hypervisor/images/image-store';
 import { importImage } from '@vm-task/hypervisor/images/import-image';
-import type { DiskFormat } from '@vm-task/hypervisor/images/inspect-disk';
 import { type ListedImage, listImages as listStore } from '@vm-task/hypervisor/images/list-images';
 import { recipeNames } from '@vm-task/hypervisor/images/recipe';
 import { recipesFolder } from '@vm-task/hypervisor/images/recipes-folder';

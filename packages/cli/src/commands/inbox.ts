@@ -2,7 +2,8 @@
 import { userInfo } from 'node:os';
 import type { MessageView } from '@vm-task/client/views';
 import { createHomeClient } from '@vm-task/embedded/home-client';
-import { type Group, groups, type Priority } from '@vm-task/shared/inbox';
+import { type Group, groups } from '@vm-task/shared/inbox';
+import type { Priority } from '@vm-task/shared/priorities';
 import { readText } from '../input.ts';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson, printJsonLine } from '../screen/print.ts';

@@ -10,8 +10,8 @@ import { readState, readStates, type SystemState } from '@vm-task/embedded/state
 import { destroyVms, stopProcesses, untilLogsStored } from '@vm-task/embedded/stop';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
-import type { Role } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import type { Role } from '@vm-task/shared/roles';
 import { exitCodes } from '../exit-codes.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';

@@ -1,12 +1,10 @@
-/** Commands about tasks that answer at once: submit, show, list, events, cancel, retry; and logs, which may follow. */
+/** Commands about tasks that answer at once: show, list, events, cancel, retry; and logs, which may follow. */
 
 import type { TaskSummary, TaskView } from '@vm-task/client/views';
-import { ensureUp } from '@vm-task/embedded/detach';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import type { Home } from '@vm-task/shared/home';
 import { shorten } from '../screen/plain-text.ts';
 import { print, printJson, printJsonLine, printResult } from '../screen/print.ts';
-import { startProgress } from '../screen/progress.ts';
 import { progressText } from '../screen/progress-text.ts';
 import { humanDuration, table } from '../screen/table.ts';
 import { poolNote } from './phase-note.ts';
@@ -14,15 +12,6 @@ import { poolNote } from './phase-note.ts';
 export interface Common {
   readonly home: Home;
   readonly json: boolean;
-}
-
-export async function submit({ home, json }: Common, task: unknown, idempotencyKey?: string): Promise<void> {
-  using progress = startProgress({ quiet: json });
-  await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
-  const id = await createHomeClient(home).tasks.submit(task, idempotencyKey);
-  progress.clear();
-  if (json) printJson({ id });
-  else print(id);
 }
 
 export async function show({ home, json }: Common, id: string): Promise<void> {

@@ -1,8 +1,8 @@
 /** `up`: the system of one home on this machine, or one side of it, in the foreground. */
 
 import { runSystem } from '@vm-task/embedded/supervisor';
-import type { Role } from '@vm-task/shared/flow';
 import { closeInheritedFiles } from '@vm-task/shared/process-start';
+import type { Role } from '@vm-task/shared/roles';
 import { whenOutputFails } from '../screen/output-failure.ts';
 import { note } from '../screen/print.ts';
 import { type SystemOptions, summaryOf } from './system.ts';

@@ -1,7 +1,6 @@
 /** What the definitions of commands have in common. */
 
-import { loadRunningConfig } from '@vm-task/embedded/running-config';
-import { loadConfig, type SystemConfig } from '@vm-task/service/config';
+import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import type { Command } from 'commander';
 
@@ -19,13 +18,14 @@ export type Define = (
 
 export const homeOf = ({ environment, json }: Context) => ({ home: environment.home, json });
 
-export const configured = (context: Context): Context & { config: SystemConfig } => ({
-  ...context,
-  config: loadConfig(context.environment.home),
-});
+/** With what `vm-task.yaml` says now. */
+export async function configured(context: Context): Promise<Context & { readonly config: SystemConfig }> {
+  const { loadConfig } = await import('@vm-task/service/config');
+  return { ...context, config: loadConfig(context.environment.home) };
+}
 
 /** With what the system that is up was started with, whatever has become of `vm-task.yaml`. */
-export const asRunning = (context: Context): Context & { config: SystemConfig } => ({
-  ...context,
-  config: loadRunningConfig(context.environment.home),
-});
+export async function asRunning(context: Context): Promise<Context & { readonly config: SystemConfig }> {
+  const { loadRunningConfig } = await import('@vm-task/embedded/running-config');
+  return { ...context, config: loadRunningConfig(context.environment.home) };
+}

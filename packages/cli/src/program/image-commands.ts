@@ -1,5 +1,5 @@
 /** Images: built, imported, listed, removed. Loaded when it is asked for, with the hypervisor. */
-import { type DiskFormat, diskFormats } from '@vm-task/hypervisor/images/inspect-disk';
+import { type DiskFormat, diskFormats } from '@vm-task/hypervisor/images/disk-formats';
 import { Option } from 'commander';
 import type { Define } from './define.ts';
 

@@ -2,15 +2,13 @@
  * The system on this machine, and its pools. What a command of these needs is loaded when it is given: the commands about
  * tasks need neither the hypervisor nor NATS, and start sooner without them.
  */
-import { type Role, roles } from '@vm-task/shared/flow';
+import { type Role, roles } from '@vm-task/shared/roles';
 import { Option } from 'commander';
-import { listHosts } from '../commands/hosts.ts';
-import { pools } from '../commands/tasks.ts';
 import { asRunning, configured, type Define, homeOf } from './define.ts';
 
 export function systemCommands(define: Define): void {
   define('up', 'run the whole system on this machine, in the foreground', async (context, _args, options) => {
-    const given = { ...configured(context), role: options['role'] as Role };
+    const given = { ...(await configured(context)), role: options['role'] as Role };
     if (options['detach'] === true) return (await import('../commands/system.ts')).upDetached(given);
     return (await import('../commands/up.ts')).up(given);
   })
@@ -24,13 +22,13 @@ export function systemCommands(define: Define): void {
         .default('all'),
     );
   define('down', 'stop the system; nothing of it is left running', async (context) =>
-    (await import('../commands/system.ts')).down(asRunning(context)),
+    (await import('../commands/system.ts')).down(await asRunning(context)),
   );
   define('status', 'what is running, and where', async (context) =>
-    (await import('../commands/system.ts')).status(asRunning(context)),
+    (await import('../commands/system.ts')).status(await asRunning(context)),
   );
   define('audit', 'compare host, ledger and log; exit code 1 if anything leaked', async (context) =>
-    (await import('../commands/audit.ts')).audit(asRunning(context)),
+    (await import('../commands/audit.ts')).audit(await asRunning(context)),
   );
   define(
     'doctor',
@@ -41,9 +39,13 @@ export function systemCommands(define: Define): void {
 }
 
 export function poolCommands(define: Define): void {
-  define('list', 'pools, their limits and their tasks', (context) => pools(homeOf(context)));
+  define('list', 'pools, their limits and their tasks', async (context) =>
+    (await import('../commands/tasks.ts')).pools(homeOf(context)),
+  );
 }
 
 export function hostCommands(define: Define): void {
-  define('list', 'hosts, what they have and when they were last heard of', (context) => listHosts(homeOf(context)));
+  define('list', 'hosts, what they have and when they were last heard of', async (context) =>
+    (await import('../commands/hosts.ts')).listHosts(homeOf(context)),
+  );
 }

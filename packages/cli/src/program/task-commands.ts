@@ -1,10 +1,9 @@
 /** Tasks: run, submit, looked at, stopped. */
 import { type Command, Option } from 'commander';
-import { run } from '../commands/run.ts';
-import { ssh } from '../commands/ssh.ts';
-import { cancel, events, list, logs, retry, show, submit } from '../commands/tasks.ts';
 import { queryFrom, taskFrom } from '../read-options.ts';
 import { type Define, homeOf } from './define.ts';
+
+const tasks = () => import('../commands/tasks.ts');
 
 export function taskCommands(define: Define): void {
   takesTask(
@@ -13,6 +12,7 @@ export function taskCommands(define: Define): void {
       'run a task file, or a command after "--", and follow it to its end',
       async (context, words, options) => {
         const task = await taskFrom(words, options);
+        const { run } = await import('../commands/run.ts');
         return run({ ...homeOf(context), submit: (client) => client.tasks.submit(task) });
       },
     ),
@@ -22,11 +22,17 @@ export function taskCommands(define: Define): void {
       'submit [words...]',
       'submit a task file, or a command after "--", and print its id',
       async (context, words, options) =>
-        submit(homeOf(context), await taskFrom(words, options), options['key'] as string | undefined),
+        (await import('../commands/submit.ts')).submit(
+          homeOf(context),
+          await taskFrom(words, options),
+          options['key'] as string | undefined,
+        ),
     ),
   ).option('--key <text>', 'idempotency key: the same key is the same task, for a day');
-  define('show <id>', 'what became of a task', (context, [id = '']) => show(homeOf(context), id));
-  define('list', 'tasks, the newest first', (context, _args, options) => list(homeOf(context), queryFrom(options)))
+  define('show <id>', 'what became of a task', async (context, [id = '']) => (await tasks()).show(homeOf(context), id));
+  define('list', 'tasks, the newest first', async (context, _args, options) =>
+    (await tasks()).list(homeOf(context), queryFrom(options)),
+  )
     .addOption(
       new Option(
         '--status <status>',
@@ -36,16 +42,16 @@ export function taskCommands(define: Define): void {
     .option('--pool <name>', 'only tasks of this pool')
     .option('--after <cursor>', 'the page behind this one')
     .option('--limit <n>', 'tasks on a page');
-  define('logs <id>', "a task's output", (context, [id = ''], options) =>
-    logs(homeOf(context), id, options['follow'] === true),
+  define('logs <id>', "a task's output", async (context, [id = ''], options) =>
+    (await tasks()).logs(homeOf(context), id, options['follow'] === true),
   ).option('-f, --follow', 'go on until the task is over');
-  define('events <id>', "a task's events", (context, [id = '']) => events(homeOf(context), id));
-  define('cancel <id>', 'stop a task', (context, [id = '']) => cancel(homeOf(context), id));
-  define('retry <id>', 'run a task once more, as a new task, and print its id', (context, [id = '']) =>
-    retry(homeOf(context), id),
+  define('events <id>', "a task's events", async (context, [id = '']) => (await tasks()).events(homeOf(context), id));
+  define('cancel <id>', 'stop a task', async (context, [id = '']) => (await tasks()).cancel(homeOf(context), id));
+  define('retry <id>', 'run a task once more, as a new task, and print its id', async (context, [id = '']) =>
+    (await tasks()).retry(homeOf(context), id),
   );
-  define('ssh <id> [words...]', 'log in to the VM of a task that has one', (context, [id = '', ...command]) =>
-    ssh(homeOf(context), id, command),
+  define('ssh <id> [words...]', 'log in to the VM of a task that has one', async (context, [id = '', ...command]) =>
+    (await import('../commands/ssh.ts')).ssh(homeOf(context), id, command),
   ).usage('[options] ID [-- COMMAND…]');
 }
 

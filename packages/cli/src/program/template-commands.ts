@@ -1,18 +1,21 @@
 /** Templates: installed, listed, run by name. */
-import { installTemplates, listTemplates, runTemplate, showTemplate } from '../commands/templates.ts';
 import { collect, settingsFrom } from '../read-options.ts';
 import { type Define, homeOf } from './define.ts';
 
+const templates = () => import('../commands/templates.ts');
+
 export function templateCommands(define: Define): void {
-  define('install <files...>', 'install templates; one that was altered is a new version', (context, files) =>
-    installTemplates(homeOf(context), files),
+  define('install <files...>', 'install templates; one that was altered is a new version', async (context, files) =>
+    (await templates()).installTemplates(homeOf(context), files),
   );
-  define('list', 'templates, the newest version of each', (context) => listTemplates(homeOf(context)));
-  define('show <name>', 'one of them, as name or name@version', (context, [name = '']) =>
-    showTemplate(homeOf(context), name),
+  define('list', 'templates, the newest version of each', async (context) =>
+    (await templates()).listTemplates(homeOf(context)),
   );
-  define('run <name>', 'run one of them and follow it to its end', (context, [name = ''], options) =>
-    runTemplate(homeOf(context), name, settingsFrom(options)),
+  define('show <name>', 'one of them, as name or name@version', async (context, [name = '']) =>
+    (await templates()).showTemplate(homeOf(context), name),
+  );
+  define('run <name>', 'run one of them and follow it to its end', async (context, [name = ''], options) =>
+    (await templates()).runTemplate(homeOf(context), name, settingsFrom(options)),
   )
     .option('--set <name=value>', 'a parameter; JSON where it is no string', collect)
     .option('--key <text>', 'idempotency key: the same key is the same run, for a day');

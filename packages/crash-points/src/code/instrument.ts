@@ -7,7 +7,7 @@ import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { services } from '@vm-task/shared/flow';
+import { services } from '@vm-task/shared/roles';
 import { addPoints } from './add-points.ts';
 import { findEffects } from './find-effects.ts';
 import { shortTimes } from './short-times.ts';

@@ -8,9 +8,10 @@ import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync
 import { basename, join } from 'node:path';
 import { findCreated } from '@vm-task/bus/find-task';
 import { readDecisions, readPipeline } from '@vm-task/bus/read-pipeline';
-import { consumerFor, flow, services } from '@vm-task/shared/flow';
+import { consumerFor, flow } from '@vm-task/shared/flow';
 import type { TaskId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
+import { services } from '@vm-task/shared/roles';
 import { commandSubjects, taskSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { outdatedFeatures, templated } from './buckets.ts';

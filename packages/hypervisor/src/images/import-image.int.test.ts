@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { type LentStore, lendStore, unwatched } from '../../test/lend-store.ts';
+import type { DiskFormat } from './disk-formats.ts';
 import { type Image, imageDisk } from './image.ts';
 import { parseImageVersion } from './image-ref.ts';
 import { registeredImages } from './image-store.ts';
 import { importImage } from './import-image.ts';
-import type { DiskFormat } from './inspect-disk.ts';
 
 const run = promisify(execFile);
 const qemuImg = (...args: string[]) => run('qemu-img', args);

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { runTool } from '../run-tool.ts';
 import { hostArchitecture } from './architecture.ts';
+import type { DiskFormat } from './disk-formats.ts';
 import { fileSha256 } from './fingerprint.ts';
 import type { Image, ImageManifest, ImageVersion } from './image.ts';
 import { formatImageRef } from './image-ref.ts';
@@ -16,7 +17,7 @@ import {
   registerImage,
   type Watch,
 } from './image-store.ts';
-import { type DiskFormat, inspectDisk } from './inspect-disk.ts';
+import { inspectDisk } from './inspect-disk.ts';
 import { readRecipe } from './recipe.ts';
 
 export interface ImportRequest {

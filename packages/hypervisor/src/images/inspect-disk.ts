@@ -2,9 +2,7 @@ import { open } from 'node:fs/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { z } from 'zod';
 import { tryTool } from '../run-tool.ts';
-
-export const diskFormats = ['qcow2', 'raw'] as const;
-export type DiskFormat = (typeof diskFormats)[number];
+import { type DiskFormat, diskFormats } from './disk-formats.ts';
 
 /**
  * 256 GiB: larger than any golden disk that is copied to where it is used, and small enough that its empty part costs

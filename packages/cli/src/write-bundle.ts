@@ -24,6 +24,16 @@ const placesOfSources: Plugin = {
   },
 };
 
+/** zod brings its messages in every language; ours are in English. */
+const englishOnly: Plugin = {
+  name: 'english-only',
+  setup(building) {
+    building.onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: `export { default as en } from './en.js';`,
+    }));
+  },
+};
+
 /** Libraries that are CommonJS ask for Node's own modules by `require`. */
 const requireOfNode = `import { createRequire as createRequireOfNode } from 'node:module';
 const require = createRequireOfNode(${JSON.stringify(join(repositoryRoot, 'packages/hypervisor/package.json'))});`;
@@ -47,7 +57,7 @@ export async function writeBundle(folder: string): Promise<void> {
     // Native parts, which their libraries can do without.
     external: ['*.node', 'cpu-features'],
     banner: { js: requireOfNode },
-    plugins: [placesOfSources],
+    plugins: [placesOfSources, englishOnly],
     metafile: true,
     logLevel: 'error',
   });

@@ -12,7 +12,7 @@ const silentMaxMs = 10_000;
 
 export const blockedReason = `its event loop did not turn for ${silentMaxMs / 1_000} s`;
 
-/** What has been counted. A service that was not heard yet is starting, and is not judged. */
+/** What has been counted. A service that was not heard yet is starting, and is not counted. */
 export type Silence = number | null;
 
 /** One step later. `isStopped`: somebody has stopped the process, which is no fault of its own. */

@@ -8,8 +8,9 @@ export interface DrainLimits {
   readonly endMs: number;
 }
 
+const drainGraceMs = 20_000;
 /** Together a little less than what the supervisor of `up` waits before it kills. */
-export const drainLimits: DrainLimits = { graceMs: 20_000, endMs: 4_000 };
+export const drainLimits: DrainLimits = { graceMs: drainGraceMs, endMs: 4_000 };
 
 /** `stop` is aborted at the signal, `abort` at the end of the grace; `endMs` later the process ends, with 1. */
 export function drainAtSignal(

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { VmTaskError } from './errors.ts';
 import { isTaskId, type MessageId, messageIdPattern, nameForm, namePattern } from './ids.ts';
 import { givenLinksSchema, linksSchema } from './links.ts';
-import { type Priority, priorities } from './priorities.ts';
+import { priorities } from './priorities.ts';
 import { explainIssues } from './unknown-keys.ts';
 
 /** The most pressing first. */

@@ -6,7 +6,8 @@ import type { BackOff } from '@vm-task/shared/back-off';
 
 export const shortTimes: Readonly<Record<string, Readonly<Record<string, number | BackOff>>>> = {
   'packages/bus/src/work.ts': { ackWaitMs: 2_000, retries: { firstMs: 200, longestMs: 60_000 } },
-  'packages/service/src/service.ts': { drainGraceMs: 300, reconnectPauseMs: 200 },
+  'packages/service/src/drain.ts': { drainGraceMs: 300 },
+  'packages/service/src/service.ts': { reconnectPauseMs: 200 },
   'services/provisioner/src/abandoned-claims.ts': { lookEveryMs: 700 },
   'services/provisioner/src/warm-plan.ts': { forgottenAfterMs: 3_000 },
   'services/provisioner/src/warm-keeper.ts': {

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { z } from 'zod';
 import { tryTool } from '../run-tool.ts';
-import { type DiskFormat, diskFormats } from './disk-formats.ts';
+import type { DiskFormat } from './disk-formats.ts';
 
 /**
  * 256 GiB: larger than any golden disk that is copied to where it is used, and small enough that its empty part costs

@@ -8,7 +8,7 @@ import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { readFeatures } from '@vm-task/bus/features';
 import { openFolder } from '@vm-task/hypervisor/ledger/ledger';
-import type { ServiceName } from '@vm-task/shared/flow';
+import type { ServiceName } from '@vm-task/shared/roles';
 import type { VmId } from '@vm-task/shared/ids';
 import { lastReleased } from '@vm-task/test-run/released-commit';
 import { chance } from '@vm-task/testing/chance';

@@ -13,7 +13,7 @@ import { serverProgram } from '@vm-task/bus/streams';
 import { makeHttpToken } from '@vm-task/embedded/http-token';
 import { freePort } from '@vm-task/hypervisor/host/free-port';
 import { childEnvironment } from '@vm-task/shared/environment';
-import type { ServiceName } from '@vm-task/shared/flow';
+import type { ServiceName } from '@vm-task/shared/roles';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { dyingWithUs } from '@vm-task/testing/processes';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';

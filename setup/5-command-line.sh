@@ -3,7 +3,7 @@
 . "$root/setup/step.sh"
 . "$root/setup/command-line.sh"
 
-command_line
+command_line "$command_line_bundle/sources"
 [ "$program" != "$command_line_bundle/main.mjs" ] || exit 0
 [ -w "$root/node_modules" ] || exit 0
 

@@ -61,7 +61,7 @@ stamp_of() {
 is_ready() {
   [ -x "$toolchain/bin/node" ] && [ -x "$toolchain/bin/nats-server" ] || return 1
   stamp_of "$1"
-  sha256sum --check --status -- "$stamp" 2>/dev/null || return 1
+  [ "${checked:-}" = "$stamp" ] || sha256sum --check --status -- "$stamp" 2>/dev/null || return 1
   programs_of "$1"
   # shellcheck disable=SC2086
   set -- $programs

@@ -37,7 +37,8 @@ test('the launcher takes the bundle while its sources are what it was made of', 
   const source = join(folder.path, 'source.ts');
   await writeFile(source, '');
   const chosen = async () => {
-    const script = 'here=$1; root=$2; . "$here/setup/command-line.sh"; command_line; printf %s "$program"';
+    const script =
+      'here=$1; root=$2; . "$here/setup/command-line.sh"; command_line "$2/node_modules/.command-line/sources"; printf %s "$program"';
     const args = ['-euc', script, 'sh', repositoryRoot, folder.path];
     return (await promisify(execFile)('sh', args, { env: childEnvironment({}) })).stdout;
   };

@@ -26,7 +26,7 @@ export async function ensureUp(home: Home, onStart: () => void, role: Role = 'al
   const lock = join(home.run, `start-${role}.lock`);
   await using _starting = await lockFile(lock, () => undefined, AbortSignal.timeout(readyLimitMs));
   const exited = stateOf(home, role) === null ? startDetached(home, role) : new Promise<never>(() => undefined);
-  return Promise.race([untilReady(home, () => stateOf(home, role)), exited]);
+  return await Promise.race([untilReady(home, () => stateOf(home, role)), exited]);
 }
 
 function stateOf(home: Home, role: Role): SystemState | null {

@@ -145,11 +145,12 @@ test('a stream whose settings were altered is named with the setting', async () 
   }
 });
 
-test('a named VM with another host key is named, and nothing else', async () => {
+test('a named VM with another host key is named, and that its configuration is new, and nothing else', async () => {
   await configure({ hostKey: `ssh-ed25519 ${'A'.repeat(68)}` });
   try {
     const found = await look();
-    expect(namedBy(found)).toEqual(['fail named-vms']);
+    expect(namedBy(found)).toEqual(['warn configuration', 'fail named-vms']);
+    expect(detailOf(found, 'configuration')).toContain('altered since the system read it');
     expect(detailOf(found, 'named-vms')).toMatch(/kali: .*host key/);
   } finally {
     await configure({});

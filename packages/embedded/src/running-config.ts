@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig, readConfigText, type SystemConfig } from '@vm-task/service/config';
+import { writePrivateFile } from '@vm-task/service/private-file';
 import type { Home } from '@vm-task/shared/home';
 import type { Role } from '@vm-task/shared/roles';
-import { writePrivateFile } from './private-file.ts';
 import { readStates } from './state.ts';
 
 export function runningConfigFile(home: Home, role: Role): string {

@@ -27,7 +27,10 @@ export interface SendOptions {
 /** `words` are the text; `-`, or none, takes it from stdin. */
 export async function send({ home, json }: Common, words: readonly string[], options: SendOptions): Promise<void> {
   const { to, priority, from = userInfo().username } = options;
-  const text = words.length === 0 || (words.length === 1 && words[0] === '-') ? await readText('-', 'invalid-message') : words.join(' ');
+  const text =
+    words.length === 0 || (words.length === 1 && words[0] === '-')
+      ? await readText('-', 'invalid-message')
+      : words.join(' ');
   const message = await createHomeClient(home).inbox.send({ to, priority, from, text });
   if (json) printJson(message);
   else print(message.id);

@@ -50,7 +50,15 @@ export interface PipelineState {
 /** The state after one more event; null while the beginning was not seen. What comes after the end changes nothing. */
 export function foldPipeline(state: PipelineState | null, event: PipelineEvent): PipelineState | null {
   if (event.type === 'pipeline.created') return state ?? begin(event);
-  if (state === null || state.phase.name === 'over' || event.seq <= state.seq) return state;
+  return state === null ? null : foldChange(state, event);
+}
+
+/** The same for a part of a state that has at least the stages and runs that the event is about, behind the beginning. */
+export function foldChange<S extends Pick<PipelineState, 'seq' | 'phase' | 'stages'>>(
+  state: S,
+  event: Exclude<PipelineEvent, { type: 'pipeline.created' }>,
+): S {
+  if (state.phase.name === 'over' || event.seq <= state.seq) return state;
   const known = { ...state, seq: event.seq };
   switch (event.type) {
     case 'pipeline.advanced':
@@ -65,7 +73,10 @@ export function foldPipeline(state: PipelineState | null, event: PipelineEvent):
 }
 
 /** The state with these changes, which may not be stored yet. Those of runs that are known already change nothing. */
-export function applyChanges(state: PipelineState, changes: Omit<Changes, 'start'> & Partial<Changes>): PipelineState {
+export function applyChanges<S extends Pick<PipelineState, 'stages'>>(
+  state: S,
+  changes: Omit<Changes, 'start'> & Partial<Changes>,
+): S {
   const stages: Record<string, StageState> = { ...state.stages };
   for (const { stage, items } of changes.expand) stages[stage] = { kind: 'begun', items, runs: [] };
   for (const { stage, index, task, pool } of changes.start ?? []) {

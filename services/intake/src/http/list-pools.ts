@@ -1,7 +1,7 @@
 /** `GET /v1/pools`: what is configured, and how many tasks of each status every pool has. */
 import { poolRoutes } from '@vm-task/api/pools';
 import { type TaskStatus, taskStatuses } from '@vm-task/api/tasks';
-import { countTasks } from '../projection/count-tasks.ts';
+import { countTasks } from '../projection/task-counts.ts';
 import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 

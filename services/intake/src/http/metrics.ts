@@ -1,8 +1,8 @@
 /** `GET /metrics`: tasks by pool, status and outcome, the queue, HTTP and the process, as Prometheus reads them. */
 import { systemRoutes } from '@vm-task/api/system';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { countTasks } from '../projection/count-tasks.ts';
 import type { Projection } from '../projection/projection.ts';
+import { countTasks, oldestQueued } from '../projection/task-counts.ts';
 import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 
@@ -51,8 +51,9 @@ function addTaskMetrics(registry: Registry, projection: Projection): void {
     registers,
     collect() {
       this.reset();
-      const queued = countTasks(projection.db).filter(({ status }) => status === 'queued');
-      for (const { pool, oldest } of queued) this.set({ pool }, Math.max(0, (Date.now() - oldest) / 1_000));
+      for (const { pool, createdAt } of oldestQueued(projection.db)) {
+        this.set({ pool }, Math.max(0, (Date.now() - createdAt) / 1_000));
+      }
     },
   });
   new Gauge({

@@ -10,12 +10,19 @@ import { hostOfTask } from './host-of-task.ts';
 import { openDatabase } from './open-database.ts';
 import { createProjection, type Projection } from './projection.ts';
 import { readTask } from './read-task.ts';
+import { countTasks } from './task-counts.ts';
 import { readTaskEvents } from './task-events.ts';
 
 function project(events: readonly Head[]): Projection {
   const projection = createProjection(openDatabase(':memory:', { created: 'now', lastSeq: 1_000 }));
   projection.advance(events.map((event) => ({ seq: event.seq, event })));
   return projection;
+}
+
+/** The counts as they would be if somebody counted. */
+function countedRows({ db }: Projection): unknown[] {
+  const sql = 'SELECT pool, status, outcome, count(*) AS tasks FROM tasks GROUP BY 2, 1, 3';
+  return db.prepare(sql).all();
 }
 
 describe('of whatever there is on the subjects of a task', () => {
@@ -30,6 +37,7 @@ describe('of whatever there is on the subjects of a task', () => {
       expect(shown).toEqual(counting.map(({ seq }) => seq));
       expect(readTask(projection.db, task)?.status === 'completed').toBe(hasEnded(history));
       expect(hostOfTask(projection.db, task)).toBe(course?.vmHost ?? null);
+      expect(countTasks(projection.db)).toEqual(countedRows(projection));
     },
   );
 });

@@ -6,11 +6,13 @@ import { expect, test } from 'vitest';
 import { type MemoryEvents, memoryEvents } from '../../test/memory-events.ts';
 import { completed, created } from '../../test/task-events.ts';
 import { dropEndedBefore } from './drop-ended.ts';
+import { listTasks } from './list-tasks.ts';
 import { openDatabase } from './open-database.ts';
 import { createProjection, type Projection } from './projection.ts';
 import { readArtifacts } from './read-artifacts.ts';
 import { readTask } from './read-task.ts';
 import { showPipeline } from './show-pipeline.ts';
+import { countTasks } from './task-counts.ts';
 import { readTaskEvents } from './task-events.ts';
 
 /** Events of a memory stream are a second apart, from this time on. */
@@ -40,6 +42,20 @@ test('a task is forgotten with all that belongs to it when its retention is over
   expect(readTask(projection.db, ended)).toBeNull();
   expect(readArtifacts(projection.db, ended)).toEqual({ artifacts: [], host: null });
   expect(readTask(projection.db, open)).not.toBeNull();
+  expect(countTasks(projection.db)).toEqual([{ pool: 'default', status: 'queued', outcome: null, tasks: 1 }]);
+});
+
+test('many that are to be forgotten are so in parts, each of which says whether it was the last', () => {
+  const events = memoryEvents();
+  for (const id of Array.from({ length: 250 }, () => newTaskId(start))) {
+    events.put(created(id, { run: 'x', labels: { team: 'a' } }));
+    events.put(completed(id, null));
+  }
+  using projection = project(events);
+  const left = () => listTasks(projection.db, { labels: { team: 'a' } }, 1_000, null).tasks.length;
+  expect([dropEndedBefore(projection.db, start * 2), left()]).toEqual([false, 50]);
+  expect([dropEndedBefore(projection.db, start * 2), left()]).toEqual([true, 0]);
+  expect(countTasks(projection.db)).toEqual([]);
 });
 
 /** A stage's task that has ended. */

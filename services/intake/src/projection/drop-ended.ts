@@ -1,13 +1,37 @@
 /** Forgetting tasks and pipelines whose retention is over: the stream purges their events at the same age. */
 import type { DatabaseSync } from 'node:sqlite';
-import { statement } from './statement.ts';
+import { inTransaction, statement } from './statement.ts';
+import { type Kind, openCountChanges } from './task-counts.ts';
 
-export function dropEndedBefore(db: DatabaseSync, timeMs: number): void {
-  // What a pipeline has recorded is shown by those that resume it, too.
-  const resumed = 'SELECT resumed_from FROM pipelines WHERE resumed_from IS NOT NULL';
-  statement(db, `DELETE FROM pipelines WHERE completed_at < ? AND id NOT IN (${resumed})`).run(timeMs);
-  // A pipeline's tasks are kept as long as the pipeline.
-  const sql =
-    'DELETE FROM tasks WHERE completed_at < ? AND (pipeline IS NULL OR pipeline NOT IN (SELECT id FROM pipelines))';
-  statement(db, sql).run(timeMs);
+/** Whoever submits meanwhile waits for one of these, a few milliseconds. */
+const maxAtOnce = 200;
+
+/** Forgets some of what ended before then. Returns true when there is no more of it. */
+export function dropEndedBefore(db: DatabaseSync, timeMs: number): boolean {
+  return inTransaction(db, () => {
+    const pipelines = dropPipelines(db, timeMs);
+    const tasks = dropTasks(db, timeMs);
+    return pipelines < maxAtOnce && tasks < maxAtOnce;
+  });
+}
+
+/** What a pipeline has recorded is shown by those that resume it, too. */
+function dropPipelines(db: DatabaseSync, timeMs: number): number {
+  const sql = `DELETE FROM pipelines WHERE created_seq IN (
+    SELECT created_seq FROM pipelines AS ended WHERE completed_at < ?
+      AND NOT EXISTS (SELECT 1 FROM pipelines AS later WHERE later.resumed_from = ended.id) LIMIT ${maxAtOnce})`;
+  return Number(statement(db, sql).run(timeMs).changes);
+}
+
+/** A pipeline's tasks are kept as long as the pipeline. */
+function dropTasks(db: DatabaseSync, timeMs: number): number {
+  const sql = `DELETE FROM tasks WHERE created_seq IN (
+    SELECT created_seq FROM tasks AS ended WHERE completed_at < ?
+      AND (pipeline IS NULL OR NOT EXISTS (SELECT 1 FROM pipelines WHERE pipelines.id = ended.pipeline)) LIMIT ${maxAtOnce})
+    RETURNING pool, status, outcome`;
+  const dropped = statement(db, sql).all(timeMs) as unknown as Kind[];
+  const counts = openCountChanges();
+  for (const kind of dropped) counts.move(kind, null);
+  counts.save(db);
+  return dropped.length;
 }

@@ -1,7 +1,7 @@
 /** Pipelines, the newest first, in pages. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { PipelineStatus, PipelineSummary } from '@vm-task/api/pipelines';
-import { type PipelineRow, pipelineSummaryOf } from './pipeline-row.ts';
+import { type PipelineRow, pipelineColumns, pipelineSummaryOf, stateOf } from './pipeline-row.ts';
 import { statement } from './statement.ts';
 
 export interface PipelinePage {
@@ -17,15 +17,16 @@ export function listPipelines(
   limit: number,
   before: number | null,
 ): PipelinePage {
-  const sql = `SELECT id, created_seq, created_at, completed_at, fixed, state FROM pipelines
-    WHERE created_seq < ? AND status = ifnull(?, status) ORDER BY created_seq DESC LIMIT ?`;
+  const by = status === undefined ? 'NOT INDEXED' : 'INDEXED BY pipelines_by_status';
+  const sql = `SELECT ${pipelineColumns} FROM pipelines ${by}
+    WHERE created_seq < ?${status === undefined ? '' : ' AND status = ?'} ORDER BY created_seq DESC LIMIT ?`;
   // One more than wanted tells whether there is a next page.
   const rows = statement(db, sql).all(
     before ?? Number.MAX_SAFE_INTEGER,
-    status ?? null,
+    ...(status === undefined ? [] : [status]),
     limit + 1,
   ) as unknown as PipelineRow[];
   const page = rows.slice(0, limit);
   const next = rows.length > limit ? (page.at(-1)?.created_seq ?? null) : null;
-  return { pipelines: page.map(pipelineSummaryOf), next };
+  return { pipelines: page.map((row) => pipelineSummaryOf(row, stateOf(db, row))), next };
 }

@@ -6,13 +6,13 @@ import { cancelling, retrying, setupDone, vmReady } from '@vm-task/testing/sampl
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';
 import { completed, created } from '../../test/task-events.ts';
-import { countTasks } from './count-tasks.ts';
 import { isPlainTask } from './is-plain-task.ts';
 import { listTasks } from './list-tasks.ts';
 import { openDatabase } from './open-database.ts';
 import { createProjection, type Projection } from './projection.ts';
 import { readTask } from './read-task.ts';
 import { resolveId } from './resolve-id.ts';
+import { countTasks, oldestQueued } from './task-counts.ts';
 import { readTaskEvents } from './task-events.ts';
 
 function project(events: readonly Stored[] = []): Projection {
@@ -191,8 +191,9 @@ test('tasks are listed in pages, the newest first, by status, pool and labels', 
   expect(list({ pool: 'other' }).found).toEqual([]);
   expect(countTasks(projection.db)).toMatchObject([
     { status: 'completed', outcome: 'succeeded', tasks: 1 },
-    { status: 'queued', outcome: null, tasks: 4, oldest: start + 2_000 },
+    { status: 'queued', outcome: null, tasks: 4 },
   ]);
+  expect(oldestQueued(projection.db)).toEqual([{ pool: 'default', createdAt: start + 2_000 }]);
 });
 
 test('a beginning of an id means one task, or several, or none', () => {

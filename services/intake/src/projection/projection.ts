@@ -5,10 +5,10 @@
  * | file | role |
  * |---|---|
  * | `open-database.ts`, `schema.ts` | the file, kept or made anew |
- * | `apply-event.ts` | what each event changes |
+ * | `apply-event.ts`, `change-task.ts`, `apply-pipeline-event.ts` | what each event changes |
  * | `batch.ts` | several messages in one transaction |
  * | `progress.ts` | the position, in the same transaction |
- * | `read-task.ts`, `list-tasks.ts`, `resolve-id.ts`, `task-events.ts`, `read-artifacts.ts`, `count-tasks.ts`, `is-plain-task.ts` | one question each |
+ * | `read-task.ts`, `list-tasks.ts`, `resolve-id.ts`, `task-events.ts`, `read-artifacts.ts`, `task-counts.ts`, `is-plain-task.ts` | one question each |
  * | `pipeline-row.ts`, `show-pipeline.ts`, `list-pipelines.ts` | pipelines: their folded state, and questions about it |
  * | `drop-ended.ts` | retention |
  */
@@ -19,6 +19,7 @@ import type { Head } from '@vm-task/shared/events';
 import { applyEvent, topicsOf } from './apply-event.ts';
 import { readProgress, saveProgress } from './progress.ts';
 import { inTransaction } from './statement.ts';
+import { openCountChanges } from './task-counts.ts';
 
 /** A message of the stream; `event` is null for one that is no event. */
 export interface Step {
@@ -82,12 +83,14 @@ export function createProjection(db: DatabaseSync): Projection {
 
 function applyNew(db: DatabaseSync, steps: readonly Step[]): void {
   inTransaction(db, () => {
+    const counts = openCountChanges();
     let { seq } = readProgress(db);
     for (const step of steps) {
       if (step.seq <= seq) continue;
-      if (step.event !== null) applyEvent(db, step.event);
+      if (step.event !== null) applyEvent(db, step.event, counts);
       seq = step.seq;
     }
+    counts.save(db);
     saveProgress(db, seq);
   });
 }

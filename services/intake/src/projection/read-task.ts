@@ -21,7 +21,7 @@ export function readTask(db: DatabaseSync, id: string): Omit<TaskView, 'progress
   if (row === undefined) return null;
   const sql = `SELECT number, vm, started_at, setup_done_at, ended_at, exit_code, error FROM attempts
     WHERE task = ? ORDER BY number`;
-  const attempts = statement(db, sql).all(id) as unknown as AttemptRow[];
+  const attempts = statement(db, sql).all(row.created_seq) as unknown as AttemptRow[];
   const timings = timingsOf({
     createdAt: row.created_at,
     completedAt: row.completed_at,

@@ -1,9 +1,12 @@
 /** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` again. */
 
 /** Raised with every change of the tables or of what is written into them; another version is rebuilt from the stream. */
-export const schemaVersion = 6;
+export const schemaVersion = 7;
 
-/** Times are milliseconds since 1970, of the broker's clock. */
+/**
+ * Times are milliseconds since 1970, of the broker's clock. A task, and a pipeline, is known to the other tables by the
+ * sequence of its beginning, which is also their order in lists; every list has an index that ends in it.
+ */
 export const tables = `
   CREATE TABLE progress (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -12,14 +15,13 @@ export const tables = `
   ) STRICT;
 
   CREATE TABLE tasks (
-    id TEXT PRIMARY KEY,
-    created_seq INTEGER NOT NULL UNIQUE,
+    created_seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     pool TEXT NOT NULL,
     status TEXT NOT NULL,
     outcome TEXT,
     image TEXT NOT NULL,
     has_setup INTEGER NOT NULL,
-    labels TEXT NOT NULL,
     vm TEXT,
     created_at INTEGER NOT NULL,
     completed_at INTEGER,
@@ -35,23 +37,64 @@ export const tables = `
     bound_to TEXT NOT NULL,
     vm_host TEXT
   ) STRICT;
-  CREATE INDEX tasks_by_state ON tasks (status, pool, outcome, created_at);
+  CREATE INDEX tasks_by_pool ON tasks (pool);
   CREATE INDEX tasks_by_end ON tasks (completed_at) WHERE completed_at IS NOT NULL;
+  -- Few tasks live at once, so these stay small.
+  CREATE INDEX tasks_live ON tasks (status) WHERE completed_at IS NULL;
+  CREATE INDEX tasks_queued ON tasks (pool) WHERE status = 'queued';
+
+  CREATE TABLE task_labels (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    task INTEGER NOT NULL REFERENCES tasks (created_seq) ON DELETE CASCADE,
+    PRIMARY KEY (name, value, task)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX labels_by_task ON task_labels (task);
+
+  -- How many rows of tasks there are of each kind; no outcome is ''.
+  CREATE TABLE task_counts (
+    status TEXT NOT NULL,
+    pool TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    tasks INTEGER NOT NULL,
+    PRIMARY KEY (status, pool, outcome)
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE pipelines (
-    id TEXT PRIMARY KEY,
-    created_seq INTEGER NOT NULL UNIQUE,
+    created_seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    -- Of its last event.
+    seq INTEGER NOT NULL,
     status TEXT NOT NULL,
+    phase TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     completed_at INTEGER,
     resumed_from TEXT,
-    fixed TEXT NOT NULL,
-    state TEXT NOT NULL
+    fixed TEXT NOT NULL
   ) STRICT;
+  CREATE INDEX pipelines_by_status ON pipelines (status);
+  CREATE INDEX pipelines_by_end ON pipelines (completed_at) WHERE completed_at IS NOT NULL;
   CREATE INDEX pipelines_by_origin ON pipelines (resumed_from) WHERE resumed_from IS NOT NULL;
 
+  -- What an event changes is a stage or a run of it, and only that is written.
+  CREATE TABLE stages (
+    pipeline INTEGER NOT NULL REFERENCES pipelines (created_seq) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    items TEXT NOT NULL,
+    PRIMARY KEY (pipeline, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE runs (
+    pipeline INTEGER NOT NULL REFERENCES pipelines (created_seq) ON DELETE CASCADE,
+    stage TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    PRIMARY KEY (pipeline, stage, number)
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE attempts (
-    task TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+    task INTEGER NOT NULL REFERENCES tasks (created_seq) ON DELETE CASCADE,
     number INTEGER NOT NULL,
     vm TEXT,
     host TEXT,
@@ -64,7 +107,7 @@ export const tables = `
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE task_events (
-    task TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+    task INTEGER NOT NULL REFERENCES tasks (created_seq) ON DELETE CASCADE,
     seq INTEGER NOT NULL,
     PRIMARY KEY (task, seq)
   ) STRICT, WITHOUT ROWID;

@@ -12,9 +12,9 @@ import { openQuestionOf, summaryColumns, summaryOf, type TaskRow } from './task-
 export function showPipeline(db: DatabaseSync, id: string): PipelineView | null {
   const row = findPipeline(db, id);
   if (row === null) return null;
-  const state = stateOf(row);
+  const state = stateOf(db, row);
   return {
-    ...pipelineSummaryOf(row),
+    ...pipelineSummaryOf(row, state),
     description: state.spec.description,
     parameters: { ...state.parameters },
     stages: state.spec.stages.map((stage) => stageView(db, state, stage)),

@@ -11,7 +11,8 @@ export interface TaskEvents {
 
 /** The task's events behind the sequence `after`. A task that is not (or no longer) there is over. */
 export function readTaskEvents(db: DatabaseSync, task: string, after: number): TaskEvents {
-  const sql = 'SELECT seq FROM task_events WHERE task = ? AND seq > ? ORDER BY seq';
+  const sql = `SELECT seq FROM task_events WHERE task = (SELECT created_seq FROM tasks WHERE id = ?) AND seq > ?
+    ORDER BY seq`;
   const rows = statement(db, sql).all(task, after) as unknown as { seq: number }[];
   return { seqs: rows.map(({ seq }) => seq), over: isOver(db, task) };
 }

@@ -5,7 +5,7 @@ import type { ErrorInfo } from '@vm-task/shared/errors';
 import type { Outcome } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
 
-/** Everything but the artifacts and labels, which only their own questions need. */
+/** Everything but the artifacts, which only their own question needs. */
 export const summaryColumns =
   'id, created_seq, pool, status, outcome, image, vm, created_at, completed_at, exit_code, process_ms, error, result, question';
 

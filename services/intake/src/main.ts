@@ -18,7 +18,7 @@
  * Responsible for I1 (a yes only after the stream's acknowledgement), for its part of I2 (the first terminal event is
  * what is shown) and I13 (new tasks are refused while there is still room for running ones).
  */
-import { setInterval } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { findCreated, hadVmOn } from '@vm-task/bus/find-task';
 import { keysOf } from '@vm-task/bus/idempotency';
 import { lastEventSeq } from '@vm-task/bus/last-event';
@@ -38,8 +38,8 @@ import { onMessageRead } from './on-message-read.ts';
 import { onTaskCancel } from './on-task-cancel.ts';
 import { onTaskSpawn } from './on-task-spawn.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
-import { dropEndedBefore } from './projection/drop-ended.ts';
 import { isPlainTask } from './projection/is-plain-task.ts';
+import { keepRetention } from './projection/keep-retention.ts';
 import { openDatabase } from './projection/open-database.ts';
 import { createProjection, type Projection } from './projection/projection.ts';
 import { workAlerts } from './work-alerts.ts';
@@ -89,7 +89,7 @@ async function run(context: ServiceContext): Promise<void> {
     }),
     workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), slots: pipelineSlots, ...drain }),
     workAlerts({ ...deps, home: environment.home, ...drain }),
-    keepRetention(projection, config.reaper.retention, stop),
+    keepRetention({ db: projection.db, now: bus.now, retentionMs: config.reaper.retention, log }, sweeps(stop)),
     finishHttp(app, stop, abort),
   ]);
 }
@@ -115,12 +115,10 @@ function brokerQuestions({ bus, environment: { home } }: ServiceContext) {
   };
 }
 
-async function keepRetention(projection: Projection, retentionMs: number, stop: AbortSignal): Promise<void> {
-  try {
-    for await (const _tick of setInterval(retentionSweepMs, undefined, { signal: stop })) {
-      dropEndedBefore(projection.db, Date.now() - retentionMs);
-    }
-  } catch (error) {
-    if (!stop.aborted) throw error;
+/** A turn for each sweep of retention. */
+async function* sweeps(stop: AbortSignal): AsyncGenerator<void, void, void> {
+  while (!stop.aborted) {
+    await delay(retentionSweepMs, undefined, { signal: stop }).catch(() => undefined);
+    if (!stop.aborted) yield;
   }
 }

@@ -1,0 +1,31 @@
+/** Retention, for as long as the service lives. By the broker's clock, as the stream's own: a host's may be set wrong for a minute. */
+import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
+import type { Logger } from '@vm-task/service/log';
+import { dropEndedBefore } from './drop-ended.ts';
+
+export interface Retention {
+  readonly db: DatabaseSync;
+  /** The broker's time. */
+  readonly now: () => Promise<Date>;
+  readonly retentionMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * Forgets at each turn of `ticks` what is old enough. A disk that is full and a broker that is away are waited out: what
+ * could not be forgotten is so at a later turn.
+ */
+export async function keepRetention(
+  { db, now, retentionMs, log }: Retention,
+  ticks: AsyncIterable<void>,
+): Promise<void> {
+  for await (const _tick of ticks) {
+    try {
+      const before = (await now()).getTime() - retentionMs;
+      while (!dropEndedBefore(db, before)) await setImmediate();
+    } catch (error) {
+      log.warn({ err: error }, 'what has ended could not be forgotten; trying again');
+    }
+  }
+}

@@ -3,16 +3,19 @@ import { z } from 'zod';
 import type { Route } from './route.ts';
 
 const healthySchema = z.object({ status: z.literal('ok') });
+const readySchema = healthySchema.extend({
+  behind: z.int().describe('at most so many of the newest events are not shown yet by what is read; 0 when all are'),
+});
 
 export const systemRoutes = {
   health: { method: 'GET', path: '/healthz', summary: 'Alive', open: true, status: 200, answer: healthySchema },
   ready: {
     method: 'GET',
     path: '/readyz',
-    summary: 'Ready',
+    summary: 'Ready: new tasks are taken',
     open: true,
     status: 200,
-    answer: healthySchema,
+    answer: readySchema,
     refusals: [503],
   },
   metrics: { method: 'GET', path: '/metrics', summary: 'Prometheus metrics', status: 200, media: 'text/plain' },

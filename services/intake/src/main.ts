@@ -63,7 +63,8 @@ async function run(context: ServiceContext): Promise<void> {
   const app = await createApp(deps);
   await using _http = { [Symbol.asyncDispose]: () => closeNow(app) };
   using _announced = announce(environment.home, await listen(app, config.http));
-  projection.upToDate(stop).then(context.ready, () => undefined);
+  // What is submitted needs the stream alone, so nobody waits for the projection.
+  context.ready();
   const drain = { stop, abort };
   await Promise.all([
     onAnyEvent(deps, stop),
@@ -94,12 +95,12 @@ async function run(context: ServiceContext): Promise<void> {
   ]);
 }
 
-/** Whatever is in the stream now is expected: until then nothing is shown rather than a part. */
+/** Whatever is in the stream now is caught up with, beside everything else. */
 async function openProjection({ bus, environment }: ServiceContext): Promise<Projection> {
   const { created, state } = await bus.connection.jsm.streams.info('EVENTS');
   const stream = { created, lastSeq: state.last_seq };
   const projection = createProjection(openDatabase(environment.home.projection, stream));
-  projection.expect(await lastEventSeq(bus.connection));
+  projection.catchUp(await lastEventSeq(bus.connection));
   return projection;
 }
 

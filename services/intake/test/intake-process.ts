@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { credentialFile } from '@vm-task/bus/credentials';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
+import { eventually } from '@vm-task/testing/conditions';
 import { dyingWithUs } from '@vm-task/testing/processes';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 
@@ -51,7 +52,7 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Returns when intake is ready. */
+/** Returns when intake is ready, and shows all that there was. */
 export async function startIntake(home: Home): Promise<IntakeProcess> {
   const { child, said } = launch(home);
   const ready = once(child.stdout ?? child, 'data');
@@ -61,6 +62,7 @@ export async function startIntake(home: Home): Promise<IntakeProcess> {
   await Promise.race([ready, ended]);
   ended.catch(() => undefined);
   const { url } = JSON.parse(readFileSync(join(home.run, 'http.json'), 'utf8')) as { url: string };
+  await eventually(async () => (await behindAt(url)) === 0, { what: 'intake has caught up' });
   return {
     url,
     ask(method, path, { body, headers = {}, signal } = {}) {
@@ -78,6 +80,11 @@ export async function startIntake(home: Home): Promise<IntakeProcess> {
       await end(child);
     },
   };
+}
+
+async function behindAt(url: string): Promise<number | null> {
+  const answer = await fetch(new URL('/readyz', url), { headers: { connection: 'close' } });
+  return answer.ok ? ((await answer.json()) as { behind: number }).behind : null;
 }
 
 /** The sentence that intake ends with when it cannot start. */

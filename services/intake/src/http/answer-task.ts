@@ -3,7 +3,7 @@ import { taskRoutes } from '@vm-task/api/tasks';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { type Answer, answerTask } from '../answer-task.ts';
 import { appendLimitMs } from './append-limit.ts';
-import { findTask } from './find-task.ts';
+import { findTaskToChange } from './find-task.ts';
 import { parseBody } from './parse-body.ts';
 import { ProblemError } from './problem.ts';
 import { serve } from './serve.ts';
@@ -22,7 +22,7 @@ export function answerTaskRoutes(app: App, deps: HttpDeps): void {
 }
 
 async function answer(deps: HttpDeps, prefix: string, given: Answer): Promise<{ id: string }> {
-  const { id } = await findTask(deps.projection, prefix);
+  const { id } = await findTaskToChange(deps, prefix);
   const answered = await answerTask(deps, id, given, AbortSignal.timeout(appendLimitMs));
   if (answered.kind === 'over') {
     const { outcome } = answered;

@@ -8,6 +8,7 @@
  * | `read-body.ts` | bodies as they come |
  * | `problem.ts`, `client-error.ts`, `method-not-allowed.ts` | errors as problem details |
  * | `find-task.ts` | an id or its beginning → the task |
+ * | `read-projection.ts` | what is shown, and how much is not yet |
  * | `submit-task.ts`, `list-tasks.ts`, `show-task.ts`, `cancel-task.ts`, `retry-task.ts`, `answer-task.ts` | tasks |
  * | `task-events.ts`, `task-logs.ts`, `sse.ts` | events and output, also live |
  * | `task-artifacts.ts` | files |

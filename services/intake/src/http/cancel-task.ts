@@ -3,14 +3,15 @@ import { taskRoutes } from '@vm-task/api/tasks';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { cancelTask } from '../cancel-task.ts';
 import { appendLimitMs } from './append-limit.ts';
-import { findTask } from './find-task.ts';
+import { findTaskToChange } from './find-task.ts';
 import { ProblemError } from './problem.ts';
 import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 
-export function cancelTaskRoute(app: App, { bus, projection }: HttpDeps): void {
+export function cancelTaskRoute(app: App, deps: HttpDeps): void {
+  const { bus, projection } = deps;
   serve(app, taskRoutes.cancel, async (request) => {
-    const { id, pool } = await findTask(projection, request.params.id);
+    const { id, pool } = await findTaskToChange(deps, request.params.id);
     const reasons = { by: `http ${request.id}`, reason: 'cancelled by request' };
     const cancelled = await cancelTask(bus, { pool, task: id }, reasons, AbortSignal.timeout(appendLimitMs));
     switch (cancelled.kind) {

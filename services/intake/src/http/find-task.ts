@@ -1,21 +1,49 @@
 /** The task that a path names by its id, or by an unambiguous beginning of it. */
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { TaskId } from '@vm-task/shared/ids';
+import { isTaskId, type TaskId } from '@vm-task/shared/ids';
+import type { FastifyReply } from 'fastify';
 import type { Projection } from '../projection/projection.ts';
 import { resolveId } from '../projection/resolve-id.ts';
 import { ProblemError } from './problem.ts';
+import { readProjection, stillBehind } from './read-projection.ts';
+import type { HttpDeps } from './server.ts';
 
 const prefixPattern = /^[0-9a-f-]{8,36}$/;
 
-/** @throws `invalid-id`, `task-not-found`, `ambiguous-id`, `projection-behind`. */
-export async function findTask(projection: Projection, given: string): Promise<{ id: TaskId; pool: string }> {
+export interface FoundTask {
+  readonly id: TaskId;
+  readonly pool: string;
+}
+
+/** For whoever reads it. @throws `invalid-id`, `task-not-found`, `ambiguous-id`, `projection-behind`. */
+export async function findTask(projection: Projection, given: string, reply: FastifyReply): Promise<FoundTask> {
+  const id = parsePrefix('task', given);
+  await readProjection(projection, reply);
+  return resolve(projection, id);
+}
+
+/** For whoever changes it: by the whole of its id it is known as soon as the stream has it. @throws as `findTask`. */
+export async function findTaskToChange(
+  { projection, findCreated }: Pick<HttpDeps, 'projection' | 'findCreated'>,
+  given: string,
+): Promise<FoundTask> {
   const id = parsePrefix('task', given);
   await projection.upToDate();
+  if (!(projection.isCatchingUp && isTaskId(id))) return resolve(projection, id);
+  const created = await findCreated(id);
+  if (created === null) throw new VmTaskError('task-not-found', `there is no task ${id}`);
+  return { id, pool: created.data.pool };
+}
+
+/** While it catches up, a beginning that means one task may mean two in a moment. */
+function resolve(projection: Projection, id: string): FoundTask {
+  if (projection.isCatchingUp && !isTaskId(id)) throw stillBehind(projection, `only the whole id names a task now`);
   const resolved = resolveId(projection.db, id);
   switch (resolved.kind) {
     case 'task':
       return resolved;
     case 'none':
+      if (projection.isCatchingUp) throw stillBehind(projection, `task ${id} is not shown yet`);
       throw new VmTaskError('task-not-found', `there is no task ${id}; ./vm-task list shows those that are kept`);
     case 'ambiguous':
       throw ambiguous(id, resolved.candidates);

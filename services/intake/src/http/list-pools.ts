@@ -2,12 +2,13 @@
 import { poolRoutes } from '@vm-task/api/pools';
 import { type TaskStatus, taskStatuses } from '@vm-task/api/tasks';
 import { countTasks } from '../projection/task-counts.ts';
+import { readProjection } from './read-projection.ts';
 import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 
 export function listPoolsRoute(app: App, { config, projection }: HttpDeps): void {
-  serve(app, poolRoutes.list, async () => {
-    await projection.upToDate();
+  serve(app, poolRoutes.list, async (_request, reply) => {
+    await readProjection(projection, reply);
     const counts = countTasks(projection.db);
     const tasksOf = (pool: string) => {
       const tasks = Object.fromEntries(taskStatuses.map((status) => [status, 0])) as Record<TaskStatus, number>;

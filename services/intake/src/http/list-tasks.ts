@@ -1,12 +1,13 @@
 /** `GET /v1/tasks`: the newest first, filtered, in pages. */
 import { taskRoutes } from '@vm-task/api/tasks';
 import { listTasks } from '../projection/list-tasks.ts';
+import { readProjection } from './read-projection.ts';
 import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 
 export function listTasksRoute(app: App, { projection }: HttpDeps): void {
-  serve(app, taskRoutes.list, async ({ query: { status, pool, label, limit, after } }) => {
-    await projection.upToDate();
+  serve(app, taskRoutes.list, async ({ query: { status, pool, label, limit, after } }, reply) => {
+    await readProjection(projection, reply);
     const filter = { status, pool, labels: Object.fromEntries(label ?? []) };
     const { tasks, next } = listTasks(projection.db, filter, limit, after === undefined ? null : Number(after));
     return { tasks, next: next === null ? null : String(next) };

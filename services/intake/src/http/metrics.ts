@@ -64,4 +64,12 @@ function addTaskMetrics(registry: Registry, projection: Projection): void {
       this.set(projection.position);
     },
   });
+  new Gauge({
+    name: 'vm_task_projection_behind',
+    help: 'At most so many events are not shown yet',
+    registers,
+    collect() {
+      this.set(projection.behind);
+    },
+  });
 }

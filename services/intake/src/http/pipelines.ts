@@ -10,9 +10,10 @@ import { listPipelines } from '../projection/list-pipelines.ts';
 import type { Projection } from '../projection/projection.ts';
 import { showPipeline } from '../projection/show-pipeline.ts';
 import { appendLimitMs } from './append-limit.ts';
-import { findPipelineId } from './find-pipeline.ts';
+import { findPipelineId, findPipelineToChange } from './find-pipeline.ts';
 import { livePipeline } from './live-pipeline.ts';
 import { ProblemError } from './problem.ts';
+import { readProjection } from './read-projection.ts';
 import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 import { sendMessages, wantsEventStream } from './sse.ts';
@@ -36,15 +37,15 @@ function submitRoute(app: App, deps: HttpDeps): void {
 }
 
 function listRoute(app: App, { projection }: HttpDeps): void {
-  serve(app, routes.list, async ({ query: { status, limit, after } }) => {
-    await projection.upToDate();
+  serve(app, routes.list, async ({ query: { status, limit, after } }, reply) => {
+    await readProjection(projection, reply);
     return listPipelines(projection.db, status, limit, after ?? null);
   });
 }
 
 function showRoute(app: App, { bus, projection, stop }: HttpDeps): void {
   serve(app, routes.show, async (request, reply) => {
-    const id = await findPipelineId(projection, request.params.id);
+    const id = await findPipelineId(projection, request.params.id, reply);
     if (!wantsEventStream(request.raw)) {
       const hostOf = (task: string) => hostOfTask(projection.db, task);
       return withProgress(bus.connection, hostOf, requireView(projection, id));
@@ -55,7 +56,7 @@ function showRoute(app: App, { bus, projection, stop }: HttpDeps): void {
 
 function cancelRoute(app: App, deps: HttpDeps): void {
   serve(app, routes.cancel, async (request) => {
-    const id = await findPipelineId(deps.projection, request.params.id);
+    const id = await findPipelineToChange(deps.projection, request.params.id);
     const reasons = { by: `http ${request.id}`, reason: 'cancelled by request' };
     const cancelled = await cancelPipeline(deps, id, reasons, AbortSignal.timeout(appendLimitMs));
     if (cancelled.kind === 'unknown') throw noLongerKept(id);
@@ -70,7 +71,7 @@ function cancelRoute(app: App, deps: HttpDeps): void {
 
 function resumeRoute(app: App, deps: HttpDeps): void {
   serve(app, routes.resume, async (request, reply) => {
-    const from = await findPipelineId(deps.projection, request.params.id);
+    const from = await findPipelineToChange(deps.projection, request.params.id);
     const key = request.headers['idempotency-key'] ?? null;
     const pipeline = await acceptResumption(deps, from, key, AbortSignal.timeout(appendLimitMs));
     reply.header('location', `/v1/pipelines/${pipeline.id}`);

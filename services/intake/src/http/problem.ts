@@ -35,6 +35,7 @@ export async function sendProblem(
   const { status, code, detail } = problem;
   if (status >= 500) log.error({ err: error, method: request.method, url: request.url, code }, detail);
   const members = ours instanceof ProblemError ? ours.members : {};
+  if (code === 'projection-behind') reply.header('retry-after', 1);
   return reply
     .code(status)
     .type(problemType)

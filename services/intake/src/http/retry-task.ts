@@ -3,13 +3,13 @@ import { taskRoutes } from '@vm-task/api/tasks';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { acceptAgain } from '../accept-task.ts';
 import { appendLimitMs } from './append-limit.ts';
-import { findTask } from './find-task.ts';
+import { findTaskToChange } from './find-task.ts';
 import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 
 export function retryTaskRoute(app: App, deps: HttpDeps): void {
   serve(app, taskRoutes.retry, async (request, reply) => {
-    const retries = (await findTask(deps.projection, request.params.id)).id;
+    const retries = (await findTaskToChange(deps, request.params.id)).id;
     const earlier = await deps.findCreated(retries);
     if (earlier === null) throw new VmTaskError('task-not-found', `task ${retries} is no longer kept`);
     const key = request.headers['idempotency-key'] ?? null;

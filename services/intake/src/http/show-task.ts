@@ -9,8 +9,8 @@ import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 
 export function showTaskRoute(app: App, { bus, projection }: HttpDeps): void {
-  serve(app, taskRoutes.show, async (request) => {
-    const { id } = await findTask(projection, request.params.id);
+  serve(app, taskRoutes.show, async (request, reply) => {
+    const { id } = await findTask(projection, request.params.id, reply);
     const task = readTask(projection.db, id);
     if (task === null) throw new VmTaskError('task-not-found', `task ${id} is no longer kept`);
     const hostOf = (one: string) => hostOfTask(projection.db, one);

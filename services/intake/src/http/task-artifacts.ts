@@ -9,7 +9,7 @@ import type { App, HttpDeps } from './server.ts';
 
 export function taskArtifactsRoute(app: App, { bus, projection }: HttpDeps): void {
   serve(app, taskOutputRoutes.artifact, async (request, reply) => {
-    const { id } = await findTask(projection, request.params.id);
+    const { id } = await findTask(projection, request.params.id, reply);
     const path = request.params['*'];
     const { artifacts, host } = readArtifacts(projection.db, id);
     const artifact = artifacts.find((known) => known.path === path);

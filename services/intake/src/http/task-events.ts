@@ -14,7 +14,7 @@ const route = taskOutputRoutes.events;
 
 export function taskEventsRoute(app: App, { bus, projection, stop }: HttpDeps): void {
   serve(app, route, async (request, reply) => {
-    const { id } = await findTask(projection, request.params.id);
+    const { id } = await findTask(projection, request.params.id, reply);
     const after = request.headers['last-event-id'];
     if (wantsEventStream(request.raw)) {
       return sendMessages(reply, stop, (signal) => liveEvents(bus, projection, id, after, signal));

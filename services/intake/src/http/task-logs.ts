@@ -16,7 +16,7 @@ type Message = Sent<typeof route>;
 
 export function taskLogsRoute(app: App, { bus, projection, stop }: HttpDeps): void {
   serve(app, route, async (request, reply) => {
-    const { id } = await findTask(projection, request.params.id);
+    const { id } = await findTask(projection, request.params.id, reply);
     const after = request.headers['last-event-id'];
     const last = (signal: AbortSignal) =>
       request.query.follow ? lastSeqOnceOver(bus.connection, projection, id, signal) : lastLogSeq(bus.connection, id);

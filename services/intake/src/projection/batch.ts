@@ -3,7 +3,7 @@
  * gathered into one transaction, so that load costs few of them. Nothing depends on what is said to be still to come:
  * that may be purged before it arrives.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Logger } from '@vm-task/service/log';
 import type { Projection, Step } from './projection.ts';
 
@@ -18,7 +18,7 @@ const retryPauseMs = 1_000;
 
 export interface Batch extends Disposable {
   add(step: Step, bytes: number): void;
-  /** Returns when there is room for more, or at `stop`. */
+  /** Returns when there is room for more, or at `stop`. Behind a full batch everybody else has a turn. */
   room(stop: AbortSignal): Promise<void>;
 }
 
@@ -26,6 +26,7 @@ export function openBatch(projection: Pick<Projection, 'advance' | 'position'>, 
   let steps: Step[] = [];
   let bytes = 0;
   let pause: NodeJS.Timeout | null = null;
+  let wasFull = false;
   const isFull = () => steps.length >= maxSteps || bytes >= maxBytes;
   const applyAfter = (ms: number) => {
     if (pause !== null) clearTimeout(pause);
@@ -49,9 +50,12 @@ export function openBatch(projection: Pick<Projection, 'advance' | 'position'>, 
     add(step, stepBytes) {
       steps.push(step);
       bytes += stepBytes;
+      wasFull ||= isFull();
       if (pause === null || isFull()) apply();
     },
     async room(stop) {
+      if (wasFull) await setImmediate();
+      wasFull = false;
       while (isFull() && !stop.aborted) await delay(retryPauseMs, undefined, { signal: stop }).catch(() => undefined);
     },
     [Symbol.dispose]: () => clearTimeout(pause ?? undefined),

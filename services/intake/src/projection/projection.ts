@@ -1,6 +1,7 @@
 /**
  * What people read: the tasks as `EVENTS` tells them, in a local SQLite file. A reader asks `upToDate` first, so that
- * whoever was told "accepted" finds the task.
+ * whoever was told "accepted" finds the task. While it catches up with the stream, which nothing but reading waits for,
+ * readers get what is there, and are told how much is not.
  *
  * | file | role |
  * |---|---|
@@ -33,15 +34,26 @@ export interface Projection extends Disposable {
   readonly position: number;
   /** Applies messages in order, all or none. What another instance on the same file has applied is left out. */
   advance(steps: readonly Step[]): void;
+  /** How many sequences lie between what is in the tables and the last one that is expected: at most so many events. */
+  readonly behind: number;
+  /** True while much of what the stream had at the start is not in the tables. Nobody waits for that: readers are told how far it is. */
+  readonly isCatchingUp: boolean;
+  /** What the stream has at the start. */
+  catchUp(seq: number): void;
   /** From now on `upToDate` waits for this sequence. */
   expect(seq: number): void;
-  /** Returns when everything expected so far is in the tables. @throws at the limit, 5 s: `projection-behind`. */
+  /**
+   * Returns when everything expected so far is in the tables, and at once while it is catching up.
+   * @throws `projection-behind` at the limit, 5 s.
+   */
   upToDate(limit?: AbortSignal): Promise<void>;
   /** A turn whenever an event of the task or pipeline was applied, from this call on; ends by `signal`, which is no error. */
   changesOf(id: string, signal: AbortSignal): AsyncGenerator<void, void, void>;
 }
 
-/** Far longer than an event takes from the stream to the tables, unless the projection is being rebuilt. */
+/** So many events are read in less than a second, so that readers wait for them. */
+const waitedFor = 5_000;
+/** Far longer than an event takes from the stream to the tables. */
 const upToDateLimitMs = 5_000;
 
 export function createProjection(db: DatabaseSync): Projection {
@@ -49,6 +61,11 @@ export function createProjection(db: DatabaseSync): Projection {
   const followers = new EventEmitter().setMaxListeners(0);
   let position = readProgress(db).seq;
   let expected = 0;
+  let atStart = 0;
+  const expect = (seq: number) => {
+    expected = Math.max(expected, seq);
+  };
+  const isCatchingUp = () => atStart - position > waitedFor;
   return {
     db,
     get position() {
@@ -64,12 +81,20 @@ export function createProjection(db: DatabaseSync): Projection {
       const topics = steps.flatMap(({ event }) => (event === null ? [] : topicsOf(db, event)));
       for (const topic of new Set(topics)) followers.emit(topic);
     },
-    expect(seq) {
-      expected = Math.max(expected, seq);
+    get behind() {
+      return Math.max(0, expected - position);
     },
+    get isCatchingUp() {
+      return isCatchingUp();
+    },
+    catchUp(seq) {
+      atStart = seq;
+      expect(seq);
+    },
+    expect,
     async upToDate(limit = AbortSignal.timeout(upToDateLimitMs)) {
       const wanted = expected;
-      while (position < wanted) {
+      while (position < wanted && !isCatchingUp()) {
         await once(changes, 'advanced', { signal: limit }).catch((cause) => {
           const message = `the event ${wanted} is not shown yet, only up to ${position}; ask again in a moment`;
           throw new VmTaskError('projection-behind', message, { cause });

@@ -131,7 +131,7 @@ function versionIn(json: unknown): number {
 /** Undefined for what is not JSON. */
 export function jsonOf(data: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(data).toString('utf8'));
+    return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'));
   } catch {
     return undefined;
   }

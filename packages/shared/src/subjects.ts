@@ -114,8 +114,8 @@ export function factsOfSubject(subject: string): SubjectFacts | null {
     if (tokens.length !== 3 || !isPipelineId(pipeline)) return null;
     return { type: `${what}.${happened}`, about: { pipeline }, host: anyHost };
   }
-  const [host = '', id = '', pool = ''] = tokens.toReversed();
-  const type = tokens.slice(0, -3).join('.');
+  const [pool = '', id = '', host = ''] = tokens.slice(-3);
+  const type = subject.slice(0, Math.max(0, subject.length - pool.length - id.length - host.length - 3));
   if (what === 'alert') return tokens.length === 6 ? { type: `${what}.${happened}`, about: { alert: id }, host } : null;
   if (type === 'vm.gone') return { type, about: { vm: id }, host };
   return tokens.length >= 5 && isTaskId(id) ? { type, about: { pool, task: id }, host } : null;

@@ -43,7 +43,7 @@ export function topicsOf(db: DatabaseSync, event: Head): string[] {
 
 /** The task that an event is about, or null. */
 function taskOf(event: Head): string | null {
-  if (event.type === 'vm.gone') return event.data.task;
+  if (event.type !== 'unknown') return 'task' in event.data ? event.data.task : null;
   const about = factsOfSubject(event.subject)?.about;
   return about !== undefined && 'task' in about ? about.task : null;
 }

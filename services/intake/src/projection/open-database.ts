@@ -45,6 +45,8 @@ function openFile(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: busyTimeoutMs });
   // What a power cut takes comes again from the stream, so no write waits for the disk.
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  // Every checkpoint waits for the disk, and a rebuild writes the same pages again and again: 16 MiB of each.
+  db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384;');
   return db;
 }
 

@@ -23,11 +23,13 @@ export interface CountChanges {
 }
 
 export function openCountChanges(): CountChanges {
-  const changes = new Map<string, number>();
+  const changes = new Map<string, { readonly kind: Kind; by: number }>();
   const add = (kind: Kind | null, by: number) => {
     if (kind === null) return;
-    const key = JSON.stringify([kind.pool, kind.status, kind.outcome ?? '']);
-    changes.set(key, (changes.get(key) ?? 0) + by);
+    const key = `${kind.status} ${kind.pool} ${kind.outcome ?? ''}`;
+    const known = changes.get(key);
+    if (known === undefined) changes.set(key, { kind, by });
+    else known.by += by;
   };
   return {
     move(from, to) {
@@ -35,10 +37,10 @@ export function openCountChanges(): CountChanges {
       add(to, 1);
     },
     save(db) {
-      const sql = `INSERT INTO task_counts (pool, status, outcome, tasks) VALUES (?, ?, ?, ?)
+      const sql = `INSERT INTO task_counts (status, pool, outcome, tasks) VALUES (?, ?, ?, ?)
         ON CONFLICT DO UPDATE SET tasks = tasks + excluded.tasks`;
-      for (const [key, by] of changes) {
-        if (by !== 0) statement(db, sql).run(...(JSON.parse(key) as [string, string, string]), by);
+      for (const { kind, by } of changes.values()) {
+        if (by !== 0) statement(db, sql).run(kind.status, kind.pool, kind.outcome ?? '', by);
       }
     },
   };

@@ -116,11 +116,16 @@ export function isWorkedOn({ name }: Durable, hasPipelines: boolean): boolean {
 
 const limit = () => AbortSignal.timeout(appendLimitMs);
 
-/** By what the stream has; the disk never runs out. */
+/** By what the stream has; disk and memory never run out. */
 function admissionTo({ jsm }: Connection): Admission {
   const measure = async () => {
     const { state, config } = await jsm.streams.info('EVENTS');
-    return { eventsBytes: state.bytes, eventsMaxBytes: config.max_bytes, diskFreeBytes: Number.POSITIVE_INFINITY };
+    const plenty = { diskFreeBytes: Number.POSITIVE_INFINITY, memoryBytes: Number.POSITIVE_INFINITY };
+    return { eventsBytes: state.bytes, eventsMaxBytes: config.max_bytes, subjects: 0, ...plenty };
   };
-  return createAdmission(measure, () => performance.now());
+  return createAdmission(
+    measure,
+    () => performance.now(),
+    () => undefined,
+  );
 }

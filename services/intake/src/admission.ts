@@ -1,13 +1,29 @@
-/** Room for new tasks: the last fifth of `EVENTS` and of a small disk is head-room for those that run (I13). */
+/**
+ * Room for new tasks: the last fifth of `EVENTS`, of a small disk and of what the broker may use of the host's memory is
+ * head-room for those that run (I13).
+ */
 import { statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import type { Connection } from '@vm-task/bus/connection';
 import { eventsFullFrom, leastDiskBytes } from '@vm-task/bus/streams';
 import { VmTaskError } from '@vm-task/shared/errors';
 
 export interface Room {
+  /** Of `EVENTS`: each event is on one of its own, and the broker keeps an index of all of them in memory. */
+  readonly subjects: number;
+  /** Of this host, where the broker is, or of the control group that is its limit. */
+  readonly memoryBytes: number;
   readonly eventsBytes: number;
   readonly eventsMaxBytes: number;
   readonly diskFreeBytes: number;
+}
+
+/** What has no room left. */
+export type Shortage = 'events' | 'disk' | 'memory';
+
+export interface Refusal {
+  readonly shortage: Shortage;
+  readonly reason: string;
 }
 
 export interface Admission {
@@ -20,17 +36,36 @@ export interface Admission {
 /** A second's worth of tasks is small against the head-room. */
 const rememberedMs = 1_000;
 
+/** A shortage that comes and goes, as at the edge of a limit, is one for people. */
+const toldAgainMs = 3_600_000;
+
 const GiB = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
 
+/** Measured: 1.1 GiB of the server's memory at five million subjects. */
+export const bytesPerSubject = 240;
+/** So much of the host's memory the index may use: the VMs are to have the rest. */
+const indexShare = 1 / 8;
+
 /** Why there is no room, with both figures, or null when there is. */
-export function refusalFor({ eventsBytes, eventsMaxBytes, diskFreeBytes }: Room): string | null {
+export function refusalFor(room: Room): Refusal | null {
+  const { eventsBytes, eventsMaxBytes, diskFreeBytes } = room;
   if (eventsBytes >= eventsFullFrom * eventsMaxBytes) {
-    return `the stream EVENTS holds ${GiB(eventsBytes)} of ${GiB(eventsMaxBytes)}; new tasks are taken again below 80 %, when old ones have been purged`;
+    const reason = `the stream EVENTS holds ${GiB(eventsBytes)} of ${GiB(eventsMaxBytes)}; new tasks are taken again below 80 %, when old ones have been purged`;
+    return { shortage: 'events', reason };
   }
   if (diskFreeBytes < leastDiskBytes) {
-    return `the disk has ${GiB(diskFreeBytes)} free; new tasks are taken again from ${GiB(leastDiskBytes)} on`;
+    const reason = `the disk has ${GiB(diskFreeBytes)} free; new tasks are taken again from ${GiB(leastDiskBytes)} on`;
+    return { shortage: 'disk', reason };
   }
-  return null;
+  const reason = memoryShortage(room);
+  return reason === null ? null : { shortage: 'memory', reason };
+}
+
+function memoryShortage({ subjects, memoryBytes }: Room): string | null {
+  const limit = eventsFullFrom * indexShare * memoryBytes;
+  const used = subjects * bytesPerSubject;
+  if (used < limit) return null;
+  return `NATS needs about ${GiB(used)} of memory for the index of ${subjects} events, and ${GiB(limit)} of the ${GiB(memoryBytes)} of this host are for that; new tasks are taken again when old ones have been purged`;
 }
 
 /** What the stream and the home's disk have. */
@@ -40,16 +75,33 @@ export async function measureRoom({ jsm }: Connection, homeRoot: string): Promis
     eventsBytes: state.bytes,
     eventsMaxBytes: config.max_bytes,
     diskFreeBytes: disk.bavail * disk.bsize,
+    subjects: state.num_subjects ?? 0,
+    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
   };
 }
 
-export function createAdmission(measure: () => Promise<Room>, now: () => number): Admission {
+/** `onRefused` is called when new tasks begin to be refused for something, at most once an hour for each. */
+export function createAdmission(
+  measure: () => Promise<Room>,
+  now: () => number,
+  onRefused: (refusal: Refusal) => void,
+): Admission {
   let answer: Promise<string | null> = Promise.resolve(null);
   let askedAt = Number.NEGATIVE_INFINITY;
+  const toldAt = new Map<Shortage, number>();
+  const decide = (room: Room): string | null => {
+    const refusal = refusalFor(room);
+    if (refusal === null) return null;
+    const { shortage, reason } = refusal;
+    if (now() - (toldAt.get(shortage) ?? Number.NEGATIVE_INFINITY) >= toldAgainMs) onRefused(refusal);
+    // As long as it lasts, it is told once.
+    toldAt.set(shortage, now());
+    return reason;
+  };
   const refusal = (): Promise<string | null> => {
     if (now() - askedAt < rememberedMs) return answer;
     askedAt = now();
-    answer = measure().then(refusalFor);
+    answer = measure().then(decide);
     return answer;
   };
   return {

@@ -9,7 +9,7 @@
  * | `accept-task.ts`, `cancel-task.ts`, `answer-task.ts` | by HTTP: the same, and answers |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
  * | `expressions/` | expressions of others, in a thread of their own |
- * | `admission.ts` | room for new tasks, or a refusal in time |
+ * | `admission.ts`, `report-refusal.ts` | room for new tasks, or a refusal in time, of which people are told |
  * | `work-alerts.ts`, `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
  * | `on-any-event.ts`, `projection/`, `progress-of.ts` | `EVENTS` as tables; what running tasks say of themselves |
  * | `accept-once.ts`, `hash-of-body.ts` | the same key is the same task |
@@ -42,6 +42,7 @@ import { isPlainTask } from './projection/is-plain-task.ts';
 import { keepRetention } from './projection/keep-retention.ts';
 import { openDatabase } from './projection/open-database.ts';
 import { createProjection, type Projection } from './projection/projection.ts';
+import { reportRefusal } from './report-refusal.ts';
 import { workAlerts } from './work-alerts.ts';
 import { pipelineReader, workPipelines } from './work-pipelines.ts';
 
@@ -104,11 +105,15 @@ async function openProjection({ bus, environment }: ServiceContext): Promise<Pro
   return projection;
 }
 
-function brokerQuestions({ bus, environment: { home } }: ServiceContext) {
+function brokerQuestions({ bus, log, stop, environment: { home } }: ServiceContext) {
   const { connection } = bus;
   const measure = () => measureRoom(connection, home.root);
   return {
-    admission: createAdmission(measure, () => performance.now()),
+    admission: createAdmission(
+      measure,
+      () => performance.now(),
+      (refusal) => reportRefusal({ bus, log, stop }, refusal),
+    ),
     findCreated: (task: TaskId) => findCreated(connection, task),
     hadVmOn: (key: TaskKey, host: HostToken) => hadVmOn(connection, key, host),
     keys: keysOf(connection),

@@ -6,6 +6,7 @@
  * the processors as they do there. The floor is one process. The clock of a task runs from the request to intake until
  * its `task.completed` has arrived here. Both sides are measured in turns, so that what else goes on hits both.
  */
+import { cpuSecondsOf } from '@vm-task/embedded/process-cpu';
 import { services as all } from '@vm-task/shared/roles';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { readArguments } from './src/arguments.ts';
@@ -14,7 +15,6 @@ import { followEnds } from './src/hops/follow-ends.ts';
 import { atLoad, oneAtATime, type RunTask } from './src/hops/measure.ts';
 import { startServices } from './src/hops/services.ts';
 import { median, type Summary, summarize } from './src/percentiles.ts';
-import { cpuSecondsOf } from './src/process-cpu.ts';
 import { ms, printTable, printTargets, type Target, writeResults } from './src/report.ts';
 
 const options = readArguments('Measures the four hops of a task through the services, against a bare chain.', {

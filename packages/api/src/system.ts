@@ -4,7 +4,10 @@ import type { Route } from './route.ts';
 
 const healthySchema = z.object({ status: z.literal('ok') });
 const readySchema = healthySchema.extend({
-  behind: z.int().describe('at most so many of the newest events are not shown yet by what is read; 0 when all are'),
+  behind: z
+    .int()
+    .optional()
+    .describe('at most so many of the newest events are not shown yet by what is read; 0 when all are'),
 });
 
 export const systemRoutes = {

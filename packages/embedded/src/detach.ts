@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { lockFile } from '@vm-task/hypervisor/file-lock';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
@@ -11,22 +10,26 @@ import type { Role } from '@vm-task/shared/roles';
 import { openChildLog } from './child-log.ts';
 import { cliMain } from './repository.ts';
 import { readState, readStates, type SystemState } from './state.ts';
+import { untilReady } from './until-ready.ts';
 
-const pollMs = 50;
-/** nats-server and four Node processes on a slow machine; what takes long (images) happens after readiness. */
-const readyLimitMs = 120_000;
+/** Whoever finds another one starting the system waits for it for so long: it gives up sooner where nothing moves. */
+const startingLimitMs = 600_000;
 
-/** The state of the system on this home, or of one side, ready; started in the background where it is not up. @throws `not-ready`. */
-export async function ensureUp(home: Home, onStart: () => void, role: Role = 'all'): Promise<SystemState> {
-  const present = stateOf(home, role);
+/**
+ * The state of the system on this home, or of one side, ready; started in the background where it is not up. `onWait` is
+ * called with what is waited for, again when that changes. @throws `not-ready`.
+ */
+export async function ensureUp(home: Home, onWait: (what: string) => void, role: Role = 'all'): Promise<SystemState> {
+  const read = () => stateOf(home, role);
+  const present = read();
   if (present?.phase === 'ready') return present;
-  onStart();
   makeFolders(home);
   // Of several commands that come at once, one starts the system, and the others wait for it.
   const lock = join(home.run, `start-${role}.lock`);
-  await using _starting = await lockFile(lock, () => undefined, AbortSignal.timeout(readyLimitMs));
-  const exited = stateOf(home, role) === null ? startDetached(home, role) : new Promise<never>(() => undefined);
-  return await Promise.race([untilReady(home, () => stateOf(home, role)), exited]);
+  const onLocked = () => onWait('waiting for another command that starts it');
+  await using _starting = await lockFile(lock, onLocked, AbortSignal.timeout(startingLimitMs));
+  const exited = read() === null ? startDetached(home, role) : new Promise<never>(() => undefined);
+  return await Promise.race([untilReady(home, read, onWait), exited]);
 }
 
 function stateOf(home: Home, role: Role): SystemState | null {
@@ -71,27 +74,4 @@ function lastWords(logFile: string, saidBefore: number): string {
   const lines = bytes.subarray(Math.min(saidBefore, bytes.length)).toString('utf8').trim().split('\n');
   const last = lines.at(-1)?.replace(/^vm-task: /, '') ?? '';
   return last === '' ? `the system ended before it was ready; see ${logFile}` : last;
-}
-
-async function untilReady(home: Home, read: () => SystemState | null): Promise<SystemState> {
-  const end = performance.now() + readyLimitMs;
-  for (;;) {
-    const state = read();
-    if (state?.phase === 'ready') return state;
-    if (performance.now() > end) throw notReady(home, state);
-    await delay(pollMs);
-  }
-}
-
-function notReady(home: Home, state: SystemState | null): VmTaskError {
-  const missing = state?.services.filter((service) => service.state !== 'ready').map((service) => service.name) ?? [];
-  if (state?.role === 'host') {
-    const hint = 'start the control side with ./vm-task up --role control';
-    return new VmTaskError('not-ready', `only the hosts' side is up on ${home.root}; ${hint}`);
-  }
-  const what = missing.length === 0 ? 'the system is' : `${missing.join(', ')} are`;
-  return new VmTaskError(
-    'not-ready',
-    `${what} not ready after ${readyLimitMs / 1000} s; the logs in ${home.logs} say why`,
-  );
 }

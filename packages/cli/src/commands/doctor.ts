@@ -13,6 +13,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
+import { startNote } from '../screen/start-note.ts';
 
 interface DoctorOptions {
   readonly environment: Environment;
@@ -35,7 +36,7 @@ export async function doctor({ environment, json, prove }: DoctorOptions): Promi
 }
 
 async function start(home: Home, progress: Progress): Promise<Finding | null> {
-  return await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)')).then(
+  return await ensureUp(home, (what) => progress.update(startNote(what))).then(
     () => null,
     (error) => fail(errorInfo(error).message, `the logs in ${home.logs} say more`),
   );

@@ -12,6 +12,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
 import { note, print, printJson } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
+import { startNote } from '../screen/start-note.ts';
 import { cancelOnInterrupt } from './interrupt.ts';
 import { newLines, runningNote } from './pipeline-lines.ts';
 import { stageTable } from './pipelines.ts';
@@ -25,7 +26,7 @@ export interface RunPipelineOptions {
 
 export async function runPipeline({ home, json, submit }: RunPipelineOptions): Promise<number> {
   using progress = startProgress({ quiet: json });
-  await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
+  await ensureUp(home, (what) => progress.update(startNote(what)));
   const client = createHomeClient(home);
   const id = await submit(client);
   await using interrupt = cancelOnInterrupt(`pipeline ${id}`, () => client.pipelines.cancel(id), progress);

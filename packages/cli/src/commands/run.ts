@@ -13,6 +13,7 @@ import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
 import { note, printJson, printResult } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
+import { startNote } from '../screen/start-note.ts';
 import { cancelOnInterrupt } from './interrupt.ts';
 import { phaseNote } from './phase-note.ts';
 import { untilVmGone } from './until-vm-gone.ts';
@@ -28,7 +29,7 @@ export interface RunOptions {
 
 export async function run({ home, json, submit }: RunOptions): Promise<number> {
   using progress = startProgress({ quiet: json });
-  await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
+  await ensureUp(home, (what) => progress.update(startNote(what)));
   const client = createHomeClient(home);
   const id = await submit(client);
   // Whoever watches can find it again, whatever becomes of this command.

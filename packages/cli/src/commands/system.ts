@@ -54,7 +54,7 @@ function addressOf(home: Home, state: SystemState): string | null {
 /** Starts the system, or one side of it, in the background; returns when that is ready. */
 export async function upDetached({ environment, json, role }: SystemOptions & { readonly role: Role }): Promise<void> {
   using progress = startProgress({ quiet: json });
-  const state = await ensureUp(environment.home, () => progress.update('starting the system'), role);
+  const state = await ensureUp(environment.home, (what) => progress.update(`starting the system, ${what}`), role);
   progress.clear();
   if (json) printJson(statusOf(environment, state));
   else print(summaryOf(environment.home, state));

@@ -11,6 +11,7 @@ import { readSettings } from '../pipeline-source.ts';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
+import { startNote } from '../screen/start-note.ts';
 import { table } from '../screen/table.ts';
 import { run } from './run.ts';
 import { runPipeline } from './run-pipeline.ts';
@@ -81,5 +82,5 @@ export function isTemplateRef(word: string): boolean {
 
 async function whenUp({ home, json }: Common): Promise<void> {
   using progress = startProgress({ quiet: json });
-  await ensureUp(home, () => progress.update('starting the system (./vm-task down stops it)'));
+  await ensureUp(home, (what) => progress.update(startNote(what)));
 }

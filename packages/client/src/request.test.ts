@@ -77,6 +77,17 @@ test('what would be done twice is asked once only', async () => {
   expect(asked).toHaveLength(1);
 });
 
+test('what intake does not show yet is asked for again while it reads on, and a change only where that may be repeated', async () => {
+  const behind = (events: number) => problem(503, { code: 'projection-behind', detail: 'wait', behind: events });
+  const { client, asked } = clientOf([behind(2_000), behind(2_000), behind(1), Response.json({ events: [] })]);
+  expect(await client.tasks.events('x')).toEqual({ events: [] });
+  expect(asked).toHaveLength(4);
+  const late = clientOf([problem(503, { code: 'projection-behind', detail: 'wait' })]).client.tasks.events('x');
+  expect(await late.catch(errorInfo)).toMatchObject({ code: 'projection-behind', message: 'wait' });
+  const once = clientOf([behind(1), accepted()]).client.tasks.retry('x');
+  expect(await once.catch(errorInfo)).toMatchObject({ code: 'projection-behind' });
+});
+
 test('whoever gives up is not kept waiting', async () => {
   const stop = new AbortController();
   const { client } = clientOf([refused], () => {

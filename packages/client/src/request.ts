@@ -36,14 +36,22 @@ export interface Question {
 }
 
 /**
- * A success. What may be asked twice (all but `POST`) is asked again, for 20 seconds, while intake is coming back.
+ * A success. What may be asked twice (all but `POST`) is asked again, for 20 seconds, while intake is coming back, and
+ * as long as intake gets on with reading what it does not show yet.
  *
  * @throws the code that intake refuses with; `not-up` when it does not answer
  */
 export async function request(options: RequestOptions, route: Route, question: Question): Promise<Response> {
-  const end = performance.now() + patienceMs;
-  const mayAskAgain = (error: unknown) =>
-    route.method !== 'POST' && isNoAnswer(error) && options.isComingBack() && performance.now() < end;
+  let end = performance.now() + patienceMs;
+  let behind = Number.POSITIVE_INFINITY;
+  const mayAskAgain = (error: unknown) => {
+    if (error instanceof BehindError && error.behind < behind) {
+      behind = error.behind;
+      end = performance.now() + patienceMs;
+    }
+    const isPassing = error instanceof BehindError || (isNoAnswer(error) && options.isComingBack());
+    return route.method !== 'POST' && isPassing && performance.now() < end;
+  };
   for (;;) {
     try {
       return await askOnce(options, route, question);
@@ -83,6 +91,16 @@ function addressOf({ path }: Route, { params = {}, query = {} }: Question): stri
   return pairs.length === 0 ? filled : `${filled}?${new URLSearchParams(pairs)}`;
 }
 
+/** Intake reads events from before its start, so many more, and what was asked for may be among them. */
+class BehindError extends VmTaskError {
+  readonly behind: number;
+
+  constructor(message: string, behind: number) {
+    super('projection-behind', message);
+    this.behind = behind;
+  }
+}
+
 function isNoAnswer(error: unknown): boolean {
   return error instanceof VmTaskError && error.code === 'not-up';
 }
@@ -94,6 +112,8 @@ async function refusalOf(response: Response): Promise<VmTaskError> {
     return new VmTaskError('not-up', 'intake is stopping; see ./vm-task status');
   }
   const text = problem?.detail ?? problem?.title ?? `HTTP ${response.status}`;
+  const behind = problem?.['behind'];
+  if (problem?.code === 'projection-behind' && typeof behind === 'number') return new BehindError(text, behind);
   return new VmTaskError(isErrorCode(problem?.code) ? problem.code : 'internal', text);
 }
 

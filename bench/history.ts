@@ -99,10 +99,11 @@ function report(measured: Awaited<ReturnType<typeof measure>>): void {
     Object.entries(starts).map(([about, { brokerMs, readyMs }]) => [about, ms(brokerMs), ms(readyMs)]),
   );
   const MiBs = (bytes: number) => `${(bytes / MiB).toFixed(0)} MiB`;
+  const { memoryWhenEmpty } = measured;
   printTable(
     'Private memory',
-    ['process', ''],
-    Object.entries(memory).map(([name, bytes]) => [name, MiBs(bytes)]),
+    ['process', 'empty home', 'with the history'],
+    Object.entries(memory).map(([name, bytes]) => [name, MiBs(memoryWhenEmpty[name] ?? 0), MiBs(bytes)]),
   );
   const meanwhile = rebuild.meanwhile === null ? {} : { 'submit while the projection is built': rebuild.meanwhile };
   const times = { ...answers, submit: submitting, ...meanwhile, 'submit beside retention': besideRetention };

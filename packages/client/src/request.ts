@@ -6,6 +6,8 @@ import { type ErrorCode, errorCodes, VmTaskError } from '@vm-task/shared/errors'
 /** An intake that is started again is back in a second or two, on a busy machine in ten. */
 const patienceMs = 20_000;
 const pauseMs = 100;
+/** Ten thousand events are read meanwhile. */
+const behindPauseMs = 500;
 
 /** Where intake listens, and the token that it asks for. */
 export interface Address {
@@ -58,7 +60,7 @@ export async function request(options: RequestOptions, route: Route, question: Q
     } catch (error) {
       if (!mayAskAgain(error)) throw error;
     }
-    await pause(pauseMs, question.signal);
+    await pause(behind === Number.POSITIVE_INFINITY ? pauseMs : behindPauseMs, question.signal);
   }
 }
 

@@ -6,10 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '@vm-task/bus/bus';
 import type { HandlerOutcome } from '@vm-task/bus/outcome';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
+import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
 import type { Logger } from '@vm-task/service/log';
 import { attemptAt } from '@vm-task/shared/attempt-at';
 import type { Head, Stored } from '@vm-task/shared/events';
-import type { VmId } from '@vm-task/shared/ids';
 import type { TaskKey } from '@vm-task/shared/subjects';
 import type { PlannedAttempt } from './provide-vm.ts';
 
@@ -28,13 +28,21 @@ export interface ClaimsLeft {
 /** Whoever lives reports his claim within milliseconds; what two looks have seen is nobody's. */
 const lookEveryMs = 5_000;
 
+/** What one look has found, by claim: a kept VM has one claim after the other. Nothing of claims that have gone. */
+export interface SeenClaims {
+  /** Their attempts have heard of them, or wait no more. */
+  readonly reported: ReadonlySet<string>;
+  readonly unreported: ReadonlySet<string>;
+}
+
+export const noClaims: SeenClaims = { reported: new Set(), unreported: new Set() };
+
 /** Reports such VMs until `stop`. Right to do at once with anybody: the append is the same, and decides. */
 export async function reportAbandonedClaims(left: ClaimsLeft): Promise<void> {
-  const told = new Set<VmId>();
-  let before = new Set<VmId>();
+  let before = noClaims;
   while (!left.stop.aborted) {
     try {
-      before = await look(left, told, before);
+      before = await lookAtClaims(left, before);
     } catch (error) {
       if (left.stop.aborted) return;
       left.log.warn({ err: error }, 'claims could not be looked after; trying again');
@@ -43,18 +51,37 @@ export async function reportAbandonedClaims(left: ClaimsLeft): Promise<void> {
   }
 }
 
-/** The claims whose attempts have not heard of them. */
-async function look(left: ClaimsLeft, told: Set<VmId>, before: ReadonlySet<VmId>): Promise<Set<VmId>> {
-  const unreported = new Set<VmId>();
+type Claimed = Extract<VmState, { readonly phase: 'claimed' }>;
+
+/** Reports the claims that the look before has seen unreported, and that still are. One that fails holds up no other. */
+export async function lookAtClaims(left: ClaimsLeft, before: SeenClaims): Promise<SeenClaims> {
+  const reported = new Set<string>();
+  const unreported = new Set<string>();
   for (const state of await left.hypervisor.list()) {
-    const { vm, pool } = state.record;
-    if (state.phase !== 'claimed' || told.has(vm) || pool !== left.pool) continue;
-    const head = await left.bus.head({ pool, task: state.claim.task });
-    if (head === null || !waitsFor(head, state.claim.attempt)) told.add(vm);
-    else if (before.has(vm)) await tell(left, head);
-    else unreported.add(vm);
+    if (state.phase !== 'claimed' || state.record.pool !== left.pool) continue;
+    const key = claimKey(state);
+    try {
+      const isReported = before.reported.has(key) || (await lookAt(left, state, before.unreported.has(key)));
+      (isReported ? reported : unreported).add(key);
+    } catch (error) {
+      if (left.stop.aborted) throw error;
+      left.log.warn({ err: error, vm: state.record.vm }, 'a claim could not be reported; trying again');
+      unreported.add(key);
+    }
   }
-  return unreported;
+  return { reported, unreported };
+}
+
+function claimKey({ record, claim }: Claimed): string {
+  return `${record.vm}/${claim.task}/${claim.attempt}`;
+}
+
+/** True when the claim's attempt waits for it no more. */
+async function lookAt(left: ClaimsLeft, { record, claim }: Claimed, isAbandoned: boolean): Promise<boolean> {
+  const head = await left.bus.head({ pool: record.pool, task: claim.task });
+  if (head === null || !waitsFor(head, claim.attempt)) return true;
+  if (isAbandoned) await tell(left, head);
+  return false;
 }
 
 type Waiting = Stored<'task.created' | 'task.retrying'>;

@@ -7,11 +7,14 @@ import { eventually } from '@vm-task/testing/conditions';
 import { startProxy } from '@vm-task/testing/proxy';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { makeTempFolder, type TempFolder } from '@vm-task/testing/temp-folder';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createHypervisor } from '../../create-hypervisor.ts';
 import type { Hypervisor, MachineState } from '../../hypervisor.ts';
 import { deadlineFrom } from '../../ledger/deadline.ts';
+import { writeEnded } from '../../ledger/ledger.ts';
 import type { NamedClass } from './record.ts';
+
+vi.mock('../../ledger/ledger.ts', { spy: true });
 
 const never = new AbortController().signal;
 const vmClass: NamedClass = { driver: 'ssh', pool: 'kali', size: { cpus: 1, memoryMiB: 256, diskMiB: 512 } };
@@ -129,6 +132,19 @@ test('a lease whose machine cannot be reached stays in the ledger, and is ended 
   await away.hypervisor.destroy(vm.id, 'its task is over');
   expect(locked()).toBe(false);
   expect(await away.hypervisor.list()).toEqual([]);
+});
+
+test('on a full disk the lease is ended on the machine all the same, and the reason is noted as soon as there is room', async () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  const a = controller();
+  const vm = await createdBy(a);
+  vi.mocked(writeEnded).mockRejectedValueOnce(full).mockRejectedValueOnce(full);
+  await expect(a.hypervisor.end(vm.id, 'its task is over')).rejects.toThrow('ENOSPC');
+  expect(locked()).toBe(false);
+  vi.mocked(writeEnded).mockRejectedValueOnce(full);
+  await a.hypervisor.end(vm.id, 'its task is over');
+  expect(await a.hypervisor.find(vm.id)).toMatchObject({ phase: 'ending', ended: { reason: 'its task is over' } });
+  await a.hypervisor.destroy(vm.id, 'told');
 });
 
 test('whoever watches hears when the machine goes and when it comes back, and uses go over the same connection', async () => {

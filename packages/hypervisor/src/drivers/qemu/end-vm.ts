@@ -10,8 +10,9 @@ import { endProcess } from '../../host/end-process.ts';
 import { emptyIfMissing } from '../../host/missing.ts';
 import { removeTree } from '../../host/remove-tree.ts';
 import { isClaimFile } from '../../ledger/claims.ts';
+import { endWithReason } from '../../ledger/end-with-reason.ts';
 import { forgetVm } from '../../ledger/forget-vm.ts';
-import { readRecord, recordedProcess, writeEnded } from '../../ledger/ledger.ts';
+import { readRecord, recordedProcess } from '../../ledger/ledger.ts';
 import { type Leftover, quarantined } from '../../ledger/quarantine.ts';
 import { markedProcesses } from './marked-process.ts';
 
@@ -20,16 +21,14 @@ import { markedProcesses } from './marked-process.ts';
  * made or half removed, and also when its record is lost. @throws `vm-not-gone`.
  */
 export async function endVm(home: Home, vm: VmId, reason: string): Promise<void> {
-  // On a full disk nothing can be written until something is gone: neither this, nor a claim that would be in the way.
-  const isNoted = await writeEnded(home, vm, reason).then(
-    () => true,
-    () => false,
-  );
+  await endWithReason(home, vm, reason, () => removeAll(home, vm));
+}
+
+async function removeAll(home: Home, vm: VmId): Promise<void> {
   const processes = await endProcesses(home, vm);
   // What a process has open is its own until it is gone.
   const left = processes.length > 0 ? processes : await removeFiles(home, vm);
   if (left.length > 0) throw await quarantined(home, vm, left);
-  if (!isNoted) await writeEnded(home, vm, reason);
 }
 
 /** As `endVm`, and the slots and the folder, too. */

@@ -12,8 +12,9 @@ import { readHostId } from '../../host/host-id.ts';
 import { nullIfMissing } from '../../host/missing.ts';
 import type { Capacity, CreateOutcome, MachineState, Missing, Report } from '../../hypervisor.ts';
 import { type Deadline, remainingMs, thisMoment } from '../../ledger/deadline.ts';
+import { endWithReason } from '../../ledger/end-with-reason.ts';
 import { forgetVm } from '../../ledger/forget-vm.ts';
-import { openFolder, readRecord, readState, writeEnded, writeReady } from '../../ledger/ledger.ts';
+import { openFolder, readRecord, readState, writeReady } from '../../ledger/ledger.ts';
 import { thisProcess } from '../../ledger/process-ref.ts';
 import { type Slots, takeSlots } from '../../ledger/slots.ts';
 import type { Ready, VmState } from '../../ledger/vm-record.ts';
@@ -79,7 +80,10 @@ export class SshDriver implements Driver {
   }
 
   async end(vm: VmId, reason: string): Promise<void> {
-    await writeEnded(this.#home, vm, reason);
+    await endWithReason(this.#home, vm, reason, () => this.#endLease(vm));
+  }
+
+  async #endLease(vm: VmId): Promise<void> {
     const record = await readRecord(this.#home, vm);
     if (record === null) return;
     const keyFile = await readlink(this.#home.vm(vm).sshKey).catch(nullIfMissing);

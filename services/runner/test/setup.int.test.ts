@@ -60,6 +60,21 @@ test('git clones, switches to a branch, takes a tag, and pulls what is there alr
   expect(await result(git({ branch: 'main' }))).toBe('second\n');
 });
 
+test('a branch is the branch, also where a tag has its name, and a tag or a commit is taken without a word of failure', async () => {
+  await using server = await startGitServer();
+  server.commit('tagged');
+  server.git('tag', 'dup');
+  server.git('switch', '-q', '-c', 'dup');
+  server.commit('on the branch');
+  server.git('switch', '-q', 'main');
+  const git = (step: object) => ({ setup: [{ git: { url: server.url, path: 'dup', ...step } }], run: 'cat dup/file' });
+  expect(await rig.run(git({ branch: 'dup' }))).toMatchObject({ result: { value: 'on the branch\n' } });
+  expect(await rig.run(git({ branch: 'dup' }))).toMatchObject({ result: { value: 'on the branch\n' } });
+  const task = await rig.submit(git({ ref: 'refs/tags/dup' }));
+  expect(await rig.completed(task)).toMatchObject({ result: { value: 'tagged\n' } });
+  expect((await rig.output(task)).setup.toString()).not.toContain('fatal');
+});
+
 test('a repository that cannot be cloned fails the step without asking anybody', async () => {
   await using server = await startGitServer();
   const end = await rig.run({ setup: [{ git: { url: `${server.url}-none`, path: 'none' } }], run: 'true' });

@@ -5,7 +5,8 @@ type GitStep = SetupStep & { readonly kind: 'git' };
 
 /**
  * Clones, or brings up to date what is there. A branch is checked out as one and fast-forwarded; a ref may also be a
- * tag or a commit; without either it is the remote's default branch. Nothing ever asks a question.
+ * tag or a commit; without either it is the remote's default branch. A tag of a branch's name does not count as that
+ * branch. Submodules stay empty. Nothing ever asks a question.
  */
 const script = `
 set -eu
@@ -19,9 +20,12 @@ else
   git clone -- "$url" "$path"
 fi
 cd -- "$path"
-if [ -n "$branch" ]; then git switch "$branch"; fi
+if [ -n "$branch" ]; then
+  if git show-ref --verify --quiet "refs/heads/$branch"; then git switch "$branch"
+  else git switch --track -c "$branch" "refs/remotes/origin/$branch"; fi
+fi
 if [ -n "$ref" ]; then git -c advice.detachedHead=false checkout "$ref" --; fi
-if git rev-parse --verify --quiet '@{upstream}' >/dev/null; then git merge --quiet --ff-only '@{upstream}'; fi
+if git rev-parse --verify --quiet '@{upstream}' >/dev/null 2>&1; then git merge --quiet --ff-only '@{upstream}'; fi
 `;
 
 export function gitArgv({ url, path, branch = '', ref = '' }: GitStep): readonly string[] {

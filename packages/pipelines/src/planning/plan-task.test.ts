@@ -248,6 +248,25 @@ describe('a plan', () => {
   });
 });
 
+test.each([
+  'https://me:hunter2@host/a.git',
+  'https://hunter2@host/a.git',
+  'http://:hunter2@host/a',
+  'ssh://git:hunter2@host/a',
+])('a git URL with a password is refused, and the refusal does not repeat it: %s', (url) => {
+  const file = { setup: [{ git: { url, path: 'a' } }], run: 'true' };
+  const refused = () => planTask(file, config);
+  expect(refused).toThrow(/setup.*url has a user name or a password in it/);
+  expect(refused).not.toThrow('hunter2');
+});
+
+test.each(['ssh://git@host/a.git', 'https://host/@scope/a.git', 'ssh://git@host:2222/a'])(
+  'a git URL without one is taken: %s',
+  (url) => {
+    expect(planTask({ setup: [{ git: { url, path: 'a' } }], run: 'true' }, config).spec.setup).toMatchObject([{ url }]);
+  },
+);
+
 test('a task file may be YAML or JSON: both are the same task', () => {
   const yaml = parseYaml('run: |\n  echo hi\ninputs: { topic: "垃圾域名", limit: 15 }', 'a', 'invalid-task');
   const json = parseYaml('{"run":"echo hi\\n","inputs":{"topic":"垃圾域名","limit":15}}', 'b', 'invalid-task');

@@ -42,13 +42,26 @@ export const gitStepSchema = z
   })
   .refine((step) => step.ref === undefined || step.branch === undefined, { message: 'give ref or branch, not both' });
 
+/**
+ * What is in a URL is stored with the task, shown to whoever asks for it, and printed by git. The user name of an SSH login
+ * is no secret. Only what is submitted is refused: a task that is stored already is read as it is.
+ */
+const submittedGitStepSchema = gitStepSchema.refine(
+  ({ url }) => !/^(https?|git):\/\/[^/]*@|^ssh:\/\/[^/]*:[^/]*@/.test(url),
+  {
+    path: ['url'],
+    message:
+      'has a user name or a password in it, which everybody would see; clone in the main process instead, which can have secrets',
+  },
+);
+
 const scriptSchema = textSchema.refine(
   (script) => script.trim() !== '',
   'the script is empty; write what is to be run',
 );
 
 const setupStepSchema = z
-  .strictObject({ git: gitStepSchema.optional(), run: scriptSchema.optional() })
+  .strictObject({ git: submittedGitStepSchema.optional(), run: scriptSchema.optional() })
   .refine((step) => (step.git === undefined) !== (step.run === undefined), {
     message: 'give either git or run, exactly one of them in each step',
   });

@@ -256,7 +256,7 @@ test.each([
 ])('a git URL with a password is refused, and the refusal does not repeat it: %s', (url) => {
   const file = { setup: [{ git: { url, path: 'a' } }], run: 'true' };
   const refused = () => planTask(file, config);
-  expect(refused).toThrow(/setup.*url has a user name or a password in it/);
+  expect(refused).toThrow(/setup.0.git.url: has a user name or a password in it/);
   expect(refused).not.toThrow('hunter2');
 });
 

@@ -72,6 +72,15 @@ test('a runtime that is named runs the script, whatever its first line', () => {
   expect(program).toMatchObject({ runtime: ['/usr/bin/python3', '-u'] });
 });
 
+test('Python prints live, unless the task wants it otherwise', () => {
+  const file = { setup: [{ run: 'a' }], run: 'b' };
+  const spec = specOf(file);
+  for (const { env } of [...planSetup(inVm, spec).map(({ job }) => job), planMain(inVm, spec, {})])
+    expect(env).toEqual({ PYTHONUNBUFFERED: '1' });
+  const buffered = specOf({ ...file, env: { PYTHONUNBUFFERED: '' } });
+  expect(planMain(inVm, buffered, {}).env).toEqual({ PYTHONUNBUFFERED: '' });
+});
+
 test('a script runs by the runtime that the image declares under its name', () => {
   const { program } = planMain(inVm, specOf({ runtime: 'python', run: 'print(1)' }), {});
   expect(program).toEqual({ kind: 'script', script: 'print(1)', runtime: ['/usr/bin/python3', '-u'] });

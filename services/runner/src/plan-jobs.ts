@@ -67,10 +67,21 @@ function mainProgram(ready: Ready, { main }: TaskSpec): Job['program'] {
   }
 }
 
+/** Python holds back what it prints into a pipe, and what it holds back is lost when it is killed. Empty, it does so again. */
+const liveOutput = { PYTHONUNBUFFERED: '1' };
+
 function commonOf(inVm: InVm, { env, inputs, outputMaxBytes }: TaskSpec, needs: Needs) {
   const lease = inVm.capabilities.ownSystem ? {} : { lease: inVm.ready.vm };
   const given = needs === null ? {} : { needs };
-  return { ...lease, cwd: workFolderOf(inVm), env, inputs, ...given, outputMaxBytes, limits: limitsFor(inVm) };
+  return {
+    ...lease,
+    cwd: workFolderOf(inVm),
+    env: { ...liveOutput, ...env },
+    inputs,
+    ...given,
+    outputMaxBytes,
+    limits: limitsFor(inVm),
+  };
 }
 
 function nameOf({ task, attempt }: Ready, step: string): string {

@@ -18,8 +18,7 @@ import type { Capacity, CreateOutcome, Hypervisor, MachineState, Missing, Report
 import type { HypervisorConfig } from './hypervisor-config.ts';
 import type { Deadline } from './ledger/deadline.ts';
 import { forgetVm } from './ledger/forget-vm.ts';
-import { readRecord, readState, type UnreadableVm, writeClaim, writeNextClaim } from './ledger/ledger.ts';
-import { LedgerReader } from './ledger/ledger-reader.ts';
+import { readRecord, readState, readVms, type UnreadableVm, writeClaim, writeNextClaim } from './ledger/ledger.ts';
 import type { Claim, VmRecord, VmState } from './ledger/vm-record.ts';
 import type { ResolvedSpec, VmClass, VmRequest } from './vm-class.ts';
 
@@ -37,13 +36,10 @@ export function createHypervisor(options: HypervisorOptions): Hypervisor {
 class LedgerHypervisor implements Hypervisor {
   readonly #home: Home;
   readonly #drivers: OpenDrivers;
-  /** Every pool of a service looks at all VMs several times a second. */
-  readonly #ledger: LedgerReader;
 
   constructor(options: HypervisorOptions) {
     this.#home = options.environment.home;
     this.#drivers = new OpenDrivers(options);
-    this.#ledger = new LedgerReader(this.#home);
   }
 
   async resolve(pool: string, request: VmRequest, report: Report, signal: AbortSignal): Promise<ResolvedSpec> {
@@ -119,7 +115,7 @@ class LedgerHypervisor implements Hypervisor {
   }
 
   async #vms(): Promise<(VmState | UnreadableVm)[]> {
-    const vms = await this.#ledger.vms();
+    const vms = await readVms(this.#home);
     return vms.map((found) => {
       if (!('phase' in found)) return found;
       const unknown = this.#drivers.whyUnknown(found.record);

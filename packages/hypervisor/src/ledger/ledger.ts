@@ -118,12 +118,11 @@ export async function readStates(home: Home): Promise<VmState[]> {
 /** Every VM with a record, in the same order. */
 export async function readVms(home: Home): Promise<(VmState | UnreadableVm)[]> {
   const names = (await readdir(home.vms).catch(emptyIfMissing)).filter(isVmId).sort();
-  const found = await Promise.all(names.map((vm) => readVm(home, vm)));
+  const found = await Promise.all(names.map((vm) => readFolder(home, vm)));
   return found.filter((vm) => vm !== null);
 }
 
-/** One VM, whatever can be read of it; null where there is none. */
-export async function readVm(home: Home, vm: VmId): Promise<VmState | UnreadableVm | null> {
+async function readFolder(home: Home, vm: VmId): Promise<VmState | UnreadableVm | null> {
   try {
     return await readState(home, vm);
   } catch (error) {
@@ -135,7 +134,7 @@ export async function readVm(home: Home, vm: VmId): Promise<VmState | Unreadable
 
 /** True when the VM has a record, even one that cannot be read. */
 export async function hasRecord(home: Home, vm: VmId): Promise<boolean> {
-  return (await readVm(home, vm)) !== null;
+  return (await readFolder(home, vm)) !== null;
 }
 
 /** The VM's process by its record, if that is of this boot: after a reboot another one may have the same number and start. */

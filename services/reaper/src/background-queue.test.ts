@@ -1,10 +1,8 @@
 import { silentLogger } from '@vm-task/service/log';
 import { VmTaskError } from '@vm-task/shared/errors';
+import { unanswered } from '@vm-task/testing/unanswered';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BackgroundQueue } from './background-queue.ts';
-
-const unanswered = new Error('no answer');
-vi.mock(import('@vm-task/bus/answers'), () => ({ isUnanswered: (error) => error === unanswered }));
 
 const job = { id: 'vm-1', what: 'removing a VM' };
 
@@ -69,7 +67,7 @@ test('a background job that the broker does not answer waits for it, is not aler
   const action = vi.fn(async () => {
     if (!isAway) return;
     await new Promise((resolve) => setTimeout(resolve, 5_000));
-    throw unanswered;
+    throw unanswered();
   });
   background.start(job, action);
   await vi.advanceTimersByTimeAsync(3_600_000);
@@ -87,7 +85,7 @@ test('a background job that the broker does not answer waits for it, is not aler
 
 test('a background job that waits for the broker ends with the service', async () => {
   const { background, stop } = makeQueue();
-  background.start(job, async () => Promise.reject(unanswered));
+  background.start(job, async () => Promise.reject(unanswered()));
   await vi.advanceTimersByTimeAsync(10_000);
   stop.abort();
   await background.ended();

@@ -6,7 +6,6 @@ import type { Home } from '@vm-task/shared/home';
 import { shorten } from '../screen/plain-text.ts';
 import { print, printJson, printJsonLine, printResult } from '../screen/print.ts';
 import { progressText } from '../screen/progress-text.ts';
-import { startNote } from '../screen/start-note.ts';
 import { humanDuration, table } from '../screen/table.ts';
 import { poolNote } from './phase-note.ts';
 

@@ -1,5 +1,5 @@
 /** The host's processes, as /proc tells them. A process that goes meanwhile is simply not there. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './conditions.ts';
 
@@ -68,11 +68,18 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Returns when it stands still, with all its threads: until then it may answer. */
+/** Returns when it stands still, with all its threads: until then it may answer. One that has ended answers no more. */
 export async function stopProcess(pid: number): Promise<void> {
   signalProcess(pid, 'SIGSTOP');
   const threads = `/proc/${pid}/task`;
-  const standsStill = () => readdirSync(threads).every((thread) => statOf(join(threads, thread))[0] === 'T');
+  const standsStill = () => {
+    try {
+      return readdirSync(threads).every((thread) => ['T', 'Z'].includes(statOf(join(threads, thread))[0] ?? ''));
+    } catch (error) {
+      if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return !existsSync(threads);
+      throw error;
+    }
+  };
   await eventually(standsStill, { what: `process ${pid} stands still` });
 }
 

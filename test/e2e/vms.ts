@@ -1,7 +1,8 @@
 /** The qemu driver alone, on a home of its own, with real VMs. Lent with `await using`; at the end nothing may be left. */
 import { execFile } from 'node:child_process';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { waitForSsh } from '@vm-task/guest/wait-for-ssh';
 import { createHypervisor } from '@vm-task/hypervisor/create-hypervisor';
 import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { CreateOutcome, Hypervisor, ReadyVm } from '@vm-task/hypervisor/hypervisor';
@@ -64,7 +65,16 @@ export async function lendVms(max = 2): Promise<TestVms> {
   });
 }
 
-async function ssh(home: Home, { id, access }: ReadyVm, command: string): Promise<string> {
+/** Its sshd begins anew with its own key, and listens a moment after the VM is ready. */
+async function untilListening(home: Home, { id, access }: ReadyVm): Promise<void> {
+  const privateKey = await readFile(home.vm(id).sshKey, 'utf8');
+  const { signal } = new AbortController();
+  await using _connection = await waitForSsh(access, { privateKey, timeoutMs: 60_000, signal });
+}
+
+async function ssh(home: Home, vm: ReadyVm, command: string): Promise<string> {
+  await untilListening(home, vm);
+  const { id, access } = vm;
   const known = `[${access.host}]:${access.port} ${access.hostKey}`;
   const options = {
     BatchMode: 'yes',

@@ -20,7 +20,8 @@ test('the bundle does what the sources do, and knows what it was made of', async
   const home = join(folder.path, 'home');
   const node = (main: string, ...args: readonly string[]) =>
     run(process.execPath, '--disable-warning=ExperimentalWarning', main, ...args);
-  for (const args of [['--help'], ['--version'], ['status', '--home', home], ['image', 'list', '--home', home]]) {
+  const commands = [['status'], ['image', 'list'], ['audit'], ['down'], ['doctor', '--json']];
+  for (const args of [['--help'], ['--version'], ...commands.map((words) => [...words, '--home', home])]) {
     const [bundled, source] = await Promise.all([node(join(folder.path, 'main.mjs'), ...args), node(cliMain, ...args)]);
     expect(bundled).toEqual(source);
   }

@@ -34,9 +34,11 @@ const englishOnly: Plugin = {
   },
 };
 
-/** Libraries that are CommonJS ask for Node's own modules by `require`. */
-const requireOfNode = `import { createRequire as createRequireOfNode } from 'node:module';
-const require = createRequireOfNode(${JSON.stringify(join(repositoryRoot, 'packages/hypervisor/package.json'))});`;
+/** What libraries that are CommonJS find around them: `require`, for Node's own modules, and where they are. */
+const surroundings = `import { createRequire as createRequireOfNode } from 'node:module';
+const require = createRequireOfNode(${JSON.stringify(join(repositoryRoot, 'packages/hypervisor/package.json'))});
+const __dirname = import.meta.dirname;
+const __filename = import.meta.filename;`;
 
 /** Writes `main.mjs`, what it loads when it is needed, and at last `sources`, in the place of all that the folder had. */
 export async function writeBundle(folder: string): Promise<void> {
@@ -56,7 +58,7 @@ export async function writeBundle(folder: string): Promise<void> {
     target: 'node24',
     // Native parts, which their libraries can do without.
     external: ['*.node', 'cpu-features'],
-    banner: { js: requireOfNode },
+    banner: { js: surroundings },
     plugins: [placesOfSources, englishOnly],
     metafile: true,
     logLevel: 'error',

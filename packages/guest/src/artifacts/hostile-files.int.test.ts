@@ -101,21 +101,6 @@ describe('without an end', () => {
     expect(report.refused).toMatchObject([{ reason: expect.stringContaining('folders') }]);
   });
 
-  test('a pattern that takes years to compare with a name is given up', async () => {
-    let listed = false;
-    const collecting = collectFrom(
-      {
-        READDIR: (server, id) => {
-          if (listed) return server.status(id, 1);
-          listed = true;
-          server.name(id, [entry('a'.repeat(255))]);
-        },
-      },
-      ['*a*a*a*b'],
-    );
-    expect((await collecting).report.refused).toMatchObject([{ reason: expect.stringContaining('fewer stars') }]);
-  });
-
   test('a name that no file has is passed over', async () => {
     let listed = false;
     const { report } = await collectFrom({

@@ -49,8 +49,8 @@ export async function purgePipeline(connection: Connection, pipeline: PipelineId
 }
 
 /** Removes what is stored of `EVENTS` on a subject, by its whole name. */
-export async function purgeSubject({ jsm }: Connection, filter: string): Promise<void> {
-  await jsm.streams.purge('EVENTS', { filter });
+export async function purgeSubject(connection: Connection, subject: string): Promise<void> {
+  await purgeSubjects(connection, 'EVENTS', [subject]);
 }
 
 async function purgeSubjects({ jsm }: Connection, stream: string, patterns: readonly string[]): Promise<void> {

@@ -16,6 +16,7 @@ const exempt: Readonly<Record<string, string>> = {
   'hypervisor/drivers/ssh/':
     'named machines: no scenario has one; killed with a VM in use in test/e2e/named-vms.e2e.test.ts',
   'hypervisor/ledger/claims:linkClaim.rm': 'a claim and an end within a millisecond: races.int.test.ts has them',
+  'shared/make-folder:': 'the supervisor makes the folders of a home, before any service runs',
   'bus/provision:': 'the supervisor makes streams and durables, before any service runs',
   'hypervisor/host/host-id:': 'the name of the host, made once',
   'bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',

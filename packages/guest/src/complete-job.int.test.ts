@@ -28,7 +28,7 @@ afterAll(async () => {
   await guest[Symbol.asyncDispose]();
 });
 
-const setting = 'my $is_first = link $new, "$dir/completed";';
+const setting = 'my $is_first = link $new, "$dir/first";';
 /** Perl that makes a file which says that it is here, and waits for one that lets it go on. */
 const pause = (name: string) =>
   `put("$ENV{HOME}/${name}-here", ''); select undef, undef, undef, 0.01 until -e "$ENV{HOME}/${name}-on";`;
@@ -87,4 +87,13 @@ test('a result that comes with the end is refused, and not told to whoever asks 
   expect(await completing).toBe('over');
   expect((await collect(runJob(connection, job, { signal: never }))).end.result).toBeNull();
   expect(await jobStatus(connection, job, { signal: never })).toMatchObject({ kind: 'ended' });
+});
+
+test('of a job that nobody set a result of, services of 0.2.0-rc.1 read what it wrote: no empty result stands before it', async () => {
+  const job = newJob({ program: script('echo written > "$VM_TASK_RESULT"') });
+  const { end } = await collect(runJob(connection, job, { signal: never }));
+  expect(end.result?.toString()).toBe('written\n');
+  const search = newJob({ program: script('find "$HOME/.vm-task" -name completed -empty') });
+  const found = await collect(runJob(connection, search, { signal: never }));
+  expect(found.stdout.toString()).toBe('');
 });

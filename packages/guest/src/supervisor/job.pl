@@ -169,7 +169,8 @@ sub tell_end {
         answer("tail$name", $tail) if length $tail;
     }
     # What the job left under that name may be anything: only a file is read, and only so much of it.
-    if (-s "$dir/completed" && open(my $file, '<', "$dir/completed")) {
+    my ($completed) = grep { -s $_ } "$dir/first", "$dir/completed";
+    if ($completed && open(my $file, '<', $completed)) {
         my $key = <$file>;
         read $file, (my $bytes), $result_bytes;
         answer('result', $bytes);
@@ -181,13 +182,14 @@ sub tell_end {
 }
 
 # The result that the job was completed with: the first one stands, whatever the job writes or asks for later. Asked for
-# again with the same key, it is asked for once. The supervisor takes the same name, empty, before it writes the job's
-# end: of the two who link it one is first, so a result is told with the end exactly when it was taken.
+# again with the same key, it is asked for once. The supervisor takes the same name, `first`, empty, before it writes the
+# job's end: of the two who link it one is first, so a result is told with the end exactly when it was taken. Services of
+# 0.2.0-rc.1 read and write `completed` alone, which therefore never is empty.
 sub complete {
     my ($request) = @_;
     my $dir = "$root/$request->{name}[0]";
     my ($key, $result) = map { $request->{$_}[0] } 'key', 'result';
-    my $before = contents("$dir/completed");
+    my $before = kept($dir);
     return answer(taken($before, $key), '') if defined $before;
     return answer('over', '') if !-d $dir || -e "$dir/end" || is_lost($dir);
     my $new = "$dir/completed.$$";
@@ -196,12 +198,23 @@ sub complete {
         unlink $new;
         refuse("cannot keep the result: $problem");
     }
-    my $is_first = link $new, "$dir/completed";
+    my $is_first = link $new, "$dir/first";
+    link $new, "$dir/completed" if $is_first;
     unlink $new;
     return answer('completed', '') if $is_first;
-    my $kept = contents("$dir/completed");
+    my $kept = kept($dir);
     refuse("cannot keep the result in $dir") unless defined $kept;
     answer(taken($kept, $key), '');
+}
+
+# Empty when the job's end came first, undefined while nothing did.
+sub kept {
+    my ($dir) = @_;
+    for my $path ("$dir/first", "$dir/completed") {
+        my $bytes = contents($path);
+        return $bytes if defined $bytes && length $bytes;
+    }
+    return -e "$dir/first" ? '' : undef;
 }
 
 sub taken {

@@ -198,7 +198,7 @@ sub record {
         $text .= "$name $stream->{seen} $stream->{stored}\n";
     }
     # From here on no result can be set any more. The lock is an empty file that is there: a link needs no room.
-    link "$dir/lock", "$dir/completed";
+    link "$dir/lock", "$dir/first";
     open my $file, '+<', "$dir/end.new";
     syswrite $file, $text;
     truncate $file, length $text;

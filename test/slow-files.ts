@@ -1,5 +1,5 @@
 /**
- * Files of tests with real servers that take ten seconds or more. They begin first, because one that begins last keeps
+ * Files of tests with real servers that take six seconds or more. They begin first, because one that begins last keeps
  * everybody waiting, and `npm run quick` leaves them out.
  */
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
@@ -7,6 +7,28 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The ends of their paths. */
 export const slowFiles: readonly string[] = [
   'simulation/src/broker/broker.int.test.ts',
+  'runner/test/malicious-guest.int.test.ts',
+  'runner/test/others.int.test.ts',
+  'embedded/src/child.int.test.ts',
+  'bus/src/replay.int.test.ts',
+  'intake/test/pipelines.int.test.ts',
+  'runner/test/unknown-driver.int.test.ts',
+  'cli/src/write-bundle.int.test.ts',
+  'embedded/src/detach.int.test.ts',
+  'flows/pipelines.int.test.ts',
+  'intake/test/progress.int.test.ts',
+  'bus/src/retry-timer.int.test.ts',
+  'bus/src/durable.int.test.ts',
+  'bus/src/artifacts.int.test.ts',
+  'runner/test/service.int.test.ts',
+  'guest/src/answer-grammar.int.test.ts',
+  'bus/src/announce.int.test.ts',
+  'hypervisor/src/drivers/ssh/ssh-driver.int.test.ts',
+  'testing/src/needs.int.test.ts',
+  'embedded/src/supervisor.int.test.ts',
+  'runner/test/guest-api.int.test.ts',
+  'reaper/src/keep-features.int.test.ts',
+  'runner/test/cancel.int.test.ts',
   'runner/test/killed.int.test.ts',
   'bus/src/work.int.test.ts',
   'runner/test/resume.int.test.ts',

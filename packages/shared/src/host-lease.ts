@@ -33,7 +33,7 @@ export const hostLeaseSchema = z.strictObject({
   memoryFreeBytes: z.number(),
   memoryBytes: z.number(),
   processors: z.int(),
-  /** Guests may use the processor's own virtualisation. */
+  /** `/dev/kvm` is there and may be opened. Whether guests run with it, `doctor` finds out by trying. */
   kvm: z.boolean(),
   /** Processes that ran or waited for a processor, on average over 1, 5 and 15 minutes. */
   load: z.array(z.number()),

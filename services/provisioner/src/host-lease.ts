@@ -46,7 +46,7 @@ export async function leaseOf(
     hypervisor.list(),
     hypervisor.unreadable(),
     statfs(home.root),
-    hasKvm(),
+    hasKvmDevice(),
   ]);
   return {
     v: 1,
@@ -66,7 +66,7 @@ export async function leaseOf(
   };
 }
 
-function hasKvm(): Promise<boolean> {
+function hasKvmDevice(): Promise<boolean> {
   return access('/dev/kvm', constants.R_OK | constants.W_OK).then(
     () => true,
     () => false,

@@ -23,7 +23,7 @@ export async function listHosts({ home, json }: Common): Promise<void> {
       version,
     ];
   });
-  print(table(['host', 'heard of', 'state', 'VMs', 'pools', 'free', 'load', 'KVM', 'version'], rows));
+  print(table(['host', 'heard of', 'state', 'VMs', 'pools', 'free', 'load', '/dev/kvm', 'version'], rows));
 }
 
 const GiB = (bytes: number) => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;

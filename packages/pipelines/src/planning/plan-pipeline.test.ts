@@ -97,6 +97,11 @@ describe('stages', () => {
     [{ a: { run, needs: ['a'] } }, 'stages: they wait for one another: a → a'],
     [{ ab: { run }, b: { run, needs: ['abb'] } }, 'stages.b.needs: there is no stage "abb"; did you mean "ab"?'],
     [{ mend: { run, onFailure: true }, b: { run, needs: ['mend'] } }, '"mend" runs only after a failure'],
+    [{ a: { run, always: true, onFailure: true } }, 'stages.a.always: goes without onFailure; '],
+    [{ ask: { kind: 'approval', always: true } }, 'stages.ask.always: goes with a task; '],
+    [{ a: { run, alwyas: true } }, 'stages.a.alwyas: unknown key; did you mean "always"?'],
+    [{ mend: { run, onFailure: true }, b: { run, needs: ['mend'] } }, 'give it onFailure or always: true'],
+    [{ a: { run, needs: ['b'], always: true }, b: { run, needs: ['a'] } }, 'a → b → a'],
     [{ ask: { kind: 'approval', run } }, 'stages.ask.run: goes with a task; a stage of kind approval runs nothing'],
     [{ a: { run, deadline: '2h' } }, 'stages.a.deadline: goes with kind external or approval; a task has timeouts'],
     [{ a: { run, need: [] } }, 'stages.a.need: unknown key; did you mean "needs"?'],
@@ -108,6 +113,17 @@ describe('stages', () => {
   test('come in an order in which each is behind those that it needs', () => {
     const { spec } = plan({ c: { run, needs: ['b'] }, b: { run, needs: ['a'] }, a: { run } });
     expect(spec.stages.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('that always run may need those for failures, and the other way round', () => {
+    expect(complaint({ a: { run, onFailure: true }, b: { run, always: true, needs: ['a'] } })).toBe('none');
+    expect(complaint({ a: { run, always: true }, b: { run, onFailure: true, needs: ['a'] } })).toBe('none');
+  });
+
+  test('that do not always run have no key for it: what an older version wrote is written as it was', () => {
+    const { spec } = plan({ a: { run, always: false }, b: { run, always: true } });
+    expect(spec.stages.map((stage) => stage.always)).toEqual([undefined, true]);
+    expect(Object.hasOwn(spec.stages[0] ?? {}, 'always')).toBe(false);
   });
 
   test('may be a hundred, and have 4 MiB together', () => {

@@ -32,6 +32,7 @@ it.each([
   ['one with items', { a: { forEach: [1] } }, 'stages.b.vm.of: "a" has a VM for each of its items'],
   ['for each of its items', { b: { forEach: [1] } }, 'stages.b.forEach: its runs would be in one VM'],
   ['after a failure', { b: { onFailure: true } }, 'stages.b.onFailure: the VM of a stage that failed is removed'],
+  ['whatever became of it', { b: { always: true } }, 'stages.b.always: the VM of a stage that failed is removed'],
   ['another size', { b: { resources: { cpus: 2 } } }, 'stages.b.resources: the VM is that of the stage "a"'],
   ['another pool', { b: { pool: 'default' } }, 'stages.b.pool: the VM is that of the stage "a"'],
   ['a second attempt', { b: { retry: { maxAttempts: 2 } } }, 'stages.b.retry: what a failed attempt left'],

@@ -1,4 +1,5 @@
 import { stageStatusesOf } from '@vm-task/pipelines/decisions/next-steps';
+import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import { chance } from '@vm-task/testing/chance';
 import { runSeed } from '@vm-task/testing/seed';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +11,8 @@ function randomFile(pick: (max: number) => number): object {
     const needs = names.slice(0, index).filter(() => pick(3) === 0);
     const items = pick(4) === 0 ? { forEach: Array.from({ length: pick(4) }, (_, item) => item) } : {};
     const condition = pick(6) === 0 ? { if: '${{ false }}' } : {};
-    return [name, { run: 'true', needs, ...items, ...condition }];
+    const always = pick(5) === 0 ? { always: true } : {};
+    return [name, { run: 'true', needs, ...items, ...condition, ...always }];
   });
   const rescue = pick(2) === 0 ? { rescue: { run: 'true', onFailure: true } } : {};
   return { failure: pick(2) === 0 ? 'stop' : 'continue', stages: { ...Object.fromEntries(stages), ...rescue } };
@@ -32,6 +34,8 @@ async function runToTheEnd(pipeline: PipelineByHand, pick: (max: number) => numb
   }
 }
 
+const isUsual = ({ onFailure, always }: StageSpec): boolean => !onFailure && always !== true;
+
 function expectSound({ state, started, live, completed }: PipelineByHand): void {
   expect(live).toEqual([]);
   expect(new Set(started.map(({ task }) => task)).size).toBe(started.length);
@@ -39,6 +43,13 @@ function expectSound({ state, started, live, completed }: PipelineByHand): void 
   const ran = new Set(started.map(({ stage }) => stage));
   for (const { name, needs } of state.spec.stages.filter((stage) => ran.has(stage.name) && !stage.onFailure)) {
     expect([name, ...needs.map((need) => stageStatuses[need])]).toEqual([name, ...needs.map(() => 'succeeded')]);
+  }
+  // One that always runs is left out by its own condition only, and one without items has nothing to run.
+  for (const { name } of state.spec.stages.filter(({ always }) => always)) {
+    const stage = state.stages[name];
+    expect(stage?.kind === 'skipped' ? stage.reason : stage?.kind).toBe(
+      state.spec.stages.find((one) => one.name === name)?.if === null ? 'begun' : 'condition',
+    );
   }
   const all = Object.values(stageStatuses);
   expect(all.filter((status) => status === 'waiting' || status === 'running')).toEqual([]);

@@ -47,6 +47,7 @@ export const stageSchema = z.object({
   kind: z.enum(stageKinds),
   needs: z.array(z.string()),
   onFailure: z.boolean(),
+  always: z.boolean(),
   standing: z.enum(stageStatuses),
   /** Why it was skipped. */
   reason: z.string().nullable(),

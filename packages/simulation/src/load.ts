@@ -38,7 +38,7 @@ export function planPipelines(random: Random, untilMs: number): readonly Planned
   }));
 }
 
-/** A small graph of each kind that there is: a chain, a fan out and in, a stage that fails and what is for that. */
+/** A small graph of each kind that there is: a chain, a fan out and in, a stage that fails and what is for that, a clean-up. */
 function pipelineFile(random: Random): object {
   const stage = (more: object = {}) => ({ ...taskFile(random), ...more });
   const chain = { first: stage(), second: stage({ needs: ['first'] }) };
@@ -53,8 +53,14 @@ function pipelineFile(random: Random): object {
     never: stage({ needs: ['first'] }),
     rescue: stage({ needs: ['first'], onFailure: true }),
   };
+  const cleans = {
+    first: stage(),
+    second: stage({ needs: ['first'] }),
+    clean: stage({ needs: ['second'], always: true }),
+    more: stage({ needs: ['clean'] }),
+  };
   const failure = random.chance(0.5) ? 'stop' : 'continue';
-  return { failure, parameters: { items: { type: 'list' } }, stages: random.pick([chain, fan, fails]) };
+  return { failure, parameters: { items: { type: 'list' } }, stages: random.pick([chain, fan, fails, cleans]) };
 }
 
 const expression = (text: string) => `\${{ ${text} }}`;

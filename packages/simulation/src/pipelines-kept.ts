@@ -6,6 +6,7 @@ import type { EventData, Stored } from '@vm-task/shared/events';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import type { PipelineEventType } from '@vm-task/shared/subjects';
 import type { Observations, Violation } from './observations.ts';
+import type { Sometimes } from './sometimes.ts';
 
 type Decision = Stored<'pipeline.advanced' | 'pipeline.completed'>;
 type Started = EventData<'pipeline.advanced'>['start'][number];
@@ -112,14 +113,17 @@ export class PipelinesKept {
     const isSame = ({ stage, index }: Started) => stage === started.stage && index === started.index;
     if (all.has(started.task) || [...all.values()].some(isSame))
       this.#observations.broken('I2', `${what} begins twice`);
-    if (isCancelled(seen)) this.#observations.broken('I3', `${what} begins after the cancelling`);
-    all.set(started.task, started);
     const stage = created.data.spec.stages.find(({ name }) => name === started.stage);
+    if (isCancelled(seen) && stage?.always !== true) {
+      this.#observations.broken('I3', `${what} begins after the cancelling`);
+    }
+    all.set(started.task, started);
     if (stage === undefined || !mayBegin(stage, seen)) {
       this.#observations.broken('I3', `${what} begins, and what it needs has not ended as it must`);
     }
     if (started.index > 0) this.#observations.sometimes('a stage ran for each item');
     if (stage?.onFailure === true) this.#observations.sometimes('a stage for failures ran');
+    if (stage?.always === true) this.#observations.sometimes(alwaysRan(seen));
   }
 
   /** I2, I9: after all of its tasks, and as they have ended. */
@@ -142,7 +146,7 @@ export class PipelinesKept {
     if (seen === undefined || event === undefined) return false;
     if (event.type === 'pipeline.created') return seen.eventStream.length === 1;
     if (event.type === 'pipeline.advanced') return event.data.start.some(({ task: one }) => !seen.isCreated.has(one));
-    return event.type === 'pipeline.cancelling' && [...seen.started.keys()].some((one) => !isEnding(one));
+    return event.type === 'pipeline.cancelling' && toCancel(seen).some((one) => !isEnding(one));
   }
 
   #isUnknownEnd(task: TaskId): boolean {
@@ -171,14 +175,31 @@ function isCancelled({ eventStream }: SeenPipeline): boolean {
   return eventStream.some(({ type }) => type === 'pipeline.cancelling');
 }
 
+function toCancel({ created, started }: SeenPipeline): TaskId[] {
+  const always = new Set(created.data.spec.stages.filter((stage) => stage.always).map(({ name }) => name));
+  return [...started].filter(([, { stage }]) => !always.has(stage)).map(([task]) => task);
+}
+
+function alwaysRan(seen: SeenPipeline): Sometimes {
+  if (isCancelled(seen)) return 'a stage that always runs ran after the cancelling';
+  const isFailed = [...seen.outcomes.values()].some((outcome) => outcome !== 'succeeded');
+  return `a stage that always runs ran after ${isFailed ? 'a failure' : 'success'}`;
+}
+
 function isOver({ eventStream }: SeenPipeline): boolean {
   return eventStream.at(-1)?.type === 'pipeline.completed';
 }
 
-/** All that is needed has succeeded; for a stage that is for failures, it has ended, and not all of it succeeded. */
-function mayBegin({ needs, onFailure }: Stage, seen: SeenPipeline): boolean {
+/**
+ * All that is needed has succeeded; for a stage that is for failures, it has ended, and not all of it succeeded; for one
+ * that always runs, it has ended.
+ */
+function mayBegin({ needs, onFailure, always }: Stage, seen: SeenPipeline): boolean {
   const runs = needs.map((need) => outcomesOf(need, seen));
   if (runs.some((ofNeed) => ofNeed.includes(undefined))) return false;
+  const hasEnded = (need: string, index: number) =>
+    seen.unrun.has(need) || seen.items.get(need) === 0 || (runs[index]?.length ?? 0) > 0;
+  if (always === true) return needs.every(hasEnded);
   const isWhole = (need: string, index: number) =>
     !seen.unrun.has(need) &&
     runs[index]?.length === (seen.items.get(need) ?? 1) &&

@@ -1,7 +1,7 @@
-/** Handles pipeline.cancelling. Emits: task.created | task.cancelling | pipeline.completed. Every task of it is asked to end. */
+/** Handles pipeline.cancelling. Emits: task.created | task.cancelling | pipeline.completed. Every task of it is asked to end, but those of stages that always run. */
 import type { Bus, Handling } from '@vm-task/bus/bus';
 import { done, type HandlerOutcome } from '@vm-task/bus/outcome';
-import { liveRuns } from '@vm-task/pipelines/decisions/next-steps';
+import { runsToCancel } from '@vm-task/pipelines/decisions/next-steps';
 import type { Stored } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import { cancelTask } from './cancel-task.ts';
@@ -26,7 +26,7 @@ export async function onPipelineCancelling(
   const { pipeline, by, reason } = event.data;
   const state = await deps.readPipeline(pipeline);
   if (state === null || state.phase.name === 'over') return done();
-  const live = liveRuns(state);
+  const live = runsToCancel(state);
   const request = { by: `pipeline ${pipeline}: ${by}`, reason };
   const missing: string[] = [];
   for (const taskKey of live) if ((await deps.bus.head(taskKey)) === null) missing.push(taskKey.task);

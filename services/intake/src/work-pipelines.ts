@@ -6,7 +6,7 @@
  * | `on-pipeline-submit.ts`, `on-pipeline-cancel.ts` | commands from any NATS client |
  * | `on-pipeline-created.ts`, `on-task-completed.ts` | a change → one decision |
  * | `on-pipeline-advanced.ts` | a decision → its tasks |
- * | `on-pipeline-cancelling.ts` | every task of it is asked to end |
+ * | `on-pipeline-cancelling.ts` | its tasks are asked to end |
  * | `pipelines/decide.ts`, `start-stage.ts`, `outputs.ts`, `left-vm.ts` | what follows from a state, with its expressions evaluated |
  * | `pipelines/advance.ts`, `pipeline-reader.ts` | the state from the stream, the decision into it |
  */

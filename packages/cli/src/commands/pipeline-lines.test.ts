@@ -28,7 +28,15 @@ const run: RunView = {
 
 function view(kind: StageView['kind'], changes: Partial<RunView>): PipelineView {
   const runs = [{ ...run, ...changes }];
-  const stage = { name: 'ask', kind, needs: [], onFailure: false, standing: 'running' as const, reason: null };
+  const stage = {
+    name: 'ask',
+    kind,
+    needs: [],
+    onFailure: false,
+    always: false,
+    standing: 'running' as const,
+    reason: null,
+  };
   return { stages: [{ ...stage, error: null, runs }] } as unknown as PipelineView;
 }
 

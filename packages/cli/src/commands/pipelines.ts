@@ -2,7 +2,7 @@
 
 import type { PipelineSummary, PipelineView, RunView, StageView } from '@vm-task/client/views';
 import { createHomeClient } from '@vm-task/embedded/home-client';
-import { drawGraph } from '../screen/graph.ts';
+import { drawGraph, type GraphStage } from '../screen/graph.ts';
 import { print, printJson } from '../screen/print.ts';
 import { progressText } from '../screen/progress-text.ts';
 import { humanDuration, table } from '../screen/table.ts';
@@ -15,7 +15,7 @@ export async function showPipeline({ home, json }: Common, id: string): Promise<
   const view = await createHomeClient(home).pipelines.show(id);
   if (json) return printJson(view);
   print(table(['field', 'value'], fieldsOf(view)));
-  print(`\n${drawGraph(view.stages.map((stage) => ({ ...stage, mark: markOf(stage.standing) })))}`);
+  print(`\n${drawGraph(view.stages.map(graphStageOf))}`);
   print(`\n${stageTable(view)}`);
 }
 
@@ -23,6 +23,11 @@ export async function showPipeline({ home, json }: Common, id: string): Promise<
 export function stageTable({ stages }: PipelineView): string {
   const header = ['stage', 'state', 'task', 'vm', 'took', 'result'];
   return table(header, stages.flatMap(rowsOf));
+}
+
+export function graphStageOf({ name, needs, standing, onFailure, always }: StageView): GraphStage {
+  const when = always ? 'always' : onFailure ? 'after a failure' : null;
+  return { name, needs, mark: markOf(standing), when };
 }
 
 const marks = new Map(Object.entries({ waiting: '·', running: '▶', succeeded: '✓', failed: '✗', skipped: '-' }));

@@ -9,6 +9,8 @@ export interface GraphStage {
   readonly needs: readonly string[];
   /** One character for its state. */
   readonly mark: string;
+  /** When it runs, where that is not after success. */
+  readonly when: string | null;
 }
 
 /** One line for each stage, indented by how deep it is, with what it waits for. `stages` come after what they need. */
@@ -22,7 +24,8 @@ export function drawGraph(stages: readonly GraphStage[]): string {
   const draw = (stage: GraphStage, indent: string, branch: string) => {
     const others = stage.needs.filter((need) => need !== parents.get(stage.name));
     const also = others.length === 0 ? '' : `  ◂ ${others.join(', ')}`;
-    lines.push(plainLine(`${stage.mark} ${stage.name}${also}`).replace(/^/, `${indent}${branch}`));
+    const when = stage.when === null ? '' : ` (${stage.when})`;
+    lines.push(plainLine(`${stage.mark} ${stage.name}${when}${also}`).replace(/^/, `${indent}${branch}`));
     const children = stages.filter(({ name }) => parents.get(name) === stage.name);
     const below = branch === '' ? indent : `${indent}${branch.startsWith('├') ? '│  ' : '   '}`;
     for (const [index, child] of children.entries()) draw(child, below, index < children.length - 1 ? '├─ ' : '└─ ');

@@ -46,9 +46,15 @@ export function unstarted(stage: StageState | undefined): number[] {
   return (stage.items ?? [null]).map((_item, index) => index).filter((index) => !begun.has(index));
 }
 
+/** The runs that a cancelling ends: those of stages that always run go on. */
+export function runsToCancel({ spec, stages }: PipelineState): (Run & { kind: 'live' })[] {
+  const toEnd = spec.stages.filter(({ always }) => always !== true);
+  return liveRuns({ stages: Object.fromEntries(toEnd.map(({ name }) => [name, stages[name] ?? { kind: 'waiting' }])) });
+}
+
 /** The runs that have a task which has not ended. */
-export function liveRuns(state: PipelineState): (Run & { kind: 'live' })[] {
-  const runs = Object.values(state.stages).flatMap((stage) => (stage.kind === 'begun' ? stage.runs : []));
+export function liveRuns({ stages }: Pick<PipelineState, 'stages'>): (Run & { kind: 'live' })[] {
+  const runs = Object.values(stages).flatMap((stage) => (stage.kind === 'begun' ? stage.runs : []));
   return runs.filter((run) => run.kind === 'live');
 }
 
@@ -59,9 +65,14 @@ export function errorOf(stage: StageState | undefined): ErrorInfo | null {
   return failed === undefined || failed.kind === 'live' ? null : failed.error;
 }
 
-/** After a failure, more runs of a stage begin only where the policy is to go on, or the stage is for failures. */
-function mayStart(state: PipelineState, { onFailure }: StageSpec): boolean {
-  if (state.phase.name !== 'running') return false;
+/**
+ * After a failure, more runs of a stage begin only where the policy is to go on, or the stage is for failures; after a
+ * cancelling, only those of a stage that always runs.
+ */
+function mayStart(state: PipelineState, { onFailure, always }: StageSpec): boolean {
+  if (state.phase.name === 'over') return false;
+  if (always === true) return true;
+  if (state.phase.name === 'cancelling') return false;
   return onFailure || state.spec.failure === 'continue' || !anyFailure(state);
 }
 
@@ -98,10 +109,11 @@ function isFinal(status: StageStatus | undefined): boolean {
 }
 
 function skipOf(
-  { name: stage, needs, onFailure }: StageSpec,
+  { name: stage, needs, onFailure, always }: StageSpec,
   state: PipelineState,
   stageStatuses: Readonly<Record<string, StageStatus>>,
 ): Changes['skip'][number] | null {
+  if (always === true) return null;
   if (state.phase.name === 'cancelling') return { stage, reason: 'cancelled', text: 'the pipeline was cancelled' };
   if (onFailure) {
     const isDecided = needs.every((need) => isFinal(stageStatuses[need]));

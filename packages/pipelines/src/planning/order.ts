@@ -6,6 +6,7 @@ interface Needing {
   readonly name: string;
   readonly needs: readonly string[];
   readonly onFailure: boolean;
+  readonly always?: true | undefined;
 }
 
 /** Keeps the written order where it may. @throws `invalid-pipeline` for an unknown stage, or for a circle, which is named. */
@@ -31,7 +32,7 @@ export function orderStages<T extends Needing>(stages: readonly T[]): T[] {
   return ordered;
 }
 
-function checkNeeds({ name, needs, onFailure }: Needing, byName: ReadonlyMap<string, Needing>): void {
+function checkNeeds({ name, needs, onFailure, always }: Needing, byName: ReadonlyMap<string, Needing>): void {
   for (const need of needs) {
     const needed = byName.get(need);
     if (needed === undefined) {
@@ -39,9 +40,9 @@ function checkNeeds({ name, needs, onFailure }: Needing, byName: ReadonlyMap<str
       const hint = near === null ? `known are ${[...byName.keys()].join(', ')}` : `did you mean "${near}"?`;
       throw new VmTaskError('invalid-pipeline', `stages.${name}.needs: there is no stage "${need}"; ${hint}`);
     }
-    if (needed.onFailure && !onFailure) {
+    if (needed.onFailure && !onFailure && always !== true) {
       const why = `"${need}" runs only after a failure, so this stage would never run`;
-      throw new VmTaskError('invalid-pipeline', `stages.${name}.needs: ${why}; give it onFailure: true as well`);
+      throw new VmTaskError('invalid-pipeline', `stages.${name}.needs: ${why}; give it onFailure or always: true`);
     }
   }
 }

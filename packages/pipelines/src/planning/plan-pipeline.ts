@@ -87,10 +87,12 @@ export function scopeOf(spec: PipelineSpec, stage: StageSpec, perItem: boolean):
 
 function specFrom(file: PipelineFile): PipelineSpec {
   const stages = Object.entries(file.stages).map(([name, stage]) => ({ name, ...splitStage(stage) }));
-  const problems = stages.flatMap(({ name, own, task }) => ownProblems(name, own, task));
+  const problems = stages.flatMap(({ name, own, task }) => [
+    ...alwaysProblems(name, own),
+    ...ownProblems(name, own, task),
+  ]);
   if (problems.length > 0) throw new VmTaskError('invalid-pipeline', problems.join('; '));
-  const usual = stages.filter(({ own }) => own.onFailure !== true).map(({ name }) => name);
-  const ordered = resolveSharing(orderStages(stages.map((stage) => stageFrom(stage, usual))));
+  const ordered = resolveSharing(orderStages(stages.map((stage) => stageFrom(stage, stages))));
   if ('problems' in ordered) throw new VmTaskError('invalid-pipeline', ordered.problems.join('; '));
   return {
     name: file.name ?? 'pipeline',
@@ -101,13 +103,15 @@ function specFrom(file: PipelineFile): PipelineSpec {
   };
 }
 
-function stageFrom({ name, own, task }: StageFile & { name: string }, usual: string[]): StageSpec {
+type NamedStage = StageFile & { readonly name: string };
+
+function stageFrom({ name, own, task }: NamedStage, stages: readonly NamedStage[]): StageSpec {
   return {
     name,
     kind: own.kind ?? 'task',
-    // Without a word about it, a stage for failures is for any of them.
-    needs: own.needs === undefined && own.onFailure === true ? usual : [...new Set(own.needs ?? [])],
+    needs: [...new Set(own.needs ?? usualNeeds(own, stages))],
     onFailure: own.onFailure ?? false,
+    ...(own.always === true ? { always: true } : {}),
     if: own.if ?? null,
     forEach: own.forEach ?? null,
     task,
@@ -117,8 +121,26 @@ function stageFrom({ name, own, task }: StageFile & { name: string }, usual: str
   };
 }
 
+/** Without a word about it, a stage for failures is for any of them, and one that always runs comes after all others. */
+function usualNeeds({ onFailure, always }: StageFile['own'], stages: readonly NamedStage[]): string[] {
+  if (onFailure !== true && always !== true) return [];
+  const isBefore = ({ own }: NamedStage) => own.always !== true && (always === true || own.onFailure !== true);
+  return stages.filter(isBefore).map(({ name }) => name);
+}
+
 /** What a person is shown, labels, and when people are told that nobody has answered. */
 const manualKeys = ['inputs', 'labels', 'alertAfter'];
+
+function alwaysProblems(name: string, { kind = 'task', always, onFailure }: StageFile['own']): string[] {
+  if (always !== true) return [];
+  const at = `stages.${name}.always`;
+  return [
+    ...(onFailure === true
+      ? [`${at}: goes without onFailure; a stage that always runs is there after a failure, too`]
+      : []),
+    ...(kind === 'task' ? [] : [`${at}: goes with a task; a pipeline that is cancelled waits for nobody's answer`]),
+  ];
+}
 
 function ownProblems(name: string, own: StageFile['own'], task: StageFile['task']): string[] {
   if (own.kind === undefined || own.kind === 'task') {

@@ -6,7 +6,7 @@
 import type { StageSpec } from '@vm-task/shared/pipelines/spec';
 import { nearest } from '@vm-task/shared/unknown-keys';
 
-type Sharing = Pick<StageSpec, 'name' | 'kind' | 'needs' | 'onFailure' | 'forEach' | 'vm' | 'task'>;
+type Sharing = Pick<StageSpec, 'name' | 'kind' | 'needs' | 'onFailure' | 'always' | 'forEach' | 'vm' | 'task'>;
 
 /** What the VM has been given by its first stage, or a second attempt would not find as the first one did. */
 const fixedKeys = ['pool', 'image', 'resources', 'egress', 'retry'] as const;
@@ -66,11 +66,14 @@ function ownProblems(stage: Sharing, of: string, stages: readonly Sharing[], nee
     const hint = near === null ? `known are ${names.join(', ')}` : `did you mean "${near}"?`;
     return [`${at}.vm.of: there is no stage "${of}"; ${hint}`];
   }
+  const failureKey = stage.always === true ? 'always' : 'onFailure';
   const fixed = fixedKeys.filter((key) => Object.hasOwn(stage.task, key));
   return [
     ...fixed.map((key) => `${at}.${key}: ${whyFixed(key, of)}`),
     ...(stage.forEach === null ? [] : [`${at}.forEach: its runs would be in one VM at the same time; leave vm.of out`]),
-    ...(stage.onFailure ? [`${at}.onFailure: the VM of a stage that failed is removed at once; leave vm.of out`] : []),
+    ...(stage.onFailure || stage.always === true
+      ? [`${at}.${failureKey}: the VM of a stage that failed is removed at once; leave vm.of out`]
+      : []),
     ...(needs.get(stage.name)?.has(of) === true ? [] : [`${at}.vm.of: "${of}" must have ended; add it to needs`]),
     ...ownerProblem(owner).map((why) => `${at}.vm.of: ${why}`),
   ];

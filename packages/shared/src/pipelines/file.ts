@@ -27,6 +27,7 @@ const stageKeys = {
   if: z.string().optional(),
   forEach: z.union([z.string(), z.array(jsonSchema).max(maxItems)]).optional(),
   onFailure: z.boolean().optional(),
+  always: z.boolean().optional(),
   /** The VM of an earlier stage, as that one left it. */
   vm: vmOfSchema.optional(),
   /** Of `external` and `approval`: what is to be done, or decided. */

@@ -13,6 +13,8 @@ export const stageSpecSchema = z.strictObject({
   needs: z.array(z.string()),
   /** Runs only when a stage that it needs has failed. */
   onFailure: z.boolean(),
+  /** Runs once what it needs has ended, however that ended. */
+  always: z.literal(true).optional(),
   /** Expressions: whether it runs at all, and the items that it runs for. */
   if: z.string().nullable(),
   forEach: z.union([z.string(), z.array(jsonSchema)]).nullable(),

@@ -11,8 +11,8 @@ type Recorded = Omit<NonNullable<EventData<'pipeline.created'>['resumed']>, 'fro
 
 /**
  * Every run that succeeded, of stages of several items also of those that failed as a whole: only the others run again,
- * for the same items. A stage whose condition did not hold stays out. Stages for failures are asked anew. Stages in one VM
- * count together or not at all, and then what needs them does not count, either.
+ * for the same items. A stage whose condition did not hold stays out. Stages for failures are asked anew, and so is one that always
+ * runs where one that it needs is not done. Stages in one VM count together or not at all, and then what needs them does not count, either.
  */
 export function recordedOf(state: PipelineState): Recorded {
   const stageStatuses = stageStatusesOf(state);
@@ -21,7 +21,8 @@ export function recordedOf(state: PipelineState): Recorded {
   for (const spec of state.spec.stages) {
     const stage = state.stages[spec.name];
     if (stage === undefined || (spec.onFailure && stageStatuses[spec.name] !== 'skipped')) continue;
-    if (hasUnfinishedVm(state, spec) || spec.needs.some((need) => again.has(need))) again.add(spec.name);
+    if (hasUnfinishedVm(state, spec) || isToFollow(state, spec) || spec.needs.some((need) => again.has(need)))
+      again.add(spec.name);
     else recordStage(spec.name, stage, recorded);
   }
   return recorded;
@@ -31,6 +32,11 @@ export function recordedOf(state: PipelineState): Recorded {
 function hasUnfinishedVm(state: PipelineState, stage: StageSpec): boolean {
   const sharers = sharersOf(state.spec.stages, stage);
   return sharers.length > 1 && !sharers.every(({ name }) => isFinished(state.stages[name]));
+}
+
+/** One that always runs, and has seen the end of something that will run again. */
+function isToFollow({ stages }: PipelineState, { always, needs }: StageSpec): boolean {
+  return always === true && !needs.every((need) => isFinished(stages[need]));
 }
 
 function isFinished(stage: StageState | undefined): boolean {

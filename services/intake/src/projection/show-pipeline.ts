@@ -21,7 +21,11 @@ export function showPipeline(db: DatabaseSync, id: string): PipelineView | null 
   };
 }
 
-function stageView(db: DatabaseSync, state: PipelineState, { name, kind, needs, onFailure }: StageSpec): StageView {
+function stageView(
+  db: DatabaseSync,
+  state: PipelineState,
+  { name, kind, needs, onFailure, always }: StageSpec,
+): StageView {
   const stage = state.stages[name];
   const items = stage?.kind === 'begun' ? stage.items : null;
   const runs = stage?.kind === 'begun' ? stage.runs : [];
@@ -30,6 +34,7 @@ function stageView(db: DatabaseSync, state: PipelineState, { name, kind, needs, 
     kind,
     needs,
     onFailure,
+    always: always ?? false,
     standing: stageStatusesOf(state)[name] ?? 'waiting',
     reason: stage?.kind === 'skipped' ? stage.text : null,
     error: errorOf(stage),

@@ -19,24 +19,45 @@ function question(file: unknown, subject = `task.spawn.${parent}.1.host-1`): Han
 function setUp(full: string | null = null) {
   const events = memoryEvents();
   events.put(created(parent));
+  let isCancelled = false;
   const deps: SpawnDeps = {
     config,
+    bus: events,
+    wasCancelled: async () => isCancelled,
     admission: { refusal: async () => full },
     findCreated: events.findCreated,
     hadVmOn: async ({ task }, host) => task === parent && host === 'host-1',
   };
-  return { events, deps };
+  return { events, deps, cancelParent: () => (isCancelled = true) };
 }
 
 test('the task that a task asked for names its parent, may run anywhere, and is made once', async () => {
   const { events, deps } = setUp();
   const asked = question({ run: 'echo hi' });
-  const outcome = await onTaskSpawn(deps, asked);
   const data = { task: id, pool: 'default', cause: { kind: 'task', id: parent } };
-  expect(outcome).toMatchObject({ kind: 'done', expectedSeq: 0, event: { type: 'task.created', host: 'any', data } });
-  if (outcome.kind !== 'done' || outcome.event === null) throw new Error('not accepted');
-  await events.append(outcome.event, 0, asked.signal);
-  expect(await onTaskSpawn(deps, asked)).toMatchObject({ kind: 'done', event: null });
+  for (const _delivery of [1, 2]) {
+    expect(await onTaskSpawn(deps, asked)).toMatchObject({ kind: 'done', event: null });
+    expect(events.stored.slice(1)).toMatchObject([{ type: 'task.created', host: 'any', data }]);
+  }
+});
+
+test('its time is what its parent has left', async () => {
+  const { events, deps } = setUp();
+  const asked = question({ run: 'echo hi' });
+  const { time } = events.stored[0] ?? { time: new Date() };
+  await onTaskSpawn(deps, { ...asked, event: { ...asked.event, time: new Date(time.getTime() + 3_000_000) } });
+  expect(events.stored[1]).toMatchObject({ data: { spec: { timeouts: { totalMs: 600_000 } } } });
+});
+
+test('when its parent is cancelled meanwhile, it is made and cancelled, whatever delivery sees that', async () => {
+  for (const seen of ['at first', 'again']) {
+    const { events, deps, cancelParent } = setUp();
+    if (seen === 'again') await onTaskSpawn(deps, question({ run: 'x' }));
+    cancelParent();
+    for (const _delivery of [1, 2]) await onTaskSpawn(deps, question({ run: 'x' }));
+    expect(events.stored.map(({ type }) => type)).toEqual(['task.created', 'task.created', 'task.cancelling']);
+    expect(events.stored[2]).toMatchObject({ data: { task: id, by: `task ${parent}` } });
+  }
 });
 
 test('what is no task is rejected with a sentence, and without room it waits', async () => {

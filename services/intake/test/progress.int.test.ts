@@ -1,15 +1,12 @@
 /** What processes say of how far they are, and the tasks that tasks ask for: as people see them. */
 
-import { listLetters } from '@vm-task/bus/dead-letters';
-import { findCreated } from '@vm-task/bus/find-task';
-import { spawnTask } from '@vm-task/bus/spawn-task';
 import { storeProgress } from '@vm-task/bus/task-progress';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import type { Draft } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
-import { retrying, setupDone, vmReady } from '@vm-task/testing/sample-events';
+import { setupDone, vmReady } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { type IntakeProcess, makeHome, startIntake, startIntakeBroker } from './intake-process.ts';
 import { type ReadMessage, readMessages } from './read-messages.ts';
@@ -79,52 +76,4 @@ test('a pipeline is shown again when one of its tasks says how far it is', async
     const saying = setInterval(() => void storeProgress(broker.connection, task, 1, 'host-1', { text: 'half' }), 100);
     told.defer(() => clearInterval(saying));
   }
-});
-
-/** What a task may ask for: one task of its own, from the host that it is on. */
-async function begunParent(broker: Broker): Promise<Stored<'task.created'>> {
-  const task = newTaskId(Date.now());
-  await append(broker, created(task, { run: 'true', children: 1 }));
-  await begin(broker, task);
-  const parent = await findCreated(broker.connection, task);
-  if (parent === null) throw new Error('it was not created');
-  return parent;
-}
-
-const causeOf = ({ connection }: Broker, child: TaskId) =>
-  eventually(async () => (await findCreated(connection, child))?.data.cause, { what: 'the child is there' });
-
-test('what a task asked for is made once, and names it', async () => {
-  await using broker = await startIntakeBroker();
-  await using folder = await makeHome(broker);
-  await using _intake = await startIntake(folder.home);
-  const parent = await begunParent(broker);
-  const ask = (run: string, key: string) =>
-    spawnTask(broker.connection, { parent, key, file: { run }, limit: 1, host: 'host-1' }).catch((error) => error.code);
-  const ids = await Promise.all([ask('echo', 'k'), ask('echo', 'k')]);
-  expect(ids[0]).toBe(ids[1]);
-  expect([await ask('other', 'k'), await ask('echo', 'l')]).toEqual(['idempotency-conflict', 'limit-reached']);
-  expect(await causeOf(broker, ids[0])).toEqual({ kind: 'task', id: parent.data.task });
-});
-
-test('what a task was promised is made after its end, too; what another host asks in its name is not', async () => {
-  await using broker = await startIntakeBroker();
-  await using folder = await makeHome(broker);
-  const { connection } = broker;
-  const [ended, retried, robbed] = [await begunParent(broker), await begunParent(broker), await begunParent(broker)];
-  const ask = (parent: Stored<'task.created'>, host: string) =>
-    spawnTask(connection, { parent, key: 'k', file: { run: 'echo' }, limit: 1, host });
-  const forged = await ask(robbed, 'host-2');
-  const promised = [await ask(ended, 'host-1'), await ask(retried, 'host-1')];
-  await append(broker, completed(ended.data.task, null));
-  await append(broker, retrying(retried.data.task));
-  await append(broker, vmReady(retried.data.task, { attempt: 2 }, 'host-2'));
-  await using _intake = await startIntake(folder.home);
-  for (const child of promised) await causeOf(broker, child);
-  const letter = await eventually(async () => (await listLetters(connection, 0, 1))[0]?.letter, { what: 'it is dead' });
-  expect(letter).toMatchObject({
-    consumer: 'intake-task-spawn',
-    reason: `task ${robbed.data.task} was never at work on the host that asks for it`,
-  });
-  expect(await findCreated(connection, forged)).toBeNull();
 });

@@ -174,7 +174,7 @@ function hostServicesOf({ host, pools }: Scope): Service[] {
 
 /** The streams that a service reads messages of, besides those of its rows in the flow table. */
 const alsoReads: Readonly<Record<ServiceName, readonly StreamName[]>> = {
-  intake: ['LOGS', 'INBOX'],
+  intake: ['CHILDREN', 'LOGS', 'INBOX'],
   provisioner: [],
   runner: ['CHILDREN', 'LOGS', 'INBOX'],
   reaper: ['CHILDREN', 'LOGS', 'TIMERS'],

@@ -70,6 +70,11 @@ async function ask({ js }: Connection, question: Question, n: number, host: Host
   }
 }
 
+/** What has been asked for in the name of `parent`; there may be no such task, or another's. */
+export async function childrenOf(connection: Connection, parent: TaskId): Promise<readonly TaskId[]> {
+  return (await readQuestions(connection, parent)).questions.map(({ id }) => id);
+}
+
 /** True when `id` is a child that `parent` has asked for. */
 export async function isChild(connection: Connection, parent: TaskId, id: TaskId): Promise<boolean> {
   return (await readQuestions(connection, parent)).questions.some((question) => question.id === id);

@@ -21,7 +21,6 @@ const exempt: Readonly<Record<string, string>> = {
   'hypervisor/host/host-id:': 'the name of the host, made once',
   'bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
   'intake/projection/statement:inTransaction.exec-3': 'the rollback of a disk that is full',
-  'bus/spawn-task:': 'stored once whoever asks again, as progress.int.test.ts of intake does',
   'runner/guest-api/messages:markRoute.publish':
     'only said by HTTP, and the same whenever it is said again: inbox tests of intake',
   'provisioner/progress-file:progressFiles.writeFileSync': 'told only while images and snapshots are made',

@@ -124,8 +124,8 @@ describe('the flow table', () => {
     }
   });
 
-  test('no handler is given what it emits itself', () => {
-    for (const row of rows) {
+  test('no handler is given what it emits itself, but for the cancelling of children: a task is there before those', () => {
+    for (const row of rows.filter((one) => one !== flow.intakeOnTaskCancelling)) {
       for (const type of row.emits) {
         const subject = eventSubject(samples[type]);
         const isGiven = subjectMatches(filterOf(row), subject);

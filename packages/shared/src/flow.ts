@@ -38,7 +38,7 @@ export const flow = {
     stream: 'COMMANDS',
     consumer: 'intake-task-spawn',
     filter: commandSubjects.spawn,
-    emits: ['task.created'],
+    emits: ['task.created', 'task.cancelling'],
   }),
   intakeOnMessageRead: row({
     service: 'intake',
@@ -54,6 +54,14 @@ export const flow = {
     stream: 'COMMANDS',
     consumer: 'intake-task-cancel',
     filter: commandSubjects.cancel,
+    emits: ['task.cancelling'],
+  }),
+  intakeOnTaskCancelling: row({
+    service: 'intake',
+    file: 'on-task-cancelling',
+    stream: 'EVENTS',
+    consumer: 'intake-task-cancelling',
+    filter: eventPatterns['task.cancelling'],
     emits: ['task.cancelling'],
   }),
   intakeOnDeadletterReplay: row({

@@ -5,6 +5,7 @@
  * |---|---|
  * | `on-task-submit.ts`, `on-task-cancel.ts`, `plan-or-reason.ts` | commands from any NATS client |
  * | `on-task-spawn.ts`, `on-message-read.ts` | what tasks ask the guest API for: tasks, marks of messages that they read |
+ * | `on-task-cancelling.ts`, `cancel-child.ts` | tasks that a task asked for are cancelled with it |
  * | `on-deadletter-replay.ts` | whoever could not handle a message is asked to try again |
  * | `accept-task.ts`, `cancel-task.ts`, `answer-task.ts` | by HTTP: the same, and answers |
  * | `work-pipelines.ts`, `on-pipeline-*.ts`, `on-task-completed.ts`, `pipelines/` | pipelines |
@@ -19,9 +20,10 @@
  * what is shown) and I13 (new tasks are refused while there is still room for running ones).
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { findCreated, hadVmOn } from '@vm-task/bus/find-task';
+import { findCreated, findLast, hadVmOn } from '@vm-task/bus/find-task';
 import { keysOf } from '@vm-task/bus/idempotency';
 import { lastEventSeq } from '@vm-task/bus/last-event';
+import { childrenOf } from '@vm-task/bus/spawn-task';
 import { runService, type ServiceContext } from '@vm-task/service/service';
 import type { HostToken } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
@@ -36,6 +38,7 @@ import { onAnyEvent } from './on-any-event.ts';
 import { onDeadletterReplay } from './on-deadletter-replay.ts';
 import { onMessageRead } from './on-message-read.ts';
 import { onTaskCancel } from './on-task-cancel.ts';
+import { onTaskCancelling } from './on-task-cancelling.ts';
 import { onTaskSpawn } from './on-task-spawn.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
 import { isPlainTask } from './projection/is-plain-task.ts';
@@ -85,6 +88,12 @@ async function run(context: ServiceContext): Promise<void> {
       slots: cancelSlots,
       ...drain,
     }),
+    // What follows is not over with the task, so its later events do not matter.
+    bus.workEvents(flow.intakeOnTaskCancelling, (handling) => onTaskCancelling(deps, handling), {
+      slots: cancelSlots,
+      past: true,
+      ...drain,
+    }),
     bus.workMessages(flow.intakeOnDeadletterReplay, (handling) => onDeadletterReplay(bus, handling), {
       slots: 1,
       ...drain,
@@ -116,6 +125,8 @@ function brokerQuestions({ bus, log, stop, environment: { home } }: ServiceConte
     ),
     findCreated: (task: TaskId) => findCreated(connection, task),
     hadVmOn: (key: TaskKey, host: HostToken) => hadVmOn(connection, key, host),
+    findCancelling: (key: TaskKey) => findLast(connection, 'task.cancelling', key),
+    childrenOf: (parent: TaskId) => childrenOf(connection, parent),
     keys: keysOf(connection),
     readPipeline: pipelineReader(bus),
   };

@@ -5,6 +5,7 @@ import { runsToCancel } from '@vm-task/pipelines/decisions/next-steps';
 import type { Stored } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import { cancelTask } from './cancel-task.ts';
+import { eachAtOnce } from './each-at-once.ts';
 import { type Advancing, advancePipeline } from './pipelines/advance.ts';
 import { createTasks } from './pipelines/create-tasks.ts';
 
@@ -35,10 +36,13 @@ export async function onPipelineCancelling(
     const start = decisions.filter(({ task }) => missing.includes(task));
     await createTasks(deps.bus, event.data, start, signal);
   }
-  await Promise.all(live.map((taskKey) => cancelTask(deps.bus, taskKey, request, signal)));
+  await eachAtOnce(live, atOnce, (taskKey) => cancelTask(deps.bus, taskKey, request, signal));
   // With nothing alive, no end of a task will end it.
   await advancePipeline(deps, pipeline, event.time.getTime(), nothingNew, signal);
   return done();
 }
+
+/** Each waits for one fsync of the broker; a pipeline may have thousands. */
+const atOnce = 16;
 
 const nothingNew = (): readonly [] => [];

@@ -22,7 +22,10 @@ function setUp(children: readonly TaskId[], file: object = { run, children: 100 
   const deps = {
     bus: events,
     findCreated: events.findCreated,
-    childrenOf: async (task: TaskId) => (asked.push(task), children),
+    childrenOf: async (task: TaskId) => {
+      asked.push(task);
+      return children;
+    },
   };
   const handling: Handling<Stored> = {
     event,
@@ -43,7 +46,7 @@ test('every child of a task that is being cancelled is asked to end, once, howev
   const { events, deps, handling, cancelled } = setUp(children);
   for (const _delivery of [1, 2]) await onTaskCancelling(deps, handling);
   expect(cancelled()).toEqual([parent, ...children]);
-  expect(events.stored.at(-1)).toMatchObject({ data: { by: `task ${parent}`, reason: handling.event.data['reason'] } });
+  expect(events.stored.at(-1)).toMatchObject({ data: { by: `task ${parent}`, reason: 'no longer needed' } });
 });
 
 test('those that it did not reach before it was killed are reached by the next delivery', async () => {

@@ -1,7 +1,9 @@
 import type { Handling } from '@vm-task/bus/bus';
 import type { RawMessage } from '@vm-task/bus/envelope';
 import { silentLogger } from '@vm-task/service/log';
+import type { Stored } from '@vm-task/shared/events';
 import { newTaskId } from '@vm-task/shared/new-ids';
+import { cancelling } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
 import { config, created } from '../test/task-events.ts';
@@ -23,7 +25,7 @@ function setUp(full: string | null = null) {
   const deps: SpawnDeps = {
     config,
     bus: events,
-    wasCancelled: async () => isCancelled,
+    findCancelling: async () => (isCancelled ? (cancelling(parent) as Stored<'task.cancelling'>) : null),
     admission: { refusal: async () => full },
     findCreated: events.findCreated,
     hadVmOn: async ({ task }, host) => task === parent && host === 'host-1',

@@ -53,20 +53,25 @@ export const unusedVm: Scenario = {
   },
 };
 
-/** Cancelled as soon as it is decided what begins: its tasks may not be there yet. */
+/** Cancelled as soon as it is decided what begins: its tasks may not be there yet. What always runs follows. */
 export const cancelledPipeline: Scenario = {
   name: 'cancelled pipeline',
   apart: decisions,
   async run(user, mark) {
     const job = makeJob({ mark, endless: true, expected: { outcome: 'cancelled' } });
+    const clean = makeJob({ mark: `${mark}k`, lines: 2, more: { needs: ['process'], always: true } });
     const stages = {
       process: job.file,
       person: { kind: 'external' },
+      clean: clean.file,
       later: makeJob({ mark: `${mark}l`, more: { needs: ['process'] } }).file,
     };
     const pipeline = await user.commandPipeline({
       file: { name: 'cancelled', stages },
-      expected: { outcome: 'cancelled', stages: { process: job.expected, person: ofNoProcess('cancelled') } },
+      expected: {
+        outcome: 'cancelled',
+        stages: { process: job.expected, person: ofNoProcess('cancelled'), clean: clean.expected },
+      },
     });
     await waitForLive(user, pipeline);
     await user.publish(commandSubjects.cancelPipeline, { pipeline });

@@ -15,6 +15,7 @@ import { services } from '@vm-task/shared/roles';
 import { commandSubjects, taskSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
 import { outdatedFeatures, templated } from './buckets.ts';
+import { cancelledChildren } from './children.ts';
 import { makeJob } from './job.ts';
 import { approvedPipeline, cancelledPipeline, sharedVm, twoStages, unusedVm } from './pipelines.ts';
 import type { Scenario } from './scenario.ts';
@@ -262,6 +263,7 @@ export const scenarios: readonly Scenario[] = [
   retried,
   cancelled,
   cancelledByCommand,
+  cancelledChildren,
   timedOut,
   lostVm,
   forgottenTimer,

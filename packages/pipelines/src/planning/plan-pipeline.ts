@@ -109,7 +109,7 @@ function stageFrom({ name, own, task }: NamedStage, stages: readonly NamedStage[
   return {
     name,
     kind: own.kind ?? 'task',
-    needs: [...new Set(own.needs ?? usualNeeds(own, stages))],
+    needs: [...new Set(own.needs ?? usualNeeds(name, own, stages))],
     onFailure: own.onFailure ?? false,
     ...(own.always === true ? { always: true } : {}),
     if: own.if ?? null,
@@ -122,10 +122,21 @@ function stageFrom({ name, own, task }: NamedStage, stages: readonly NamedStage[
 }
 
 /** Without a word about it, a stage for failures is for any of them, and one that always runs comes after all others. */
-function usualNeeds({ onFailure, always }: StageFile['own'], stages: readonly NamedStage[]): string[] {
+function usualNeeds(of: string, { onFailure, always }: StageFile['own'], stages: readonly NamedStage[]): string[] {
   if (onFailure !== true && always !== true) return [];
-  const isBefore = ({ own }: NamedStage) => own.always !== true && (always === true || own.onFailure !== true);
+  const after = thoseThatNeed(of, stages);
+  const isBefore = ({ name, own }: NamedStage) =>
+    !after.has(name) && own.always !== true && (always === true || own.onFailure !== true);
   return stages.filter(isBefore).map(({ name }) => name);
+}
+
+/** Itself, and all that say that they need it, directly or through others. */
+function thoseThatNeed(of: string, stages: readonly NamedStage[]): ReadonlySet<string> {
+  const found = new Set([of]);
+  for (const needed of found) {
+    for (const { name, own } of stages) if (own.needs?.includes(needed) === true) found.add(name);
+  }
+  return found;
 }
 
 /** What a person is shown, labels, and when people are told that nobody has answered. */

@@ -2,6 +2,7 @@
 import type { Bus } from '@vm-task/bus/bus';
 import { anyHost, type Draft, type EventData } from '@vm-task/shared/events';
 import type { StartedRun } from '@vm-task/shared/pipelines/events';
+import { eachAtOnce } from '../each-at-once.ts';
 
 type Decision = Pick<EventData<'pipeline.advanced'>, 'pipeline'>;
 
@@ -15,14 +16,8 @@ export async function createTasks(
   start: readonly StartedRun[],
   signal: AbortSignal,
 ): Promise<void> {
-  const left = [...start];
-  const creator = async () => {
-    for (let run = left.shift(); run !== undefined; run = left.shift()) {
-      // A conflict means that it was created before, and has gone on.
-      await bus.append(createdOf(decision, run), 0, signal);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, start.length) }, creator));
+  // A conflict means that it was created before, and has gone on.
+  await eachAtOnce(start, atOnce, (run) => bus.append(createdOf(decision, run), 0, signal));
 }
 
 function createdOf({ pipeline }: Decision, { stage, index, run, task, pool, spec }: StartedRun): Draft<'task.created'> {

@@ -42,6 +42,19 @@ export const taskSummarySchema = z.object({
   completedAt: time.nullable(),
 });
 
+/** `overhead`: all of a process's time in its VM that is not the process itself. */
+export const taskPhases = ['queued', 'vm', 'setup', 'run', 'overhead', 'answer'] as const;
+
+const phaseSchema = z.object({
+  attempt: z.int(),
+  phase: z
+    .enum(taskPhases)
+    .describe(
+      'queued: waiting, also between attempts; vm: a VM is made; setup: from the VM to the main process, connecting where there are steps; run: the process; overhead: connecting, starting it, collecting; answer: waiting for somebody',
+    ),
+  ms: z.int(),
+});
+
 /** From the broker's times of the events; null for what has not happened. */
 const timingsSchema = z.object({
   /** `task.created` → the first `vm.ready`. */
@@ -54,6 +67,11 @@ const timingsSchema = z.object({
   runMs: ms.describe('the main process of the last attempt'),
   /** `task.created` → `task.completed`. */
   totalMs: ms.describe('from acceptance to the end'),
+  phases: z
+    .array(phaseSchema)
+    .describe(
+      'where the time went, attempt by attempt: the phases that are over; of a task that has ended, totalMs together',
+    ),
 });
 
 const attemptSchema = z.object({
@@ -85,6 +103,7 @@ export type TaskSummary = z.infer<typeof taskSummarySchema>;
 export type TaskView = z.infer<typeof taskViewSchema>;
 export type Question = z.infer<typeof questionSchema>;
 export type AttemptView = z.infer<typeof attemptSchema>;
+export type Phase = z.infer<typeof phaseSchema>;
 export type Timings = z.infer<typeof timingsSchema>;
 
 export const taskParamsSchema = z.object({

@@ -27,7 +27,6 @@ export async function show({ home, json }: Common, id: string): Promise<void> {
 }
 
 function fieldsOf(view: TaskView): (readonly [string, string | number | null])[] {
-  const timings = Object.entries(view.timings).map(([name, ms]) => `${name.replace(/Ms$/, '')} ${humanDuration(ms)}`);
   return [
     ['id', view.id],
     ['status', view.status],
@@ -41,8 +40,15 @@ function fieldsOf(view: TaskView): (readonly [string, string | number | null])[]
     ...(view.question === null ? [] : questionFields(view.question)),
     ['created', view.createdAt],
     ['completed', view.completedAt],
-    ['timings', timings.join(', ')],
+    ['timings', timingsText(view.timings)],
   ];
+}
+
+/** Each phase with its time in all attempts, in the order in which they came first. */
+export function timingsText({ phases, totalMs }: TaskView['timings']): string {
+  const sums = new Map<string, number>();
+  for (const { phase, ms } of phases) sums.set(phase, (sums.get(phase) ?? 0) + ms);
+  return [...sums, ['total', totalMs] as const].map(([name, ms]) => `${name} ${humanDuration(ms)}`).join(', ');
 }
 
 function questionFields({ text, until }: NonNullable<TaskView['question']>): [string, string][] {

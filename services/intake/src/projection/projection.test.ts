@@ -63,7 +63,20 @@ test('each event moves the status on, and the first terminal event stays (I2)', 
         error: null,
       },
     ],
-    timings: { queuedMs: 1_000, vmReadyMs: 500, setupMs: 1_000, runMs: 120, totalMs: 4_000 },
+    timings: {
+      queuedMs: 1_000,
+      vmReadyMs: 500,
+      setupMs: 1_000,
+      runMs: 120,
+      totalMs: 4_000,
+      phases: [
+        { attempt: 1, phase: 'queued', ms: 500 },
+        { attempt: 1, phase: 'vm', ms: 500 },
+        { attempt: 1, phase: 'setup', ms: 1_000 },
+        { attempt: 1, phase: 'run', ms: 120 },
+        { attempt: 1, phase: 'overhead', ms: 1_880 },
+      ],
+    },
   });
 });
 

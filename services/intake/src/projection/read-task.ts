@@ -26,10 +26,13 @@ export function readTask(db: DatabaseSync, id: string): Omit<TaskView, 'progress
     createdAt: row.created_at,
     completedAt: row.completed_at,
     processMs: row.process_ms,
-    attempts: attempts.map(({ vm, started_at, setup_done_at }) => ({
+    isQuestion: row.question !== null,
+    attempts: attempts.map(({ number, vm, started_at, setup_done_at, ended_at }) => ({
+      number,
       vm,
       startedAt: started_at,
       setupDoneAt: setup_done_at,
+      endedAt: ended_at,
     })),
   });
   return { ...summaryOf(row), question: openQuestionOf(row), attempts: attempts.map(attemptOf), timings };

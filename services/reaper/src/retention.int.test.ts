@@ -114,3 +114,52 @@ test('what is said too late, or of tasks that never were, is forgotten when it i
   const isPurged = async () => String(await left(bus, 'EVENTS')) === `task.created.default.${live.task}.any`;
   await eventually(isPurged, { what: 'only the live task is left' });
 });
+
+/** A task that has been submitted and has ended. */
+async function endedTask(rig: Rig): Promise<TaskId> {
+  const { task, seq } = await rig.create();
+  await rig.store(sample.completed(task), seq);
+  return task;
+}
+
+const tasksIn = async (bus: Bus) => new Set((await left(bus, 'EVENTS')).map((subject) => subject.split('.')[3]));
+
+test('beyond so many tasks the oldest that have ended are forgotten, and what lives stays', async () => {
+  await using rig = await startRig({ users: ['reaper'] });
+  await using own = await rig.broker.connect({ user: 'reaper' });
+  const { bus } = rig;
+  const { task: live } = await rig.create();
+  const old = [await endedTask(rig), await endedTask(rig)];
+  const newest = [await endedTask(rig), await endedTask(rig)];
+  rig.reap({ maxTasks: 2, bus: own.bus });
+  for (const task of old) await isForgotten(bus, task);
+  expect(await tasksIn(bus)).toEqual(new Set([live, ...newest]));
+  const more = await endedTask(rig);
+  await isForgotten(bus, newest[0] as TaskId);
+  expect(await tasksIn(bus)).toEqual(new Set([live, newest[1], more]));
+});
+
+test('what a host says of tasks that never were counts for no task', async () => {
+  await using rig = await startRig();
+  const { bus } = rig;
+  const [old, kept] = [await endedTask(rig), await endedTask(rig)];
+  for (let n = 0; n < 5; n++) {
+    await bus.connection.js.publish(`task.completed.default.${sample.sampleTask()}.host-2`, 'no event');
+  }
+  rig.reap({ maxTasks: 1 });
+  await isForgotten(bus, old);
+  expect(await tasksIn(bus)).toContain(kept);
+});
+
+test('tasks of a pipeline that goes on are kept beyond that number, and keep nobody else', async () => {
+  await using rig = await startRig();
+  const { bus } = rig;
+  const pipeline = sample.samplePipeline();
+  await rig.store(sample.pipelineCreated(pipeline));
+  const stages = [await storeStage(rig, pipeline), await storeStage(rig, pipeline)];
+  const old = await endedTask(rig);
+  const newest = await endedTask(rig);
+  rig.reap({ maxTasks: 1 });
+  await isForgotten(bus, old);
+  expect(await tasksIn(bus)).toEqual(new Set([...stages, newest, undefined]));
+});

@@ -21,6 +21,7 @@ export interface ReaperTimes {
   readonly sweep?: string;
   readonly orphanGrace?: string;
   readonly retention?: string;
+  readonly maxTasks?: number;
   readonly role?: Role;
   /** By default none: it reads the log from its beginning. */
   readonly checkpoints?: CheckpointStore;
@@ -82,9 +83,17 @@ const nowhere: CheckpointStore = { load: () => null, save: () => undefined };
 export function reap(
   bus: Bus,
   hypervisor: Hypervisor,
-  { sweep = '50ms', orphanGrace = '200ms', retention = '30d', role = 'all', checkpoints = nowhere }: ReaperTimes = {},
+  {
+    sweep = '50ms',
+    orphanGrace = '200ms',
+    retention = '30d',
+    maxTasks,
+    role = 'all',
+    checkpoints = nowhere,
+  }: ReaperTimes = {},
 ): AsyncDisposable {
-  const text = `reaper: { sweep: ${sweep}, orphanGrace: ${orphanGrace}, retention: ${retention} }`;
+  const most = maxTasks === undefined ? '' : `, maxTasks: ${maxTasks}`;
+  const text = `reaper: { sweep: ${sweep}, orphanGrace: ${orphanGrace}, retention: ${retention}${most} }`;
   const config = parseConfig(text, 'test');
   const [stop, abort] = [new AbortController(), new AbortController()];
   const signals = { stop: stop.signal, abort: abort.signal };

@@ -1,4 +1,5 @@
 import { silentLogger } from '@vm-task/service/log';
+import type { TaskId } from '@vm-task/shared/ids';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';
@@ -37,7 +38,7 @@ async function keepAt(times: readonly (Date | Error)[], before: (n: number, setF
     if (time instanceof Error) throw time;
     return time;
   };
-  await keepRetention({ db: projection.db, now, retentionMs, log: silentLogger }, ticks());
+  await keepRetention({ db: projection.db, now, retentionMs, maxTasks: undefined, log: silentLogger }, ticks());
   return kept;
 }
 
@@ -49,4 +50,29 @@ test('what has ended is forgotten by the clock of the broker, whatever the one o
 test('a disk that is full and a broker that is away are waited out', async () => {
   const kept = await keepAt([late, new Error('away'), late], (n, setFull) => setFull(n === 0));
   expect(kept).toEqual([true, true, false]);
+});
+
+test('beyond so many tasks the oldest that have ended are forgotten, and what lives stays', async () => {
+  const events = memoryEvents();
+  const [live, ...ended] = Array.from({ length: 5 }, (_, index) => newTaskId(start + index));
+  events.put(created(live as TaskId));
+  for (const task of ended) {
+    events.put(created(task));
+    events.put(completed(task, null));
+  }
+  using projection = createProjection(openDatabase(':memory:', { created: 'now', lastSeq: 10 }));
+  projection.advance(events.stored.map((event) => ({ seq: event.seq, event })));
+  async function* once() {
+    yield;
+  }
+  const now = async () => new Date(start);
+  const keep = (maxTasks: number | undefined) =>
+    keepRetention({ db: projection.db, now, retentionMs, maxTasks, log: silentLogger }, once());
+  const left = () => [live, ...ended].filter((task) => readTask(projection.db, task as string) !== null);
+  for (const maxTasks of [undefined, 5]) {
+    await keep(maxTasks);
+    expect(left()).toEqual([live, ...ended]);
+  }
+  await keep(2);
+  expect(left()).toEqual([live, ...ended.slice(-2)]);
 });

@@ -18,9 +18,13 @@ export async function isThereTask(connection: Connection, task: TaskId): Promise
   return (await firstEventOn(connection, taskSubject('task.created', { pool: '*', task }, '*'))) !== null;
 }
 
-/** The first message of `EVENTS` from this sequence on, whatever it is about; null where there is none. */
-export async function nextMessage({ jsm }: Connection, from: number): Promise<RawMessage | null> {
-  const query: NextMsgRequest & { seq: number } = { seq: from, next_by_subj: everything };
+/** The first message of `EVENTS` from this sequence on, on the pattern or whatever it is about; null where there is none. */
+export async function nextMessage(
+  { jsm }: Connection,
+  from: number,
+  pattern: string = everything,
+): Promise<RawMessage | null> {
+  const query: NextMsgRequest & { seq: number } = { seq: from, next_by_subj: pattern };
   const message = await jsm.streams.getMessage('EVENTS', query);
   return message === null ? null : rawOf(message);
 }

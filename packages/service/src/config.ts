@@ -91,6 +91,8 @@ const settings = {
       orphanGrace: durationSchema.prefault('30s'),
       /** The events of a task, its VMs and its pipeline are kept so long after the end: of the pipeline, if it is a part of one. */
       retention: durationSchema.prefault('30d'),
+      /** So many tasks are kept, the newest, beside those that live and what belongs to pipelines that are kept; without it any number. */
+      maxTasks: z.int().min(1).optional(),
     })
     .prefault({}),
 };

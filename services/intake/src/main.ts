@@ -24,6 +24,7 @@ import { findCreated, findLast, hadVmOn } from '@vm-task/bus/find-task';
 import { keysOf } from '@vm-task/bus/idempotency';
 import { lastEventSeq } from '@vm-task/bus/last-event';
 import { childrenOf } from '@vm-task/bus/spawn-task';
+import type { SystemConfig } from '@vm-task/service/config';
 import { runService, type ServiceContext } from '@vm-task/service/service';
 import type { HostToken } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
@@ -100,7 +101,7 @@ async function run(context: ServiceContext): Promise<void> {
     }),
     workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), slots: pipelineSlots, ...drain }),
     workAlerts({ ...deps, home: environment.home, ...drain }),
-    keepRetention({ db: projection.db, now: bus.now, retentionMs: config.reaper.retention, log }, sweeps(stop)),
+    keepRetention({ db: projection.db, now: bus.now, ...retentionOf(config), log }, sweeps(stop)),
     finishHttp(app, stop, abort),
   ]);
 }
@@ -130,6 +131,11 @@ function brokerQuestions({ bus, log, stop, environment: { home } }: ServiceConte
     keys: keysOf(connection),
     readPipeline: pipelineReader(bus),
   };
+}
+
+/** As the reaper forgets. */
+function retentionOf({ reaper: { retention, maxTasks } }: SystemConfig) {
+  return { retentionMs: retention, maxTasks };
 }
 
 /** A turn for each sweep of retention. */

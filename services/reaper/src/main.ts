@@ -13,7 +13,7 @@
  * | `sweep.ts`, `decide-vm.ts`, `first-seen.ts` | host, ledger and log compared, again and again |
  * | `measurements.ts` | how late deadlines were acted on, how many VMs are in quarantine |
  * | `live-log.ts`, `checkpoint.ts`, `saving.ts` | the log as far as it is live, put down and taken up again |
- * | `retention.ts`, `resumed-pipelines.ts` | tasks and pipelines that ended long ago are forgotten |
+ * | `retention.ts`, `newest-tasks.ts`, `resumed-pipelines.ts` | tasks and pipelines that ended long ago are forgotten |
  * | `keep-durables.ts` | durables that were deleted are made again |
  * | `keep-features.ts` | additions to the events, switched on when every service reads them |
  * | `audit.ts` | the same comparison once, for people |

@@ -12,14 +12,27 @@ import { type History, lastOf, readHistory } from '@vm-task/bus/task-history';
 import { isTaskEnd } from '@vm-task/shared/events';
 import { isTaskId, type PipelineId } from '@vm-task/shared/ids';
 import { factsOfSubject, pipelineSubject, type TaskKey } from '@vm-task/shared/subjects';
+import type { NewestTasks } from './newest-tasks.ts';
 import type { ResumedPipelines } from './resumed-pipelines.ts';
 
 export interface RetentionOptions {
   readonly connection: Connection;
   readonly clock: BrokerClock;
   readonly retentionMs: number;
+  /** Null: there may be any number. */
+  readonly newest: NewestTasks | null;
   readonly resumed: ResumedPipelines;
   readonly stop: AbortSignal;
+}
+
+/** What is before one of these two is to be forgotten. */
+interface Limit {
+  readonly ms: number;
+  readonly seq: number;
+}
+
+function isBefore({ ms, seq }: Limit, message: { readonly time: Date; readonly seq: number }): boolean {
+  return message.seq < seq || message.time.getTime() < ms;
 }
 
 /** What was passed over is looked at again after so long: whoever kept it may have gone since. */
@@ -41,14 +54,15 @@ export class Retention {
 
   /** Forgets, one after another, all that is to be forgotten now; returns when that is done, or `stop` came. */
   async forgetOld(): Promise<void> {
-    const { connection, clock, retentionMs, stop } = this.#options;
+    const { connection, clock, retentionMs, newest, stop } = this.#options;
     while (!stop.aborted) {
+      const seq = (await newest?.beforeSeq()) ?? 0;
       if (clock.nowMs() - this.#begunMs > againAfterMs) this.#next = 1;
       if (this.#next === 1) this.#begin();
       const message = await nextMessage(connection, this.#next);
-      const beforeMs = clock.nowMs() - retentionMs;
-      if (message !== null && message.time.getTime() < beforeMs) {
-        await this.#check(message, beforeMs);
+      const limit = { ms: clock.nowMs() - retentionMs, seq };
+      if (message !== null && isBefore(limit, message)) {
+        await this.#check(message, limit);
         this.#next = message.seq + 1;
       } else if (this.#isToBegin) {
         this.#next = 1;
@@ -62,7 +76,7 @@ export class Retention {
     this.#passed.clear();
   }
 
-  async #check(message: RawMessage, beforeMs: number): Promise<void> {
+  async #check(message: RawMessage, limit: Limit): Promise<void> {
     const { connection } = this.#options;
     const facts = factsOfSubject(message.subject);
     const about = facts?.about ?? null;
@@ -70,9 +84,9 @@ export class Retention {
     const isEnd = facts?.type === 'task.completed' || facts?.type === 'pipeline.completed';
     if (this.#passed.has(key) && !isEnd) return;
     if (about !== null && 'task' in about) {
-      if ((await this.#checkTask(about, message.subject, beforeMs)) === 'kept') this.#pass(key);
+      if ((await this.#checkTask(about, message.subject, limit)) === 'kept') this.#pass(key);
     } else if (about !== null && 'pipeline' in about) {
-      if ((await this.#checkPipeline(about.pipeline, beforeMs)) === 'kept') this.#pass(key);
+      if ((await this.#checkPipeline(about.pipeline, limit)) === 'kept') this.#pass(key);
     } else if (!(await isWanted(connection, message))) {
       await purgeSubject(connection, message.subject);
     }
@@ -83,7 +97,7 @@ export class Retention {
     this.#passed.add(key);
   }
 
-  async #checkTask(key: TaskKey, subject: string, beforeMs: number): Promise<'kept' | 'forgotten'> {
+  async #checkTask(key: TaskKey, subject: string, limit: Limit): Promise<'kept' | 'forgotten'> {
     const { connection } = this.#options;
     const history = await readHistory(connection, key);
     const end = history.events.at(-1);
@@ -92,7 +106,7 @@ export class Retention {
       await purgeSubject(connection, subject);
       return 'forgotten';
     }
-    if (!isTaskEnd(end) || end.time.getTime() >= beforeMs) return 'kept';
+    if (!isTaskEnd(end) || !isBefore(limit, end)) return 'kept';
     const stage = stageOf(history);
     if (stage === 'unknown' || (stage !== null && (await isThere(connection, stage)))) return 'kept';
     await purgeTask(connection, key, history);
@@ -100,11 +114,11 @@ export class Retention {
   }
 
   /** Its tasks are tasks like others then, and are found when it is begun again. */
-  async #checkPipeline(pipeline: PipelineId, beforeMs: number): Promise<'kept' | 'forgotten'> {
+  async #checkPipeline(pipeline: PipelineId, limit: Limit): Promise<'kept' | 'forgotten'> {
     const { connection, resumed } = this.#options;
     const { events } = await readHistory(connection, { pipeline });
     const end = events.at(-1);
-    if (end?.type !== 'pipeline.completed' || end.time.getTime() >= beforeMs) return 'kept';
+    if (end?.type !== 'pipeline.completed' || !isBefore(limit, end)) return 'kept';
     for (const by of resumed.by(pipeline)) {
       if (await isThere(connection, by)) return 'kept';
       resumed.forget(by);

@@ -18,6 +18,7 @@ import type { Overdue } from './deadlines.ts';
 import { FirstSeen } from './first-seen.ts';
 import { type LateTask, lateAlert } from './late-tasks.ts';
 import { LiveLog } from './live-log.ts';
+import { NewestTasks } from './newest-tasks.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onTaskCancelling } from './on-task-cancelling.ts';
 import { onTaskRetrying, type SetRetryTimer } from './on-task-retrying.ts';
@@ -105,6 +106,9 @@ function reapingOf(options: ReaperOptions, clock: BrokerClock, { deadlines }: Li
   };
 }
 
+/** A minute by default. */
+const sweepsBetweenCounts = 12;
+
 /** The control side: tasks end when they are out of time, and are forgotten. */
 function openEnds({ bus, config, stop, abort }: ReaperOptions, sweeping: Sweeping, live: LiveLog) {
   const { clock, background, findCreated } = sweeping;
@@ -117,7 +121,10 @@ function openEnds({ bus, config, stop, abort }: ReaperOptions, sweeping: Sweepin
     );
   const lateTimer = new DeadlineTimer(late, clock, onLate);
   const { connection } = bus;
-  const retention = new Retention({ connection, clock, retentionMs: config.reaper.retention, resumed, stop });
+  const { retention: retentionMs, maxTasks, sweep: sweepMs } = config.reaper;
+  const counting = { connection, clock, everyMs: sweepMs * sweepsBetweenCounts, stop };
+  const newest = maxTasks === undefined ? null : new NewestTasks({ ...counting, maxTasks });
+  const retention = new Retention({ connection, clock, retentionMs, newest, resumed, stop });
   const answers = { slots: answersAtOnce, stop, abort };
   const setTimer: SetRetryTimer = async (retrying) => {
     const created = await findCreated(retrying.data);

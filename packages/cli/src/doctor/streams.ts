@@ -17,7 +17,10 @@ export const streams: Check = {
     const { config, state } = await jsm.streams.info('EVENTS');
     const percent = Math.floor((100 * state.bytes) / config.max_bytes);
     if (state.bytes >= eventsFullFrom * config.max_bytes) {
-      return fail(`EVENTS is ${percent} % full, and no task is taken`, 'lower reaper.retention in vm-task.yaml');
+      return fail(
+        `EVENTS is ${percent} % full, and no task is taken`,
+        'lower reaper.retention in vm-task.yaml, or set reaper.maxTasks',
+      );
     }
     const names = [...Object.keys(definitions), ...Object.keys(buckets), artifactsOf(scope().host)];
     return pass(`${names.join(', ')}; EVENTS is ${percent} % full`);

@@ -6,6 +6,15 @@ import { type Kind, openCountChanges } from './task-counts.ts';
 /** Whoever submits meanwhile waits for one of these, a few milliseconds. */
 const maxAtOnce = 200;
 
+/** When the oldest of the newest so many tasks was submitted; null while there are no more than these. */
+export function beginningOfNewest(db: DatabaseSync, maxTasks: number): number | null {
+  const { all } = statement(db, 'SELECT sum(tasks) AS "all" FROM task_counts').get() as { all: number | null };
+  const more = (all ?? 0) - maxTasks;
+  if (more <= 0) return null;
+  const sql = 'SELECT created_at FROM tasks ORDER BY created_seq LIMIT 1 OFFSET ?';
+  return (statement(db, sql).get(more) as { created_at: number }).created_at;
+}
+
 /** Forgets some of what ended before then. Returns true when there is no more of it. */
 export function dropEndedBefore(db: DatabaseSync, timeMs: number): boolean {
   return inTransaction(db, () => {

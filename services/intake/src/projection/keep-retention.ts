@@ -2,13 +2,15 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { Logger } from '@vm-task/service/log';
-import { dropEndedBefore } from './drop-ended.ts';
+import { beginningOfNewest, dropEndedBefore } from './drop-ended.ts';
 
 export interface Retention {
   readonly db: DatabaseSync;
   /** The broker's time. */
   readonly now: () => Promise<Date>;
   readonly retentionMs: number;
+  /** Undefined: there may be any number. */
+  readonly maxTasks: number | undefined;
   readonly log: Logger;
 }
 
@@ -17,12 +19,14 @@ export interface Retention {
  * could not be forgotten is so at a later turn.
  */
 export async function keepRetention(
-  { db, now, retentionMs, log }: Retention,
+  { db, now, retentionMs, maxTasks, log }: Retention,
   ticks: AsyncIterable<void>,
 ): Promise<void> {
   for await (const _tick of ticks) {
     try {
-      const before = (await now()).getTime() - retentionMs;
+      const oldMs = (await now()).getTime() - retentionMs;
+      const newestMs = maxTasks === undefined ? null : beginningOfNewest(db, maxTasks);
+      const before = Math.max(oldMs, newestMs ?? oldMs);
       while (!dropEndedBefore(db, before)) await setImmediate();
     } catch (error) {
       log.warn({ err: error }, 'what has ended could not be forgotten; trying again');

@@ -12,6 +12,7 @@ import { fileLeft, removeTree } from '../host/remove-tree.ts';
 import { linkClaim, readClaims } from './claims.ts';
 import { hostClock, thisMoment } from './deadline.ts';
 import { type JsonFile, readJson, syncFolder, writeJson, writeJsonForThisBoot, writeJsonOnce } from './json-file.ts';
+import { KnownFolders } from './known-folders.ts';
 import { type Leftover, type Quarantine, quarantineSchema } from './quarantine.ts';
 import {
   type Claim,
@@ -118,13 +119,28 @@ export async function readStates(home: Home): Promise<VmState[]> {
 /** Every VM with a record, in the same order. */
 export async function readVms(home: Home): Promise<(VmState | UnreadableVm)[]> {
   const names = (await readdir(home.vms).catch(emptyIfMissing)).filter(isVmId).sort();
+  foldersOf(home).keepOnly(names);
   const found = await Promise.all(names.map((vm) => readFolder(home, vm)));
   return found.filter((vm) => vm !== null);
 }
 
+/** Lists are asked for several times a second, and hardly any folder has changed since the last one. */
+const folders = new WeakMap<Home, KnownFolders<VmId, VmState | null>>();
+
+function foldersOf(home: Home): KnownFolders<VmId, VmState | null> {
+  const known =
+    folders.get(home) ??
+    new KnownFolders<VmId, VmState | null>(
+      (vm) => home.vm(vm).root,
+      (vm) => readState(home, vm),
+    );
+  folders.set(home, known);
+  return known;
+}
+
 async function readFolder(home: Home, vm: VmId): Promise<VmState | UnreadableVm | null> {
   try {
-    return await readState(home, vm);
+    return await foldersOf(home).get(vm);
   } catch (error) {
     const { code, message } = errorInfo(error);
     if (code === 'ledger-unreadable') return { vm, why: message };

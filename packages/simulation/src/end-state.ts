@@ -12,6 +12,7 @@ export interface EndState {
   readonly ledgers: readonly Ledger[];
   readonly properties: Properties;
   readonly people: { readonly accepted: ReadonlySet<TaskId | PipelineId> };
+  readonly children: { readonly accepted: ReadonlySet<TaskId> };
   readonly warm: number;
   /** On each host. */
   readonly provisioners: number;
@@ -64,8 +65,9 @@ export function unfinished(end: EndState): readonly Violation[] {
   return open;
 }
 
-function lookAtTasks({ properties, people }: EndState, missing: Missing): void {
-  for (const id of people.accepted) if (!properties.has(id)) missing('I1', `${id} was accepted and never created`);
+function lookAtTasks({ properties, people, children }: EndState, missing: Missing): void {
+  const accepted = [...people.accepted, ...children.accepted];
+  for (const id of accepted) if (!properties.has(id)) missing('I1', `${id} was accepted and never created`);
   for (const { promise, what } of properties.pipelines.unfinished()) missing(promise, what);
   for (const { created, completed, vms } of properties.tasks) {
     const { task } = created.data;

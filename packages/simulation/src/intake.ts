@@ -2,19 +2,24 @@
 
 import type { Bus } from '@vm-task/bus/bus';
 import type { Connection } from '@vm-task/bus/connection';
-import { findCreated } from '@vm-task/bus/find-task';
+import { findCreated, findLast, hadVmOn } from '@vm-task/bus/find-task';
+import { childrenOf } from '@vm-task/bus/spawn-task';
 import { acceptTask } from '@vm-task/intake/accept-task';
 import { type Admission, createAdmission } from '@vm-task/intake/admission';
 import { cancelTask } from '@vm-task/intake/cancel-task';
 import { onTaskCancel } from '@vm-task/intake/on-task-cancel';
+import { onTaskCancelling } from '@vm-task/intake/on-task-cancelling';
+import { onTaskSpawn } from '@vm-task/intake/on-task-spawn';
 import { onTaskSubmit } from '@vm-task/intake/on-task-submit';
 import { acceptPipeline } from '@vm-task/intake/pipelines/accept-pipeline';
 import { cancelPipeline } from '@vm-task/intake/pipelines/cancel-pipeline';
 import { pipelineReader, workPipelines } from '@vm-task/intake/work-pipelines';
 import { expressionsHere } from '@vm-task/pipelines/expressions/fill';
 import type { SystemConfig } from '@vm-task/service/config';
+import type { HostToken } from '@vm-task/shared/events';
 import { type Durable, flow } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+import type { TaskKey } from '@vm-task/shared/subjects';
 
 type ReadPipeline = ReturnType<typeof pipelineReader>;
 
@@ -51,11 +56,13 @@ export class Intake {
   async work(drain: Drain): Promise<void> {
     const [bus, { config, hasPipelines, isPlain }] = [this.#bus, this.#parts];
     const find = (task: TaskId) => findCreated(bus.connection, task);
-    const deps = { bus, config, admission: this.#admission, findCreated: find };
+    const deps = { bus, config, admission: this.#admission, findCreated: find, ...childQuestions(bus.connection) };
     const commands = { slots, stop: drain.stop, abort: drain.abort };
     const tasks = [
       bus.workMessages(flow.intakeOnTaskSubmit, (one) => onTaskSubmit(deps, one), commands),
       bus.workMessages(flow.intakeOnTaskCancel, (one) => onTaskCancel(deps, one), commands),
+      bus.workMessages(flow.intakeOnTaskSpawn, (one) => onTaskSpawn(deps, one), commands),
+      bus.workEvents(flow.intakeOnTaskCancelling, (one) => onTaskCancelling(deps, one), { ...commands, past: true }),
     ];
     await Promise.all([
       ...tasks,
@@ -88,17 +95,20 @@ export class Intake {
   }
 }
 
+function childQuestions(connection: Connection) {
+  return {
+    hadVmOn: (key: TaskKey, host: HostToken) => hadVmOn(connection, key, host),
+    findCancelling: (key: TaskKey) => findLast(connection, 'task.cancelling', key),
+    childrenOf: (parent: TaskId) => childrenOf(connection, parent),
+  };
+}
+
 async function withoutKey(): Promise<never> {
   throw new Error('nothing in the simulation has a key');
 }
 
 /** What nobody here asks for. */
-const unworked = [
-  flow.intakeOnAlertRaised,
-  flow.intakeOnTaskSpawn,
-  flow.intakeOnMessageRead,
-  flow.intakeOnDeadletterReplay,
-];
+const unworked = [flow.intakeOnAlertRaised, flow.intakeOnMessageRead, flow.intakeOnDeadletterReplay];
 const ofPipelines = [
   flow.intakeOnPipelineSubmit,
   flow.intakeOnPipelineCancel,

@@ -77,7 +77,8 @@ function taskFile(random: Random): object {
   }));
   const timeouts = random.chance(0.5) ? generous : shortTimeouts(random);
   const retry = retryPolicy(random);
-  return { command: main.split(' '), setup, timeouts, ...(retry === null ? {} : { retry }) };
+  const children = random.chance(0.4) ? { children: random.whole(1, 2) } : {};
+  return { command: main.split(' '), setup, timeouts, ...children, ...(retry === null ? {} : { retry }) };
 }
 
 /** Null: the default, by which only what never began is tried again. */

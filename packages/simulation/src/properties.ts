@@ -10,6 +10,7 @@ import type { PipelineId, TaskId, VmId } from '@vm-task/shared/ids';
 import { isPipelineEvent, type TaskEventType } from '@vm-task/shared/subjects';
 import { storedIn } from '@vm-task/testing/stored';
 import type { StoredMessage } from './broker/stream.ts';
+import { ChildrenKept } from './children-kept.ts';
 import type { Guests } from './guest.ts';
 import type { Ledger } from './ledger.ts';
 import type { Observations } from './observations.ts';
@@ -43,6 +44,7 @@ export class Properties {
   readonly #order: OrderKept;
   readonly #output: StoredOutput;
   readonly pipelines: PipelinesKept;
+  readonly #children: ChildrenKept;
   /** The waits that somebody has asked the broker to end, or has ended, by the sequence of their event. */
   readonly #timed = new Set<number>();
 
@@ -51,6 +53,7 @@ export class Properties {
     this.#order = new OrderKept(observations);
     this.#output = new StoredOutput(observations);
     this.pipelines = new PipelinesKept(observations);
+    this.#children = new ChildrenKept(observations);
   }
 
   get tasks(): readonly SeenTask[] {
@@ -109,6 +112,7 @@ export class Properties {
     if (event.type === 'task.created') {
       if (found !== undefined) this.#observations.broken('I2', `${task} was created twice`);
       this.pipelines.onTaskCreated(event);
+      this.#children.onTaskCreated(event, this.#tasks.get(event.data.cause.id)?.created ?? null);
       this.#tasks.set(task, {
         created: event,
         eventStream: [event],
@@ -241,6 +245,7 @@ export class Properties {
     if (durable.startsWith('intake-') && this.pipelines.isAckedEarly(message.subject, message.seq, this.#isEnding)) {
       this.#ackedEarly(durable, message);
     }
+    if (this.#children.isAckedEarly(durable, message, this.#isEnding)) this.#ackedEarly(durable, message);
     const found = this.#tasks.get(task);
     if (found === undefined) return;
     const head = found.eventStream.at(-1);
@@ -250,15 +255,15 @@ export class Properties {
       'vm.ready': () => !hasEnded(found, message.seq),
       'task.retrying': () => isLast && !this.#timed.has(message.seq) && durable.startsWith('reaper-'),
       'due.retry': () => head?.type === 'task.retrying' && isDueOf(message, head.seq),
-      'task.cancelling': () => found.completed === null && found.ready === null,
+      'task.cancelling': () => durable.startsWith('reaper-') && found.completed === null && found.ready === null,
     };
     if (isEarly[`${about}.${what}`]?.() === true) this.#ackedEarly(durable, message);
   }
 
-  readonly #isEnding = (task: TaskId) => {
-    const type = this.#tasks.get(task)?.eventStream.at(-1)?.type;
-    return type === 'task.cancelling' || type === 'task.completed';
-  };
+  /** Whatever is said behind it. */
+  readonly #isEnding = (task: TaskId) =>
+    this.#tasks.get(task)?.eventStream.some(({ type }) => type === 'task.cancelling' || type === 'task.completed') ===
+    true;
 
   #ackedEarly(durable: string, { subject, seq }: StoredMessage): void {
     this.#observations.broken('I4', `${durable} acknowledged ${seq} (${subject}) before anything followed from it`);

@@ -90,6 +90,7 @@ async function simulate(
   const longestMs = isLong ? longAbsenceMs : absenceMs;
   world.intruder.begin(brokerHost, untilMs);
   world.laterVersion.begin(brokerHost, untilMs);
+  world.children.begin(brokerHost, untilMs);
   planDisturbances(random, { ...world, time, observations, untilMs, longestMs }, 1 * seconds);
   const broke = () => observations.violation !== null;
   faults.isOn = true;

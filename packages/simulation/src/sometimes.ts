@@ -67,6 +67,8 @@ export const allSometimes = [
   'a pipeline ended: succeeded',
   'a pipeline ended: failed',
   'a pipeline ended: cancelled',
+  'a task that a task asked for was made',
+  'a task that a task asked for was cancelled with that',
   'a stage ran for each item',
   'a stage for failures ran',
   'a stage that always runs ran after success',

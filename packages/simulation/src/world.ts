@@ -7,6 +7,7 @@ import { type Durable, durablesFor } from '@vm-task/shared/flow';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import { Broker, type BrokerWatch } from './broker/broker.ts';
 import type { Publication } from './broker/stream.ts';
+import { Children } from './children.ts';
 import { DeadlinesKept } from './deadlines-kept.ts';
 import { Faults } from './faults.ts';
 import { Guests } from './guest.ts';
@@ -32,6 +33,7 @@ export interface World {
   readonly guests: Guests;
   readonly intruder: Intruder;
   readonly laterVersion: LaterVersion;
+  readonly children: Children;
   readonly properties: Properties;
   readonly services: readonly Service[];
   readonly people: People;
@@ -67,6 +69,7 @@ export function makeWorld({ seed, random, time, observations, hosts: all, hasPip
   const worked = durables.filter((durable) => isWorkedOn(durable, hasPipelines));
   const intruder = new Intruder({ random: Random.of(seed, 'intruder'), time, observations, properties });
   const laterVersion = new LaterVersion({ random: Random.of(seed, 'later version'), time, properties });
+  const children = new Children({ random: Random.of(seed, 'children'), time, properties });
   const strangers = { intruder, laterVersion };
   const broker = makeBroker({ random, time, observations, properties, guests, ...strangers, durables: worked });
   const brokerHost = new BrokerHost(broker);
@@ -92,7 +95,7 @@ export function makeWorld({ seed, random, time, observations, hosts: all, hasPip
     deadlines.onStep(time.nowMs);
   };
   const warm = config.pools['default']?.warm ?? 0;
-  const parties = { services, people, ...strangers, guests };
+  const parties = { services, people, children, ...strangers, guests };
   return { ...parties, faults, broker, brokerHost, ledgers, properties, warm, provisioners, onStep };
 }
 

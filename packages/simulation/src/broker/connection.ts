@@ -75,7 +75,7 @@ function management(broker: Broker, network: Network) {
     network.request('make consumer', () => ({ config: broker.makeDurable(stream, config).config }));
   return {
     streams: {
-      info: (name: string) =>
+      info: (name: string, { subjects_filter: filter }: { subjects_filter?: string } = {}) =>
         network.request(`info ${name}`, () => ({
           config: streams[name as keyof typeof streams],
           created: new Date(broker.createdMs).toISOString(),
@@ -83,6 +83,7 @@ function management(broker: Broker, network: Network) {
             last_seq: broker.stream(name).lastSeq,
             messages: broker.stream(name).messages.length,
             bytes: broker.stream(name).bytes,
+            ...(filter === undefined ? {} : { subjects: broker.stream(name).subjectsOn(filter) }),
           },
           ts: new Date(broker.nowMs).toISOString(),
         })),

@@ -121,6 +121,15 @@ export class Stream {
     return this.#messages.findLast(({ subject }) => subjectMatches(pattern, subject)) ?? null;
   }
 
+  /** Each subject that the pattern selects, with how many messages it has. */
+  subjectsOn(pattern: string): Readonly<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const { subject } of this.#messages) {
+      if (subjectMatches(pattern, subject)) counts[subject] = (counts[subject] ?? 0) + 1;
+    }
+    return counts;
+  }
+
   at(seq: number): StoredMessage | null {
     const message = this.#messages[this.#indexFrom(seq)];
     return message?.seq === seq ? message : null;

@@ -20,6 +20,17 @@ function makeQueue() {
   return { stop, alert, background: new BackgroundQueue({ log: silentLogger, stop: stop.signal, alert }) };
 }
 
+/** Asks for the job at each look, so many times, and counts how often it was begun. */
+async function begunIn(background: BackgroundQueue, error: Error, looks: number, pauseMs: number): Promise<number> {
+  const action = vi.fn(async () => Promise.reject(error));
+  for (let look = 0; look < looks; look += 1) {
+    background.start(job, action);
+    await background.ended();
+    vi.advanceTimersByTime(pauseMs);
+  }
+  return action.mock.calls.length;
+}
+
 test('a background job that is under way is not begun again', async () => {
   const { background } = makeQueue();
   const action = vi.fn(async () => undefined);
@@ -34,30 +45,20 @@ test('a background job that is under way is not begun again', async () => {
 
 test('a background job that goes on failing is tried with growing pauses, and alerted once', async () => {
   const { background, alert } = makeQueue();
-  const action = vi.fn(async () => Promise.reject(new Error('still there')));
-  // Asked for every second, for an hour.
-  for (let second = 0; second < 3_600; second += 1) {
-    background.start(job, action);
-    await background.ended();
-    vi.advanceTimersByTime(1_000);
-  }
-  expect(action.mock.calls.length).toBeGreaterThan(10);
-  expect(action.mock.calls.length).toBeLessThan(25);
+  // Every second, for an hour.
+  const begun = await begunIn(background, new Error('still there'), 3_600, 1_000);
+  expect(begun).toBeGreaterThan(10);
+  expect(begun).toBeLessThan(25);
   expect(alert).toHaveBeenCalledTimes(1);
   expect(alert).toHaveBeenCalledWith(job, 'still there');
 });
 
 test('what the host does not let go of is tried again after hours in the end', async () => {
   const { background, alert } = makeQueue();
-  const action = vi.fn(async () => Promise.reject(new VmTaskError('vm-not-gone', 'in state D')));
-  // Asked for every ten seconds, for a day.
-  for (let look = 0; look < 8_640; look += 1) {
-    background.start(job, action);
-    await background.ended();
-    vi.advanceTimersByTime(10_000);
-  }
-  expect(action.mock.calls.length).toBeGreaterThan(8);
-  expect(action.mock.calls.length).toBeLessThan(16);
+  // Every ten seconds, for a day.
+  const begun = await begunIn(background, new VmTaskError('vm-not-gone', 'in state D'), 8_640, 10_000);
+  expect(begun).toBeGreaterThan(8);
+  expect(begun).toBeLessThan(16);
   expect(alert).toHaveBeenCalledTimes(1);
 });
 

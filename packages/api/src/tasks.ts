@@ -55,6 +55,8 @@ const phaseSchema = z.object({
   ms: z.int(),
 });
 
+export type Phase = z.infer<typeof phaseSchema>;
+
 /** From the broker's times of the events; null for what has not happened. */
 const timingsSchema = z.object({
   /** `task.created` → the first `vm.ready`. */
@@ -103,7 +105,6 @@ export type TaskSummary = z.infer<typeof taskSummarySchema>;
 export type TaskView = z.infer<typeof taskViewSchema>;
 export type Question = z.infer<typeof questionSchema>;
 export type AttemptView = z.infer<typeof attemptSchema>;
-export type Phase = z.infer<typeof phaseSchema>;
 export type Timings = z.infer<typeof timingsSchema>;
 
 export const taskParamsSchema = z.object({

@@ -45,6 +45,12 @@ test('files of needed stages are there before the first setup step, those of ite
   expect(end.result?.value).toBe('onefirstthird3\n');
 });
 
+test('a file that could be executed can be executed where it is given', async () => {
+  const needs: Needs = { one: stage(false, [await run(0, 'tool', '#!/bin/sh\necho ran\n', { executable: true })]) };
+  const end = await rig.run({ run: '"$VM_TASK_NEEDS_FILES"/one/tool' }, needs);
+  expect(end).toMatchObject({ outcome: 'succeeded', result: { value: 'ran\n' } });
+});
+
 test('a file with other bytes than it had, or that has gone, is never given', async () => {
   for (const alter of [{ sha256: '0'.repeat(64) }, { object: artifactName(newTaskId(Date.now()), 1) }]) {
     const needs: Needs = { one: stage(false, [await run(0, 'a', 'text', alter)]) };

@@ -116,8 +116,51 @@ test('files that match are kept, and what points out of the work folder is refus
   expect(refused).toMatchObject({ outcome: 'failed', exitCode: 0, error: { code: 'artifact-refused' }, artifacts: [] });
 });
 
-test('a pattern that nothing matches fails nothing', async () => {
-  expect(await rig.run({ run: 'true', artifacts: ['none/*'] })).toMatchObject({ outcome: 'succeeded', artifacts: [] });
+test('a pattern that nothing matches fails nothing, and the end of the task names it', async () => {
+  const artifacts = ['none/*', 'report', 'report/*', 'out/*'];
+  const end = await rig.run({ run: 'mkdir -p out report; echo 1 > report/a; echo 2 > out/.env', artifacts });
+  expect(end).toMatchObject({
+    outcome: 'succeeded',
+    artifacts: [{ path: 'report/a' }],
+    unmatched: [
+      { pattern: 'none/*', found: 'nothing' },
+      { pattern: 'report', found: 'folder' },
+      { pattern: 'out/*', found: 'hidden' },
+    ],
+  });
+});
+
+test('patterns of any number and length are named within bounds', async () => {
+  const artifacts = Array.from({ length: 64 }, (_, at) => `${at}${'x'.repeat(1_000)}`);
+  const end = await rig.run({ run: 'true', artifacts });
+  expect(end.unmatched).toHaveLength(64);
+  expect(JSON.stringify(end.unmatched).length).toBeLessThan(20_000);
+});
+
+test('a file keeps that it may be executed, and any other says nothing of it', async () => {
+  const script = 'mkdir -p out; echo 1 > out/tool; echo 2 > out/text; chmod 755 out/tool';
+  const { artifacts } = await rig.run({ run: script, artifacts: ['out/*'] });
+  const executable = Object.fromEntries(artifacts.map((one) => [one.path, one.executable]));
+  expect(executable).toEqual({ 'out/tool': true, 'out/text': undefined });
+});
+
+test('a name that is not UTF-8 fails the task with its name in escapes, on one line', async () => {
+  const script = `mkdir -p out; : > "$(printf 'out/latin\\374\\n\\033[31m.txt')"; echo ok > out/ok`;
+  const end = await rig.run({ run: script, artifacts: ['out/*'] });
+  expect(end).toMatchObject({
+    outcome: 'failed',
+    error: { code: 'artifact-refused' },
+    artifacts: [{ path: 'out/ok' }],
+  });
+  expect(end.error?.message).toContain('"out/latin\\ufffd\\n\\u001b[31m.txt"');
+});
+
+test('more files than are kept are refused with the limit and what to do', async () => {
+  const script = 'mkdir -p out; for i in $(seq 1 300); do : > out/$i; done';
+  const end = await rig.run({ run: script, artifacts: ['out/**'] });
+  expect(end).toMatchObject({ outcome: 'failed', error: { code: 'artifact-refused' } });
+  expect(end.artifacts).toHaveLength(256);
+  expect(end.error?.message).toMatch(/more than 256 files.*pack/);
 });
 
 test('bytes of any kind, characters that are cut in the middle and a line of megabytes come as they were', async () => {

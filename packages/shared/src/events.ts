@@ -16,6 +16,7 @@ import {
   outcomes,
   resultSchema,
   type TaskResult,
+  unmatchedPatternSchema,
 } from './task-ending.ts';
 import { taskSpecSchema } from './task-spec.ts';
 import { openEnum } from './tolerant.ts';
@@ -105,6 +106,8 @@ export const eventSchemas = {
     error: errorInfoSchema.nullable(),
     output: z.strictObject({ stdout: outputSchema, stderr: outputSchema }).nullable(),
     artifacts: z.array(artifactSchema),
+    /** Patterns of `artifacts` that brought nothing; left out where there are none. */
+    unmatched: z.array(unmatchedPatternSchema).optional(),
     /** How long the main process itself ran, by the guest's clock; null when it never started. */
     processMs: ms.nullable(),
   }),

@@ -31,5 +31,18 @@ export const artifactSchema = z.strictObject({
   bytes: z.int().min(0),
   sha256: z.string(),
   object: z.string(),
+  /** It may be executed; without it, it may not, or a version wrote the event that did not look. */
+  executable: z.literal(true).optional(),
 });
 export type Artifact = z.infer<typeof artifactSchema>;
+
+/**
+ * A pattern of `artifacts` that no file matches, and what is there in its place: a folder that has the name, or files
+ * whose names begin with a dot. A pattern of more than `unmatchedPatternChars` is cut there.
+ */
+export const unmatchedPatternSchema = z.strictObject({
+  pattern: z.string(),
+  found: openEnum(['nothing', 'folder', 'hidden']),
+});
+export type UnmatchedPattern = z.infer<typeof unmatchedPatternSchema>;
+export const unmatchedPatternChars = 200;

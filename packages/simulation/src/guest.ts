@@ -120,7 +120,7 @@ export class Guests {
         this.#ask(connection, `guest.stop ${name}`, () => this.#stop(jobs, name, graceMs)),
       status: ({ name }) => this.#ask(connection, `guest.status ${name}`, () => statusOf(jobs.get(name), this.#nowMs)),
       complete: async () => 'over',
-      collect: async () => ({ collected: [], refused: [] }),
+      collect: async () => ({ collected: [], refused: [], unmatched: [] }),
       place: async ({ folder }) => `/root/${folder}`,
       [Symbol.asyncDispose]: async () => void this.#connections.delete(connection),
     };

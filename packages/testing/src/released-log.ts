@@ -49,7 +49,13 @@ export function wholeStory(): readonly Draft[] {
 }
 
 const link = { title: 'the task', href: '/v1/tasks/x' };
-const artifact = { path: 'out/report.txt', bytes: 3, sha256: 'a'.repeat(64), object: 'x/1/out/report.txt' };
+const artifact = {
+  path: 'out/report.txt',
+  bytes: 3,
+  sha256: 'a'.repeat(64),
+  object: 'x/1/out/report.txt',
+  executable: true as const,
+};
 const lost = { code: 'vm-lost' as const, message: 'its process has ended' };
 
 function wholeSpec(): TaskSpec {
@@ -97,6 +103,7 @@ function taskStory(): readonly Draft[] {
     result: { kind: 'json' as const, source: 'file' as const, value: { n: 1 } },
     error: { code: 'cancel-forced' as const, message: 'it had to be killed' },
     artifacts: [artifact],
+    unmatched: [{ pattern: 'missing/*', found: 'nothing' as const }],
   };
   return [
     sample.created(task, { spec: wholeSpec(), cause: { kind: 'pipeline', id: stage.pipeline }, stage }),

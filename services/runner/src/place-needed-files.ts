@@ -28,7 +28,11 @@ export async function placeNeededFiles(
   // A VM may be kept for the tasks of several stages.
   const name = `needs-files-${ready.task}-${ready.attempt}`;
   const folder = posix.join(posix.dirname(workFolderOf(attempt)), name);
-  const given = files.map((file) => ({ path: file.path, content: () => contentOf(connection, file) }));
+  const given = files.map((file) => ({
+    path: file.path,
+    executable: file.executable === true,
+    content: () => contentOf(connection, file),
+  }));
   return contact.reach((guest) => guest.place({ folder, by: String(expectedSeq), files: given, signal }));
 }
 

@@ -21,7 +21,7 @@ export const connectToNothing: ConnectGuest = async () => ({
   stop: async () => undefined,
   status: async () => ({ kind: 'ended', outcome: end.outcome }),
   complete: async () => 'over',
-  collect: async () => ({ collected: [], refused: [] }),
+  collect: async () => ({ collected: [], refused: [], unmatched: [] }),
   place: async ({ folder }) => `/root/${folder}`,
   [Symbol.asyncDispose]: async () => undefined,
 });

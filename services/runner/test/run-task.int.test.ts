@@ -117,15 +117,15 @@ test('files that match are kept, and what points out of the work folder is refus
 });
 
 test('a pattern that nothing matches fails nothing, and the end of the task names it', async () => {
-  const artifacts = ['none/*', 'report', 'report/*', 'out/*'];
-  const end = await rig.run({ run: 'mkdir -p out report; echo 1 > report/a; echo 2 > out/.env', artifacts });
+  const artifacts = ['none/*', 'report', 'report/*', 'dots/*'];
+  const end = await rig.run({ run: 'mkdir -p dots report; echo 1 > report/a; echo 2 > dots/.env', artifacts });
   expect(end).toMatchObject({
     outcome: 'succeeded',
     artifacts: [{ path: 'report/a' }],
     unmatched: [
       { pattern: 'none/*', found: 'nothing' },
       { pattern: 'report', found: 'folder' },
-      { pattern: 'out/*', found: 'hidden' },
+      { pattern: 'dots/*', found: 'hidden' },
     ],
   });
 });
@@ -138,26 +138,26 @@ test('patterns of any number and length are named within bounds', async () => {
 });
 
 test('a file keeps that it may be executed, and any other says nothing of it', async () => {
-  const script = 'mkdir -p out; echo 1 > out/tool; echo 2 > out/text; chmod 755 out/tool';
-  const { artifacts } = await rig.run({ run: script, artifacts: ['out/*'] });
+  const script = 'mkdir -p bin; echo 1 > bin/tool; echo 2 > bin/text; chmod 755 bin/tool';
+  const { artifacts } = await rig.run({ run: script, artifacts: ['bin/*'] });
   const executable = Object.fromEntries(artifacts.map((one) => [one.path, one.executable]));
-  expect(executable).toEqual({ 'out/tool': true, 'out/text': undefined });
+  expect(executable).toEqual({ 'bin/tool': true, 'bin/text': undefined });
 });
 
 test('a name that is not UTF-8 fails the task with its name in escapes, on one line', async () => {
-  const script = `mkdir -p out; : > "$(printf 'out/latin\\374\\n\\033[31m.txt')"; echo ok > out/ok`;
-  const end = await rig.run({ run: script, artifacts: ['out/*'] });
+  const script = `mkdir -p names; : > "$(printf 'names/latin\\374\\n\\033[31m.txt')"; echo ok > names/ok`;
+  const end = await rig.run({ run: script, artifacts: ['names/*'] });
   expect(end).toMatchObject({
     outcome: 'failed',
     error: { code: 'artifact-refused' },
-    artifacts: [{ path: 'out/ok' }],
+    artifacts: [{ path: 'names/ok' }],
   });
-  expect(end.error?.message).toContain('"out/latin\\ufffd\\n\\u001b[31m.txt"');
+  expect(end.error?.message).toContain('"names/latin\\ufffd\\n\\u001b[31m.txt"');
 });
 
 test('more files than are kept are refused with the limit and what to do', async () => {
-  const script = 'mkdir -p out; for i in $(seq 1 300); do : > out/$i; done';
-  const end = await rig.run({ run: script, artifacts: ['out/**'] });
+  const script = 'mkdir -p many; for i in $(seq 1 300); do : > many/$i; done';
+  const end = await rig.run({ run: script, artifacts: ['many/**'] });
   expect(end).toMatchObject({ outcome: 'failed', error: { code: 'artifact-refused' } });
   expect(end.artifacts).toHaveLength(256);
   expect(end.error?.message).toMatch(/more than 256 files.*pack/);

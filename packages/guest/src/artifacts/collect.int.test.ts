@@ -79,12 +79,12 @@ test('a sparse terabyte is refused by its size, and one file too many by the cou
   expect(huge.refused).toEqual([
     {
       path: 'out/huge',
-      reason: 'it has 1000000000000 bytes and 1000000 are left of the 1000000 that all artifacts together may have',
+      reason: expect.stringContaining('1000000 are left of the 1000000 that all artifacts together may have'),
     },
   ]);
   const many = await collected(['out/*.txt'], { maxFiles: 3 });
   expect(many.files.size).toBe(3);
-  expect(many.refused).toMatchObject([{ reason: 'more than 3 files match' }]);
+  expect(many.refused).toMatchObject([{ reason: expect.stringContaining('more than 3 files match') }]);
 });
 
 test('a file that grows while it is read is cut off at the limit', async () => {

@@ -1,8 +1,11 @@
 /** Files that a task leaves for its submitter, read out of the guest. */
 import { VmTaskError } from '@vm-task/shared/errors';
+import type { UnmatchedPattern } from '@vm-task/shared/task-ending';
+import type { Stats } from 'ssh2';
 import type { GuestConnection } from '../connect.ts';
 import { parsePatterns } from './patterns.ts';
 import { Sftp } from './sftp.ts';
+import { Unmatched } from './unmatched.ts';
 import { type Found, walk } from './walk.ts';
 
 export interface ArtifactLimits {
@@ -16,6 +19,8 @@ export interface ArtifactFile {
   readonly path: string;
   /** What the file had before it was read; `content` has the last word. */
   readonly sizeBytes: number;
+  /** By its owner. */
+  readonly executable: boolean;
   /** Throws `artifact-refused` when more comes than may come. */
   readonly content: AsyncIterable<Uint8Array>;
 }
@@ -24,6 +29,8 @@ export interface ArtifactReport {
   readonly collected: readonly { readonly path: string; readonly sizeBytes: number }[];
   /** What matched and was not taken, with a sentence each: a link out, a device, one file or byte too many. */
   readonly refused: readonly { readonly path: string; readonly reason: string }[];
+  /** Patterns that no file matches; none where the files were not looked at to their end. */
+  readonly unmatched: readonly UnmatchedPattern[];
 }
 
 export interface ArtifactRequest {
@@ -32,6 +39,13 @@ export interface ArtifactRequest {
   readonly limits: ArtifactLimits;
   readonly signal: AbortSignal;
 }
+
+/** S_IXUSR. */
+const ownerMayExecute = 0o100;
+/** What stands for bytes that are no UTF-8: a name is read as that, and asked for it the machine knows no such file. */
+const notText = '\ufffd';
+const notUtf8 = `its name is not UTF-8 (\\ufffd stands for what cannot be read); rename it, or pack it with tar`;
+const packThem = 'keep fewer, or pack them with tar';
 
 /** So many refusals say enough; a million would be a report without end. */
 const refusedMax = 100;
@@ -50,14 +64,16 @@ export async function collectArtifacts(
   using sftp = await Sftp.open(connection, request.signal);
   const root = await sftp.realpath(request.cwd);
   const collection = new Collection(sftp, root, request.limits, sink);
-  for await (const found of walk(sftp, root, patterns)) {
+  const unmatched = new Unmatched(patterns);
+  for await (const found of walk(sftp, { root, patterns, unmatched })) {
     await collection.add(found);
     if (collection.isOver) break;
   }
-  return collection;
+  const { collected, refused, isOver } = collection;
+  return { collected, refused, unmatched: isOver ? [] : unmatched.patterns };
 }
 
-class Collection implements ArtifactReport {
+class Collection {
   readonly collected: { path: string; sizeBytes: number }[] = [];
   readonly refused: { path: string; reason: string }[] = [];
   readonly #sftp: Sftp;
@@ -77,19 +93,21 @@ class Collection implements ArtifactReport {
   async add(found: Found): Promise<void> {
     const { path } = found;
     if (found.kind === 'gave-up') return this.#end(path, found.reason);
+    if (found.kind === 'closed') return this.#refuse(path, found.reason);
     if (this.collected.length === this.#limits.maxFiles) {
-      return this.#end(path, `more than ${this.#limits.maxFiles} files match`);
+      return this.#end(path, `more than ${this.#limits.maxFiles} files match; ${packThem}`);
     }
-    const size = await this.#sizeOf(found);
-    if (typeof size === 'string') return this.#refuse(path, size);
-    if (size > this.#left) return this.#refuse(path, this.#tooLarge(size));
-    await this.#take(path, size);
+    const stats = await this.#statsOf(found);
+    if (typeof stats === 'string') return this.#refuse(path, stats);
+    if (stats.size > this.#left) return this.#refuse(path, this.#tooLarge(stats.size));
+    await this.#take(path, stats);
   }
 
-  async #take(path: string, sizeBytes: number): Promise<void> {
+  async #take(path: string, { size: sizeBytes, mode }: Stats): Promise<void> {
     const before = this.#bytes;
     try {
-      await this.#sink({ path, sizeBytes, content: this.#content(path) });
+      const executable = (mode & ownerMayExecute) !== 0;
+      await this.#sink({ path, sizeBytes, executable, content: this.#content(path) });
       this.collected.push({ path, sizeBytes: this.#bytes - before });
     } catch (error) {
       if (!isAboutThisFile(error)) throw error;
@@ -107,15 +125,15 @@ class Collection implements ArtifactReport {
     }
   }
 
-  /** The size of a regular file that is in the working directory, or why it is not taken. */
-  async #sizeOf({ path, stats }: Extract<Found, { kind: 'entry' }>): Promise<number | string> {
-    if (stats.isFile()) return stats.size;
+  /** Of a regular file that is in the working directory, or why it is not taken. */
+  async #statsOf({ path, stats }: Extract<Found, { kind: 'entry' }>): Promise<Stats | string> {
+    if (stats.isFile()) return stats;
     if (!stats.isSymbolicLink()) return 'it is no regular file';
     try {
       const target = await this.#sftp.realpath(`${this.#root}/${path}`);
       if (!target.startsWith(`${this.#root}/`)) return 'it is a link that leads out of the working directory';
       const there = await this.#sftp.stat(target);
-      return there.isFile() ? there.size : 'it is a link to what is no regular file';
+      return there.isFile() ? there : 'it is a link to what is no regular file';
     } catch (error) {
       if (isAboutThisFile(error)) return 'it is a link that leads nowhere';
       throw error;
@@ -128,11 +146,11 @@ class Collection implements ArtifactReport {
 
   #tooLarge(size: number | null): string {
     const has = size === null ? 'it has more bytes than' : `it has ${size} bytes and`;
-    return `${has} ${this.#left} are left of the ${this.#limits.maxBytes} that all artifacts together may have`;
+    return `${has} ${this.#left} are left of the ${this.#limits.maxBytes} that all artifacts together may have; keep less, or compress it`;
   }
 
   #refuse(path: string, reason: string): void {
-    this.refused.push({ path, reason });
+    this.refused.push({ path, reason: path.includes(notText) ? notUtf8 : reason });
     if (this.refused.length === refusedMax) this.isOver = true;
   }
 

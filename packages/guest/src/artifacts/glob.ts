@@ -13,6 +13,8 @@ type Segment = 'any folders' | readonly Token[];
 
 export interface Glob {
   matches(path: string): boolean;
+  /** As `matches`, for names that begin with a dot, too, wherever that is not written. */
+  matchesHidden(path: string): boolean;
   /** False when nothing below the folder can match. */
   mayMatchBelow(folder: string): boolean;
 }
@@ -25,20 +27,21 @@ export function parseGlob(pattern: string): Glob {
   const globs = alternatives(pattern.replace(/^(\.\/+)+/, '')).map(segmentsOf);
   return {
     matches: (path) => globs.some((segments) => endsOf(segments, path).has(segments.length)),
+    matchesHidden: (path) => globs.some((segments) => endsOf(segments, path, true).has(segments.length)),
     mayMatchBelow: (folder) =>
       globs.some((segments) => [...endsOf(segments, folder)].some((at) => at < segments.length)),
   };
 }
 
 /** How far in the pattern one can be behind the path. */
-function endsOf(segments: readonly Segment[], path: string): Set<number> {
+function endsOf(segments: readonly Segment[], path: string, hidden = false): Set<number> {
   let at = skipFolders(segments, new Set([0]));
   for (const name of path.split('/')) {
     const next = new Set<number>();
     for (const place of at) {
       const segment = segments[place];
-      if (segment === 'any folders' && !name.startsWith('.')) next.add(place);
-      else if (segment !== undefined && segment !== 'any folders' && isName(segment, name)) next.add(place + 1);
+      if (segment === 'any folders' && (hidden || !name.startsWith('.'))) next.add(place);
+      else if (segment !== undefined && segment !== 'any folders' && isName(segment, name, hidden)) next.add(place + 1);
     }
     at = skipFolders(segments, next);
   }
@@ -52,9 +55,9 @@ function skipFolders(segments: readonly Segment[], places: Set<number>): Set<num
 }
 
 /** After a star, only the last one has to be tried again: what an earlier one could take, it can take, too. */
-function isName(tokens: readonly Token[], name: string): boolean {
+function isName(tokens: readonly Token[], name: string, hidden: boolean): boolean {
   const [first] = tokens;
-  if (name.startsWith('.') && !(first?.kind === 'one' && first.isDot)) return false;
+  if (!hidden && name.startsWith('.') && !(first?.kind === 'one' && first.isDot)) return false;
   let [at, token, star, from] = [0, 0, -1, 0];
   while (at < name.length) {
     const wanted = tokens[token];

@@ -3,6 +3,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { type Glob, parseGlob } from './glob.ts';
 
 export interface PatternSet {
+  readonly globs: readonly { readonly pattern: string; readonly glob: Glob }[];
   matches(path: string): boolean;
   /** False when nothing below the folder can match, so that nobody has to look. */
   mayMatchBelow(folder: string): boolean;
@@ -10,10 +11,11 @@ export interface PatternSet {
 
 /** @throws `artifact-refused` for a pattern that is empty, absolute, negated, leads upwards, or is not understood. */
 export function parsePatterns(patterns: readonly string[]): PatternSet {
-  const globs = patterns.map(parse);
+  const globs = patterns.map((pattern) => ({ pattern, glob: parse(pattern) }));
   return {
-    matches: (path) => globs.some((glob) => glob.matches(path)),
-    mayMatchBelow: (folder) => globs.some((glob) => glob.mayMatchBelow(folder)),
+    globs,
+    matches: (path) => globs.some(({ glob }) => glob.matches(path)),
+    mayMatchBelow: (folder) => globs.some(({ glob }) => glob.mayMatchBelow(folder)),
   };
 }
 

@@ -10,6 +10,7 @@ const never = new AbortController().signal;
 function file(path: string, ...chunks: (string | Buffer)[]): GivenFile {
   return {
     path,
+    executable: false,
     async *content() {
       for (const chunk of chunks) yield Buffer.from(chunk);
     },
@@ -39,6 +40,7 @@ test('the folder appears with all of its files: what was cut short is done again
   writeFileSync(join(guest.home, 'given.7/one/a'), 'longer than what it is to be');
   const broken: GivenFile = {
     path: 'one/b',
+    executable: false,
     async *content() {
       yield Buffer.from('half');
       throw new Error('the store has gone');

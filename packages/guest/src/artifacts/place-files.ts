@@ -6,6 +6,8 @@ import { Sftp } from './sftp.ts';
 export interface GivenFile {
   /** Relative to the folder, with `/` between its parts. */
   readonly path: string;
+  /** By whoever may read it. */
+  readonly executable: boolean;
   /** Asked for once in each try. Whatever it throws ends the placing. */
   readonly content: () => AsyncIterable<Uint8Array>;
 }
@@ -32,10 +34,10 @@ export async function placeFiles(connection: GuestConnection, request: PlacingRe
     const part = `${folder}.${by}`;
     const made = new Set<string>();
     await makeFolders(sftp, part, made);
-    for (const { path, content } of files) {
+    for (const { path, content, executable } of files) {
       const target = `${part}/${path}`;
       await makeFolders(sftp, target.slice(0, target.lastIndexOf('/')), made, part);
-      await sftp.write(target, content());
+      await sftp.write(target, content(), executable ? 0o755 : 0o644);
     }
     await takePlace(sftp, part, folder);
   }

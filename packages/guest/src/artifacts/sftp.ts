@@ -9,8 +9,10 @@ import { waitAtMost } from '../patience.ts';
 const readBytes = 32 * 1024;
 /** A dying connection closes its channels first, and may tell its own end a moment later. */
 const endOfConnectionMs = 200;
-/** SSH_FX_EOF, the end of a folder's list. */
+/** SSH_FX_EOF, the end of a folder's list, SSH_FX_NO_SUCH_FILE and SSH_FX_PERMISSION_DENIED. */
 const endOfList = 1;
+const noSuchFile = 2;
+const permissionDenied = 3;
 
 /** An answer comes within this, also on a host with all its VMs busy. */
 const answerMs = 30_000;
@@ -97,9 +99,9 @@ export class Sftp implements Disposable {
     }
   }
 
-  /** A file of exactly these bytes, for its owner and whoever may read. Each chunk is written before the next is asked for. */
-  async write(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const handle = await this.#call(isHandle, (done) => this.#sftp.open(path, 'w', done));
+  /** A file of exactly these bytes, with this mode where it is new. Each chunk is written before the next is asked for. */
+  async write(path: string, content: AsyncIterable<Uint8Array>, mode: number): Promise<void> {
+    const handle = await this.#call(isHandle, (done) => this.#sftp.open(path, 'w', mode, done));
     try {
       let position = 0;
       for await (const chunk of content) {
@@ -152,6 +154,12 @@ function settle<T>(signal: AbortSignal, is: Is<T>, start: (done: Callback) => vo
 
 function failed(what: string, cause?: Error): VmTaskError {
   return new VmTaskError('guest-failed', `files over SFTP: ${what}`, { cause });
+}
+
+/** The machine has answered, and will not let that path be read: it may say otherwise of the next one. */
+export function refusesPath(error: unknown): error is VmTaskError {
+  const code = error instanceof VmTaskError ? (error.cause as { code?: unknown } | undefined)?.code : undefined;
+  return code === noSuchFile || code === permissionDenied;
 }
 
 function silent(): VmTaskError {

@@ -93,11 +93,26 @@ export const openQuestionSchema = questionSchema
   .nullable()
   .describe('what somebody is asked, and until when; null for what runs or has been answered');
 
+const fileSchema = z.object({
+  path: z.string().describe('relative to the work folder, as the task wrote it'),
+  bytes: z.int(),
+  sha256: z.string(),
+  executable: z.boolean(),
+});
+
+/** A pattern of `artifacts` that brought no file. */
+const unmatchedSchema = z.object({
+  pattern: z.string(),
+  note: z.string().describe('what is there in its place, and what to write'),
+});
+
 /** What is shown of one task: beside what has happened, what its process says while it runs. */
 export const taskViewSchema = taskSummarySchema.extend({
   question: openQuestionSchema,
   attempts: z.array(attemptSchema),
   timings: timingsSchema,
+  artifacts: z.array(fileSchema).describe('files that it left behind'),
+  unmatched: z.array(unmatchedSchema).describe('patterns of `artifacts` that brought none'),
   progress: progressViewSchema.nullable(),
 });
 
@@ -105,6 +120,8 @@ export type TaskSummary = z.infer<typeof taskSummarySchema>;
 export type TaskView = z.infer<typeof taskViewSchema>;
 export type Question = z.infer<typeof questionSchema>;
 export type AttemptView = z.infer<typeof attemptSchema>;
+export type FileView = z.infer<typeof fileSchema>;
+export type UnmatchedView = z.infer<typeof unmatchedSchema>;
 export type Timings = z.infer<typeof timingsSchema>;
 
 export const taskParamsSchema = z.object({

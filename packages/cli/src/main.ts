@@ -6,6 +6,7 @@
  * | `program.ts`, `program/`, `read-options.ts` | every command and its options |
  * | `commands/` | what each command does |
  * | `input.ts`, `task-source.ts`, `pipeline-source.ts`, `words.ts` | files, standard input and options as what is submitted |
+ * | `file-store.ts`, `checked-bytes.ts` | files that are fetched |
  * | `doctor/` | what `doctor` looks at, one file for each check |
  * | `screen/`, `exit-codes.ts` | progress, tables, text made safe for a terminal; how a command ends |
  */

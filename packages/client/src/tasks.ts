@@ -29,7 +29,8 @@ export function taskMethods({ ask, fetch, follow }: Http) {
     output: (id: string, options: { readonly follow: boolean; readonly signal: AbortSignal }) =>
       follow(tasks.logs, options.signal, { params: { id }, query: { follow: options.follow } }),
     /** `path` is the one that the task wrote. The body is the file, byte for byte. */
-    artifact: (id: string, path: string) => fetch(tasks.artifact, { params: { id, '*': path } }),
+    artifact: (id: string, path: string, signal?: AbortSignal) =>
+      fetch(tasks.artifact, { params: { id, '*': path }, signal }),
   };
 }
 

@@ -58,6 +58,7 @@ export const errorCodes = {
   'pipeline-not-found': { status: 404, permanent: true, title: 'There is no pipeline of that id' },
   'deadletter-not-found': { status: 404, permanent: true, title: 'There is no dead letter of that number' },
   'artifact-not-found': { status: 404, permanent: true, title: 'The task has no such file, or it is no longer kept' },
+  'file-exists': { status: 409, permanent: true, title: 'There is a file of that name already' },
   'ambiguous-id': { status: 409, permanent: true, title: 'More than one id begins with that' },
   'idempotency-conflict': { status: 409, permanent: true, title: 'The key was used for another request' },
   'task-already-over': { status: 409, permanent: true, title: 'The task has ended already' },

@@ -3,11 +3,15 @@
 import type { TaskSummary, TaskView } from '@vm-task/client/views';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import type { Home } from '@vm-task/shared/home';
-import { shorten } from '../screen/plain-text.ts';
+import { fileTable } from '../screen/file-table.ts';
+import { plainLine, shorten } from '../screen/plain-text.ts';
 import { print, printJson, printJsonLine, printResult } from '../screen/print.ts';
 import { progressText } from '../screen/progress-text.ts';
 import { humanDuration, table } from '../screen/table.ts';
 import { poolNote } from './phase-note.ts';
+
+/** `files` lists all of them. */
+const shownFilesMax = 20;
 
 export interface Common {
   readonly home: Home;
@@ -20,6 +24,8 @@ export async function show({ home, json }: Common, id: string): Promise<void> {
   print(table(['field', 'value'], fieldsOf(view)));
   if (view.attempts.length > 0)
     print(`\n${table(['attempt', 'vm', 'started', 'ended', 'exit', 'error'], attemptRows(view))}`);
+  if (view.artifacts.length > 0) print(`\n${fileTable(view, shownFilesMax)}`);
+  for (const { note } of view.unmatched) print(`\nartifacts: ${plainLine(note)}`);
   if (view.result !== null) {
     print('\nresult:');
     printResult(view.result);

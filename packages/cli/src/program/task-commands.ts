@@ -46,6 +46,17 @@ export function taskCommands(define: Define): void {
     (await tasks()).logs(homeOf(context), id, options['follow'] === true),
   ).option('-f, --follow', 'go on until the task is over');
   define('events <id>', "a task's events", async (context, [id = '']) => (await tasks()).events(homeOf(context), id));
+  define('files <id>', 'files that a task left behind', async (context, [id = '']) =>
+    (await import('../commands/files.ts')).files(homeOf(context), id),
+  );
+  define('get <id> <path>', 'fetch a file that a task left behind', async (context, [id = '', path = ''], options) =>
+    (await import('../commands/get.ts')).get(homeOf(context), id, path, {
+      to: String(options['to']),
+      force: options['force'] === true,
+    }),
+  )
+    .option('--to <folder>', 'where it goes, under its own name; - is standard output', '.')
+    .option('--force', 'in the place of a file that is there');
   define('cancel <id>', 'stop a task', async (context, [id = '']) => (await tasks()).cancel(homeOf(context), id));
   define('retry <id>', 'run a task once more, as a new task, and print its id', async (context, [id = '']) =>
     (await tasks()).retry(homeOf(context), id),

@@ -96,6 +96,7 @@ function completion({ time, data }: Stored<'task.completed'>): TaskChanges {
     process_ms: data.processMs,
     error: errorText(data),
     artifacts: JSON.stringify(data.artifacts),
+    unmatched: JSON.stringify(data.unmatched ?? []),
     result: JSON.stringify(data.result?.value ?? null),
   };
   return { status: 'completed', outcome: data.outcome, columns };

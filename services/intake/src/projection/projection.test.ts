@@ -77,6 +77,8 @@ test('each event moves the status on, and the first terminal event stays (I2)', 
         { attempt: 1, phase: 'overhead', ms: 1_880 },
       ],
     },
+    artifacts: [],
+    unmatched: [],
   });
 });
 

@@ -1,6 +1,7 @@
 /** One task as `show` shows it. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { AttemptView, TaskView } from '@vm-task/api/tasks';
+import { readFileViews } from './read-artifacts.ts';
 import { statement } from './statement.ts';
 import { errorOf, isoTime, openQuestionOf, summaryColumns, summaryOf, type TaskRow } from './task-row.ts';
 import { timingsOf } from './timings.ts';
@@ -35,7 +36,13 @@ export function readTask(db: DatabaseSync, id: string): Omit<TaskView, 'progress
       endedAt: ended_at,
     })),
   });
-  return { ...summaryOf(row), question: openQuestionOf(row), attempts: attempts.map(attemptOf), timings };
+  return {
+    ...summaryOf(row),
+    question: openQuestionOf(row),
+    attempts: attempts.map(attemptOf),
+    timings,
+    ...readFileViews(db, id),
+  };
 }
 
 function attemptOf(row: AttemptRow): AttemptView {

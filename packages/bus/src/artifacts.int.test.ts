@@ -5,6 +5,7 @@ import { startBroker } from '@vm-task/testing/broker';
 import { sampleTask } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { artifactName, openArtifact, storeArtifact } from './artifacts.ts';
+import { artifactsOf } from './streams.ts';
 
 test.each([
   ['20 MiB', 20 * 1024 * 1024],
@@ -64,4 +65,32 @@ test("a host stores and reads its own, by control's leave, and control reads it"
     const opened = await openArtifact(connection, 'host-1', name);
     expect(opened === null ? 0 : (await buffer(opened)).length).toBe(300_000);
   }
+});
+
+test("content that fails half-way fails a host's storing by its own error", async () => {
+  await using broker = await startBroker({ users: ['runner'] });
+  await using runner = await broker.connect({ user: 'runner' });
+  const half = async function* () {
+    yield randomBytes(500_000);
+    throw new Error('more comes than may come');
+  };
+  const storing = storeArtifact(runner.connection, 'host-1', artifactName(sampleTask(), 1), half());
+  await expect(storing).rejects.toThrow('more comes than may come');
+});
+
+test('what does not fit into the store is refused before anything of it is there, and what fits is stored', async () => {
+  await using broker = await startBroker();
+  const { jsm } = broker.connection;
+  const stream = `OBJ_${artifactsOf('host-1')}`;
+  await jsm.streams.update(stream, { max_bytes: 1024 * 1024 });
+  const store = (size: number, expected: number) => {
+    const content = Readable.from([randomBytes(size)]);
+    return storeArtifact(broker.connection, 'host-1', artifactName(sampleTask(), 1), content, expected);
+  };
+  const full = { code: 'artifacts-full', message: expect.stringMatching(/host-1.*30 days/) };
+  await expect(store(2 * 1024 * 1024, 2 * 1024 * 1024)).rejects.toMatchObject(full);
+  expect((await jsm.streams.info(stream)).state.messages).toBe(0);
+  expect(await store(500_000, 500_000)).toMatchObject({ bytes: 500_000 });
+  // It grows while it is read.
+  await expect(store(2 * 1024 * 1024, 100)).rejects.toMatchObject(full);
 });

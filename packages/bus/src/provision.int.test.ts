@@ -1,13 +1,16 @@
+import { Readable } from 'node:stream';
 import { DeliverPolicy } from '@nats-io/jetstream';
 import { silentLogger } from '@vm-task/service/log';
 import { consumerFor, durablesFor, flow } from '@vm-task/shared/flow';
 import type { StreamName } from '@vm-task/shared/stream-name';
+import { taskMaxBytes } from '@vm-task/shared/task-spec';
 import { startBroker } from '@vm-task/testing/broker';
 import { startNatsServer } from '@vm-task/testing/nats-server';
 import { expect, test } from 'vitest';
+import { storeArtifact } from './artifacts.ts';
 import { openConnection } from './connection.ts';
 import { alteredStreams, makeDurables, makeInfrastructure, readBackStreams, requireConsumer } from './provision.ts';
-import { streams } from './streams.ts';
+import { artifactsMaxBytes, artifactsOf, streams } from './streams.ts';
 import { consumerConfig } from './work.ts';
 
 const names = Object.keys(streams) as StreamName[];
@@ -35,6 +38,36 @@ test.each([
   const reading = readBackStreams(broker.connection, names);
   await expect(reading).rejects.toMatchObject({ code: 'stream-altered' });
   await expect(reading).rejects.toThrow(new RegExp(`stream ${name}: ${setting} is .+ and must be .+vm-task up`));
+  await makeInfrastructure(broker.connection, infrastructure);
+  await readBackStreams(broker.connection, names);
+});
+
+test('the store of files has a bound, also one that was made without, and keeps what it has', async () => {
+  await using broker = await startBroker();
+  const { jsm } = broker.connection;
+  const stream = `OBJ_${artifactsOf('host-1')}`;
+  expect((await jsm.streams.info(stream)).config.max_bytes).toBe(artifactsMaxBytes);
+  await storeArtifact(broker.connection, 'host-1', 'x', Readable.from([Buffer.alloc(1_000)]));
+  await jsm.streams.update(stream, { max_bytes: -1 });
+  const reasons = [...(await alteredStreams(broker.connection, ['host-1'])).values()].map(({ message }) => message);
+  expect(reasons).toEqual([expect.stringMatching(/OBJ_artifacts-host-1: max_bytes is -1 and must be/)]);
+  await makeInfrastructure(broker.connection, infrastructure);
+  const { config, state } = await jsm.streams.info(stream);
+  expect({ bound: config.max_bytes, messages: state.messages }).toEqual({ bound: artifactsMaxBytes, messages: 2 });
+  await jsm.streams.update(stream, { max_bytes: 2 * artifactsMaxBytes });
+  await makeInfrastructure(broker.connection, infrastructure);
+  expect((await jsm.streams.info(stream)).config.max_bytes).toBe(2 * artifactsMaxBytes);
+});
+
+test('a command has as many bytes as a task file, and headers; a larger one is refused', async () => {
+  await using broker = await startBroker();
+  const { js, jsm } = broker.connection;
+  const task = (bytes: number) => JSON.stringify({ run: 'x'.repeat(bytes - 10) });
+  expect(task(taskMaxBytes)).toHaveLength(taskMaxBytes);
+  await js.publish('task.submit', task(taskMaxBytes));
+  await expect(js.publish('task.submit', task(taskMaxBytes + 1024 * 1024))).rejects.toMatchObject({ code: 10054 });
+  await jsm.streams.update('COMMANDS', { max_msg_size: -1 });
+  await expect(readBackStreams(broker.connection, ['COMMANDS'])).rejects.toThrow('max_msg_size');
   await makeInfrastructure(broker.connection, infrastructure);
   await readBackStreams(broker.connection, names);
 });

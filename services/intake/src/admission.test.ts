@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { bytesPerSubject, createAdmission, type Room, refusalFor, type Shortage } from './admission.ts';
+import {
+  bytesPerSubject,
+  createAdmission,
+  filesRefusalFor,
+  type Room,
+  refusalFor,
+  type Shortage,
+} from './admission.ts';
 
 const GiB = 1024 ** 3;
 const roomy: Room = {
@@ -8,6 +15,7 @@ const roomy: Room = {
   diskFreeBytes: 50 * GiB,
   subjects: 500_000,
   memoryBytes: 8 * GiB,
+  stores: [],
 };
 const crowded: Room = { ...roomy, subjects: (0.8 * GiB) / bytesPerSubject + 1 };
 
@@ -31,6 +39,29 @@ test("new tasks are refused from four fifths of an eighth of the host's memory o
   expect(refusalFor({ ...crowded, memoryBytes: 16 * GiB })).toBeNull();
 });
 
+test('tasks that leave files are refused while no host has room for them, and no others', async () => {
+  const store = (host: string, bytes: number) => ({ host, bytes, maxBytes: 16 * GiB });
+  expect(filesRefusalFor({ ...roomy, stores: [store('a', 12.7 * GiB)] })).toBeNull();
+  expect(filesRefusalFor({ ...roomy, stores: [store('a', 16 * GiB), store('b', 0)] })).toBeNull();
+  const full = { ...roomy, stores: [store('a', 12.8 * GiB)] };
+  expect(filesRefusalFor(full)).toMatchObject({
+    shortage: 'files',
+    reason: expect.stringContaining('12.80 GiB of 16.00 GiB'),
+  });
+  expect(refusalFor(full)).toBeNull();
+  const told: Shortage[] = [];
+  const admission = createAdmission(
+    async () => full,
+    () => 1_000_000,
+    ({ shortage }) => told.push(shortage),
+  );
+  await admission.requireRoom({ keepsFiles: false });
+  for (let i = 0; i < 3; i++) {
+    await expect(admission.requireRoom({ keepsFiles: true })).rejects.toMatchObject({ code: 'stream-full' });
+  }
+  expect(told).toEqual(['files']);
+});
+
 test('the stream is asked at most once a second, and a failed question is not remembered longer', async () => {
   let nowMs = 0;
   let asked = 0;
@@ -43,11 +74,11 @@ test('the stream is asked at most once a second, and a failed question is not re
     () => nowMs,
     () => undefined,
   );
-  await expect(admission.refusal()).rejects.toThrow('away');
+  await expect(admission.refusal({ keepsFiles: false })).rejects.toThrow('away');
   nowMs = 1_000;
-  await expect(admission.requireRoom()).rejects.toMatchObject({ code: 'stream-full' });
+  await expect(admission.requireRoom({ keepsFiles: false })).rejects.toMatchObject({ code: 'stream-full' });
   nowMs = 1_999;
-  await expect(admission.requireRoom()).rejects.toMatchObject({ code: 'stream-full' });
+  await expect(admission.requireRoom({ keepsFiles: false })).rejects.toMatchObject({ code: 'stream-full' });
   expect(asked).toBe(2);
 });
 
@@ -63,7 +94,7 @@ test('people are told once of each shortage for as long as it lasts, and again w
   const look = async (next: Room, afterMs: number) => {
     room = next;
     nowMs += afterMs;
-    await admission.refusal();
+    await admission.refusal({ keepsFiles: false });
     return told.splice(0);
   };
   expect(await look(crowded, 0)).toEqual(['memory']);

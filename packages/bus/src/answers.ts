@@ -6,7 +6,8 @@ import { VmTaskError } from '@vm-task/shared/errors';
 /** The broker's codes for an expectation that does not hold, or cannot be known to hold. */
 const wrongLastSequence = new Set([10071, 10164]);
 /** The broker's codes for a stream that is at its limit, or has no room on disk. */
-const streamFull = new Set([10077, 10047]);
+const atLimit = 10077;
+const streamFull = new Set([atLimit, 10047]);
 
 /** True when the expectation that the message carried does not hold. */
 export function wasRefused(error: unknown): boolean {
@@ -16,6 +17,11 @@ export function wasRefused(error: unknown): boolean {
 /** True when the stream takes no more. */
 export function isFull(error: unknown): boolean {
   return error instanceof JetStreamApiError && streamFull.has(error.code);
+}
+
+/** True when the stream has as much as it may have, however much room the disk has. */
+export function isAtLimit(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === atLimit;
 }
 
 /** True when nobody answered: the broker is away, hangs, or is just starting. */

@@ -1,12 +1,13 @@
 /** Files that attempts leave behind, in the object store of their host; one for each time that one is stored. */
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { Objm } from '@nats-io/obj';
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { HostToken } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { z } from 'zod';
+import { isAtLimit } from './answers.ts';
 import type { Connection } from './connection.ts';
-import { artifactsOf } from './streams.ts';
+import { artifactsMaxAgeMs, artifactsOf } from './streams.ts';
 
 export interface StoredArtifact {
   readonly bytes: number;
@@ -22,26 +23,74 @@ export function artifactName(task: TaskId, attempt: number): string {
   return `${task}/${attempt}/${randomUUID()}`;
 }
 
-/** Stores a stream of bytes without holding it in memory; returns what was stored. */
+/** As NATS's own tools cut objects. */
+const chunkBytes = 128 * 1024;
+
+/**
+ * Stores a stream of bytes without holding it in memory; returns what was stored. Written message by message: what fails
+ * half-way has no name, and goes by its age, while the library would purge it, which no host may.
+ * @param expectedBytes what is known of the size: where that does not fit, nothing is stored
+ * @throws `artifacts-full`; whatever `content` throws.
+ */
 export async function storeArtifact(
-  { js }: Connection,
+  connection: Connection,
   host: HostToken,
   object: string,
   content: AsyncIterable<Uint8Array>,
+  expectedBytes = 0,
 ): Promise<StoredArtifact> {
-  const store = await new Objm(js).open(artifactsOf(host));
+  const bucket = artifactsOf(host);
+  await requireRoom(connection, host, expectedBytes);
+  const nuid = randomUUID();
   const hash = createHash('sha256');
-  let bytes = 0;
-  const counted = async function* () {
-    for await (const chunk of content) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      yield chunk;
-    }
+  let [bytes, chunks] = [0, 0];
+  for await (const chunk of chunksIn(content)) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    chunks += 1;
+    await publish(connection, host, `$O.${bucket}.C.${nuid}`, chunk);
+  }
+  const digest = hash.digest();
+  const stored = {
+    ...{ name: object, bucket, nuid, size: bytes, chunks, mtime: new Date().toISOString(), deleted: false },
+    ...{ digest: `SHA-256=${digest.toString('base64').replaceAll('+', '-').replaceAll('/', '_')}` },
+    options: { max_chunk_size: chunkBytes },
   };
-  const web = Readable.toWeb(Readable.from(counted(), { objectMode: false }));
-  await store.put({ name: object }, web as unknown as ReadableStream<Uint8Array>);
-  return { bytes, sha256: hash.digest('hex'), object };
+  await publish(connection, host, nameSubject(bucket, object), JSON.stringify(stored));
+  return { bytes, sha256: digest.toString('hex'), object };
+}
+
+async function requireRoom({ jsm }: Connection, host: HostToken, bytes: number): Promise<void> {
+  const { config, state } = await jsm.streams.info(`OBJ_${artifactsOf(host)}`);
+  if (config.max_bytes > 0 && state.bytes + bytes > config.max_bytes) throw full(host);
+}
+
+async function publish({ js }: Connection, host: HostToken, subject: string, data: Uint8Array | string): Promise<void> {
+  await js.publish(subject, data).catch((error: unknown) => {
+    throw isAtLimit(error) ? full(host, error) : error;
+  });
+}
+
+function full(host: HostToken, cause?: unknown): VmTaskError {
+  const days = artifactsMaxAgeMs / 24 / 3_600_000;
+  const what = `the store of ${host} has no room for the files of this task`;
+  const remedy = `they go by themselves after ${days} days; leave fewer or smaller ones, or raise max_bytes of OBJ_${artifactsOf(host)} in NATS`;
+  return new VmTaskError('artifacts-full', `${what}: ${remedy}`, { cause });
+}
+
+/** The same bytes in chunks of one size, but for the last. */
+async function* chunksIn(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  let [parts, length]: [Uint8Array[], number] = [[], 0];
+  for await (const part of content) {
+    parts.push(part);
+    length += part.length;
+    if (length < chunkBytes) continue;
+    const all = Buffer.concat(parts);
+    const end = length - (length % chunkBytes);
+    for (let at = 0; at < end; at += chunkBytes) yield all.subarray(at, at + chunkBytes);
+    [parts, length] = [[all.subarray(end)], length - end];
+  }
+  if (length > 0) yield Buffer.concat(parts);
 }
 
 /** What the object store says of an object: under which id its chunks are, and how many bytes they have. */
@@ -53,11 +102,14 @@ const objectSchema = z.object({ nuid: z.string(), size: z.int(), deleted: z.bool
  */
 export async function openArtifact(connection: Connection, host: HostToken, object: string): Promise<Readable | null> {
   const bucket = artifactsOf(host);
-  const subject = `$O.${bucket}.M.${Buffer.from(object).toString('base64url')}`;
-  const message = await readMessage(connection, bucket, { last_by_subj: subject });
+  const message = await readMessage(connection, bucket, { last_by_subj: nameSubject(bucket, object) });
   const found = message === null ? null : objectSchema.parse(JSON.parse(Buffer.from(message.data).toString('utf8')));
   if (found === null || found.deleted) return null;
   return Readable.from(chunksOf(connection, bucket, found), { objectMode: false });
+}
+
+function nameSubject(bucket: string, object: string): string {
+  return `$O.${bucket}.M.${Buffer.from(object).toString('base64url')}`;
 }
 
 async function* chunksOf(

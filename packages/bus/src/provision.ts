@@ -13,7 +13,14 @@ import type { StreamName } from '@vm-task/shared/stream-name';
 import type { Logger } from 'pino';
 import { throwIfNonRetryable } from './answers.ts';
 import type { Connection } from './connection.ts';
-import { artifactsMaxAgeMs, artifactsOf, buckets, type StreamDefinition, streams } from './streams.ts';
+import {
+  artifactsMaxAgeMs,
+  artifactsMaxBytes,
+  artifactsOf,
+  buckets,
+  type StreamDefinition,
+  streams,
+} from './streams.ts';
 import { consumerConfig } from './work.ts';
 
 /** The broker's code for a durable that is not there. */
@@ -22,6 +29,8 @@ const consumerNotFound = 10014;
 const pauseMs = 1_000;
 
 const nanosPerMs = 1_000_000;
+
+const storeLimits = { max_age: artifactsMaxAgeMs * nanosPerMs, max_bytes: artifactsMaxBytes };
 
 /** What there has to be besides the streams themselves. */
 export interface Infrastructure {
@@ -36,9 +45,25 @@ export async function makeInfrastructure(connection: Connection, { durables, hos
   for (const definition of Object.values(streams)) await makeStream(connection, definition, names);
   const kvm = new Kvm(connection.js);
   for (const [name, { ttlMs }] of Object.entries(buckets)) await kvm.create(name, { ttl: ttlMs, history: 1 });
-  const objm = new Objm(connection.js);
-  for (const host of hosts) await objm.create(artifactsOf(host), { ttl: artifactsMaxAgeMs * nanosPerMs });
+  for (const host of hosts) await makeStore(connection, artifactsOf(host));
   await makeDurables(connection, durables);
+}
+
+/** The library leaves one that is there as it is. Released versions made it without a bound. */
+async function makeStore({ js, jsm }: Connection, bucket: string): Promise<void> {
+  await new Objm(js).create(bucket, { ttl: storeLimits.max_age, max_bytes: storeLimits.max_bytes });
+  const name = `OBJ_${bucket}`;
+  const { config } = await jsm.streams.info(name);
+  if (storeLacking(config) === null) return;
+  const isBounded = config.max_bytes > 0 && isAtLeast(config.max_bytes, artifactsMaxBytes);
+  const max_age = isAtLeast(config.max_age, storeLimits.max_age) ? config.max_age : storeLimits.max_age;
+  await jsm.streams.update(name, { max_age, max_bytes: isBounded ? config.max_bytes : artifactsMaxBytes });
+}
+
+/** Of a store no bound at all is not as good as a larger one. */
+function storeLacking(config: StreamConfig): string | null {
+  if (config.max_bytes <= 0) return `max_bytes is ${config.max_bytes} and must be ${artifactsMaxBytes}`;
+  return lacking(storeLimits, config);
 }
 
 /** Makes the durables that are not there; whoever has deleted one gets everything delivered once more, which changes nothing (I4). */
@@ -66,7 +91,7 @@ async function makeStream({ jsm }: Connection, wanted: StreamDefinition, names: 
     return;
   }
   const { config } = await jsm.streams.info(wanted.name);
-  if (lacking(wanted, config as unknown as Record<string, unknown>) === null) return;
+  if (lacking(wanted, config) === null) return;
   await jsm.streams.update(wanted.name, additive(wanted, config));
 }
 
@@ -95,14 +120,19 @@ export async function readBackStreams(connection: Connection, names: readonly St
   for (const name of names) await readBack(connection, name, streams[name]);
 }
 
-async function readBack({ jsm }: Connection, name: string, wanted: Partial<StreamConfig>): Promise<void> {
+/** `wanted`: settings, or what says which of them is lacking. */
+async function readBack(
+  { jsm }: Connection,
+  name: string,
+  wanted: Partial<StreamConfig> | ((found: StreamConfig) => string | null),
+): Promise<void> {
   const info = await jsm.streams.info(name).catch((error: Error) => {
     throwIfNonRetryable(error);
     throw new VmTaskError('stream-altered', `stream ${name} cannot be read: ${error.message}. ./vm-task up makes it`, {
       cause: error,
     });
   });
-  const problem = lacking(wanted, info.config as unknown as Record<string, unknown>);
+  const problem = typeof wanted === 'function' ? wanted(info.config) : lacking(wanted, info.config);
   if (problem !== null) throw altered(`stream ${name}`, problem, 'Run ./vm-task up to set it right');
 }
 
@@ -111,10 +141,6 @@ export async function alteredStreams(
   connection: Connection,
   hosts: readonly string[],
 ): Promise<ReadonlyMap<string, VmTaskError>> {
-  const stores = [
-    ...Object.entries(buckets).map(([name, { ttlMs }]) => ({ name: `KV_${name}`, ttlMs })),
-    ...hosts.map((host) => ({ name: `OBJ_${artifactsOf(host)}`, ttlMs: artifactsMaxAgeMs })),
-  ];
   const found = new Map<string, VmTaskError>();
   const look = async (name: string, reading: Promise<void>) => {
     await reading.catch((error) => {
@@ -124,7 +150,12 @@ export async function alteredStreams(
   };
   await Promise.all([
     ...Object.values(streams).map(({ name }) => look(name, readBackStreams(connection, [name]))),
-    ...stores.map(({ name, ttlMs }) => look(name, readBack(connection, name, { max_age: ttlMs * nanosPerMs }))),
+    ...Object.entries(buckets).map(([name, { ttlMs }]) =>
+      look(`KV_${name}`, readBack(connection, `KV_${name}`, { max_age: ttlMs * nanosPerMs })),
+    ),
+    ...hosts
+      .map((host) => `OBJ_${artifactsOf(host)}`)
+      .map((name) => look(name, readBack(connection, name, storeLacking))),
   ]);
   return found;
 }
@@ -163,9 +194,9 @@ function requireSame(durable: Durable, config: ConsumerConfig): void {
 }
 
 /** What the server has that is less than what is relied on, as words; null when nothing is. */
-function lacking(wanted: Partial<StreamConfig>, found: Record<string, unknown>): string | null {
+function lacking(wanted: Partial<StreamConfig>, found: StreamConfig): string | null {
   for (const [key, value] of Object.entries(wanted)) {
-    const have = found[key];
+    const have = (found as unknown as Record<string, unknown>)[key];
     if (isEnough(key, have, value)) continue;
     return `${key} is ${JSON.stringify(have)} and must be ${JSON.stringify(value)}`;
   }

@@ -13,6 +13,7 @@ import {
   logPattern,
   timerPatterns,
 } from '@vm-task/shared/subjects';
+import { taskMaxBytes } from '@vm-task/shared/task-spec';
 
 /** The server's program; the set-up sees to it that the first one on the PATH is new enough. */
 export const serverProgram = 'nats-server';
@@ -57,6 +58,8 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     discard: DiscardPolicy.New,
     max_age: 7 * days,
     max_bytes: 2 * GiB,
+    /** What a task file may be, and as much for headers and what a task's question has around it as nobody needs. */
+    max_msg_size: taskMaxBytes + 64 * 1024,
     storage: StorageType.File,
   },
   /**
@@ -141,3 +144,7 @@ export function artifactsOf(host: string): string {
 
 /** The age at which such a file goes. */
 export const artifactsMaxAgeMs = 30 * 24 * 3_600_000;
+/** Of all that a host keeps: 64 times what one attempt may leave. Nothing is evicted for what is new. */
+export const artifactsMaxBytes = 16 * GiB;
+/** From here on, what would leave files is refused, so that what runs has room for its own. */
+export const artifactsFullFrom = 0.8;

@@ -119,6 +119,7 @@ export const errorCodes = {
   'stage-failed': { status: 400, permanent: false, title: 'A stage of the pipeline failed' },
   rejected: { status: 400, permanent: true, title: 'Somebody rejected what the stage asked for' },
   'timed-out-answer': { status: 504, permanent: true, title: 'Nobody answered in time' },
+  'artifacts-full': { status: 507, permanent: true, title: 'The store of files that tasks leave has no room' },
   'artifact-refused': { status: 400, permanent: true, title: 'A file of the task cannot be collected' },
 } as const satisfies Record<string, { status: number; permanent: boolean; title: string }>;
 

@@ -131,7 +131,7 @@ function admissionTo({ jsm }: Connection): Admission {
   const measure = async () => {
     const { state, config } = await jsm.streams.info('EVENTS');
     const plenty = { diskFreeBytes: Number.POSITIVE_INFINITY, memoryBytes: Number.POSITIVE_INFINITY };
-    return { eventsBytes: state.bytes, eventsMaxBytes: config.max_bytes, subjects: 0, ...plenty };
+    return { eventsBytes: state.bytes, eventsMaxBytes: config.max_bytes, subjects: 0, stores: [], ...plenty };
   };
   return createAdmission(
     measure,

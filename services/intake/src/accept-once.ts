@@ -48,14 +48,19 @@ export async function acceptOnce<Id extends TaskId | PipelineId>(
     if (found !== null) return { id: known.id, seq: found.seq };
   }
   const draft = plan();
-  await admission.requireRoom();
   const fresh = newId();
+  await admission.requireRoom({ keepsFiles: keepsFiles(draft(fresh)) });
   if (keyed === null) return { id: fresh, seq: await append(bus, draft(fresh), signal) };
   const entry = await keys.claim<Id>(keyed.name, { id: fresh, bodyHash: hashOfBody(body) });
   requireSameBody(entry, body, keyed);
   // Another request with the same key may have been faster, in another pool if the configuration has changed since.
   const found = await find(entry.id);
   return { id: entry.id, seq: found?.seq ?? (await append(bus, draft(entry.id), signal)) };
+}
+
+/** The tasks of a pipeline are not planned yet. */
+function keepsFiles(draft: Draft): boolean {
+  return draft.type === 'task.created' && draft.data.spec.artifacts.length > 0;
 }
 
 /** The sequence of what was accepted. A conflict means that it goes on already: another request was faster. */

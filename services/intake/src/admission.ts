@@ -1,11 +1,12 @@
 /**
  * Room for new tasks: the last fifth of `EVENTS`, of a small disk and of what the broker may use of the host's memory is
- * head-room for those that run (I13).
+ * head-room for those that run (I13), and of the stores of hosts for the files that these leave.
  */
 import { statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import type { Connection } from '@vm-task/bus/connection';
-import { eventsFullFrom, leastDiskBytes } from '@vm-task/bus/streams';
+import { readLeases } from '@vm-task/bus/host-leases';
+import { artifactsFullFrom, artifactsOf, eventsFullFrom, leastDiskBytes } from '@vm-task/bus/streams';
 import { VmTaskError } from '@vm-task/shared/errors';
 
 export interface Room {
@@ -16,21 +17,36 @@ export interface Room {
   readonly eventsBytes: number;
   readonly eventsMaxBytes: number;
   readonly diskFreeBytes: number;
+  /** Of every host that has one. */
+  readonly stores: readonly Store[];
+}
+
+/** The files that the tasks of a host have left. */
+export interface Store {
+  readonly host: string;
+  readonly bytes: number;
+  readonly maxBytes: number;
 }
 
 /** What has no room left. */
-export type Shortage = 'events' | 'disk' | 'memory';
+export type Shortage = 'events' | 'disk' | 'memory' | 'files';
 
 export interface Refusal {
   readonly shortage: Shortage;
   readonly reason: string;
 }
 
+/** What is to be taken. */
+export interface Wanted {
+  /** It is a task that may leave files. */
+  readonly keepsFiles: boolean;
+}
+
 export interface Admission {
-  /** Why no task can be taken just now, or null. At most a second old. */
-  refusal(): Promise<string | null>;
+  /** Why it cannot be taken just now, or null. At most a second old. */
+  refusal(wanted: Wanted): Promise<string | null>;
   /** @throws `stream-full`. */
-  requireRoom(): Promise<void>;
+  requireRoom(wanted: Wanted): Promise<void>;
 }
 
 /** A second's worth of tasks is small against the head-room. */
@@ -61,6 +77,15 @@ export function refusalFor(room: Room): Refusal | null {
   return reason === null ? null : { shortage: 'memory', reason };
 }
 
+/** Of tasks that may leave files: which host will run one is not known, so one with room is enough. */
+export function filesRefusalFor({ stores }: Room): Refusal | null {
+  const [roomiest] = stores.toSorted((a, b) => a.bytes / a.maxBytes - b.bytes / b.maxBytes);
+  if (roomiest === undefined || roomiest.bytes < artifactsFullFrom * roomiest.maxBytes) return null;
+  const { host, bytes, maxBytes } = roomiest;
+  const reason = `the files that tasks have left on ${host} have ${GiB(bytes)} of ${GiB(maxBytes)}; tasks with artifacts are taken again below 80 %, when old files have gone`;
+  return { shortage: 'files', reason };
+}
+
 function memoryShortage({ subjects, memoryBytes }: Room): string | null {
   const limit = eventsFullFrom * indexShare * memoryBytes;
   const used = subjects * bytesPerSubject;
@@ -69,9 +94,14 @@ function memoryShortage({ subjects, memoryBytes }: Room): string | null {
 }
 
 /** What the stream and the home's disk have. */
-export async function measureRoom({ jsm }: Connection, homeRoot: string): Promise<Room> {
-  const [{ config, state }, disk] = await Promise.all([jsm.streams.info('EVENTS'), statfs(homeRoot)]);
+export async function measureRoom(connection: Connection, homeRoot: string): Promise<Room> {
+  const [{ config, state }, disk, stores] = await Promise.all([
+    connection.jsm.streams.info('EVENTS'),
+    statfs(homeRoot),
+    storesOf(connection),
+  ]);
   return {
+    stores,
     eventsBytes: state.bytes,
     eventsMaxBytes: config.max_bytes,
     diskFreeBytes: disk.bavail * disk.bsize,
@@ -80,17 +110,32 @@ export async function measureRoom({ jsm }: Connection, homeRoot: string): Promis
   };
 }
 
+/** A host whose store is not made yet has none. */
+async function storesOf(connection: Connection): Promise<Store[]> {
+  const asked = (await readLeases(connection)).map(async ({ host }): Promise<Store[]> => {
+    const { config, state } = await connection.jsm.streams.info(`OBJ_${artifactsOf(host)}`);
+    return config.max_bytes > 0 ? [{ host, bytes: state.bytes, maxBytes: config.max_bytes }] : [];
+  });
+  const answers = await Promise.allSettled(asked);
+  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+}
+
+/** Why nothing is taken; why nothing is that may leave files. */
+interface Answer {
+  readonly any: string | null;
+  readonly files: string | null;
+}
+
 /** `onRefused` is called when new tasks begin to be refused for something, at most once an hour for each. */
 export function createAdmission(
   measure: () => Promise<Room>,
   now: () => number,
   onRefused: (refusal: Refusal) => void,
 ): Admission {
-  let answer: Promise<string | null> = Promise.resolve(null);
+  let answer: Promise<Answer> = Promise.resolve({ any: null, files: null });
   let askedAt = Number.NEGATIVE_INFINITY;
   const toldAt = new Map<Shortage, number>();
-  const decide = (room: Room): string | null => {
-    const refusal = refusalFor(room);
+  const tell = (refusal: Refusal | null): string | null => {
     if (refusal === null) return null;
     const { shortage, reason } = refusal;
     if (now() - (toldAt.get(shortage) ?? Number.NEGATIVE_INFINITY) >= toldAgainMs) onRefused(refusal);
@@ -98,16 +143,18 @@ export function createAdmission(
     toldAt.set(shortage, now());
     return reason;
   };
-  const refusal = (): Promise<string | null> => {
-    if (now() - askedAt < rememberedMs) return answer;
-    askedAt = now();
-    answer = measure().then(decide);
-    return answer;
+  const refusal = async ({ keepsFiles }: Wanted): Promise<string | null> => {
+    if (now() - askedAt >= rememberedMs) {
+      askedAt = now();
+      answer = measure().then((room) => ({ any: tell(refusalFor(room)), files: tell(filesRefusalFor(room)) }));
+    }
+    const { any, files } = await answer;
+    return any ?? (keepsFiles ? files : null);
   };
   return {
     refusal,
-    async requireRoom() {
-      const reason = await refusal();
+    async requireRoom(wanted) {
+      const reason = await refusal(wanted);
       if (reason !== null) throw new VmTaskError('stream-full', reason);
     },
   };

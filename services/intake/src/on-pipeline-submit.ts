@@ -27,7 +27,7 @@ export async function onPipelineSubmit(
   if ((await deps.readPipeline(pipeline)) !== null) return done();
   const planned = planOrReason(() => planPipeline(parseJson(event), deps.config));
   if (typeof planned === 'string') return reject(planned);
-  const full = await deps.admission.refusal();
+  const full = await deps.admission.refusal({ keepsFiles: false });
   if (full !== null) return retry(roomPauseMs, full);
   const cause = { kind: 'command' as const, id: String(event.seq) };
   const data = {

@@ -53,7 +53,7 @@ async function makeChild(
   }
   const planned = planOrReason(() => boundByTime(planChild(file, asking.data, deps.config), asking, event.time));
   if (typeof planned === 'string') return reject(planned);
-  const full = await deps.admission.refusal();
+  const full = await deps.admission.refusal({ keepsFiles: planned.spec.artifacts.length > 0 });
   if (full !== null) return retry(roomPauseMs, full);
   const cause = { kind: 'task' as const, id: parent };
   await deps.bus.append({ type: 'task.created', data: { v: 1, task, ...planned, cause }, host: anyHost }, 0, signal);

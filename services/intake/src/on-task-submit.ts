@@ -29,7 +29,7 @@ export async function onTaskSubmit(deps: SubmitDeps, { event }: Handling<RawMess
   if ((await deps.findCreated(task)) !== null) return done();
   const planned = planOrReason(() => planTask(parseJson(event), deps.config));
   if (typeof planned === 'string') return reject(planned);
-  const full = await deps.admission.refusal();
+  const full = await deps.admission.refusal({ keepsFiles: planned.spec.artifacts.length > 0 });
   if (full !== null) return retry(roomPauseMs, full);
   const cause = { kind: 'command' as const, id: String(event.seq) };
   const created: Draft = { type: 'task.created', data: { v: 1, task, ...planned, cause }, host: anyHost };

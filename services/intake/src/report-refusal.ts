@@ -9,7 +9,8 @@ export function reportRefusal(
   { bus, log, stop }: { readonly bus: Pick<Bus, 'announce'>; readonly log: Logger; readonly stop: AbortSignal },
   { shortage, reason }: Refusal,
 ): void {
-  const text = `new tasks and pipelines are refused: ${reason}`;
+  const what = shortage === 'files' ? 'new tasks that may leave files' : 'new tasks and pipelines';
+  const text = `${what} are refused: ${reason}`;
   const data = { v: 1 as const, severity: 'critical' as const, kind: 'tasks-refused', id: shortage, text };
   log.error({ shortage }, text);
   bus.announce({ type: 'alert.raised', data, host: anyHost }, stop).catch((error) => {

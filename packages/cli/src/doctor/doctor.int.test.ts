@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Connection, openConnection } from '@vm-task/bus/connection';
 import { type BrokerUser, readBrokerAddress } from '@vm-task/bus/credentials';
 import { makeInfrastructure } from '@vm-task/bus/provision';
+import { artifactsOf } from '@vm-task/bus/streams';
 import { storeTemplate } from '@vm-task/bus/templates';
 import { readState } from '@vm-task/embedded/state';
 import { runSystem } from '@vm-task/embedded/supervisor';
@@ -142,6 +143,22 @@ test('a stream whose settings were altered is named with the setting', async () 
     expect(detailOf(found, 'streams')).toContain('stream LOGS: max_age');
   } finally {
     await makeAll(system);
+  }
+});
+
+test('a store of files that is nearly full is named, and nothing else', async () => {
+  await using system = await connect('system');
+  const { jsm, js } = system;
+  const bucket = artifactsOf(readHostId(home));
+  const { config } = await jsm.streams.info(`OBJ_${bucket}`);
+  await jsm.streams.update(`OBJ_${bucket}`, { max_bytes: 20_000 });
+  try {
+    await js.publish(`$O.${bucket}.C.x`, Buffer.alloc(17_000));
+    const found = await look();
+    expect(namedBy(found)).toEqual(['fail streams']);
+  } finally {
+    await jsm.streams.purge(`OBJ_${bucket}`);
+    await jsm.streams.update(`OBJ_${bucket}`, { max_bytes: config.max_bytes });
   }
 });
 

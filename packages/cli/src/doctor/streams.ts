@@ -1,6 +1,6 @@
-/** Every stream, bucket and store: there, and with the settings that the services rely on; room in `EVENTS`. */
+/** Every stream, bucket and store: there, and with the settings that the services rely on; room in `EVENTS` and for files. */
 
-import { artifactsOf, buckets, streams as definitions, eventsFullFrom } from '@vm-task/bus/streams';
+import { artifactsFullFrom, artifactsOf, buckets, streams as definitions, eventsFullFrom } from '@vm-task/bus/streams';
 import { errorInfo } from '@vm-task/shared/errors';
 import { type Check, fail, pass } from './check.ts';
 
@@ -22,7 +22,13 @@ export const streams: Check = {
         'lower reaper.retention in vm-task.yaml, or set reaper.maxTasks',
       );
     }
+    const store = await jsm.streams.info(`OBJ_${artifactsOf(scope().host)}`);
+    const ofFiles = Math.floor((100 * store.state.bytes) / store.config.max_bytes);
+    if (store.state.bytes >= artifactsFullFrom * store.config.max_bytes) {
+      const fix = 'leave fewer files; they go 30 days after their task, and max_bytes of the store may be raised';
+      return fail(`${artifactsOf(scope().host)} is ${ofFiles} % full, and no task that may leave files is taken`, fix);
+    }
     const names = [...Object.keys(definitions), ...Object.keys(buckets), artifactsOf(scope().host)];
-    return pass(`${names.join(', ')}; EVENTS is ${percent} % full`);
+    return pass(`${names.join(', ')}; EVENTS is ${percent} % full, the files of tasks ${ofFiles} %`);
   },
 };

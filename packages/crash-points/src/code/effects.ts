@@ -22,7 +22,7 @@ const methods: ReadonlySet<string> = new Set([
 
 /** Methods with everyday names, with what they are called on. */
 const qualified =
-  /(^|\.)#?(streams\.(add|update)|consumers\.add|bucket\.(create|put|delete)|store\.put|kvm\.create|objm\.create|(channel|stream)\.write|client\.exec|db\.exec|process\.kill)$/;
+  /(^|\.)#?(streams\.(add|update)|consumers\.add|bucket\.(create|put|delete)|kvm\.create|objm\.create|(channel|stream)\.write|client\.exec|db\.exec|process\.kill)$/;
 
 /** The imported names of a module that are effects. */
 export function isImportedEffect(module: string, name: string): boolean {

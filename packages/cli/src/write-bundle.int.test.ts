@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cliMain, repositoryRoot } from '@vm-task/embedded/repository';
@@ -28,8 +31,57 @@ test('the bundle does what the sources do, and knows what it was made of', async
   const listed = await readFile(join(folder.path, 'sources'), 'utf8');
   expect(listed).toContain(cliMain);
   expect(listed).not.toContain('node_modules');
+  // What the contract is made of.
+  expect(listed).toContain('packages/shared/src/task-file.ts');
   expect(await run('sha256sum', '--check', '--status', join(folder.path, 'sources'))).toMatchObject({ code: 0 });
 });
+
+test('a question to intake loads neither schemas nor what is behind fetch, and help not even HTTP', async () => {
+  await using folder = await makeTempFolder('bundle-loads');
+  await writeBundle(folder.path);
+  const server = createServer((_request, response) => response.end(JSON.stringify({ tasks: [], next: null })));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const home = join(folder.path, 'home');
+  for (const name of ['run', 'credentials']) await mkdir(join(home, name), { recursive: true });
+  const { port } = server.address() as AddressInfo;
+  await writeFile(join(home, 'run/http.json'), JSON.stringify({ url: `http://127.0.0.1:${port}` }));
+  await writeFile(join(home, 'credentials/http-token'), 'token\n');
+  const loadedBy = async (...words: readonly string[]) => {
+    const { code, stderr } = await run(
+      process.execPath,
+      '--import',
+      tellsWhatIsLoaded,
+      join(folder.path, 'main.mjs'),
+      ...words,
+    );
+    expect(code).toBe(0);
+    return JSON.parse(stderr) as { own: string[]; node: string[] };
+  };
+  const list = await loadedBy('list', '--home', home);
+  const help = await loadedBy('--help');
+  server.close();
+  const pieces = await Promise.all(list.own.map((url) => readFile(new URL(url), 'utf8')));
+  expect(pieces.filter((text) => text.includes('ZodString'))).toEqual([]);
+  expect(list.node).toContain('NativeModule http');
+  for (const name of ['internal/deps/undici/undici', 'crypto', 'child_process', 'zlib']) {
+    expect(list.node).not.toContain(`NativeModule ${name}`);
+  }
+  expect(help.node).not.toContain('NativeModule http');
+  expect(help.own.length).toBeLessThan(list.own.length);
+});
+
+/** What was loaded, at the end, on standard error: pieces of the bundle by their addresses, and Node's own modules. */
+const tellsWhatIsLoaded = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from 'node:module';
+  const before = new Set(process.moduleLoadList);
+  const own = [];
+  registerHooks({ load: (url, context, next) => { if (url.startsWith('file:')) own.push(url); return next(url, context); } });
+  process.on('exit', () => {
+    const node = process.moduleLoadList.filter((name) => !before.has(name));
+    process.stderr.write(JSON.stringify({ own, node }));
+  });
+`)}`;
 
 test('the launcher takes the bundle while its sources are what it was made of', async () => {
   await using folder = await makeTempFolder('launcher');

@@ -7,18 +7,20 @@
  * | `keyed.ts` | submissions that may be repeated |
  * | `http.ts` | a route of the contract, asked |
  * | `request.ts`, `event-stream.ts` | one request; server-sent events over broken connections |
- * | `read.ts`, `reader-of.ts`, `views.ts` | answers of this version and later ones |
+ * | `read.ts`, `reader-of.ts`, `as-data.ts`, `views.ts` | answers of this version and later ones |
  */
 import { routes } from '@vm-task/api/api';
 import { deadLetterMethods } from './dead-letters.ts';
 import { createHttp } from './http.ts';
 import { inboxMethods } from './inbox.ts';
 import { pipelineMethods } from './pipelines.ts';
-import type { Address, RequestOptions } from './request.ts';
+import type { Address, Ask, Reply, RequestOptions } from './request.ts';
 import { taskMethods } from './tasks.ts';
 import { templateMethods } from './templates.ts';
 
 const { hosts, pools, system } = routes;
+
+export type { Ask, Reply };
 
 export type Client = ReturnType<typeof createClient>;
 

@@ -1,10 +1,11 @@
 /** Server-sent events until the one that ends them, each once, whatever breaks on the way. */
 import { endEvent, eventStreamType } from '@vm-task/api/live';
-import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-parser/stream';
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import type { Reply } from './request.ts';
 
 /** `open` is given the headers to ask with. A connection that breaks is taken up behind the last event that was seen. */
 export async function* resumingStream(
-  open: (headers: Readonly<Record<string, string>>) => Promise<Response>,
+  open: (headers: Readonly<Record<string, string>>) => Promise<Reply>,
   signal: AbortSignal,
 ): AsyncGenerator<EventSourceMessage, void, void> {
   let lastId: string | null = null;
@@ -20,7 +21,7 @@ export async function* resumingStream(
 }
 
 /** The response's messages; a broken connection ends them like a closed one. */
-async function* untilBroken(response: Response, signal: AbortSignal): AsyncGenerator<EventSourceMessage, void, void> {
+async function* untilBroken(response: Reply, signal: AbortSignal): AsyncGenerator<EventSourceMessage, void, void> {
   try {
     yield* messagesOf(response);
   } catch (error) {
@@ -28,14 +29,18 @@ async function* untilBroken(response: Response, signal: AbortSignal): AsyncGener
   }
 }
 
-async function* messagesOf({ body }: Response): AsyncGenerator<EventSourceMessage, void, void> {
+async function* messagesOf({ body }: Reply): AsyncGenerator<EventSourceMessage, void, void> {
   if (body === null) return;
-  const reader = body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream()).getReader();
+  const messages: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (message) => messages.push(message) });
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      yield value;
+      parser.feed(decoder.decode(value, { stream: true }));
+      yield* messages.splice(0);
     }
   } finally {
     await reader.cancel();

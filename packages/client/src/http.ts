@@ -3,7 +3,7 @@ import type { Route } from '@vm-task/api/route';
 import type { z } from 'zod';
 import { resumingStream } from './event-stream.ts';
 import { type Read, read } from './read.ts';
-import { type QueryValue, type Question, type RequestOptions, request } from './request.ts';
+import { type QueryValue, type Question, type Reply, type RequestOptions, request } from './request.ts';
 
 export interface Http {
   /**
@@ -17,7 +17,7 @@ export interface Http {
    *
    * @throws as `request`
    */
-  fetch(route: Route, question?: Question): Promise<Response>;
+  fetch(route: Route, question?: Question): Promise<Reply>;
   /**
    * The server-sent events that the route knows, each once, until the one that ends them.
    *

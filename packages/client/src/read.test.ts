@@ -1,6 +1,7 @@
 import { allRoutes, routes } from '@vm-task/api/api';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { expect, test } from 'vitest';
+import { asData } from './as-data.ts';
 import { read } from './read.ts';
 import { readerOf } from './reader-of.ts';
 
@@ -13,12 +14,21 @@ const pool = {
   warm: 1,
   tasks: { queued: 1, starting: 0, setup: 0, running: 2, retrying: 0, cancelling: 0, completed: 7 },
 };
-const readPools = (...pools: object[]) => read(routes.pools.list.answer, { pools }, 'the pools');
+const { answer } = routes.pools.list;
+const asItIsBundled = asData(answer) as typeof answer;
+const readPools = (...pools: object[]) => {
+  expect(readerOf(asItIsBundled)({ pools }, '')).toEqual(readerOf(answer)({ pools }, ''));
+  return read(answer, { pools }, 'the pools');
+};
 
 test('every answer and every live event of the contract has a reader', () => {
   const schemas = allRoutes.flatMap(({ answer, live = {} }) => [answer ?? [], Object.values(live)].flat());
   expect(schemas.length).toBeGreaterThan(25);
-  for (const schema of schemas) readerOf(schema);
+  for (const schema of schemas) {
+    readerOf(schema);
+    readerOf(asData(schema) as typeof schema);
+    expect(asData(asData(schema))).toEqual(asData(schema));
+  }
 });
 
 test('an answer is given as it came', () => {

@@ -5,9 +5,11 @@
  */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Json } from '@vm-task/shared/json';
-import { explainIssues } from '@vm-task/shared/unknown-keys';
 import type { z } from 'zod';
 import { readerOf } from './reader-of.ts';
+
+/** So many wrong members say enough. */
+const shownMax = 10;
 
 /** A word of a later version: to the compiler, anything may come where a schema lists words. */
 type Word = string & {};
@@ -39,8 +41,9 @@ function assertReadable<S extends z.ZodType>(
   value: unknown,
   source: string,
 ): asserts value is Read<z.output<S>> {
-  const parsed = readerOf(schema).safeParse(value);
-  if (parsed.success) return;
-  const what = explainIssues(parsed.error, schema);
+  const problems = readerOf(schema)(value, '');
+  if (problems.length === 0) return;
+  const more = problems.length > shownMax ? [`and ${problems.length - shownMax} more`] : [];
+  const what = [...problems.slice(0, shownMax), ...more].join('; ');
   throw new VmTaskError('internal', `${source} cannot be read, perhaps because it is of another version: ${what}`);
 }

@@ -1,5 +1,5 @@
 /** One request by a route of the contract; asked again where that is worth it. Errors are ours. */
-import { problemSchema } from '@vm-task/api/problem';
+import type { Problem } from '@vm-task/api/problem';
 import type { Route } from '@vm-task/api/route';
 import { type ErrorCode, errorCodes, VmTaskError } from '@vm-task/shared/errors';
 
@@ -23,9 +23,23 @@ export interface RequestOptions {
    */
   readonly address: () => Address | Promise<Address>;
   /** True while somebody starts an intake that does not answer again. */
-  readonly isComingBack: () => boolean;
-  readonly fetch: typeof fetch;
+  readonly isComingBack: () => boolean | Promise<boolean>;
+  readonly fetch: Ask;
 }
+
+/** What of a `Response` is used. */
+export type Reply = Pick<Response, 'ok' | 'status' | 'body' | 'json' | 'text'>;
+
+/** One request, as the global `fetch` makes it. */
+export type Ask = (
+  url: URL,
+  init: {
+    readonly method: string;
+    readonly headers: Record<string, string>;
+    readonly body: string | null;
+    readonly signal: AbortSignal | null;
+  },
+) => Promise<Reply>;
 
 export type QueryValue = string | number | boolean | readonly string[];
 
@@ -43,28 +57,28 @@ export interface Question {
  *
  * @throws the code that intake refuses with; `not-up` when it does not answer
  */
-export async function request(options: RequestOptions, route: Route, question: Question): Promise<Response> {
+export async function request(options: RequestOptions, route: Route, question: Question): Promise<Reply> {
   let end = performance.now() + patienceMs;
   let behind = Number.POSITIVE_INFINITY;
-  const mayAskAgain = (error: unknown) => {
+  const mayAskAgain = async (error: unknown) => {
     if (error instanceof BehindError && error.behind < behind) {
       behind = error.behind;
       end = performance.now() + patienceMs;
     }
-    const isPassing = error instanceof BehindError || (isNoAnswer(error) && options.isComingBack());
+    const isPassing = error instanceof BehindError || (isNoAnswer(error) && (await options.isComingBack()));
     return route.method !== 'POST' && isPassing && performance.now() < end;
   };
   for (;;) {
     try {
       return await askOnce(options, route, question);
     } catch (error) {
-      if (!mayAskAgain(error)) throw error;
+      if (!(await mayAskAgain(error))) throw error;
     }
     await pause(behind === Number.POSITIVE_INFINITY ? pauseMs : behindPauseMs, question.signal);
   }
 }
 
-async function askOnce(options: RequestOptions, route: Route, question: Question): Promise<Response> {
+async function askOnce(options: RequestOptions, route: Route, question: Question): Promise<Reply> {
   const { url, token } = await options.address();
   const { body, signal } = question;
   const type = body === undefined ? {} : { 'content-type': 'application/json' };
@@ -107,16 +121,25 @@ function isNoAnswer(error: unknown): boolean {
   return error instanceof VmTaskError && error.code === 'not-up';
 }
 
-async function refusalOf(response: Response): Promise<VmTaskError> {
-  const { data: problem } = problemSchema.partial().safeParse(await response.json().catch(() => ({})));
+/** What of a problem document is there; of anything else nothing. */
+function problemIn(body: unknown): Partial<Problem> {
+  const members = typeof body === 'object' && body !== null ? Object.entries(body) : [];
+  const isText = (value: unknown) => typeof value === 'string';
+  return Object.fromEntries(
+    members.filter(([name, value]) => isText(value) || !['code', 'detail', 'title'].includes(name)),
+  );
+}
+
+async function refusalOf(response: Reply): Promise<VmTaskError> {
+  const problem = problemIn(await response.json().catch(() => null));
   // The server itself says so while it closes.
-  if (response.status === 503 && problem?.code === undefined) {
+  if (response.status === 503 && problem.code === undefined) {
     return new VmTaskError('not-up', 'intake is stopping; see ./vm-task status');
   }
-  const text = problem?.detail ?? problem?.title ?? `HTTP ${response.status}`;
-  const behind = problem?.['behind'];
-  if (problem?.code === 'projection-behind' && typeof behind === 'number') return new BehindError(text, behind);
-  return new VmTaskError(isErrorCode(problem?.code) ? problem.code : 'internal', text);
+  const text = problem.detail ?? problem.title ?? `HTTP ${response.status}`;
+  const behind = problem['behind'];
+  if (problem.code === 'projection-behind' && typeof behind === 'number') return new BehindError(text, behind);
+  return new VmTaskError(isErrorCode(problem.code) ? problem.code : 'internal', text);
 }
 
 function isErrorCode(code: string | undefined): code is ErrorCode {

@@ -4,16 +4,15 @@ import { join } from 'node:path';
 import { type Client, createClient } from '@vm-task/client/client';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { z } from 'zod';
+import { askHttp } from './ask-http.ts';
 import { readHttpToken } from './http-token.ts';
-import { readState } from './state.ts';
-
-const addressSchema = z.object({ url: z.string() });
 
 /** Where intake listens; null while it does not: an intake that drains takes its address away before it ends. */
 export function findHttpUrl(home: Home): string | null {
   try {
-    return addressSchema.parse(JSON.parse(readFileSync(join(home.run, 'http.json'), 'utf8'))).url;
+    const { url } = JSON.parse(readFileSync(join(home.run, 'http.json'), 'utf8')) as { url?: unknown };
+    if (typeof url !== 'string') throw new Error(`${home.run}/http.json has no url`);
+    return url;
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
@@ -33,5 +32,10 @@ export function httpUrl(home: Home): string {
 
 export function createHomeClient(home: Home): Client {
   const address = () => ({ url: httpUrl(home), token: readHttpToken(home) });
-  return createClient(address, { isComingBack: () => (readState(home)?.phase ?? 'stopping') !== 'stopping' });
+  // Loaded when it is asked for, which is when intake has not answered.
+  const isComingBack = async () => {
+    const { readState } = await import('./state.ts');
+    return (readState(home)?.phase ?? 'stopping') !== 'stopping';
+  };
+  return createClient(address, { isComingBack, fetch: askHttp });
 }

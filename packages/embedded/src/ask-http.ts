@@ -1,0 +1,45 @@
+/**
+ * One request by Node's own `http`, in the place of the global `fetch`: a command that asks one question starts in half the
+ * time, because what is behind `fetch` is loaded at its first use, and most of it is for what nobody here asks.
+ */
+import { type IncomingMessage, request } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Ask, Reply } from '@vm-task/client/client';
+
+/** As long as `fetch` waits for the next byte. */
+const silenceMs = 300_000;
+
+/** Connections are not kept: they would be of an intake that has been replaced. @throws as `fetch`, the signal's reason too. */
+export const askHttp: Ask = (url, { method, headers, body, signal }) => {
+  const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+  const length = body === null ? {} : { 'content-length': Buffer.byteLength(body) };
+  const options = { method, headers: { ...headers, ...length }, agent: false, timeout: silenceMs };
+  const asking = request(url, options, (message) => resolve(replyOf(message)));
+  asking.on('timeout', () => asking.destroy(new Error(`nothing came for ${silenceMs / 1_000} s`)));
+  const abort = () => asking.destroy(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  asking.once('close', () => signal?.removeEventListener('abort', abort));
+  // Also of what comes after the answer, which its reader hears from the answer itself.
+  asking.on('error', (error) => reject(signal?.aborted === true ? signal.reason : error));
+  if (signal?.aborted === true) abort();
+  asking.end(body);
+  return promise;
+};
+
+function replyOf(message: IncomingMessage): Reply {
+  const status = message.statusCode ?? 0;
+  const text = async () => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of message) chunks.push(chunk);
+    return Buffer.concat(chunks).toString('utf8');
+  };
+  return {
+    ok: status >= 200 && status < 300,
+    status,
+    get body() {
+      return Readable.toWeb(message) as ReadableStream<Uint8Array<ArrayBuffer>>;
+    },
+    text,
+    json: async () => JSON.parse(await text()),
+  };
+}

@@ -35,6 +35,16 @@ test('an answer is given as it came', () => {
   expect(readPools(pool)).toEqual({ pools: [pool] });
 });
 
+test('a task is read as 0.2.0-rc.1 shows it, which does not know of its files', () => {
+  const when = '2026-11-30T00:00:00.000Z';
+  const shown = {
+    ...{ id: 'x', status: 'queued', outcome: null, exitCode: null, result: null, error: null, pool: 'gpu' },
+    ...{ image: 'python', vm: null, createdAt: when, completedAt: null, question: null, attempts: [], progress: null },
+    timings: { queuedMs: null, vmReadyMs: null, setupMs: null, runMs: null, totalMs: null },
+  };
+  expect(read(routes.tasks.show.answer, shown, 'the task')).toEqual(shown);
+});
+
 test('what a newer server adds is left in place: members, words, sizes beyond every limit', () => {
   const sizes = [{ cpus: 4_096, memoryMiB: 1, diskMiB: 1, gpus: 2 }];
   const newer = { ...pool, driver: 'libvirt', sizes, hosts: ['a'], tasks: { ...pool.tasks, migrating: 1 } };

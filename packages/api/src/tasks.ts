@@ -111,8 +111,9 @@ export const taskViewSchema = taskSummarySchema.extend({
   question: openQuestionSchema,
   attempts: z.array(attemptSchema),
   timings: timingsSchema,
-  artifacts: z.array(fileSchema).describe('files that it left behind'),
-  unmatched: z.array(unmatchedSchema).describe('patterns of `artifacts` that brought none'),
+  /** 0.2.0-rc.1 has neither. */
+  artifacts: z.array(fileSchema).optional().describe('files that it left behind'),
+  unmatched: z.array(unmatchedSchema).optional().describe('patterns of `artifacts` that brought none'),
   progress: progressViewSchema.nullable(),
 });
 

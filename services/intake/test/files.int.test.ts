@@ -83,7 +83,7 @@ test('a task shows its files and what its patterns missed, and each file comes u
   expect(shown.artifacts).toEqual(
     [...kept.map((one) => ({ ...one, executable: false })), tool].map(({ object: _, ...one }) => one),
   );
-  expect(shown.unmatched.map(({ pattern, note }) => [pattern, note])).toEqual([
+  expect(shown.unmatched?.map(({ pattern, note }) => [pattern, note])).toEqual([
     ['report', 'report is a folder: write report/** for the files in it'],
     ['./build/', './build/ is a folder: write ./build/** for the files in it'],
     ['out/*', 'out/* matches only names that begin with a dot, which has to be written, as in .*'],

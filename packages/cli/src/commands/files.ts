@@ -7,7 +7,7 @@ import type { Common } from './tasks.ts';
 
 export async function files({ home, json }: Common, task: string): Promise<void> {
   const view = await createHomeClient(home).tasks.show(task);
-  const { id, artifacts, unmatched } = view;
+  const { id, artifacts = [], unmatched = [] } = view;
   if (json) return printJson({ id, artifacts, unmatched });
   if (artifacts.length > 0) print(fileTable(view));
   for (const one of unmatched) note(plainLine(one.note));

@@ -13,7 +13,7 @@ import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import type { Common } from './tasks.ts';
 
-type File = TaskView['artifacts'][number];
+type File = NonNullable<TaskView['artifacts']>[number];
 
 export interface GetOptions {
   /** A folder, made where it is not there; `-` is standard output. */
@@ -48,7 +48,7 @@ export async function get({ home, json }: Common, task: string, path: string, op
   }
 }
 
-function fileOf({ id, artifacts }: TaskView, path: string): File {
+function fileOf({ id, artifacts = [] }: TaskView, path: string): File {
   const found = artifacts.find((one) => one.path === path);
   if (found !== undefined) return found;
   const names = artifacts.slice(0, namesMax).map((one) => shownPath(one.path));

@@ -139,6 +139,6 @@ function printEnding(view: TaskView, ending: Ending, isLineOpen: boolean): void 
   for (const line of ending.truncated) note(`${line}; output.maxBytes and the VM's disk are the limits`);
   // A result that is only the end of stdout has been seen already.
   if (ending.resultFromFile) printResult(view.result, isLineOpen);
-  for (const unmatched of view.unmatched) note(plainLine(unmatched.note));
+  for (const unmatched of view.unmatched ?? []) note(plainLine(unmatched.note));
   if (view.error !== null) note(`${plainLine(view.error.message)} (${view.error.code}; ./vm-task show ${view.id})`);
 }

@@ -24,8 +24,9 @@ export async function show({ home, json }: Common, id: string): Promise<void> {
   print(table(['field', 'value'], fieldsOf(view)));
   if (view.attempts.length > 0)
     print(`\n${table(['attempt', 'vm', 'started', 'ended', 'exit', 'error'], attemptRows(view))}`);
-  if (view.artifacts.length > 0) print(`\n${fileTable(view, shownFilesMax)}`);
-  for (const { note } of view.unmatched) print(`\nartifacts: ${plainLine(note)}`);
+  const { artifacts = [], unmatched = [] } = view;
+  if (artifacts.length > 0) print(`\n${fileTable(view, shownFilesMax)}`);
+  for (const { note } of unmatched) print(`\nartifacts: ${plainLine(note)}`);
   if (view.result !== null) {
     print('\nresult:');
     printResult(view.result);

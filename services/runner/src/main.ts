@@ -10,7 +10,7 @@
  * | `plan-jobs.ts`, `git-step.ts` | what is started in the VM, as data |
  * | `read-needs.ts`, `place-needed-files.ts` | what needed stages left behind |
  * | `run-setup.ts`, `follow-job.ts`, `pump.ts` | from a job's start to its end, its output into `LOGS` |
- * | `collect-artifacts.ts`, `read-result.ts`, `ending.ts` | what is left of it, as `task.completed` |
+ * | `collect-artifacts.ts`, `keep-files.ts`, `read-result.ts`, `ending.ts` | what is left of it, as `task.completed` |
  * | `end-or-retry.ts` | the end, or another attempt |
  * | `secrets.ts`, `guest-log.ts` | read from files, masked everywhere; what a guest causes in the log, bounded |
  * | `guest-api/` | the guest API: what a task asks for |

@@ -177,8 +177,8 @@ class Run {
     const { ready } = this.#attempt;
     const facts = { output: outputOf(end), processMs: end.ranMs };
     if (attemptOutcome.outcome === 'cancelled' || !hasRun(end)) return completed(ready, attemptOutcome, facts);
-    const parts = { bus: this.#parts.bus, secrets: this.#secrets };
-    const { kept, error: refused } = await collectArtifacts(this.#attempt, this.#contact, spec.artifacts, parts);
+    const parts = { bus: this.#parts.bus, secrets: this.#secrets, log: this.#log };
+    const { error: refused, ...kept } = await collectArtifacts(this.#attempt, this.#contact, spec.artifacts, parts);
     const { result, error: tooLarge } = readResult(end, this.#secrets);
     const error = attemptOutcome.error ?? refused ?? tooLarge;
     const concluded: AttemptOutcome = error === null ? attemptOutcome : { ...attemptOutcome, outcome: 'failed', error };

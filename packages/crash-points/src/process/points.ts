@@ -66,6 +66,8 @@ function detailOf(receiver: unknown, effect: string, args: readonly unknown[]): 
   const about = subjectOf(receiver) ?? requestIn(args[0]) ?? namedBy(effect, args);
   if (about === '') return '';
   return ` ${about
+    // The name of an object is used once, and written in base64.
+    .replaceAll(/(\$O\.[^.]+\.M\.)[\w-]+/g, '$1NAME')
     .replaceAll(/vm-[0-9a-f]{8}-[0-9a-f-]{27}/g, 'VM')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, 'T')
     .replaceAll(/\b[0-9a-f]{16,}\b/g, 'KEY')

@@ -90,6 +90,45 @@ exit 3`;
   });
 });
 
+describe('a task at its time limit', () => {
+  it('is asked to end, and what it says then is there', async () => {
+    const script = `trap 'echo cleaning; sleep 1; echo cleaned; exit 0' TERM
+echo start
+sleep 60 & wait`;
+    const { exitCode, stdout, stderr } = await run({ run: script, timeouts: { run: '3s' } });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 124, stdout: 'start\ncleaning\ncleaned\n' });
+    expect(stderr).toContain('the process ran longer than 3s');
+    expect(await completion()).toMatchObject({ outcome: 'timed_out', exitCode: 0, error: { code: 'timed-out-run' } });
+  });
+
+  it('has printed what Python printed before', async () => {
+    const script = `import time
+for n in range(60):
+    print("step", n)
+    time.sleep(0.5)`;
+    const { exitCode, stdout } = await run({ runtime: 'python', run: script, timeouts: { run: '3s' } });
+    expect(exitCode).toBe(124);
+    expect(stdout).toMatch(/^step 0\nstep 1\n/);
+  });
+
+  it('leaves its files, as one does that is cancelled', async () => {
+    const task = { run: 'echo 1 > a.txt; echo written; sleep 60', artifacts: ['*.txt'] };
+    expect((await run({ ...task, timeouts: { run: '3s' } })).exitCode).toBe(124);
+    expect(await completion()).toMatchObject({ outcome: 'timed_out', artifacts: [{ path: 'a.txt', bytes: 2 }] });
+    const running = system.start(['run', await system.taskFile(task)]);
+    await running.printed('written');
+    running.signal('SIGINT');
+    expect((await running.finished).exitCode).toBe(130);
+    expect(await completion()).toMatchObject({ outcome: 'cancelled', artifacts: [{ path: 'a.txt', bytes: 2 }] });
+  });
+
+  it('is killed after the grace when it takes no heed', async () => {
+    const script = "trap '' TERM; echo begun; while :; do sleep 1; done";
+    expect((await run({ run: script, timeouts: { run: '3s' } })).exitCode).toBe(124);
+    expect(await completion()).toMatchObject({ outcome: 'timed_out', signal: 'SIGKILL' });
+  });
+});
+
 describe('a process that does not end when it is asked to', () => {
   /** Cancels the task once it has printed its first line; the guest itself must end it, not the removal of its VM. */
   async function cancel(task: object): Promise<string> {

@@ -12,6 +12,7 @@ import { storedIn } from '@vm-task/testing/stored';
 import type { StoredMessage } from './broker/stream.ts';
 import type { Guests } from './guest.ts';
 import type { Ledger } from './ledger.ts';
+import { LimitsKept } from './limits-kept.ts';
 import type { Observations } from './observations.ts';
 import { OrderKept } from './order-kept.ts';
 import { PipelinesKept } from './pipelines-kept.ts';
@@ -41,6 +42,7 @@ export class Properties {
   readonly #hostOf = new Map<VmId, string>();
   readonly #gone = new Set<VmId>();
   readonly #order: OrderKept;
+  readonly #limits: LimitsKept;
   readonly #output: StoredOutput;
   readonly pipelines: PipelinesKept;
   /** The waits that somebody has asked the broker to end, or has ended, by the sequence of their event. */
@@ -49,6 +51,7 @@ export class Properties {
   constructor(observations: Observations) {
     this.#observations = observations;
     this.#order = new OrderKept(observations);
+    this.#limits = new LimitsKept(observations);
     this.#output = new StoredOutput(observations);
     this.pipelines = new PipelinesKept(observations);
   }
@@ -195,6 +198,7 @@ export class Properties {
     task.completed = event;
     this.pipelines.onTaskCompleted(event);
     this.#noteEnding(event, task);
+    this.#limits.onCompleted(event, task);
     const { outcome, vm, attempt } = event.data;
     const named = task.ready?.data.vm ?? null;
     if (named !== null && vm !== named)

@@ -21,6 +21,8 @@ export interface ReaperTimes {
   readonly sweep?: string;
   readonly orphanGrace?: string;
   readonly retention?: string;
+  /** What a runner may take to end a task at its limit; by default nothing, because there is none. */
+  readonly patienceMs?: number;
   readonly role?: Role;
   /** By default none: it reads the log from its beginning. */
   readonly checkpoints?: CheckpointStore;
@@ -82,7 +84,14 @@ const nowhere: CheckpointStore = { load: () => null, save: () => undefined };
 export function reap(
   bus: Bus,
   hypervisor: Hypervisor,
-  { sweep = '50ms', orphanGrace = '200ms', retention = '30d', role = 'all', checkpoints = nowhere }: ReaperTimes = {},
+  {
+    sweep = '50ms',
+    orphanGrace = '200ms',
+    retention = '30d',
+    patienceMs = 0,
+    role = 'all',
+    checkpoints = nowhere,
+  }: ReaperTimes = {},
 ): AsyncDisposable {
   const text = `reaper: { sweep: ${sweep}, orphanGrace: ${orphanGrace}, retention: ${retention} }`;
   const config = parseConfig(text, 'test');
@@ -92,6 +101,7 @@ export function reap(
     bus,
     hypervisor,
     config,
+    patienceMs,
     host: 'host-1',
     role,
     checkpoints,

@@ -2,7 +2,8 @@
 
 import { artifactName, storeArtifact } from '@vm-task/bus/artifacts';
 import type { Bus } from '@vm-task/bus/bus';
-import type { ErrorInfo } from '@vm-task/shared/errors';
+import type { ArtifactFile } from '@vm-task/guest/artifacts';
+import { type ErrorInfo, errorInfo } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
@@ -21,28 +22,82 @@ export interface CollectedArtifacts {
   readonly error: ErrorInfo | null;
 }
 
+export interface Collecting {
+  readonly bus: Bus;
+  readonly secrets: Secrets;
+  readonly log: GuestLog;
+}
+
 /** Everything that matches and may be taken is stored, whatever is refused beside it. @throws as `Contact.reach`. */
 export async function collectArtifacts(
   attempt: Attempt,
   contact: Contact,
   patterns: readonly string[],
-  { bus, secrets, log }: { readonly bus: Bus; readonly secrets: Secrets; readonly log: GuestLog },
+  collecting: Collecting,
 ): Promise<CollectedArtifacts> {
-  if (patterns.length === 0) return { artifacts: [], error: null };
-  const { task, attempt: number, host } = attempt.ready;
-  return contact.reach(async (guest) => {
-    const artifacts: Artifacts = [];
-    const request = { cwd: workFolderOf(attempt), patterns, limits, signal: attempt.signal };
-    const { refused } = await guest.collect(request, async (file) => {
-      const path = secrets.maskText(file.path);
-      artifacts.push({
-        path,
-        ...(await storeArtifact(bus.connection, host, artifactName(task, number), file.content)),
-      });
-    });
-    if (artifacts.length === 0) log.info({ patterns }, 'no file matches what the task wants kept');
-    return { artifacts, error: refusal(refused, secrets) };
-  });
+  const collection = new Collection(attempt, contact, patterns, collecting);
+  const error = await collection.collect(attempt.signal);
+  return { artifacts: collection.artifacts, error };
+}
+
+/** Who has stopped an attempt waits no longer for its files; the reaper's patience with a runner is longer. */
+const stoppedMs = 20_000;
+
+/** The same of an attempt that was stopped, as far as its machine answers in time. @throws the attempt's signal's reason. */
+export async function collectOfStopped(
+  attempt: Attempt,
+  contact: Contact,
+  patterns: readonly string[],
+  collecting: Collecting,
+): Promise<CollectedArtifacts> {
+  const collection = new Collection(attempt, contact, patterns, collecting);
+  const limit = AbortSignal.timeout(stoppedMs);
+  try {
+    const error = await collection.collect(AbortSignal.any([attempt.signal, limit]));
+    return { artifacts: collection.artifacts, error };
+  } catch (error) {
+    attempt.signal.throwIfAborted();
+    collecting.log.warn({ err: error }, 'not all files of a task that was stopped could be kept');
+    const message = limit.aborted ? `not all were read within ${stoppedMs / 1_000} s` : errorInfo(error).message;
+    return { artifacts: collection.artifacts, error: { code: 'artifact-refused', message } };
+  }
+}
+
+class Collection {
+  readonly #attempt: Attempt;
+  readonly #contact: Contact;
+  readonly #patterns: readonly string[];
+  readonly #collecting: Collecting;
+  /** What is stored. */
+  artifacts: Artifacts = [];
+
+  constructor(attempt: Attempt, contact: Contact, patterns: readonly string[], collecting: Collecting) {
+    this.#attempt = attempt;
+    this.#contact = contact;
+    this.#patterns = patterns;
+    this.#collecting = collecting;
+  }
+
+  /** Returns what was refused, or null. */
+  async collect(signal: AbortSignal): Promise<ErrorInfo | null> {
+    const patterns = this.#patterns;
+    if (patterns.length === 0) return null;
+    const { secrets, log } = this.#collecting;
+    return this.#contact.reach(async (guest) => {
+      this.artifacts = [];
+      const request = { cwd: workFolderOf(this.#attempt), patterns, limits, signal };
+      const { refused } = await guest.collect(request, (file) => this.#store(file));
+      if (this.artifacts.length === 0) log.info({ patterns }, 'no file matches what the task wants kept');
+      return refusal(refused, secrets);
+    }, signal);
+  }
+
+  async #store({ path, content }: ArtifactFile): Promise<void> {
+    const { bus, secrets } = this.#collecting;
+    const { task, attempt, host } = this.#attempt.ready;
+    const stored = await storeArtifact(bus.connection, host, artifactName(task, attempt), content);
+    this.artifacts.push({ path: secrets.maskText(path), ...stored });
+  }
 }
 
 /** A few refusals tell what is wrong. */

@@ -42,26 +42,26 @@ export class Contact implements AsyncDisposable {
 
   /**
    * What `action` returns. When the connection is lost meanwhile, `action` runs again on the next one, so it must be
-   * repeatable. @throws `vm-lost`, `ssh-host-key-mismatch`, `ssh-auth-failed`; `guest-failed` for a machine that lets us
+   * repeatable. `signal` may end it before the contact's own does. @throws `vm-lost`, `ssh-host-key-mismatch`, `ssh-auth-failed`; `guest-failed` for a machine that lets us
    * in and ends every connection; what `action` throws; the signal's reason.
    */
-  async reach<T>(action: (guest: Guest) => Promise<T>): Promise<T> {
+  async reach<T>(action: (guest: Guest) => Promise<T>, signal = this.#options.signal): Promise<T> {
     for (;;) {
-      this.#guest ??= await this.#connect();
+      this.#guest ??= await this.#connect(signal);
       try {
         return await action(this.#guest);
       } catch (error) {
-        this.#options.signal.throwIfAborted();
+        signal.throwIfAborted();
         if (!isOutage(error)) throw error;
         this.#options.log.warn({ err: error }, 'the connection to the VM is lost; connecting again');
         await this[Symbol.asyncDispose]();
-        await this.#pause(this.#pauseAfterLoss(error));
+        await this.#pause(this.#pauseAfterLoss(error), signal);
       }
     }
   }
 
-  async #connect(): Promise<Guest> {
-    const { ready, connect, isVmAlive, signal } = this.#options;
+  async #connect(signal: AbortSignal): Promise<Guest> {
+    const { ready, connect, isVmAlive } = this.#options;
     const since = performance.now();
     for (let tries = 1; ; tries++) {
       try {
@@ -76,7 +76,7 @@ export class Contact implements AsyncDisposable {
         const silentMs = performance.now() - since;
         if (silentMs > contactLostMs)
           throw lost(`${ready.vm} has not answered for ${Math.round(silentMs / 1_000)} s: ${said}`, error);
-        await this.#pause(Math.min(pauseMs, firstPauseMs * 2 ** (tries - 1)));
+        await this.#pause(Math.min(pauseMs, firstPauseMs * 2 ** (tries - 1)), signal);
       }
     }
   }
@@ -92,8 +92,8 @@ export class Contact implements AsyncDisposable {
     return Math.min(longestPauseMs, pauseMs * 2 ** count);
   }
 
-  #pause(ms: number): Promise<void> {
-    const { pause, signal } = this.#options;
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const { pause } = this.#options;
     return pause === undefined ? delay(ms, undefined, { signal }) : pause(ms);
   }
 

@@ -79,7 +79,7 @@ test('a setup step at the limit of the setup is asked to end, and the process is
     error: { code: 'timed-out-setup' },
   });
   const { setup, stdout } = await rig.output(task);
-  expect(setup.toString()).toBe('# setup 1 of 1: run\nbegun\nasked\n');
+  expect(setup.toString()).toMatch(/\nasked\n$/);
   expect(stdout.length).toBe(0);
 });
 

@@ -1,10 +1,16 @@
 /** I7, the other way round: no task has timed out before its time, whoever stopped it. */
 import type { Stored } from '@vm-task/shared/events';
 import type { Observations } from './observations.ts';
-import type { SeenTask } from './properties.ts';
 
 /** By how much a slow answer may have set the broker's clock wrong for whoever ends a task. */
 const clockErrorMs = 3_000;
+
+/** Since when its attempt is in what it is in. */
+interface Phases {
+  readonly created: Stored<'task.created'>;
+  readonly ready: Stored<'vm.ready'> | null;
+  readonly setUp: Stored<'task.setup.done'> | null;
+}
 
 export class LimitsKept {
   readonly #observations: Observations;
@@ -13,7 +19,7 @@ export class LimitsKept {
     this.#observations = observations;
   }
 
-  onCompleted({ data, time }: Stored<'task.completed'>, { created, ready, setUp }: SeenTask): void {
+  onCompleted({ data, time }: Stored<'task.completed'>, { created, ready, setUp }: Phases): void {
     const { task, outcome, error, signal } = data;
     if (outcome !== 'timed_out') return;
     if (signal !== null) this.#observations.sometimes('a task was stopped at its limit');

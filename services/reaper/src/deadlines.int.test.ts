@@ -134,7 +134,7 @@ test('what came due while the broker was away for long ends after its return, an
 
 test('a task that is cancelled before it has a VM is over at once', async () => {
   await using rig = await startRig();
-  rig.reap();
+  rig.reap({ patienceMs: 600_000 });
   const { task, seq } = await rig.create();
   await rig.store(sample.cancelling(task, {}, 'any'), seq);
   expect((await rig.endOf(task)).data).toMatchObject({ outcome: 'cancelled', vm: null, error: null });

@@ -105,7 +105,7 @@ test('a process that another runner stopped because of a cancelling was cancelle
   await runner.stop();
   {
     const guests: Guest[] = [];
-    // Not told of the cancelling: a runner that was replaced has been.
+    // The report of the cancelling went to a runner that was replaced.
     await using _ = await rig.startRunner(({ bus, connect }) => ({
       bus: {
         ...bus,

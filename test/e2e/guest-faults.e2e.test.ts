@@ -36,6 +36,16 @@ describe('a task whose guest', () => {
   });
 });
 
+describe('a task that kills every process of its VM', () => {
+  it('has failed soon, and nothing is left', async () => {
+    const ended = await untilOver(system, await submit(system, { run: 'echo begun; kill -9 -1' }));
+    expect(ended).toMatchObject({ outcome: 'failed', error: { code: 'guest-failed' } });
+    // Long before a machine that is silent is given up.
+    expect(ended.timings?.totalMs).toBeLessThan(120_000);
+    await expectNoLeak(system);
+  });
+});
+
 describe('a QEMU that is stopped (SIGSTOP)', () => {
   it('and continued has been a pause of its process, without a gap in the output', async () => {
     const script = 'i=0; while [ $i -lt 30 ]; do echo $i; i=$((i + 1)); sleep 0.2; done';

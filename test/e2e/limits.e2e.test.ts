@@ -61,6 +61,17 @@ exit 3`;
     expect(await completion()).toMatchObject({ outcome: 'failed', exitCode: 3, error: null });
   });
 
+  it('of the disk fails when there is no room for its result, though its process did not', async () => {
+    const script = `dd if=/dev/zero of=filler bs=1M 2>/dev/null
+dd if=/dev/zero of=more bs=1k 2>/dev/null
+echo done > $VM_TASK_RESULT
+exit 0`;
+    const { exitCode, stderr } = await run({ run: script });
+    expect(exitCode).toBe(125);
+    expect(stderr).toMatch(/the disk was full .*\(result-not-written/);
+    expect(await completion()).toMatchObject({ outcome: 'failed', exitCode: 0, result: null });
+  });
+
   it('of output has it cut and marked, and ends as its process does', async () => {
     const { exitCode, stdout, stderr } = await run({
       run: 'head -c 100000000 /dev/zero; exit 5',

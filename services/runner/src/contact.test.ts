@@ -106,14 +106,13 @@ test('a machine that runs and refuses every connection is given up within second
   expect(nowMs()).toBeLessThan(20_000);
 });
 
-test('a machine that is silent between refusals, or may be restarted, is waited for as one that is silent', async () => {
-  for (const { contact, nowMs } of [
-    tryingFor([10, 10, 10, 30_000], { refusedMs: 15_000 }),
-    tryingFor([10], { refusedMs: null }),
-  ]) {
-    await expect(contact.reach(async () => 1)).rejects.toMatchObject({ code: 'vm-lost' });
-    expect(nowMs()).toBeGreaterThan(contactLostMs);
-  }
+test.each([
+  ['is silent between refusals', [10, 10, 10, 30_000], 15_000],
+  ['people may restart', [10], null],
+])('a machine that %s is waited for as one that is silent', async (_what, eachMs, refusedMs) => {
+  const { contact, nowMs } = tryingFor(eachMs, { refusedMs });
+  await expect(contact.reach(async () => 1)).rejects.toMatchObject({ code: 'vm-lost' });
+  expect(nowMs()).toBeGreaterThan(contactLostMs);
 });
 
 test('another machine, or a refused key, is never tried again', async () => {

@@ -9,7 +9,7 @@ import type { LogStream } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import type { Attempt } from './attempt.ts';
 import { collectArtifacts, collectOfStopped } from './collect-artifacts.ts';
-import { Contact } from './contact.ts';
+import { Contact, refusedLimitMs } from './contact.ts';
 import {
   attemptOutcomeOf,
   completed,
@@ -38,10 +38,11 @@ type Completed = Draft<'task.completed'>;
 
 /** What to append with the sequence that the attempt expects. @throws whatever is not the attempt's own end, see `endsTheAttempt`. */
 export async function runAttempt(attempt: Attempt, parts: Running, log: Logger): Promise<Completed> {
-  const { ready, signal } = attempt;
+  const { ready, capabilities, signal } = attempt;
   const { connect, isVmAlive } = parts;
   const bounded = boundedLog(log);
-  await using contact = new Contact({ ready, connect, isVmAlive, signal, log: bounded });
+  const refusedMs = capabilities.ownSystem ? refusedLimitMs : null;
+  await using contact = new Contact({ ready, connect, isVmAlive, refusedMs, signal, log: bounded });
   return await new Run(attempt, parts, contact, bounded).toItsEnd();
 }
 

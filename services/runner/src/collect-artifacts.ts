@@ -2,11 +2,11 @@
 
 import { artifactName, storeArtifact } from '@vm-task/bus/artifacts';
 import type { Bus } from '@vm-task/bus/bus';
-import type { ArtifactFile } from '@vm-task/guest/artifacts';
 import { type ErrorInfo, errorInfo } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
+import type { Guest } from './guest.ts';
 import type { GuestLog } from './guest-log.ts';
 import { workFolderOf } from './plan-jobs.ts';
 import type { Secrets } from './secrets.ts';
@@ -28,16 +28,36 @@ export interface Collecting {
   readonly log: GuestLog;
 }
 
-/** Everything that matches and may be taken is stored, whatever is refused beside it. @throws as `Contact.reach`. */
+/**
+ * Everything that matches and may be taken is stored, whatever is refused beside it. `within`: until when, and where it is
+ * listed as far as it came. @throws as `Contact.reach`.
+ */
 export async function collectArtifacts(
   attempt: Attempt,
   contact: Contact,
   patterns: readonly string[],
-  collecting: Collecting,
+  { bus, secrets, log }: Collecting,
+  { signal, artifacts }: { readonly signal: AbortSignal; readonly artifacts: Artifacts } = {
+    signal: attempt.signal,
+    artifacts: [],
+  },
 ): Promise<CollectedArtifacts> {
-  const collection = new Collection(attempt, contact, patterns, collecting);
-  const error = await collection.collect(attempt.signal);
-  return { artifacts: collection.artifacts, error };
+  if (patterns.length === 0) return { artifacts, error: null };
+  const { task, attempt: number, host } = attempt.ready;
+  const collect = async (guest: Guest) => {
+    artifacts.length = 0;
+    const request = { cwd: workFolderOf(attempt), patterns, limits, signal };
+    const { refused } = await guest.collect(request, async (file) => {
+      const path = secrets.maskText(file.path);
+      artifacts.push({
+        path,
+        ...(await storeArtifact(bus.connection, host, artifactName(task, number), file.content)),
+      });
+    });
+    if (artifacts.length === 0) log.info({ patterns }, 'no file matches what the task wants kept');
+    return { artifacts, error: refusal(refused, secrets) };
+  };
+  return contact.reach(collect, signal);
 }
 
 /** Who has stopped an attempt waits no longer for its files; the reaper's patience with a runner is longer. */
@@ -50,53 +70,16 @@ export async function collectOfStopped(
   patterns: readonly string[],
   collecting: Collecting,
 ): Promise<CollectedArtifacts> {
-  const collection = new Collection(attempt, contact, patterns, collecting);
+  const artifacts: Artifacts = [];
   const limit = AbortSignal.timeout(stoppedMs);
+  const signal = AbortSignal.any([attempt.signal, limit]);
   try {
-    const error = await collection.collect(AbortSignal.any([attempt.signal, limit]));
-    return { artifacts: collection.artifacts, error };
+    return await collectArtifacts(attempt, contact, patterns, collecting, { signal, artifacts });
   } catch (error) {
     attempt.signal.throwIfAborted();
     collecting.log.warn({ err: error }, 'not all files of a task that was stopped could be kept');
     const message = limit.aborted ? `not all were read within ${stoppedMs / 1_000} s` : errorInfo(error).message;
-    return { artifacts: collection.artifacts, error: { code: 'artifact-refused', message } };
-  }
-}
-
-class Collection {
-  readonly #attempt: Attempt;
-  readonly #contact: Contact;
-  readonly #patterns: readonly string[];
-  readonly #collecting: Collecting;
-  /** What is stored. */
-  artifacts: Artifacts = [];
-
-  constructor(attempt: Attempt, contact: Contact, patterns: readonly string[], collecting: Collecting) {
-    this.#attempt = attempt;
-    this.#contact = contact;
-    this.#patterns = patterns;
-    this.#collecting = collecting;
-  }
-
-  /** Returns what was refused, or null. */
-  async collect(signal: AbortSignal): Promise<ErrorInfo | null> {
-    const patterns = this.#patterns;
-    if (patterns.length === 0) return null;
-    const { secrets, log } = this.#collecting;
-    return this.#contact.reach(async (guest) => {
-      this.artifacts = [];
-      const request = { cwd: workFolderOf(this.#attempt), patterns, limits, signal };
-      const { refused } = await guest.collect(request, (file) => this.#store(file));
-      if (this.artifacts.length === 0) log.info({ patterns }, 'no file matches what the task wants kept');
-      return refusal(refused, secrets);
-    }, signal);
-  }
-
-  async #store({ path, content }: ArtifactFile): Promise<void> {
-    const { bus, secrets } = this.#collecting;
-    const { task, attempt, host } = this.#attempt.ready;
-    const stored = await storeArtifact(bus.connection, host, artifactName(task, attempt), content);
-    this.artifacts.push({ path: secrets.maskText(path), ...stored });
+    return { artifacts, error: { code: 'artifact-refused', message } };
   }
 }
 

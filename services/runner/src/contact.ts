@@ -52,7 +52,8 @@ export class Contact implements AsyncDisposable {
   /**
    * What `action` returns. When the connection is lost meanwhile, `action` runs again on the next one, so it must be
    * repeatable. `signal` may end it before the contact's own does. @throws `vm-lost`, `ssh-host-key-mismatch`,
-   * `ssh-auth-failed`; `guest-failed` for a machine that refuses or ends every connection; what `action` throws; the signal's reason.
+   * `ssh-auth-failed`; `guest-failed` for a machine that refuses or ends every connection; what `action` throws; the
+   * signal's reason.
    */
   async reach<T>(action: (guest: Guest) => Promise<T>, signal = this.#options.signal): Promise<T> {
     for (;;) {

@@ -148,8 +148,8 @@ class Run {
     const { task, pool, attempt, host } = ready;
     const data = { v: 1 as const, task, pool, attempt, steps: outcome.steps };
     const appended = await bus.append({ type: 'task.setup.done', data, host }, this.#attempt.expectedSeq, signal);
+    // What one's own append says of the time is the wall clock of this host.
     if (appended.kind === 'stored') {
-      // What one's own append says of the time is the wall clock of this host.
       this.#runningSince = new Date(this.#parts.clock.nowMs());
       return null;
     }

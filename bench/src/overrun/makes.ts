@@ -49,7 +49,7 @@ export async function withBroker(lent: LedgerVms, bus: Bus): Promise<Makes> {
       const spec = { ...sampleSpec, timeouts: { ...sampleSpec.timeouts, totalMs } };
       const vm = await lent.make({ task, lifeMs: lifeMs + patienceMs + graceMs });
       const { seq, time } = await store(created(task, { spec }), 0);
-      await store(vmReady(task, { vm: vm.vm, host }), seq);
+      await store(vmReady(task, { vm: vm.vm }, host), seq);
       return { vm, dueAt: performance.now() + time.getTime() + totalMs + patienceMs - clock.nowMs() };
     },
     async [Symbol.asyncDispose]() {

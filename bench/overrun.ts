@@ -5,6 +5,7 @@
  * *Without NATS* the deadline is the one in the VM's own folder. *With NATS* it is the `total` of the VM's task, whose
  * ending the reaper stores first. *Restarted*: every deadline passed while no reaper was there; measured from its start.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { startBroker } from '@vm-task/testing/broker';
 import { lendLedgerVms } from '@vm-task/testing/ledger-vms';
 import { readArguments } from './src/arguments.ts';
@@ -57,6 +58,7 @@ async function restartedReaper(server: typeof broker.server | null): Promise<Sum
   await using makes = server === null ? await withoutBroker(lent) : await withBroker(lent, broker.bus);
   const made = [];
   for (let n = 0; n < options.overdue; n++) made.push(await makes.make(1));
+  await delay(makes.patienceMs);
   const startedAt = performance.now();
   await using _reaper = await startReaper(lent.home);
   return summarize(await Promise.all(made.map(({ vm }) => vm.ended.then(() => performance.now() - startedAt))));

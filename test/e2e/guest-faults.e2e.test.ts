@@ -36,6 +36,14 @@ describe('a task whose guest', () => {
   });
 });
 
+describe('a task that kills every process of its VM', () => {
+  it('is not waited for as for one that is silent: it has failed, and nothing is left', async () => {
+    const ended = await untilOver(system, await submit(system, { run: 'echo begun; kill -9 -1' }));
+    expect(ended).toMatchObject({ outcome: 'failed', error: { code: 'guest-failed' } });
+    await expectNoLeak(system);
+  });
+});
+
 describe('a QEMU that is stopped (SIGSTOP)', () => {
   it('and continued has been a pause of its process, without a gap in the output', async () => {
     const script = 'i=0; while [ $i -lt 30 ]; do echo $i; i=$((i + 1)); sleep 0.2; done';

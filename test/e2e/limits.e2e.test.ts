@@ -61,6 +61,17 @@ exit 3`;
     expect(await completion()).toMatchObject({ outcome: 'failed', exitCode: 3, error: null });
   });
 
+  it('of the disk fails when there is no room for its result, though its process did not', async () => {
+    const script = `dd if=/dev/zero of=filler bs=1M 2>/dev/null
+dd if=/dev/zero of=more bs=1k 2>/dev/null
+echo done > $VM_TASK_RESULT
+exit 0`;
+    const { exitCode, stderr } = await run({ run: script });
+    expect(exitCode).toBe(125);
+    expect(stderr).toMatch(/the disk was full .*\(result-not-written/);
+    expect(await completion()).toMatchObject({ outcome: 'failed', exitCode: 0, result: null });
+  });
+
   it('of output has it cut and marked, and ends as its process does', async () => {
     const { exitCode, stdout, stderr } = await run({
       run: 'head -c 100000000 /dev/zero; exit 5',
@@ -87,6 +98,48 @@ exit 3`;
     expect(usual).toBeLessThan(256);
     expect(larger).toBeGreaterThan(300);
     expect(larger).toBeLessThan(512);
+  });
+});
+
+// Long limits: without hardware virtualisation, on a machine that is busy, a program takes seconds to start.
+describe('a task at its time limit', () => {
+  it('is asked to end; what it says then is there, and so are its files', async () => {
+    const script = `trap 'echo cleaning; sleep 1; echo cleaned; exit 0' TERM
+echo start
+echo 1 > a.txt
+sleep 60 & wait`;
+    const { exitCode, stdout, stderr } = await run({ run: script, artifacts: ['*.txt'], timeouts: { run: '10s' } });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 124, stdout: 'start\ncleaning\ncleaned\n' });
+    expect(stderr).toContain('the process ran longer than 10s');
+    expect(await completion()).toMatchObject({
+      outcome: 'timed_out',
+      exitCode: 0,
+      error: { code: 'timed-out-run' },
+      artifacts: [{ path: 'a.txt', bytes: 2 }],
+    });
+  });
+
+  it('is killed after the grace when it takes no heed, and what Python had printed is there', async () => {
+    const script = `import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for n in range(600):
+    print("step", n)
+    time.sleep(0.5)`;
+    const { exitCode, stdout } = await run({ runtime: 'python', run: script, timeouts: { run: '20s' } });
+    expect(exitCode).toBe(124);
+    expect(stdout).toMatch(/^step 0\nstep 1\n/);
+    expect(await completion()).toMatchObject({ outcome: 'timed_out', signal: 'SIGKILL' });
+  });
+});
+
+describe('a task that is cancelled', () => {
+  it('leaves its files', async () => {
+    const task = { run: 'echo 1 > a.txt; echo written; sleep 60', artifacts: ['*.txt'] };
+    const running = system.start(['run', await system.taskFile(task)]);
+    await running.printed('written');
+    running.signal('SIGINT');
+    expect((await running.finished).exitCode).toBe(130);
+    expect(await completion()).toMatchObject({ outcome: 'cancelled', artifacts: [{ path: 'a.txt', bytes: 2 }] });
   });
 });
 

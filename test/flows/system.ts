@@ -22,6 +22,7 @@ import { anyHost, type Stored } from '@vm-task/shared/events';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import type { TaskId } from '@vm-task/shared/ids';
 import { newTaskId } from '@vm-task/shared/new-ids';
+import { runnerPatienceMs } from '@vm-task/shared/time-limits';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { createFakeHypervisor, type FakeHypervisor } from '@vm-task/testing/fake-hypervisor';
@@ -141,7 +142,12 @@ export async function startServices({ broker, hypervisor, home, config, connect,
       isPlain: () => false,
       slots: 8,
     }),
-    startReaper({ ...ofControl, role: 'all', checkpoints: checkpointFile(join(home.checkpoints, 'reaper.json')) }),
+    startReaper({
+      ...ofControl,
+      patienceMs: runnerPatienceMs(config),
+      role: 'all',
+      checkpoints: checkpointFile(join(home.checkpoints, 'reaper.json')),
+    }),
     startProvisioner({ ...ofHost, tellProgress: () => undefined }),
     startRunner({ ...ofHost, home, isVmAlive: (vm) => hypervisor.isAlive(vm), connect }),
   ]);

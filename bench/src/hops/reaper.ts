@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { checkpointFile } from '@vm-task/reaper/checkpoint';
 import { startReaper } from '@vm-task/reaper/start';
 import { runService } from '@vm-task/service/service';
+import { runnerPatienceMs } from '@vm-task/shared/time-limits';
 import { createFakeHypervisor } from '@vm-task/testing/fake-hypervisor';
 
 await runService({
@@ -10,7 +11,12 @@ await runService({
   streams: ['EVENTS', 'LOGS'],
   async run({ ready, ...context }) {
     const checkpoints = checkpointFile(join(context.environment.home.checkpoints, 'reaper.json'));
-    const running = startReaper({ ...context, hypervisor: createFakeHypervisor(), checkpoints });
+    const running = startReaper({
+      ...context,
+      patienceMs: runnerPatienceMs(context.config),
+      hypervisor: createFakeHypervisor(),
+      checkpoints,
+    });
     ready();
     await running;
   },

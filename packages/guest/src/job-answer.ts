@@ -33,13 +33,14 @@ const states: Readonly<Record<AnswerState, State>> = {
       tailstdout: tail,
       tailstderr: tail,
       result,
+      notwritten: bare,
       end: record,
     },
     isDue: false,
     next: behindOutput,
   },
-  tails: { frames: { tailstderr: tail, result, end: record }, isDue: true, next: behindOutput },
-  result: { frames: { result, end: record }, isDue: true, next: behindOutput },
+  tails: { frames: { tailstderr: tail, result, notwritten: bare, end: record }, isDue: true, next: behindOutput },
+  result: { frames: { result, notwritten: bare, end: record }, isDue: true, next: behindOutput },
   end: { frames: { end: record }, isDue: true, next: () => 'over' },
   over: { frames: {}, isDue: true, next: () => 'over' },
 };
@@ -54,6 +55,7 @@ function behindOutput(kind: string): AnswerState {
     case 'tailstderr':
       return 'result';
     case 'result':
+    case 'notwritten':
       return 'end';
     default:
       return 'over';

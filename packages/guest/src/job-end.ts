@@ -18,7 +18,7 @@ const recordPattern =
 export function readEnd(
   record: Buffer,
   tails: Record<OutputStream, Buffer>,
-  result: Buffer | null,
+  result: JobEnd['result'],
   agrees: (stream: OutputStream, storedBytes: number) => boolean,
 ): JobEnd {
   const groups = recordPattern.exec(record.toString())?.groups;

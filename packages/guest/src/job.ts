@@ -67,8 +67,11 @@ export interface JobEnd {
   readonly ranMs: number | null;
   readonly stdout: StreamTotals;
   readonly stderr: StreamTotals;
-  /** The first `resultMaxBytes` + 1 bytes of the file `$VM_TASK_RESULT`, or null where there is none. */
-  readonly result: Buffer | null;
+  /**
+   * The first `resultMaxBytes` + 1 bytes of the file `$VM_TASK_RESULT`, or null where there is none. `not-written`: the
+   * machine's disk was full, and the file is not what the job wrote into it.
+   */
+  readonly result: Buffer | 'not-written' | null;
 }
 
 export interface StreamTotals {

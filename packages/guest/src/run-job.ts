@@ -6,7 +6,7 @@ import { Exchange, startAhead } from './exchange.ts';
 import { forwardSocket, type ServeConnection } from './forward-socket.ts';
 import type { Field, Frame } from './frames.ts';
 import { guestText } from './guest-text.ts';
-import type { Job, JobEvent, JobKey, Offsets, OutputStream } from './job.ts';
+import type { Job, JobEnd, JobEvent, JobKey, Offsets, OutputStream } from './job.ts';
 import { type AnswerState, answerState } from './job-answer.ts';
 import { lostEnd, readEnd } from './job-end.ts';
 import { jobProgram, taskCommand } from './supervisor.ts';
@@ -65,7 +65,7 @@ async function* events(
   using open = new DisposableStack();
   const exchange = open.use(await Exchange.open(connection, jobProgram, fields, options.signal));
   const tails = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
-  let result: Buffer | null = null;
+  let result: JobEnd['result'] = null;
   let state: AnswerState = request[0]?.[1] !== 'start' ? 'output' : asksForSocket ? 'socket' : 'start';
   while (state !== 'over') {
     const { frames, isDue, next } = answerState(state);
@@ -95,6 +95,9 @@ async function* events(
         break;
       case 'result':
         result = Buffer.from(frame.bytes);
+        break;
+      case 'notwritten':
+        result = 'not-written';
         break;
       case 'end':
         yield { kind: 'ended', end: readEnd(frame.bytes, tails, result, read.agreesWith) };

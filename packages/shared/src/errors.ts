@@ -31,6 +31,7 @@ export const errorCodes = {
   'stream-full': { status: 503, permanent: false, title: 'A stream is at its limit' },
   'log-overtaken': { status: 500, permanent: false, title: 'Another runner writes this output now' },
   'payload-too-large': { status: 413, permanent: true, title: 'More bytes than one message may have' },
+  'result-not-written': { status: 507, permanent: true, title: 'The disk was full when the result was written' },
   'result-not-text': { status: 400, permanent: true, title: 'The result is not UTF-8 text' },
   'result-too-large': { status: 413, permanent: true, title: 'The result has more bytes than it may have' },
   'webhook-failed': { status: 502, permanent: false, title: 'A webhook did not accept what was posted to it' },

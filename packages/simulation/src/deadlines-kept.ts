@@ -33,8 +33,8 @@ const vmBoundMs = 4_000;
  * grown to 16 s.
  */
 const recoveryMs = 45_000;
-/** As the reaper's: what a runner may take to answer a cancelling, past the grace. */
-const cancelAnswerMs = 30_000;
+/** As the reaper's: what a runner may take to end a task that is cancelled or at its limit, past the grace. */
+const runnerAnswerMs = 30_000;
 
 export class DeadlinesKept {
   readonly #watched: Watched;
@@ -115,7 +115,8 @@ function dueOf(
 ): { kind: string; atMs: number } {
   const { queueMs, setupMs, runMs, totalMs } = created.data.spec.timeouts;
   const head = eventStream.at(-1) ?? created;
-  if (head.type === 'task.cancelling') return { kind: 'cancelling', atMs: at(head) + cancelGraceMs + cancelAnswerMs };
+  const patienceMs = cancelGraceMs + runnerAnswerMs;
+  if (head.type === 'task.cancelling') return { kind: 'cancelling', atMs: at(head) + patienceMs };
   const total = { kind: 'total', atMs: at(created) + totalMs };
   const inPhase = () => {
     if (head.type === 'task.retrying')
@@ -125,7 +126,9 @@ function dueOf(
   };
   if (head.type === 'unknown') return total;
   const phase = inPhase();
-  return phase.atMs <= total.atMs ? phase : total;
+  const limit = phase.atMs <= total.atMs ? phase : total;
+  // Its runner is to stop it first.
+  return ready === null ? limit : { ...limit, atMs: limit.atMs + patienceMs };
 }
 
 function at({ time }: Pick<Stored, 'time'>): number {

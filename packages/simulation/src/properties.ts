@@ -13,6 +13,7 @@ import type { StoredMessage } from './broker/stream.ts';
 import { ChildrenKept } from './children-kept.ts';
 import type { Guests } from './guest.ts';
 import type { Ledger } from './ledger.ts';
+import { LimitsKept } from './limits-kept.ts';
 import type { Observations } from './observations.ts';
 import { OrderKept } from './order-kept.ts';
 import { PipelinesKept } from './pipelines-kept.ts';
@@ -42,6 +43,7 @@ export class Properties {
   readonly #hostOf = new Map<VmId, string>();
   readonly #gone = new Set<VmId>();
   readonly #order: OrderKept;
+  readonly #limits: LimitsKept;
   readonly #output: StoredOutput;
   readonly pipelines: PipelinesKept;
   readonly #children: ChildrenKept;
@@ -51,6 +53,7 @@ export class Properties {
   constructor(observations: Observations) {
     this.#observations = observations;
     this.#order = new OrderKept(observations);
+    this.#limits = new LimitsKept(observations);
     this.#output = new StoredOutput(observations);
     this.pipelines = new PipelinesKept(observations);
     this.#children = new ChildrenKept(observations);
@@ -199,6 +202,7 @@ export class Properties {
     task.completed = event;
     this.pipelines.onTaskCompleted(event);
     this.#noteEnding(event, task);
+    this.#limits.onCompleted(event, task);
     const { outcome, vm, attempt } = event.data;
     const named = task.ready?.data.vm ?? null;
     if (named !== null && vm !== named)

@@ -13,6 +13,7 @@ import { anyHost, type HostToken } from '@vm-task/shared/events';
 import { homeAt } from '@vm-task/shared/home';
 import type { TaskId } from '@vm-task/shared/ids';
 import { hostServices } from '@vm-task/shared/roles';
+import { runnerPatienceMs } from '@vm-task/shared/time-limits';
 import { connectTo } from './broker/connection.ts';
 import type { Guests } from './guest.ts';
 import type { HostProcess } from './host.ts';
@@ -166,10 +167,12 @@ export class Service {
   }
 
   #reaper(running: Running): Promise<unknown> {
-    const sweepMs = this.#parts.config.reaper.sweep;
+    const { config } = this.#parts;
+    const sweepMs = config.reaper.sweep;
+    const patienceMs = runnerPatienceMs(config);
     const { hypervisor, stop } = running;
     return Promise.all([
-      startReaper({ ...running, ...this.#common(), role: 'all', checkpoints: this.#checkpoints }),
+      startReaper({ ...running, ...this.#common(), patienceMs, role: 'all', checkpoints: this.#checkpoints }),
       enforceLedgerDeadlines({ hypervisor, sweepMs, log, stop }),
     ]);
   }

@@ -55,6 +55,7 @@ export const allSometimes = [
   'a task ended while none was taken',
   'a task was cancelled while it ran',
   'a task was cancelled before a VM was ready',
+  'a task was stopped at its limit',
   'an attempt was resumed',
   'an attempt was resumed twice',
   'an attempt was cancelled and resumed',

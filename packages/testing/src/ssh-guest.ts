@@ -42,13 +42,16 @@ export interface GuestOptions {
   readonly controlGroups?: boolean;
   /** False: its sshd forwards nothing. */
   readonly forwarding?: boolean;
+  /** The home is a disk of so many bytes, which nobody outside sees; only root can choose. */
+  readonly diskBytes?: number;
 }
 
 /**
  * A guest that answers. Disposing it is the end of the machine: sshd, sessions and jobs are gone when it returns,
  * and it throws when they are not.
  */
-export async function startSshGuest({ controlGroups = true, forwarding = true }: GuestOptions = {}): Promise<SshGuest> {
+export async function startSshGuest(options: GuestOptions = {}): Promise<SshGuest> {
+  const { controlGroups = true, forwarding = true, diskBytes } = options;
   const folder = await makeTempFolder('ssh-guest');
   const home = join(folder.path, 'home');
   mkdirSync(home);
@@ -57,7 +60,11 @@ export async function startSshGuest({ controlGroups = true, forwarding = true }:
   writeFileSync(join(folder.path, 'authorized_keys'), loginKey.publicKey);
   const port = await freePort();
   writeFileSync(join(folder.path, 'sshd_config'), configOf(folder.path, home, port, forwarding));
-  const sshd = startSshd(folder.path, controlGroups);
+  const mounts = [
+    ...(controlGroups ? [] : ['mount -t tmpfs none /sys/fs/cgroup']),
+    ...(diskBytes === undefined ? [] : [`mount -t tmpfs -o size=${diskBytes} none ${home}`]),
+  ];
+  const sshd = startSshd(folder.path, mounts);
   await eventually(() => isListening(sshd), { what: 'sshd listens' });
   const access = { host: '127.0.0.1', port, user: userInfo().username, hostKey: hostKey.publicKey };
   return new LoopbackGuest(access, loginKey.privateKey, home, folder, sshd);
@@ -142,11 +149,11 @@ interface Sshd {
   said(): string;
 }
 
-function startSshd(root: string, controlGroups: boolean): Sshd {
+function startSshd(root: string, mounts: readonly string[]): Sshd {
   // sshd, started by root, insists on this folder for the unprivileged half of each login.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', join(root, 'sshd_config')];
-  const [command = '', ...rest] = process.getuid?.() === 0 ? apart(controlGroups, sshd) : sshd;
+  const [command = '', ...rest] = process.getuid?.() === 0 ? apart(mounts, sshd) : sshd;
   const [program, args] = dyingWithUs(command, ...rest);
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] } });
   if (child.pid === undefined) throw new Error(`cannot start ${command}: install openssh-server`);
@@ -158,11 +165,10 @@ function startSshd(root: string, controlGroups: boolean): Sshd {
 }
 
 /** With a place of its own for what tasks find at `/run/vm-task`, as each VM has one. */
-function apart(controlGroups: boolean, command: readonly string[]): string[] {
+function apart(mounts: readonly string[], command: readonly string[]): string[] {
   mkdirSync('/run/vm-task', { recursive: true });
-  const folders = ['/run/vm-task', ...(controlGroups ? [] : ['/sys/fs/cgroup'])];
-  const mounts = folders.map((folder) => `mount -t tmpfs none ${folder}`).join(' && ');
-  return ['unshare', '--mount', 'sh', '-c', `${mounts} && exec "$@"`, 'sh', ...command];
+  const script = ['mount -t tmpfs none /run/vm-task', ...mounts, 'exec "$@"'].join(' && ');
+  return ['unshare', '--mount', 'sh', '-c', script, 'sh', ...command];
 }
 
 function isListening({ process: child, said }: Sshd): boolean {

@@ -17,6 +17,8 @@ import { type TaskWatch, watchTask } from './watch-task.ts';
 export interface Provisioning extends ObtainContext {
   readonly bus: Pick<Bus, 'head' | 'announce' | 'host'>;
   readonly drivers: Drivers;
+  /** So long after the last limit of a task a runner may take to end it. */
+  readonly runnerPatienceMs: number;
   /** Aborted when nothing new is to be begun. */
   readonly stop: AbortSignal;
 }
@@ -35,7 +37,10 @@ export interface Limits {
   readonly capacityWaitMs: number;
 }
 
-/** A VM outlives its task's last deadline by what it takes to end the task and to remove the VM in good order. */
+/**
+ * A VM outlives its task's last limit by what a runner may take to end the task, and by this: what it takes the reaper to
+ * end it instead and to remove the VM in good order.
+ */
 const deadlineGraceMs = 30_000;
 
 /** A reaper that is there ends what is out of time within one sweep. */
@@ -124,11 +129,11 @@ function requireRuntime({ image, runtimes }: ResolvedSpec, { main }: EventData<'
 function allocationFor(
   { created: { data, time }, number }: PlannedAttempt,
   { vmClass }: ResolvedSpec,
-  { clock, drivers }: Provisioning,
+  { clock, drivers, runnerPatienceMs }: Provisioning,
   signals: Pick<Allocation, 'signal' | 'patience' | 'capacityWaitMs'>,
 ): Allocation {
   const { task, spec } = data;
-  const endsAtMs = time.getTime() + spec.timeouts.totalMs + deadlineGraceMs;
+  const endsAtMs = time.getTime() + spec.timeouts.totalMs + runnerPatienceMs + deadlineGraceMs;
   return {
     task,
     attempt: number,

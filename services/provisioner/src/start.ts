@@ -8,6 +8,7 @@ import type { PoolConfig } from '@vm-task/hypervisor/pool-config';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
 import { flow } from '@vm-task/shared/flow';
+import { runnerPatienceMs } from '@vm-task/shared/time-limits';
 import { type ClaimsLeft, reportAbandonedClaims } from './abandoned-claims.ts';
 import { Capacity, type CapacityLimits } from './capacity.ts';
 import { Machine } from './machine.ts';
@@ -22,7 +23,7 @@ import { keepWarm } from './warm-keeper.ts';
 export interface ProvisionerOptions {
   readonly bus: Bus;
   readonly hypervisor: Hypervisor;
-  readonly config: Pick<SystemConfig, 'pools' | 'drivers' | 'host'>;
+  readonly config: Pick<SystemConfig, 'pools' | 'drivers' | 'host' | 'cancel'>;
   readonly host: string;
   readonly log: Logger;
   /** Aborted: take no task and begin no VM any more. */
@@ -51,7 +52,14 @@ export async function startProvisioner(options: ProvisionerOptions): Promise<voi
   const capacity = new Capacity(() => hypervisor.list(), limitsOf);
   const preparations = new Preparations(hypervisor, tellProgress, stop);
   const { drivers } = config;
-  const shared = { ...options, clock, capacity, preparations, drivers };
+  const shared = {
+    ...options,
+    clock,
+    capacity,
+    preparations,
+    drivers,
+    runnerPatienceMs: runnerPatienceMs(config),
+  };
   const findCreated: RetryProvisioning['findCreated'] = (key) => readCreated(bus.connection, key);
   const created = onTaskCreated(shared, limitsOf);
   const due = onDueRetry({ ...shared, limitsOf, findCreated });

@@ -134,21 +134,23 @@ test('what came due while the broker was away for long ends after its return, an
 
 test('a task that is cancelled before it has a VM is over at once', async () => {
   await using rig = await startRig();
-  rig.reap();
+  rig.reap({ patienceMs: 600_000 });
   const { task, seq } = await rig.create();
   await rig.store(sample.cancelling(task, {}, 'any'), seq);
   expect((await rig.endOf(task)).data).toMatchObject({ outcome: 'cancelled', vm: null, error: null });
 });
 
-test("a cancelled task that has a VM is its runner's to end", async () => {
+test("a cancelled task that has a VM, or one at its limit, is its runner's to end", async () => {
   await using rig = await startRig();
   const { hypervisor } = rig;
-  rig.reap();
+  rig.reap({ patienceMs: 600_000 });
+  const late = await rig.createReady(within({ setupMs: 1 }));
   const { task, vm, seq } = await rig.createReady();
   const cancelling = await rig.store(sample.cancelling(task), seq);
   const { task: witness, ...other } = await rig.create();
   await rig.store(sample.cancelling(witness, {}, 'any'), other.seq);
   await rig.endOf(witness);
   expect((await rig.head(task))?.seq).toBe(cancelling.seq);
+  expect((await rig.head(late.task))?.seq).toBe(late.seq);
   expect(await hypervisor.isAlive(vm)).toBe(true);
 });

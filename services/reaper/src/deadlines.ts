@@ -13,15 +13,17 @@ export interface Due {
 
 /**
  * A task's next deadline. One that is being cancelled has only that of its cancelling. Each attempt may wait for its VM
- * as long as the first; the pause before it counts in nothing but the total.
+ * as long as the first; the pause before it counts in nothing but the total. What has a VM is stopped at its limit by its
+ * runner, which has `patienceMs` for that.
  */
-export function dueOf({ phase, createdMs, timeouts }: LiveTask, cancelPatienceMs: number): Due {
-  if (phase.name === 'cancelling') return { kind: 'cancel', atMs: phase.sinceMs + cancelPatienceMs };
+export function dueOf({ phase, createdMs, timeouts }: LiveTask, patienceMs: number): Due {
+  if (phase.name === 'cancelling') return { kind: 'cancel', atMs: phase.sinceMs + patienceMs };
   const total = { kind: 'total', atMs: createdMs + timeouts.totalMs } as const;
   if (phase.name === 'unknown') return total;
   const kind = phase.name === 'retry' ? 'queue' : phase.name;
   const inPhase = { kind, atMs: phase.sinceMs + timeouts[`${kind}Ms`] };
-  return inPhase.atMs <= total.atMs ? inPhase : total;
+  const limit = inPhase.atMs <= total.atMs ? inPhase : total;
+  return 'vm' in phase ? { ...limit, atMs: limit.atMs + patienceMs } : limit;
 }
 
 export interface Overdue {
@@ -31,14 +33,14 @@ export interface Overdue {
 
 /** Every live task and the earliest deadlines first; fed with the events in their order. What has ended is not kept. */
 export class Deadlines {
-  readonly #cancelPatienceMs: number;
+  readonly #patienceMs: number;
   readonly #live = new Map<TaskId, LiveTask>();
   /** Entries of deadlines that no longer hold stay until they come up, and are passed over then. */
   readonly #heap = new TinyQueue<{ readonly atMs: number; readonly task: TaskId }>([], (a, b) => a.atMs - b.atMs);
 
   /** `live`: what was live after the last event that is not fed any more. */
-  constructor(cancelPatienceMs: number, live: readonly LiveTask[] = []) {
-    this.#cancelPatienceMs = cancelPatienceMs;
+  constructor(patienceMs: number, live: readonly LiveTask[] = []) {
+    this.#patienceMs = patienceMs;
     for (const view of live) this.#put(view);
   }
 
@@ -96,7 +98,7 @@ export class Deadlines {
   }
 
   #due(task: LiveTask): Due {
-    return dueOf(task, this.#cancelPatienceMs);
+    return dueOf(task, this.#patienceMs);
   }
 
   #holds({ atMs, task }: { atMs: number; task: TaskId }): boolean {

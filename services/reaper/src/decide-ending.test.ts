@@ -35,24 +35,21 @@ test('a task that is where it was is out of time, and its VM is named', () => {
   });
 });
 
-test('a task that has moved on is left alone, until its total is over', () => {
+test('a task that has moved on is left alone: its runner stops it, or what is known of it then has a deadline', () => {
   const queue = { name: 'queue', sinceMs: 0 } as const;
   const moved = stored(sample.vmReady(task, { vm: id }), 3);
   expect(decide('queue', queue, moved)).toBe(null);
   const { totalMs } = sample.sampleSpec.timeouts;
-  expect(decide('queue', queue, moved, use, totalMs)).toMatchObject({ outcome: 'timed_out', vm: id });
+  expect(decide('queue', queue, moved, use, totalMs)).toBe(null);
   expect(decide('total', queue, stored(sample.cancelling(task), 3), use, totalMs)).toBe(null);
 });
 
-test('the attempt that is under way ends when the total is over, however little is known of it', () => {
+test('an attempt that waits for its VM ends when the total is over, however little is known of it', () => {
   const run = { name: 'run', sinceMs: 0, vm } as const;
   const { totalMs } = sample.sampleSpec.timeouts;
   const error = { code: 'timed-out-total' };
   const waiting = stored(sample.retrying(task), 3);
   expect(decide('run', run, waiting, use, totalMs)).toMatchObject({ attempt: 2, vm: null, error });
-  const next = sample.sampleVm();
-  const again = stored(sample.vmReady(task, { vm: next, attempt: 2 }), 4);
-  expect(decide('run', run, again, use, totalMs)).toMatchObject({ attempt: 2, vm: next, error });
 });
 
 test('a task that is over, or that nobody knows, is left alone', () => {

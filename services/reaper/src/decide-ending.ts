@@ -4,6 +4,7 @@ import { formatDuration } from '@vm-task/shared/durations';
 import type { ErrorInfo } from '@vm-task/shared/errors';
 import { anyHost, type Head, isTaskEnd } from '@vm-task/shared/events';
 import { manualPool } from '@vm-task/shared/ids';
+import { timeLimitError } from '@vm-task/shared/time-limits';
 import type { UnrunEnding } from '@vm-task/shared/unrun-ending';
 import type { DueKind, Overdue } from './deadlines.ts';
 import { type LiveTask, type NamedVm, vmOf } from './task-view.ts';
@@ -24,11 +25,13 @@ export function decideEnding(
 ): UnrunEnding | null {
   if (head === null || isTaskEnd(head)) return null;
   const isAsKnown = head.seq === task.headSeq;
-  // The total does not depend on how far the task has come; a cancelling has the last word on how it ends.
-  const isForGood = nowMs >= task.createdMs + task.timeouts.totalMs && head.type !== 'task.cancelling';
+  const vm = vmAt(head, task);
+  // The total does not depend on how far a task without a VM has come; with one it is its runner's to stop first. A
+  // cancelling has the last word on how it ends.
+  const isForGood =
+    nowMs >= task.createdMs + task.timeouts.totalMs && head.type !== 'task.cancelling' && vmNamedBy(head) === null;
   if (!isAsKnown && !isForGood) return null;
   const kind = isAsKnown ? due.kind : 'total';
-  const vm = vmAt(head, task);
   return {
     task: task.task,
     pool: task.pool,
@@ -46,25 +49,19 @@ function vmAt(head: Head, task: LiveTask): NamedVm | null {
 }
 
 function whyEnded(task: LiveTask, kind: DueKind, use: PoolUse): ErrorInfo {
-  const { queueMs, setupMs, runMs, totalMs } = task.timeouts;
+  const { queueMs, totalMs } = task.timeouts;
   switch (kind) {
     case 'queue':
       return { code: 'timed-out-queue', message: whyQueued(task.pool, queueMs, use) };
-    case 'setup': {
-      const message = `the setup steps took longer than ${formatDuration(setupMs)}: raise timeouts.setup, or have the image bring what they install`;
-      return { code: 'timed-out-setup', message };
-    }
-    case 'run': {
-      const message = `the process ran longer than ${formatDuration(runMs)}: raise timeouts.run, or give it less to do`;
-      return { code: 'timed-out-run', message };
-    }
+    case 'setup':
+    case 'run':
+      return timeLimitError(kind, task.timeouts);
     case 'total': {
       if (task.pool === manualPool) {
         const message = `nobody answered within ${formatDuration(totalMs)}: raise the stage's deadline, or ask again by resuming the pipeline`;
         return { code: 'timed-out-answer', message };
       }
-      const message = `the task took longer than ${formatDuration(totalMs)} from its submission on: raise timeouts.total`;
-      return { code: 'timed-out-total', message };
+      return timeLimitError(kind, task.timeouts);
     }
     case 'cancel':
       return { code: 'cancel-forced', message: 'no runner answered the cancelling in time; the VM was removed' };

@@ -21,8 +21,8 @@ export class LiveLog {
   #seq: number;
 
   /** From the beginning of the log, or from where a checkpoint stands. */
-  constructor(cancelPatienceMs: number, { checkpoint: from, again }: Resumption = { checkpoint: null, again: [] }) {
-    this.deadlines = new Deadlines(cancelPatienceMs, from?.tasks);
+  constructor(patienceMs: number, { checkpoint: from, again }: Resumption = { checkpoint: null, again: [] }) {
+    this.deadlines = new Deadlines(patienceMs, from?.tasks);
     this.late = new LateTasks(from?.late);
     this.resumed = new ResumedPipelines(from?.resumed);
     this.#unread = new Map(from?.unread.map((key) => [JSON.stringify(key), key]));

@@ -27,6 +27,7 @@ import { runService } from '@vm-task/service/service';
 import { version } from '@vm-task/service/version';
 import { durablesFor } from '@vm-task/shared/flow';
 import { works } from '@vm-task/shared/roles';
+import { runnerPatienceMs } from '@vm-task/shared/time-limits';
 import { checkpointFile } from './checkpoint.ts';
 import { keepDurables } from './keep-durables.ts';
 import { keepFeatures } from './keep-features.ts';
@@ -45,7 +46,8 @@ await runService({
     const durables = durablesFor(Object.keys(config.pools), [context.host]);
     const hypervisor = createHypervisor({ environment, config });
     const checkpoints = checkpointFile(join(environment.home.checkpoints, `reaper-${context.role}.json`));
-    const running = [startReaper({ ...context, config, hypervisor, checkpoints })];
+    const patienceMs = runnerPatienceMs(config);
+    const running = [startReaper({ ...context, config, patienceMs, hypervisor, checkpoints })];
     if (works(context.role, 'control')) {
       running.push(keepDurables(context.bus.connection, durables, context));
       running.push(keepFeatures(context.bus, { ...context, version }));

@@ -85,7 +85,7 @@ test('a task that is cancelled between two attempts is over before its wait is',
   const { task, seq } = await rig.create();
   const ready = await rig.store(sample.vmReady(task, { vm }, 'host-2'), seq);
   const retrying = await rig.store(sample.retrying(task, { vm, notBefore: inMs(60_000) }, 'host-2'), ready.seq);
-  rig.reap();
+  rig.reap({ patienceMs: 600_000 });
   const cancelling = await rig.store(sample.cancelling(task, { attempt: 2 }, 'any'), retrying.seq);
   const ended = await rig.endOf(task);
   expect(ended.data).toMatchObject({ outcome: 'cancelled', attempt: 2, vm: null, error: null });

@@ -11,7 +11,7 @@ test('the rights of its own user are enough for all that the reaper does', async
   hypervisor.addStray({ kind: 'process', pid: 4242, startTicks: 1, vm: sample.sampleVm() });
   const timeouts = { ...sample.sampleSpec.timeouts, setupMs: 300 };
   const spec = { ...sample.sampleSpec, timeouts };
-  await using _reaper = rig.reap({ retention: '5s', bus: own.bus });
+  await using _reaper = rig.reap({ retention: '5s', patienceMs: 2_000, bus: own.bus });
   const { task: late, vm } = await rig.createReady({ spec });
   const { task: cancelled, seq } = await rig.create();
   await rig.store(sample.cancelling(cancelled, {}, 'any'), seq);

@@ -31,7 +31,9 @@ import type { LiveTask } from './task-view.ts';
 export interface ReaperOptions {
   readonly bus: Bus;
   readonly hypervisor: Hypervisor;
-  readonly config: Pick<SystemConfig, 'pools' | 'drivers' | 'cancel' | 'reaper'>;
+  readonly config: Pick<SystemConfig, 'pools' | 'drivers' | 'reaper'>;
+  /** So long after a limit or a cancelling a runner that is there has ended the task. */
+  readonly patienceMs: number;
   readonly host: string;
   /** The control side ends tasks and forgets them; the host's side compares host, ledger and log. */
   readonly role: Role;
@@ -44,18 +46,15 @@ export interface ReaperOptions {
   readonly abort: AbortSignal;
 }
 
-/** Past the grace between SIGTERM and SIGKILL: what a runner may take to stop a process and to report it. */
-const cancelAnswerMs = 30_000;
-
 /** Answers to cancelling and retrying are one publish each. */
 const answersAtOnce = 8;
 
 /** Works until `stop`; resolves when nothing is in flight any more. */
 export async function startReaper(options: ReaperOptions): Promise<void> {
-  const { bus, config, role, checkpoints, stop, abort } = options;
+  const { bus, config, patienceMs, role, checkpoints, stop, abort } = options;
   const clock = await openBrokerClock(() => bus.now(), abort);
   const stream = await streamFacts(bus.connection);
-  const live = new LiveLog(config.cancel.grace + cancelAnswerMs, await resumeFrom(checkpoints, bus.connection, stream));
+  const live = new LiveLog(patienceMs, await resumeFrom(checkpoints, bus.connection, stream));
   const background = backgroundQueueOf(options);
   const sweeping: Sweeping = {
     ...reapingOf(options, clock, live),

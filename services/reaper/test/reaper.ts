@@ -22,6 +22,8 @@ export interface ReaperTimes {
   readonly orphanGrace?: string;
   readonly retention?: string;
   readonly maxTasks?: number;
+  /** What a runner may take to end a task at its limit; by default nothing, because there is none. */
+  readonly patienceMs?: number;
   readonly role?: Role;
   /** By default none: it reads the log from its beginning. */
   readonly checkpoints?: CheckpointStore;
@@ -88,6 +90,7 @@ export function reap(
     orphanGrace = '200ms',
     retention = '30d',
     maxTasks,
+    patienceMs = 0,
     role = 'all',
     checkpoints = nowhere,
   }: ReaperTimes = {},
@@ -101,6 +104,7 @@ export function reap(
     bus,
     hypervisor,
     config,
+    patienceMs,
     host: 'host-1',
     role,
     checkpoints,

@@ -10,8 +10,17 @@ export interface InVm {
   readonly capabilities: Capabilities;
 }
 
+/** How an attempt begins under this runner. */
+export interface Begun {
+  readonly expectedSeq: number;
+  readonly resumed: boolean;
+  /** The time of its `vm.ready`. */
+  readonly readyAt: Date;
+}
+
 export class Attempt implements InVm {
   readonly ready: EventData<'vm.ready'>;
+  readonly readyAt: Date;
   readonly capabilities: Capabilities;
   /** Aborted when the work must stop now: the service has ended its drain. */
   readonly signal: AbortSignal;
@@ -20,15 +29,12 @@ export class Attempt implements InVm {
   #phase: RetryPhase = 'vm';
   #resumed: boolean;
 
-  constructor(
-    { ready, capabilities }: InVm,
-    begun: { readonly expectedSeq: number; readonly resumed: boolean },
-    drained: AbortSignal,
-  ) {
+  constructor({ ready, capabilities }: InVm, { expectedSeq, resumed, readyAt }: Begun, drained: AbortSignal) {
     this.ready = ready;
+    this.readyAt = readyAt;
     this.capabilities = capabilities;
-    this.#resumed = begun.resumed;
-    this.#expectedSeq = begun.expectedSeq;
+    this.#resumed = resumed;
+    this.#expectedSeq = expectedSeq;
     this.signal = drained;
   }
 

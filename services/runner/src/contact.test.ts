@@ -25,6 +25,7 @@ function contactWith(options: Partial<ContactOptions>): Contact {
     ready,
     connect: async () => fakeGuest(),
     isVmAlive: async () => true,
+    refusedMs: null,
     signal,
     log: silentLogger,
     ...options,
@@ -77,6 +78,41 @@ test('a machine that is silent for minutes is waited for, and lost when it stays
     await expect(contactWith({ connect, isVmAlive }).reach(async () => 1)).rejects.toMatchObject({ code: 'vm-lost' });
     expect(connect).toHaveBeenCalledTimes(3);
   }
+});
+
+/** Each try takes so long, by a clock that goes with them; `tries` at most. */
+function tryingFor(eachMs: readonly number[], options: Partial<ContactOptions>) {
+  let nowMs = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  let tries = 0;
+  const connect = async () => {
+    const ms = eachMs[tries++ % eachMs.length] ?? 0;
+    if (tries > 5_000) throw new Error('it was never given up');
+    nowMs += ms;
+    throw unreachable();
+  };
+  const pause = async (ms: number) => {
+    nowMs += ms;
+  };
+  return { contact: contactWith({ connect, pause, ...options }), nowMs: () => nowMs };
+}
+
+test('a machine that runs and refuses every connection is given up within seconds', async () => {
+  const { contact, nowMs } = tryingFor([10], { refusedMs: 15_000 });
+  await expect(contact.reach(async () => 1)).rejects.toMatchObject({
+    code: 'guest-failed',
+    message: expect.stringContaining('has refused every connection for 15 s'),
+  });
+  expect(nowMs()).toBeLessThan(20_000);
+});
+
+test.each([
+  ['is silent between refusals', [10, 10, 10, 30_000], 15_000],
+  ['people may restart', [10], null],
+])('a machine that %s is waited for as one that is silent', async (_what, eachMs, refusedMs) => {
+  const { contact, nowMs } = tryingFor(eachMs, { refusedMs });
+  await expect(contact.reach(async () => 1)).rejects.toMatchObject({ code: 'vm-lost' });
+  expect(nowMs()).toBeGreaterThan(contactLostMs);
 });
 
 test('another machine, or a refused key, is never tried again', async () => {

@@ -8,6 +8,13 @@ import type { GuestLog } from './guest-log.ts';
 
 /** Black holes of minutes are survived; a machine that is silent for longer is taken for lost (I9). */
 export const contactLostMs = 5 * 60_000;
+/**
+ * A VM that runs and refuses connections has lost its SSH server, and so its supervisor: `kill -9 -1` does that. Sshd that is
+ * restarted there, as by an upgrade, is back in a few seconds, also without hardware virtualisation.
+ */
+export const refusedLimitMs = 15_000;
+/** A try that ends within this was refused; a machine that is silent takes longer. */
+const refusalMs = 5_000;
 /** Between two tries: short against what a person notices, long against a login. */
 const pauseMs = 250;
 /** A new clone's sshd listens a moment after the clone is ready. */
@@ -23,6 +30,8 @@ export interface ContactOptions {
   readonly ready: EventData<'vm.ready'>;
   readonly connect: ConnectGuest;
   readonly isVmAlive: IsVmAlive;
+  /** For so long it may refuse connections while it runs; null for a machine that people may restart. */
+  readonly refusedMs: number | null;
   readonly signal: AbortSignal;
   readonly log: GuestLog;
   /** For tests: what passes the time between two tries. */
@@ -42,28 +51,31 @@ export class Contact implements AsyncDisposable {
 
   /**
    * What `action` returns. When the connection is lost meanwhile, `action` runs again on the next one, so it must be
-   * repeatable. @throws `vm-lost`, `ssh-host-key-mismatch`, `ssh-auth-failed`; `guest-failed` for a machine that lets us
-   * in and ends every connection; what `action` throws; the signal's reason.
+   * repeatable. `signal` may end it before the contact's own does. @throws `vm-lost`, `ssh-host-key-mismatch`,
+   * `ssh-auth-failed`; `guest-failed` for a machine that refuses or ends every connection; what `action` throws; the
+   * signal's reason.
    */
-  async reach<T>(action: (guest: Guest) => Promise<T>): Promise<T> {
+  async reach<T>(action: (guest: Guest) => Promise<T>, signal = this.#options.signal): Promise<T> {
     for (;;) {
-      this.#guest ??= await this.#connect();
+      this.#guest ??= await this.#connect(signal);
       try {
         return await action(this.#guest);
       } catch (error) {
-        this.#options.signal.throwIfAborted();
+        signal.throwIfAborted();
         if (!isOutage(error)) throw error;
         this.#options.log.warn({ err: error }, 'the connection to the VM is lost; connecting again');
         await this[Symbol.asyncDispose]();
-        await this.#pause(this.#pauseAfterLoss(error));
+        await this.#pause(this.#pauseAfterLoss(error), signal);
       }
     }
   }
 
-  async #connect(): Promise<Guest> {
-    const { ready, connect, isVmAlive, signal } = this.#options;
+  async #connect(signal: AbortSignal): Promise<Guest> {
+    const { ready, connect } = this.#options;
     const since = performance.now();
+    let refusedSince = since;
     for (let tries = 1; ; tries++) {
+      const begun = performance.now();
       try {
         const guest = await connect(ready, signal);
         this.#connectedAt = performance.now();
@@ -71,14 +83,22 @@ export class Contact implements AsyncDisposable {
       } catch (error) {
         signal.throwIfAborted();
         if (!isOutage(error)) throw error;
-        const said = errorInfo(error).message;
-        if ((await isVmAlive(ready.vm)) === false) throw lost(`the process of ${ready.vm} has ended`, error);
-        const silentMs = performance.now() - since;
-        if (silentMs > contactLostMs)
-          throw lost(`${ready.vm} has not answered for ${Math.round(silentMs / 1_000)} s: ${said}`, error);
-        await this.#pause(Math.min(pauseMs, firstPauseMs * 2 ** (tries - 1)));
+        const now = performance.now();
+        if (now - begun > refusalMs) refusedSince = now;
+        await this.#mayLive(now - since, now - refusedSince, error);
+        await this.#pause(Math.min(pauseMs, firstPauseMs * 2 ** (tries - 1)), signal);
       }
     }
+  }
+
+  /** Returns while the machine that was not reached may live, after so long. @throws `vm-lost`, `guest-failed`. */
+  async #mayLive(silentMs: number, refusedMs: number, error: unknown): Promise<void> {
+    const { ready, isVmAlive, refusedMs: refusedMaxMs } = this.#options;
+    const said = errorInfo(error).message;
+    if ((await isVmAlive(ready.vm)) === false) throw lost(`the process of ${ready.vm} has ended`, error);
+    if (refusedMaxMs !== null && refusedMs > refusedMaxMs) throw refuses(ready.vm, refusedMaxMs, error);
+    if (silentMs > contactLostMs)
+      throw lost(`${ready.vm} has not answered for ${Math.round(silentMs / 1_000)} s: ${said}`, error);
   }
 
   /** @throws `guest-failed`. */
@@ -92,8 +112,8 @@ export class Contact implements AsyncDisposable {
     return Math.min(longestPauseMs, pauseMs * 2 ** count);
   }
 
-  #pause(ms: number): Promise<void> {
-    const { pause, signal } = this.#options;
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const { pause } = this.#options;
     return pause === undefined ? delay(ms, undefined, { signal }) : pause(ms);
   }
 
@@ -110,6 +130,11 @@ function isOutage(error: unknown): boolean {
 
 function endsEach(count: number, said: string, cause: unknown): VmTaskError {
   const message = `the machine lets us in and has ended ${count} connections in a row, each within ${steadyMs / 1_000} s: ${said}`;
+  return new VmTaskError('guest-failed', message, { cause });
+}
+
+function refuses(vm: VmId, ms: number, cause: unknown): VmTaskError {
+  const message = `${vm} runs and has refused every connection for ${ms / 1_000} s: its SSH server has ended, and what ran in it is lost`;
   return new VmTaskError('guest-failed', message, { cause });
 }
 

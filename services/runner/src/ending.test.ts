@@ -1,14 +1,14 @@
 import type { JobEnd, JobOutcome } from '@vm-task/guest/job';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { expect, test } from 'vitest';
-import { attemptOutcomeOf, endsTheAttempt } from './ending.ts';
+import { attemptOutcomeOf, endsTheAttempt, type Stop } from './ending.ts';
 
 const nothing = { seenBytes: 0, storedBytes: 0, droppedBytes: 0, tail: Buffer.alloc(0) };
 const limits = { memoryBytes: 384 * 1024 * 1024 };
 
-function attemptOutcome(outcome: JobOutcome, more: Partial<JobEnd> = {}) {
+function attemptOutcome(outcome: JobOutcome, more: Partial<JobEnd> = {}, stop: Stop | null = null) {
   const end = { outcome, outOfMemory: false, stopped: false, ranMs: 1, stdout: nothing, stderr: nothing, result: null };
-  return attemptOutcomeOf({ ...end, ...more }, limits);
+  return attemptOutcomeOf({ ...end, ...more }, limits, stop);
 }
 
 test('exit code 0 alone is success', () => {
@@ -42,12 +42,13 @@ test('running out of memory is said with the limit, unless the process succeeded
   expect(attemptOutcome({ kind: 'exited', code: 0 }, { outOfMemory: true }).error).toBeNull();
 });
 
-test('a process that was stopped was cancelled, however it took it', () => {
-  expect(attemptOutcome({ kind: 'exited', code: 0 }, { stopped: true })).toMatchObject({
-    outcome: 'cancelled',
-    exitCode: 0,
-  });
-  expect(attemptOutcome({ kind: 'signalled', signal: 15 }, { stopped: true })).toMatchObject({ outcome: 'cancelled' });
+test('a process that was stopped was cancelled, or has timed out, however it took it', () => {
+  const error = { code: 'timed-out-run', message: 'too long' } as const;
+  const stops = [{ outcome: 'cancelled', error: null } as const, { outcome: 'timed_out', error } as const];
+  for (const stop of stops) {
+    expect(attemptOutcome({ kind: 'exited', code: 0 }, {}, stop)).toEqual({ ...stop, exitCode: 0, signal: null });
+    expect(attemptOutcome({ kind: 'signalled', signal: 15 }, {}, stop)).toMatchObject({ ...stop, signal: 'SIGTERM' });
+  }
 });
 
 test('what nobody knows is never success', () => {

@@ -35,9 +35,14 @@ export function failed(ready: Ready, error: ErrorInfo): Draft<'task.completed'> 
   return completed(ready, { outcome: 'failed', exitCode: null, signal: null, error });
 }
 
-/** Cancelled without a process whose end could be told. */
-export function cancelled(ready: Ready): Draft<'task.completed'> {
-  return completed(ready, { outcome: 'cancelled', exitCode: null, signal: null, error: null });
+/** Why an attempt was stopped, and so what it is called however its process takes it. */
+export type Stop =
+  | { readonly outcome: 'cancelled'; readonly error: null }
+  | { readonly outcome: 'timed_out'; readonly error: ErrorInfo };
+
+/** Stopped without a process whose end could be told. */
+export function stopped(ready: Ready, stop: Stop): Draft<'task.completed'> {
+  return completed(ready, { ...stop, exitCode: null, signal: null });
 }
 
 export function completed(
@@ -65,17 +70,18 @@ export function completed(
   };
 }
 
-/** Succeeded means exit code 0 and nothing else (I9); a process that was stopped was cancelled, however it took it. */
+/** Succeeded means exit code 0 and nothing else (I9). `stop`: why the process was stopped, or null. */
 export function attemptOutcomeOf(
-  { outcome, outOfMemory, stopped }: JobEnd,
+  { outcome, outOfMemory }: JobEnd,
   { memoryBytes = 0 }: JobLimits,
+  stop: Stop | null,
 ): AttemptOutcome {
   switch (outcome.kind) {
     case 'exited':
     case 'signalled': {
       const exitCode = outcome.kind === 'exited' ? outcome.code : null;
       const signal = outcome.kind === 'signalled' ? signalName(outcome.signal) : null;
-      if (stopped) return { outcome: 'cancelled', exitCode, signal, error: null };
+      if (stop !== null) return { ...stop, exitCode, signal };
       if (exitCode === 0) return { outcome: 'succeeded', exitCode, signal, error: null };
       return { outcome: 'failed', exitCode, signal, error: outOfMemory ? memoryError(memoryBytes) : null };
     }
@@ -87,6 +93,14 @@ export function attemptOutcomeOf(
         error: { code: 'process-lost', message: `the process has no exit status: ${outcome.reason}` },
       };
   }
+}
+
+/** What was left and cannot be taken fails what had ended well; of what was stopped it is only said. */
+export function outcomeWith(own: AttemptOutcome, problem: ErrorInfo | null): AttemptOutcome {
+  if (problem === null || own.outcome === 'cancelled') return own;
+  if (own.outcome !== 'timed_out') return { ...own, outcome: 'failed', error: own.error ?? problem };
+  const { code, message } = own.error ?? problem;
+  return { ...own, error: { code, message: `${message}; not all that it left could be taken: ${problem.message}` } };
 }
 
 const unknown = { outcome: 'failed', exitCode: null, signal: null } as const;

@@ -16,7 +16,9 @@ export interface OutputSink {
 export interface FollowJobOptions {
   /** What the attempt is in as soon as the job may have been started. */
   readonly phase: 'setup' | 'run';
-  /** From SIGTERM to SIGKILL when the task is cancelled. */
+  /** Aborted when the job is to be stopped: its task is being cancelled, or out of time. */
+  readonly stopping: AbortSignal;
+  /** From SIGTERM to SIGKILL then. */
   readonly graceMs: number;
   /** The guest API that the job has; without it, nothing. */
   readonly guestApi?: GuestApi;
@@ -24,8 +26,8 @@ export interface FollowJobOptions {
 }
 
 /**
- * How the job ended; `not-begun` when the task is being cancelled and the job is not in the guest. A cancelling while
- * it runs stops it, and its end is waited for. Survives lost connections: output goes on where it stopped.
+ * How the job ended; `not-begun` when it is to be stopped and is not in the guest. While it runs it is stopped, and its
+ * end is waited for. Survives lost connections: output goes on where it stopped.
  */
 export async function followJob(
   attempt: Attempt,
@@ -34,9 +36,10 @@ export async function followJob(
   sink: OutputSink,
   options: FollowJobOptions,
 ): Promise<JobEnd | 'not-begun'> {
-  const { signal, cancelling } = attempt;
+  const { signal } = attempt;
+  const { stopping: toStop } = options;
   return contact.reach(async (guest) => {
-    if (cancelling.aborted && (await guest.status(job, { signal })).kind === 'absent') return 'not-begun';
+    if (toStop.aborted && (await guest.status(job, { signal })).kind === 'absent') return 'not-begun';
     attempt.enter(options.phase);
     using stopping = new DisposableStack();
     const serving = options.guestApi === undefined ? {} : { serve: options.guestApi.over(guest) };
@@ -52,7 +55,7 @@ export async function followJob(
           break;
         case 'running':
           // Not before: a request to stop what is not there yet would be forgotten.
-          stopping.use(whenAborted(cancelling, () => stop(guest, job, attempt, options)));
+          stopping.use(whenAborted(toStop, () => stop(guest, job, attempt, options)));
       }
     }
     throw new Error(`the job ${job.name} was followed to no end`);

@@ -6,7 +6,7 @@
  * | `on-vm-ready.ts`, `attempt.ts`, `unknown-driver.ts` | begins, resumes or leaves an attempt; the sequence that it expects |
  * | `start.ts`, `runner-parts.ts` | the service with everything given to it |
  * | `on-task-cancelling.ts` | the attempts in flight, and which of them is being cancelled |
- * | `run-attempt.ts` | setup, main process, artifacts, result, in this order |
+ * | `run-attempt.ts`, `time-limit.ts` | setup, main process, artifacts, result, in this order; the limits at which they are stopped |
  * | `plan-jobs.ts`, `git-step.ts` | what is started in the VM, as data |
  * | `read-needs.ts`, `place-needed-files.ts` | what needed stages left behind |
  * | `run-setup.ts`, `follow-job.ts`, `pump.ts` | from a job's start to its end, its output into `LOGS` |

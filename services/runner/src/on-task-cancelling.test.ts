@@ -11,7 +11,11 @@ const other = newTaskId(1);
 const { capabilities } = knownDrivers.get('qemu');
 const attemptOf = (of = task, number = 1) => {
   const ready = { task: of, attempt: number } as unknown as EventData<'vm.ready'>;
-  return new Attempt({ ready, capabilities }, { expectedSeq: 5, resumed: false }, new AbortController().signal);
+  return new Attempt(
+    { ready, capabilities },
+    { expectedSeq: 5, resumed: false, readyAt: new Date(0) },
+    new AbortController().signal,
+  );
 };
 const cancelling = (seq: number, attempt = 1) =>
   ({ event: { type: 'task.cancelling', seq, data: { task, attempt } } }) as unknown as Handling<Stored>;

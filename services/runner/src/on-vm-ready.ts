@@ -4,11 +4,11 @@ import { done, type HandlerOutcome, ignore, retry } from '@vm-task/bus/outcome';
 import { isTakenOver } from '@vm-task/shared/attempt-at';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Head, Stored } from '@vm-task/shared/events';
-import { Attempt, type InVm } from './attempt.ts';
+import { Attempt } from './attempt.ts';
 import { endOrRetry } from './end-or-retry.ts';
 import type { AttemptsInFlight } from './on-task-cancelling.ts';
 import { runAttempt } from './run-attempt.ts';
-import type { RunnerParts } from './runner-parts.ts';
+import type { RunnerParts, Running } from './runner-parts.ts';
 import { leaveToNewer } from './unknown-driver.ts';
 
 /** At the end of a drain: the next runner may take over at once. */
@@ -17,7 +17,7 @@ const handOverMs = 100;
 export async function onVmReady(
   handling: Handling<Stored<'vm.ready'>>,
   inFlight: AttemptsInFlight,
-  parts: RunnerParts,
+  parts: Running,
 ): Promise<HandlerOutcome> {
   const attempt = await begin(handling, parts);
   if (!(attempt instanceof Attempt)) return attempt;
@@ -54,10 +54,10 @@ async function begin(
   const ready = event.data;
   const capabilities = config.drivers.capabilitiesOf(ready.driver);
   if (capabilities === null) return await leaveToNewer(bus, ready, signal);
-  const inVm = { ready, capabilities };
-  if (deliveries === 1 && head?.seq === event.seq)
-    return new Attempt(inVm, { expectedSeq: event.seq, resumed: false }, signal);
-  if (head?.type === 'task.cancelling') return cancelledBefore(inVm, head, signal);
+  const attemptFrom = (expectedSeq: number, resumed: boolean) =>
+    new Attempt({ ready, capabilities }, { expectedSeq, resumed, readyAt: event.time }, signal);
+  if (deliveries === 1 && head?.seq === event.seq) return attemptFrom(event.seq, false);
+  if (head?.type === 'task.cancelling') return cancelledBefore(attemptFrom(0, true), head);
   const { task, pool, attempt, vm, host: vmHost } = ready;
   // No two deliveries have one number, so this names exactly one of them.
   const runner = `${host}/${process.pid}/${deliveries}`;
@@ -65,16 +65,14 @@ async function begin(
   const appended = await bus.append(resumed, head?.seq ?? event.seq, signal);
   if (appended.kind === 'stored') {
     const { data, seq } = appended.event;
-    if ('runner' in data && data.runner === runner)
-      return new Attempt(inVm, { expectedSeq: seq, resumed: true }, signal);
+    if ('runner' in data && data.runner === runner) return attemptFrom(seq, true);
     return ignore('another delivery resumed the attempt at the same time');
   }
-  if (appended.head?.type === 'task.cancelling') return cancelledBefore(inVm, appended.head, signal);
+  if (appended.head?.type === 'task.cancelling') return cancelledBefore(attemptFrom(0, true), appended.head);
   return whenMovedOn(appended.head);
 }
 
-function cancelledBefore(inVm: InVm, head: Stored<'task.cancelling'>, signal: AbortSignal): Attempt {
-  const attempt = new Attempt(inVm, { expectedSeq: 0, resumed: true }, signal);
+function cancelledBefore(attempt: Attempt, head: Stored<'task.cancelling'>): Attempt {
   attempt.cancel(head);
   return attempt;
 }

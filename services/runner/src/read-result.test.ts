@@ -67,6 +67,14 @@ test('a file that is no text is refused, with the byte where it goes wrong', () 
   });
 });
 
+test('a file that the disk had no room for is no result, and one that is empty is an empty one', () => {
+  expect(readResult({ ...endWith({}), result: 'not-written' }, none)).toEqual({
+    result: null,
+    error: { code: 'result-not-written', message: expect.stringContaining('the disk was full') },
+  });
+  expect(resultValue(endWith({ result: '' }))).toBe('');
+});
+
 test('a file at the limit is taken, one byte more is refused', () => {
   expect(resultValue(endWith({ result: 'x'.repeat(262_144) }))).toHaveLength(262_144);
   expect(readResult(endWith({ result: 'x'.repeat(262_145) }), none)).toMatchObject({

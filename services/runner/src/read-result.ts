@@ -21,6 +21,7 @@ export function readResult({ result, stdout }: JobEnd, secrets: Secrets): ReadRe
   if (result === null) {
     return { result: { kind: 'text', source: 'stdout', value: lastLines(stdout, secrets) }, error: null };
   }
+  if (result === 'not-written') return { result: null, error: notWritten };
   if (result.length > resultMaxBytes) return { result: null, error: tooLarge };
   const decoded = decodeUtf8(result);
   if (decoded.kind === 'refused') return { result: null, error: notText(decoded.why) };
@@ -37,6 +38,11 @@ export function readResult({ result, stdout }: JobEnd, secrets: Secrets): ReadRe
 function notText(why: string): ErrorInfo {
   return { code: 'result-not-text', message: `the result cannot be taken: ${why}; leave other data as an artifact` };
 }
+
+const notWritten: ErrorInfo = {
+  code: 'result-not-written',
+  message: 'the disk was full when the result was written: leave less on it, or ask for more with resources.diskMiB',
+};
 
 /** How much larger it is, nobody counts: it is read up to the limit. */
 const tooLarge: ErrorInfo = {

@@ -8,17 +8,18 @@ import type { Draft, Stored } from '@vm-task/shared/events';
 import type { LogStream } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import type { Attempt } from './attempt.ts';
-import { collectArtifacts } from './collect-artifacts.ts';
-import { Contact } from './contact.ts';
+import { collectArtifacts, collectOfStopped } from './collect-artifacts.ts';
+import { Contact, refusedLimitMs } from './contact.ts';
 import {
-  type AttemptOutcome,
   attemptOutcomeOf,
-  cancelled,
   completed,
   endsTheAttempt,
   failed,
   hasRun,
+  outcomeWith,
   outputOf,
+  type Stop,
+  stopped,
 } from './ending.ts';
 import { followJob, type OutputSink } from './follow-job.ts';
 import { GuestApi } from './guest-api/serve-guest-api.ts';
@@ -29,46 +30,65 @@ import { Pump } from './pump.ts';
 import { type ReadNeeds, readNeeds } from './read-needs.ts';
 import { readResult } from './read-result.ts';
 import { runSetup, type SetupOutcome } from './run-setup.ts';
-import type { RunnerParts } from './runner-parts.ts';
+import type { Running } from './runner-parts.ts';
 import { readSecrets, Secrets } from './secrets.ts';
+import { type Limit, LimitTimer, limitOf } from './time-limit.ts';
 
 type Completed = Draft<'task.completed'>;
 
 /** What to append with the sequence that the attempt expects. @throws whatever is not the attempt's own end, see `endsTheAttempt`. */
-export async function runAttempt(attempt: Attempt, parts: RunnerParts, log: Logger): Promise<Completed> {
-  const { ready, signal } = attempt;
+export async function runAttempt(attempt: Attempt, parts: Running, log: Logger): Promise<Completed> {
+  const { ready, capabilities, signal } = attempt;
   const { connect, isVmAlive } = parts;
   const bounded = boundedLog(log);
-  await using contact = new Contact({ ready, connect, isVmAlive, signal, log: bounded });
+  const refusedMs = capabilities.ownSystem ? refusedLimitMs : null;
+  await using contact = new Contact({ ready, connect, isVmAlive, refusedMs, signal, log: bounded });
   return await new Run(attempt, parts, contact, bounded).toItsEnd();
 }
 
 class Run {
   readonly #attempt: Attempt;
-  readonly #parts: RunnerParts;
+  readonly #parts: Running;
   readonly #contact: Contact;
   readonly #log: GuestLog;
   #secrets = new Secrets({});
-  /** Null when the process was never to be started. */
-  #runningSince: Date | null = null;
+  /** When the process began, or before that when it could have at the earliest. */
+  #runningSince: Date;
   #needs: ReadNeeds['values'] | null = null;
+  /** Of what the attempt is in, or was in last; null before it has begun. */
+  #limit: LimitTimer | null = null;
 
-  constructor(attempt: Attempt, parts: RunnerParts, contact: Contact, log: GuestLog) {
+  constructor(attempt: Attempt, parts: Running, contact: Contact, log: GuestLog) {
     this.#attempt = attempt;
+    this.#runningSince = attempt.readyAt;
     this.#parts = parts;
     this.#contact = contact;
     this.#log = log;
   }
 
   async toItsEnd(): Promise<Completed> {
-    const { ready, signal, cancelling } = this.#attempt;
+    const { ready, signal } = this.#attempt;
     try {
       return this.#masked(await this.#work());
     } catch (error) {
       signal.throwIfAborted();
       if (!endsTheAttempt(error)) throw error;
-      return this.#masked(cancelling.aborted ? cancelled(ready) : failed(ready, error.info));
+      const stop = this.#isStopping() ? await this.#stop() : null;
+      return this.#masked(stop === null ? failed(ready, error.info) : stopped(ready, stop));
     }
+  }
+
+  #isStopping(): boolean {
+    return this.#attempt.cancelling.aborted || this.#limit?.reached.aborted === true;
+  }
+
+  /** Why the attempt was stopped: a cancelling in the log goes before a limit, whichever runner heard of it. */
+  async #stop(): Promise<Stop> {
+    const { ready, cancelling } = this.#attempt;
+    const head = cancelling.aborted ? null : await this.#parts.bus.head(ready);
+    if (head?.type === 'task.cancelling') this.#attempt.cancel(head);
+    if (cancelling.aborted || this.#limit === null) return { outcome: 'cancelled', error: null };
+    return { outcome: 'timed_out', error: this.#limit.error };
   }
 
   async #work(): Promise<Completed> {
@@ -79,12 +99,18 @@ class Run {
     this.#secrets = await readSecrets(this.#parts.home, submitted.secrets);
     const spec = await this.#give(submitted);
     const job = planMain(this.#attempt, spec, this.#secrets.environment, this.#needs);
-    const ended = await this.#setUp(spec);
+    const ended = await this.#setUp(spec, created);
     if (ended !== null) return ended;
-    await using guestApi = this.#guestApi(created, job);
-    const end = await this.#runMain(job, logs, guestApi);
-    if (end === 'not-begun') return cancelled(this.#attempt.ready);
-    return this.#conclude(end, attemptOutcomeOf(end, job.limits), spec);
+    const limit = limitOf('run', this.#runningSince, created);
+    await using guestApi = this.#guestApi(created, job, limit);
+    const end = await this.#runMain(job, logs, this.#timer(limit, created), guestApi);
+    if (end === 'not-begun') return stopped(this.#attempt.ready, await this.#stop());
+    return this.#conclude(end, job, spec);
+  }
+
+  #timer(limit: Limit, created: Stored<'task.created'>): LimitTimer {
+    this.#limit = new LimitTimer(limit, created, this.#parts.clock);
+    return this.#limit;
   }
 
   /** What needed stages left behind is at hand, and the environment says where their files are. */
@@ -103,9 +129,9 @@ class Run {
   }
 
   /** Null when every step ran, now or under an earlier runner, and `task.setup.done` is stored. */
-  async #setUp(spec: TaskSpec): Promise<Completed | null> {
+  async #setUp(spec: TaskSpec, created: Stored<'task.created'>): Promise<Completed | null> {
     const { bus } = this.#parts;
-    const { ready, resumed, signal, cancelling } = this.#attempt;
+    const { ready, readyAt, resumed, signal, cancelling } = this.#attempt;
     if (resumed) {
       const setUp = await findSetUp(bus.connection, ready, ready.host);
       if (setUp !== null) {
@@ -114,21 +140,22 @@ class Run {
       }
       if (spec.setup.length > 0) this.#attempt.enter('setup');
     }
-    const outcome = await this.#runSteps(spec);
+    const outcome = await this.#runSteps(spec, this.#timer(limitOf('setup', readyAt, created), created));
     if (outcome.kind === 'failed') return failed(ready, outcome.error);
-    if (outcome.kind === 'cancelled') return cancelled(ready);
+    if (outcome.kind === 'stopped') return stopped(ready, await this.#stop());
     // Whether the process is there decides then, not whether it may be started.
     if (cancelling.aborted) return null;
     const { task, pool, attempt, host } = ready;
     const data = { v: 1 as const, task, pool, attempt, steps: outcome.steps };
     const appended = await bus.append({ type: 'task.setup.done', data, host }, this.#attempt.expectedSeq, signal);
+    // What one's own append says of the time is the wall clock of this host.
     if (appended.kind === 'stored') {
-      this.#runningSince = appended.event.time;
+      this.#runningSince = new Date(this.#parts.clock.nowMs());
       return null;
     }
     if (appended.head?.type !== 'task.cancelling') throw new Error('another event came before the process was started');
     this.#attempt.cancel(appended.head);
-    return cancelled(ready);
+    return stopped(ready, await this.#stop());
   }
 
   #enterRun(setUp: Stored<'task.setup.done'>): void {
@@ -136,19 +163,18 @@ class Run {
     this.#runningSince = setUp.time;
   }
 
-  async #runSteps(spec: TaskSpec): Promise<SetupOutcome> {
+  async #runSteps(spec: TaskSpec, timer: LimitTimer): Promise<SetupOutcome> {
+    using limit = timer;
     const jobs = planSetup(this.#attempt, spec, this.#needs);
     if (jobs.length === 0) return { kind: 'ready', steps: [] };
     using pump = new Pump(await this.#openLog('setup'), new Secrets({}), this.#attempt.signal);
-    const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#followOptions('setup'));
+    const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#followOptions('setup', limit));
     await pump.finish();
     return outcome;
   }
 
-  #guestApi(created: Stored<'task.created'>, job: Job): GuestApi {
-    const { runMs, totalMs } = created.data.spec.timeouts;
-    const runEndMs = this.#runningSince === null ? Number.POSITIVE_INFINITY : this.#runningSince.getTime() + runMs;
-    const deadline = new Date(Math.min(created.time.getTime() + totalMs, runEndMs));
+  #guestApi(created: Stored<'task.created'>, job: Job, { atMs }: Limit): GuestApi {
+    const deadline = new Date(atMs);
     const asking = { attempt: this.#attempt, created, needs: this.#needs, secrets: this.#secrets, job, deadline };
     return new GuestApi(asking, { ...this.#parts, log: this.#log });
   }
@@ -156,8 +182,10 @@ class Run {
   async #runMain(
     job: Job,
     [outLog, errLog]: readonly [LogWriter, LogWriter],
+    timer: LimitTimer,
     guestApi: GuestApi,
   ): Promise<JobEnd | 'not-begun'> {
+    using limit = timer;
     const { signal } = this.#attempt;
     using stdout = new Pump(outLog, this.#secrets, signal);
     using stderr = new Pump(errLog, this.#secrets, signal);
@@ -168,21 +196,23 @@ class Run {
       },
       take: ({ stream, bytes }) => pumps[stream].push(bytes),
     };
-    const end = await followJob(this.#attempt, this.#contact, job, sink, { ...this.#followOptions('run'), guestApi });
+    const options = { ...this.#followOptions('run', limit), guestApi };
+    const end = await followJob(this.#attempt, this.#contact, job, sink, options);
     await Promise.all([stdout.finish(), stderr.finish()]);
     return end;
   }
 
-  async #conclude(end: JobEnd, attemptOutcome: AttemptOutcome, spec: TaskSpec): Promise<Completed> {
+  async #conclude(end: JobEnd, { limits }: Job, spec: TaskSpec): Promise<Completed> {
     const { ready } = this.#attempt;
+    const stop = end.stopped ? await this.#stop() : null;
+    const own = attemptOutcomeOf(end, limits, stop);
     const facts = { output: outputOf(end), processMs: end.ranMs };
-    if (attemptOutcome.outcome === 'cancelled' || !hasRun(end)) return completed(ready, attemptOutcome, facts);
+    if (!hasRun(end)) return completed(ready, own, facts);
     const parts = { bus: this.#parts.bus, secrets: this.#secrets, log: this.#log };
-    const { error: refused, ...kept } = await collectArtifacts(this.#attempt, this.#contact, spec.artifacts, parts);
-    const { result, error: tooLarge } = readResult(end, this.#secrets);
-    const error = attemptOutcome.error ?? refused ?? tooLarge;
-    const concluded: AttemptOutcome = error === null ? attemptOutcome : { ...attemptOutcome, outcome: 'failed', error };
-    return completed(ready, concluded, { ...facts, ...kept, result });
+    const collect = stop === null ? collectArtifacts : collectOfStopped;
+    const { error: refused, ...kept } = await collect(this.#attempt, this.#contact, spec.artifacts, parts);
+    const { result, error: notTaken } = readResult(end, this.#secrets);
+    return completed(ready, outcomeWith(own, refused ?? notTaken), { ...facts, ...kept, result });
   }
 
   async #openLog(stream: LogStream): Promise<LogWriter> {
@@ -194,8 +224,9 @@ class Run {
       : beginLog(connection, task, attempt, stream, host);
   }
 
-  #followOptions(phase: 'setup' | 'run') {
-    return { phase, graceMs: this.#parts.config.cancel.grace, log: this.#log };
+  #followOptions(phase: 'setup' | 'run', { reached }: LimitTimer) {
+    const stopping = AbortSignal.any([this.#attempt.cancelling, reached]);
+    return { phase, stopping, graceMs: this.#parts.config.cancel.grace, log: this.#log };
   }
 
   /** A guest's or a program's own words may have anything in them. */

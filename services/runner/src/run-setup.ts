@@ -16,7 +16,7 @@ import type { Pump } from './pump.ts';
 export type SetupOutcome =
   | { readonly kind: 'ready'; readonly steps: EventData<'task.setup.done'>['steps'] }
   | { readonly kind: 'failed'; readonly error: ErrorInfo }
-  | { readonly kind: 'cancelled' };
+  | { readonly kind: 'stopped' };
 
 export async function runSetup(
   attempt: Attempt,
@@ -38,7 +38,7 @@ export async function runSetup(
       take: ({ bytes }: { readonly bytes: Buffer }) => pump.push(bytes),
     };
     const end = await followJob(attempt, contact, job, sink, options);
-    if (end === 'not-begun' || end.stopped) return { kind: 'cancelled' };
+    if (end === 'not-begun' || end.stopped) return { kind: 'stopped' };
     const problem = problemOf(end);
     if (problem !== null) return { kind: 'failed', error: setupError(index, label, problem, end) };
     written = begin + end.stdout.storedBytes;

@@ -1,4 +1,5 @@
 /** What the runner is given: for the service, for tests, and for benchmarks without a VM. */
+import type { BrokerClock } from '@vm-task/bus/broker-clock';
 import type { Bus } from '@vm-task/bus/bus';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Logger } from '@vm-task/service/log';
@@ -18,4 +19,9 @@ export interface RunnerParts {
   readonly abort: AbortSignal;
   readonly connect: ConnectGuest;
   readonly isVmAlive: IsVmAlive;
+}
+
+/** The same at work. */
+export interface Running extends RunnerParts {
+  readonly clock: BrokerClock;
 }

@@ -1,8 +1,9 @@
 /** The runner with everything it needs given to it. */
+import { openBrokerClock } from '@vm-task/bus/broker-clock';
 import { flow } from '@vm-task/shared/flow';
 import { AttemptsInFlight, onTaskCancelling } from './on-task-cancelling.ts';
 import { onVmReady } from './on-vm-ready.ts';
-import type { RunnerParts } from './runner-parts.ts';
+import type { RunnerParts, Running } from './runner-parts.ts';
 
 /** Telling an attempt is nothing to wait for. */
 const cancelSlots = 4;
@@ -10,6 +11,7 @@ const cancelSlots = 4;
 /** Works until `stop`; resolves when no attempt is in flight any more. */
 export async function startRunner(parts: RunnerParts): Promise<void> {
   const { bus, config, host, stop, abort } = parts;
+  const running: Running = { ...parts, clock: await openBrokerClock(() => bus.now(), abort) };
   const inFlight = new AttemptsInFlight();
   // Attempts in flight are still cancelled while this runner drains.
   const drained = new AbortController();
@@ -18,7 +20,7 @@ export async function startRunner(parts: RunnerParts): Promise<void> {
     async (handling) => {
       const { event } = handling;
       if (event.type !== 'vm.ready') throw new Error(`${event.type} is not for the runner`);
-      return onVmReady({ ...handling, event }, inFlight, parts);
+      return onVmReady({ ...handling, event }, inFlight, running);
     },
     { slots: config.runner.maxTasks, scope: { host }, stop, abort },
   );

@@ -76,7 +76,11 @@ test('after the deadline, and while the task is being cancelled, a result is ref
   });
   await eventually(async () => (await rig.output(cancelled)).stdout.includes('ready'), { what: 'it runs' });
   await rig.cancel(cancelled);
-  expect(await rig.completed(cancelled)).toMatchObject({ outcome: 'cancelled', exitCode: 3, result: null });
+  expect(await rig.completed(cancelled)).toMatchObject({
+    outcome: 'cancelled',
+    exitCode: 3,
+    result: { source: 'stdout' },
+  });
   expect((await rig.output(cancelled)).stderr.toString()).toContain('being cancelled');
 });
 

@@ -19,6 +19,6 @@ export const shortTimes: Readonly<Record<string, Readonly<Record<string, number 
   'services/provisioner/src/watch-task.ts': { lookEveryMs: 500 },
   'services/reaper/src/keep-features.ts': { everyMs: 700 },
   'services/reaper/src/sweep.ts': { timerGraceMs: 1_500 },
-  'services/reaper/src/start.ts': { cancelAnswerMs: 5_000 },
+  'packages/shared/src/time-limits.ts': { runnerAnswerMs: 5_000 },
   'packages/embedded/src/child.ts': { pauses: { firstMs: 10, longestMs: 10 } },
 };

@@ -9,6 +9,7 @@ my $lease_group = '';
 my $api_folder = $< ? $root : '/run/vm-task';
 my $socket = "$api_folder/api.sock";
 my $result_bytes = 256 * 1024 + 1;
+my $block_bytes = 4096;
 my ($exclusive, $shared_if_free) = (2, 5);
 my ($exists, $not_empty) = (17, 39);
 # Seconds. Who looks for output sees them within 20 ms, and takes fifty looks a second while there are none.
@@ -174,11 +175,23 @@ sub tell_end {
         my $key = <$file>;
         read $file, (my $bytes), $result_bytes;
         answer('result', $bytes);
+    } elsif (-f "$dir/result" && is_cut($dir)) {
+        answer('notwritten', '');
     } elsif (-f "$dir/result" && open($file, '<', "$dir/result")) {
         read $file, (my $bytes), $result_bytes;
         answer('result', $bytes);
     }
     answer('end', contents("$dir/end"));
+}
+
+# A write that the disk has no room for ends where a block does, or has not begun. A result that ends so, on a disk that
+# takes no block more, is not what the job wrote, but for one of just that length.
+sub is_cut {
+    my ($dir) = @_;
+    return 0 if (-s "$dir/result") % $block_bytes;
+    my $has_room = put("$dir/room.$$", ' ' x $block_bytes);
+    unlink "$dir/room.$$";
+    return !$has_room;
 }
 
 # The result that the job was completed with: the first one stands, whatever the job writes or asks for later. Asked for

@@ -69,8 +69,10 @@ const timingsSchema = z.object({
   runMs: ms.describe('the main process of the last attempt'),
   /** `task.created` → `task.completed`. */
   totalMs: ms.describe('from acceptance to the end'),
+  /** 0.2.0-rc.1 has none. */
   phases: z
     .array(phaseSchema)
+    .optional()
     .describe(
       'where the time went, attempt by attempt: the phases that are over; of a task that has ended, totalMs together',
     ),

@@ -52,7 +52,7 @@ function fieldsOf(view: TaskView): (readonly [string, string | number | null])[]
 }
 
 /** Each phase with its time in all attempts, in the order in which they came first. */
-export function timingsText({ phases, totalMs }: TaskView['timings']): string {
+export function timingsText({ phases = [], totalMs }: TaskView['timings']): string {
   const sums = new Map<string, number>();
   for (const { phase, ms } of phases) sums.set(phase, (sums.get(phase) ?? 0) + ms);
   return [...sums, ['total', totalMs] as const].map(([name, ms]) => `${name} ${humanDuration(ms)}`).join(', ');

@@ -32,12 +32,7 @@ export class Mask {
   readonly #ways: readonly Way[];
 
   constructor(secrets: readonly string[]) {
-    const all = [
-      wayOf(secrets.flatMap(textForms), false),
-      wayOf(secrets.flatMap(base64Forms), true, (byte) => urlAlphabet.get(byte) ?? byte),
-      wayOf(secrets.flatMap(hexForms), true, (byte) => (byte >= 0x41 && byte <= 0x46 ? byte + 0x20 : byte)),
-    ];
-    this.#ways = all.filter(({ reachBytes }) => reachBytes > 0);
+    this.#ways = secrets.some((secret) => secret !== '') ? waysOf(secrets) : [];
     this.reachBytes = Math.max(0, ...this.#ways.map(({ reachBytes }) => reachBytes - 1));
   }
 
@@ -45,6 +40,15 @@ export class Mask {
   masker(): Masker {
     return new StreamMasker(this.#ways.map((way) => new Reading(way)));
   }
+}
+
+function waysOf(secrets: readonly string[]): Way[] {
+  const all = [
+    wayOf(secrets.flatMap(textForms), false),
+    wayOf(secrets.flatMap(base64Forms), true, (byte) => urlAlphabet.get(byte) ?? byte),
+    wayOf(secrets.flatMap(hexForms), true, (byte) => (byte >= 0x41 && byte <= 0x46 ? byte + 0x20 : byte)),
+  ];
+  return all.filter(({ reachBytes }) => reachBytes > 0);
 }
 
 /** `-` counts as `+`, and `_` as `/`. */

@@ -11,7 +11,7 @@
 #   2-node.sh           Node 24 and pnpm, from the npm registry
 #   3-nats-server.sh    nats-server, from a newer Debian, unpacked beside Node
 #   4-packages.sh       the workspace's own dependencies
-#   5-command-line.sh   the command line as a bundle; command-line.sh chooses between it and the sources
+#   5-bundle.sh         the programs as a bundle; command-line.sh chooses between it and the sources
 #   with-node.sh        a program of the workspace, set up first; `npm test` is one
 #
 # A step looks whether its thing is there, and if not announces it and makes it: in $work first, then by one rename. So

@@ -92,10 +92,10 @@ test('the second time nothing is set up and nothing is said', async () => {
   expect([calls('npm'), calls('pnpm')]).toEqual([1, 1]);
 });
 
-test('the command line is bundled in the cache, in a place of this checkout', async () => {
+test('the programs are bundled in the cache, in a place of this checkout', async () => {
   await launch().done;
-  const bundle = readlinkSync(join(checkout(), 'node_modules', '.command-line'));
-  expect(bundle.startsWith(join(cache(), 'command-line/'))).toBe(true);
+  const bundle = readlinkSync(join(checkout(), 'node_modules', '.bundle'));
+  expect(bundle.startsWith(join(cache(), 'bundles/'))).toBe(true);
   expect(readFileSync(join(bundle, 'sources'), 'utf8')).toBe('none\n');
 });
 

@@ -78,7 +78,9 @@ function portLeaks(home: Home): Leak[] {
   const listening = listeningSockets();
   return processesOf(home).flatMap(({ pid, argv }) => {
     const ports = openFilesOf(pid).flatMap((path) => listening.get(path) ?? []);
-    const name = argv.find((argument) => /nats\.conf$|intake\/src\/main\.ts$|vm-[0-9a-f-]{36}$/.test(argument));
+    const name = argv.find((argument) =>
+      /nats\.conf$|services\/intake(\/src\/main\.ts|\.mjs)$|vm-[0-9a-f-]{36}$/.test(argument),
+    );
     const allowed = name === undefined ? 0 : 1;
     return ports.length <= allowed ? [] : [leak('port', `process ${pid} listens on ${ports.join(', ')}`)];
   });

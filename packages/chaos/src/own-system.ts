@@ -8,7 +8,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@vm-task/client/client';
 import { createHomeClient } from '@vm-task/embedded/home-client';
-import { cliMain, repositoryRoot } from '@vm-task/embedded/repository';
+import { repositoryRoot } from '@vm-task/embedded/repository';
 import { childEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { makeHomeFolder } from '@vm-task/testing/home-folder';
@@ -34,6 +34,8 @@ export interface OwnSystem {
   remove(): Promise<void>;
 }
 
+const launcher = join(repositoryRoot, 'vm-task');
+
 /** A home with this configuration and ports of the system's choice; nothing runs yet. */
 export async function makeOwnSystem(about: string, config: object): Promise<OwnSystem> {
   const home = homeAt(await makeHomeFolder(about));
@@ -42,7 +44,7 @@ export async function makeOwnSystem(about: string, config: object): Promise<OwnS
   // JSON is YAML.
   await writeFile(home.config, JSON.stringify({ http: { port: 0 }, nats: { port: 0 }, ...config }));
   const env = childEnvironment({ VM_TASK_HOME: home.root, TMPDIR: temporary });
-  const vmTask = (...args: readonly string[]) => runToEnd([cliMain, ...args], env);
+  const vmTask = (...args: readonly string[]) => runToEnd(args, env);
   const succeed = async (...args: readonly string[]) => {
     const { exitCode, stderr } = await vmTask(...args);
     if (exitCode !== 0) throw new Error(`vm-task ${args.join(' ')} ended with exit code ${exitCode}: ${stderr}`);
@@ -59,7 +61,7 @@ export async function makeOwnSystem(about: string, config: object): Promise<OwnS
 }
 
 async function runToEnd(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Finished> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+  const child = spawn(launcher, args, {
     cwd: repositoryRoot,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,12 +1,16 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { processesOf } from '@vm-task/embedded/processes';
 import { cliMain, repositoryRoot } from '@vm-task/embedded/repository';
 import { childEnvironment } from '@vm-task/shared/environment';
+import { homeAt } from '@vm-task/shared/home';
+import { services } from '@vm-task/shared/roles';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
 import { writeBundle } from './write-bundle.ts';
@@ -34,6 +38,43 @@ test('the bundle does what the sources do, and knows what it was made of', async
   // What the contract is made of.
   expect(listed).toContain('packages/shared/src/task-file.ts');
   expect(await run('sha256sum', '--check', '--status', join(folder.path, 'sources'))).toMatchObject({ code: 0 });
+});
+
+test('the system of the bundle is up, with services of the bundle, and down', async () => {
+  await using folder = await makeTempFolder('bundle-up');
+  await writeBundle(folder.path);
+  const home = homeAt(join(folder.path, 'home'));
+  await mkdir(home.root);
+  // JSON is YAML.
+  await writeFile(
+    home.config,
+    JSON.stringify({ http: { port: 0 }, nats: { port: 0 }, pools: { default: { warm: 0 } } }),
+  );
+  const vmTask = (...args: readonly string[]) =>
+    run(
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      join(folder.path, 'main.mjs'),
+      ...args,
+      '--home',
+      home.root,
+    );
+  expect(await vmTask('up', '--detach')).toMatchObject({ code: 0 });
+  const commandLines = processesOf(home).map(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'));
+  const programs = commandLines.flatMap((args) => args.filter((argument) => argument.endsWith('.mjs')));
+  expect(programs.sort()).toEqual([...services].sort().map((name) => join(folder.path, 'services', `${name}.mjs`)));
+  expect(await vmTask('down')).toMatchObject({ code: 0 });
+  expect(processesOf(home)).toEqual([]);
+});
+
+test('what is disposed of in a loop is so once in each turn', async () => {
+  await using folder = await makeTempFolder('bundle-using');
+  await writeBundle(folder.path);
+  const files = (await readdir(folder.path)).filter((name) => name.endsWith('.mjs'));
+  const bundled = (await Promise.all(files.map((name) => readFile(join(folder.path, name), 'utf8')))).join('');
+  // What esbuild makes of `await using` keeps an error from one turn to the next: the broker that was away once is away for ever.
+  expect(bundled).toMatch(/await using /);
+  expect(bundled).not.toContain('SuppressedError');
 });
 
 test('a question to intake loads neither schemas nor what is behind fetch, and help not even HTTP', async () => {
@@ -85,13 +126,13 @@ const tellsWhatIsLoaded = `data:text/javascript,${encodeURIComponent(`
 
 test('the launcher takes the bundle while its sources are what it was made of', async () => {
   await using folder = await makeTempFolder('launcher');
-  const bundle = join(folder.path, 'node_modules', '.command-line');
+  const bundle = join(folder.path, 'node_modules', '.bundle');
   await mkdir(bundle, { recursive: true });
   const source = join(folder.path, 'source.ts');
   await writeFile(source, '');
   const chosen = async () => {
     const script =
-      'here=$1; root=$2; . "$here/setup/command-line.sh"; command_line "$2/node_modules/.command-line/sources"; printf %s "$program"';
+      'here=$1; root=$2; . "$here/setup/command-line.sh"; command_line "$2/node_modules/.bundle/sources"; printf %s "$program"';
     const args = ['-euc', script, 'sh', repositoryRoot, folder.path];
     return (await promisify(execFile)('sh', args, { env: childEnvironment({}) })).stdout;
   };

@@ -1,6 +1,7 @@
 /**
- * write-bundle.ts FOLDER: the command line as a few files of JavaScript, which start several times as fast as the
- * sources. Beside them `sources` has the checksums of what they were made of, as `sha256sum --check` takes them.
+ * write-bundle.ts FOLDER: the command line (`main.mjs`) and the services (`services/intake.mjs` and so on) as files of
+ * JavaScript, which start several times as fast as the sources and need less memory. Beside them `sources` has the checksums of
+ * what they were made of, as `sha256sum --check` takes them.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,8 +9,9 @@ import { readFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { cliMain, repositoryRoot } from '@vm-task/embedded/repository';
-import { build, type Metafile, type Plugin, stop } from 'esbuild';
+import { cliMain, repositoryRoot, serviceMain } from '@vm-task/embedded/repository';
+import { services } from '@vm-task/shared/roles';
+import { type BuildOptions, build, type Metafile, type Plugin, stop } from 'esbuild';
 import { contractAsData } from './contract-as-data.ts';
 
 /** Programs, recipes and the like are found beside the sources, which stay where they are. */
@@ -53,8 +55,10 @@ const builtins = 'node';
 
 /** Modules that are a function, and `process`, which is one object for all, are there from the beginning. */
 function nodeModule(path: string): string {
-  const found: unknown = process.getBuiltinModule(path);
-  const load = `process.getBuiltinModule(${JSON.stringify(path)})`;
+  // Some have their name with the prefix alone.
+  const name = `node:${path}`;
+  const found: unknown = process.getBuiltinModule(name);
+  const load = `process.getBuiltinModule(${JSON.stringify(name)})`;
   if (typeof found !== 'object' || found === null || found === process) return `module.exports = ${load};`;
   const getters = Object.keys(found).map((name) => `get ${name}() { return load().${name}; }`);
   return `let loaded; const load = () => (loaded ??= ${load}); module.exports = { ${getters.join(', ')} };`;
@@ -71,34 +75,49 @@ const places = { __dirname: JSON.stringify(repositoryRoot), __filename: JSON.str
 
 const apiMain = join(repositoryRoot, 'packages/api/src/api.ts');
 
-/** Writes `main.mjs`, what it loads when it is needed, and at last `sources`, in the place of all that the folder had. */
+const settings = {
+  absWorkingDir: repositoryRoot,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  splitting: true,
+  minify: true,
+  keepNames: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  // Node has it. What esbuild makes of it in a loop throws the error of one turn in every later one, too.
+  supported: { using: true },
+  // Native parts, which their libraries can do without.
+  external: ['*.node', 'cpu-features'],
+  banner: { js: surroundings },
+  define: places,
+  metafile: true,
+  logLevel: 'error',
+} as const satisfies BuildOptions;
+
+/** Writes the programs, what they load when it is needed, and at last `sources`, in the place of all that the folder had. */
 export async function writeBundle(folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  for (const name of ['sources', ...readdirSync(folder)]) rmSync(join(folder, name), { force: true });
-  const { metafile } = await build({
-    absWorkingDir: repositoryRoot,
-    entryPoints: [cliMain],
+  for (const name of ['sources', ...readdirSync(folder)]) rmSync(join(folder, name), { recursive: true, force: true });
+  const commandLine = await build({
+    ...settings,
+    entryPoints: { main: cliMain },
     outdir: folder,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    splitting: true,
-    minify: true,
-    keepNames: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    // Native parts, which their libraries can do without.
-    external: ['*.node', 'cpu-features'],
-    banner: { js: surroundings },
-    define: places,
     plugins: [nodeModules, contractAsData, placesOfSources, englishOnly],
-    metafile: true,
-    logLevel: 'error',
+  });
+  const ofServices = await build({
+    ...settings,
+    entryPoints: Object.fromEntries(services.map((name) => [name, serviceMain(name)])),
+    outdir: join(folder, 'services'),
+    plugins: [nodeModules, placesOfSources, englishOnly],
   });
   const contract = await inputsOf(apiMain);
   // Its helper process would outlive us by a moment.
   await stop();
-  writeFileSync(join(folder, 'sources'), sourcesOf({ ...contract, ...metafile.inputs }));
+  writeFileSync(
+    join(folder, 'sources'),
+    sourcesOf({ ...contract, ...commandLine.metafile.inputs, ...ofServices.metafile.inputs }),
+  );
 }
 
 /** The contract is in the bundle as what its modules, and those that they import, make of it. */

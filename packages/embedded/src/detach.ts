@@ -8,7 +8,7 @@ import type { Home } from '@vm-task/shared/home';
 import { makeFolder } from '@vm-task/shared/make-folder';
 import type { Role } from '@vm-task/shared/roles';
 import { openChildLog } from './child-log.ts';
-import { cliMain } from './repository.ts';
+import { cliProgram } from './repository.ts';
 import { readState, readStates, type SystemState } from './state.ts';
 import { untilReady } from './until-ready.ts';
 
@@ -42,7 +42,7 @@ function startDetached(home: Home, role: Role): Promise<never> {
   const logFile = join(home.logs, role === 'all' ? 'up.log' : `up-${role}.log`);
   const saidBefore = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
   const log = openChildLog(logFile);
-  const args = ['--disable-warning=ExperimentalWarning', cliMain, 'up', '--role', role, '--home', home.root];
+  const args = ['--disable-warning=ExperimentalWarning', cliProgram, 'up', '--role', role, '--home', home.root];
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log.input, log.input] });
   log.handedOver();
   child.unref();

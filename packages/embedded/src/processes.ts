@@ -31,12 +31,13 @@ export function logWritersOf(home: Home): readonly ProcessRef[] {
   });
 }
 
-const serviceMain = new RegExp(`/services/(${services.join('|')})/src/main\\.ts$`);
+/** A service's program, from the sources or from the bundle. */
+const serviceProgram = new RegExp(`/services/(${services.join('|')})(?:/src/main\\.ts|\\.mjs)$`);
 
 function belongsTo(home: Home, role: Role, args: readonly string[]): boolean {
   if (args.includes(join(home.nats, 'nats.conf'))) return works(role, 'control');
   if (!args.includes(home.root)) return false;
-  const name = args.map((argument) => serviceMain.exec(argument)?.[1]).find((found) => found !== undefined);
+  const name = args.map((argument) => serviceProgram.exec(argument)?.[1]).find((found) => found !== undefined);
   if (!servicesOfRole[role].some((service) => service === name)) return false;
   // Of a service that both sides have, the other side's stays.
   const own = args[args.indexOf('--role') + 1];

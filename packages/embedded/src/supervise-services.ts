@@ -7,7 +7,7 @@ import { type Role, type ServiceName, servicesOfRole } from '@vm-task/shared/rol
 import type { Board } from './board.ts';
 import { superviseChild } from './child.ts';
 import { reportBlocked } from './report-blocked.ts';
-import { servicesFolder } from './repository.ts';
+import { serviceProgram } from './repository.ts';
 import { runningConfigFile, writeRunningConfig } from './running-config.ts';
 import { serviceArguments } from './service-command.ts';
 
@@ -32,11 +32,10 @@ export async function superviseServices(services: Services): Promise<void> {
 }
 
 async function supervise({ home, role, board, stop, tell }: Services, name: ServiceName): Promise<void> {
-  const program = join(servicesFolder, name, 'src', 'main.ts');
   const definition = {
     name,
     command: process.execPath,
-    args: serviceArguments(program, home, role, runningConfigFile(home, role)),
+    args: serviceArguments(serviceProgram(name), home, role, runningConfigFile(home, role)),
     logFile: join(home.logs, `${name}.log`),
     ready: 'line' as const,
     watchdog: true,

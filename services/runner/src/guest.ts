@@ -60,7 +60,8 @@ export function connectBySsh(home: Home, { idle, warm }: Connections, drivers: D
       });
     });
     const stays = drivers.capabilitiesOf(driver)?.clones === false;
-    const connection = warm.take(vm) ?? idle.take(access) ?? (await connect(access, { privateKey, signal }));
+    const connection =
+      warm.take(vm) ?? idle.take(access) ?? (await connect(access, { privateKey, signal, isClone: !stays }));
     return {
       run: (job, options) => runJob(connection, job, options),
       stop: (key, options) => stopJob(connection, key, options),

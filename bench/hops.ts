@@ -6,7 +6,7 @@
  * the processors as they do there. The floor is one process. The clock of a task runs from the request to intake until
  * its `task.completed` has arrived here. Both sides are measured in turns, so that what else goes on hits both.
  */
-import { cpuSecondsOf } from '@vm-task/embedded/process-cpu';
+import { cpuSecondsOf } from '@vm-task/hypervisor/host/process-cpu';
 import { services as all } from '@vm-task/shared/roles';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { readArguments } from './src/arguments.ts';

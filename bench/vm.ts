@@ -23,6 +23,7 @@ import { median, summarize } from './src/percentiles.ts';
 import { ms, printTable, printTargets, type Target, writeResults } from './src/report.ts';
 import { bootCold } from './src/vm/cold-boot.ts';
 import { restoreBare } from './src/vm/floor.ts';
+import { freezeFloorMachine } from './src/vm/floor-machine.ts';
 
 const options = readArguments('Measures clones against cold boots and against bare QEMU.', {
   boots: { default: 5, about: 'rounds, with one cold boot each' },
@@ -59,10 +60,11 @@ async function measure(): Promise<void> {
   const { accelerator, qemuVersion, freezer } = await hostFacts(environment, config);
   const boot = { image, size, accelerator, owner: freezer };
   const { maxSnapshots } = config.host;
-  const snapshot = await ensureSnapshot({ ...boot, cache, qemuVersion, maxSnapshots }, watch);
+  await ensureSnapshot({ ...boot, cache, qemuVersion, maxSnapshots }, watch);
+  await using machine = await freezeFloorMachine(cache, boot, forever);
   const clone = cloner(image.ref);
   const measureFloor = async () => {
-    const bare = await restoreBare(cache, snapshot, accelerator);
+    const bare = await restoreBare(cache, machine, accelerator);
     measured.bareRunning.push(bare.runningMs);
     measured.bareCommand.push(bare.commandMs);
   };
@@ -73,7 +75,7 @@ async function measure(): Promise<void> {
     measured.destroyed.push(ours.destroyedMs);
   };
   // Files and code get warm.
-  await restoreBare(cache, snapshot, accelerator);
+  await restoreBare(cache, machine, accelerator);
   await clone();
   for (let round = 0; round < options.boots; round++) {
     for (let turn = 0; turn < options.clones; turn++) {

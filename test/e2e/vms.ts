@@ -65,7 +65,7 @@ export async function lendVms(max = 2): Promise<TestVms> {
   });
 }
 
-/** Its sshd begins anew with its own key, and listens a moment after the VM is ready. */
+/** Its sshd has waited for its own key, and listens a moment after the VM is ready. */
 async function untilListening(home: Home, { id, access }: ReadyVm): Promise<void> {
   const privateKey = await readFile(home.vm(id).sshKey, 'utf8');
   const { signal } = new AbortController();

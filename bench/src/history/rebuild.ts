@@ -4,7 +4,7 @@ import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { follow } from '@vm-task/bus/follow';
 import type { Client } from '@vm-task/client/client';
-import { cpuSecondsOf } from '@vm-task/embedded/process-cpu';
+import { cpuSecondsOf } from '@vm-task/hypervisor/host/process-cpu';
 import type { Home } from '@vm-task/shared/home';
 import { everything } from '@vm-task/shared/subjects';
 import { type Summary, summarize } from '../percentiles.ts';

@@ -1,6 +1,6 @@
 /** Waiting until nothing of ours is at work: on few cores, a clone in the making would be measured along. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { cpuSecondsOf } from '@vm-task/embedded/process-cpu';
+import { cpuSecondsOf } from '@vm-task/hypervisor/host/process-cpu';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 
 /** So long a VM must have been idle; a guest that came up finishes what it began in a second or two. */

@@ -12,7 +12,7 @@
  * | `board.ts`, `state.ts` | what `up` says of itself in the home's `run` |
  * | `await-broker.ts` | the hosts' side waits for the control side |
  * | `detach.ts`, `until-ready.ts`, `moves.ts` | up in the background, waited for as long as it gets on |
- * | `stop.ts`, `processes.ts`, `process-cpu.ts` | nothing left running; what a process uses |
+ * | `stop.ts`, `processes.ts` | nothing left running |
  * | `home-client.ts`, `http-token.ts` | the home's HTTP API: where it is, its token |
  * | `audit-home.ts`, `quarantined.ts` | what a home's commands ask of reaper and ledger |
  * | `repository.ts` | where this checkout's parts are |

@@ -1,9 +1,9 @@
 /** Waiting for a system that starts: as long as something moves, however much it has to read. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { cpuSecondsOf } from '@vm-task/hypervisor/host/process-cpu';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { type Signs, watchMoves } from './moves.ts';
-import { cpuSecondsOf } from './process-cpu.ts';
 import type { SystemState } from './state.ts';
 
 const pollMs = 50;

@@ -8,7 +8,7 @@
  * | `forward-socket.ts` | a socket in the machine whose connections arrive here |
  * | `exchange.ts`, `frames.ts`, `patience.ts` | one framed stream to the one constant command, framed answers back |
  * | `job-answer.ts`, `guest-text.ts` | the grammar of the answer about a job; a machine's words, cut |
- * | `supervisor.ts`, `supervisor/*.pl` | what runs in the guest, sent along with each request (I8, I13) |
+ * | `supervisor.ts`, `supervisor/*.pl` | what runs in the guest, sent along with each request or waiting in a clone (I8, I13) |
  * | `job.ts`, `job-environment.ts`, `encode-job.ts`, `job-end.ts` | what a job is, byte for byte (I11), and how it ended |
  * | `run-job.ts`, `stop-job.ts`, `complete-job.ts` | the verbs |
  * | `machine-lease.ts`, `lease-server.ts` | a lease of a machine that stays, and the one process there that serves them |
@@ -37,10 +37,13 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
   /** From the first packet to a login that works; a server that accepts and hangs is given up then. */
   readonly handshakeMs?: number;
+  /** True: the machine is a clone, in which a program of ours waits for jobs. */
+  readonly isClone?: boolean;
 }
 
 export interface GuestConnection extends AsyncDisposable {
   readonly access: VmAccess;
+  readonly isClone: boolean;
   /** For this package alone. */
   readonly client: Client;
   /** True once the connection ended, by either side. */
@@ -62,7 +65,7 @@ export async function connect(access: VmAccess, options: ConnectOptions): Promis
   // Without delay: the handshake is many small packets, each waited for.
   const socket = createConnection({ host: access.host, port: access.port, noDelay: true });
   const client = new ssh2.Client();
-  const connection = new Connection(access, client, socket);
+  const connection = new Connection(access, options.isClone ?? false, client, socket);
   try {
     await handshake(connection, options);
     connection.guard();
@@ -106,6 +109,7 @@ function handshake(connection: Connection, options: ConnectOptions): Promise<voi
 
 class Connection implements GuestConnection {
   readonly access: VmAccess;
+  readonly isClone: boolean;
   readonly client: Client;
   readonly socket: Socket;
   readonly #end = Promise.withResolvers<void>();
@@ -115,8 +119,9 @@ class Connection implements GuestConnection {
   #guarded = false;
   closed = false;
 
-  constructor(access: VmAccess, client: Client, socket: Socket) {
+  constructor(access: VmAccess, isClone: boolean, client: Client, socket: Socket) {
     this.access = access;
+    this.isClone = isClone;
     this.client = client;
     this.socket = socket;
     client.on('error', (error) => {

@@ -2,11 +2,12 @@
 import { on } from 'node:events';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { ClientChannel } from 'ssh2';
+import type { Channel } from 'ssh2';
 import type { GuestConnection } from './connect.ts';
 import { type Expected, encodeRequest, type Field, type Frame, FrameReader } from './frames.ts';
 import { guestText } from './guest-text.ts';
 import { waitAtMost } from './patience.ts';
+import { jobProgram, jobSocket } from './supervisor.ts';
 
 /** The whole command line; everything else travels on its standard input. */
 const command = 'exec perl -';
@@ -36,7 +37,7 @@ const endOfConnectionMs = 200;
 interface Ahead {
   readonly program: Buffer;
   /** Null where it could not be opened, or has ended. */
-  readonly channel: Promise<ClientChannel | null>;
+  readonly channel: Promise<Channel | null>;
 }
 
 /** Programs that wait in their machine for a request, at most one for each connection (I13). */
@@ -49,19 +50,15 @@ const ahead = new WeakMap<GuestConnection, Ahead>();
 export function startAhead(connection: GuestConnection, program: Buffer): void {
   if (connection.closed || ahead.has(connection)) return;
   const forget = () => void (ahead.get(connection) === entry && ahead.delete(connection));
-  const channel = openChannel(connection, forever).then(
-    (opened) => {
-      opened.on('error', () => {}).once('close', forget);
-      opened.write(program);
-      return opened;
-    },
+  const channel = openProgram(connection, program, forever).then(
+    (opened) => opened.on('error', () => {}).once('close', forget),
     () => null,
   );
   const entry: Ahead = { program, channel };
   ahead.set(connection, entry);
 }
 
-async function takeAhead(connection: GuestConnection, program: Buffer): Promise<ClientChannel | null> {
+async function takeAhead(connection: GuestConnection, program: Buffer): Promise<Channel | null> {
   const entry = ahead.get(connection);
   if (entry?.program !== program) return null;
   const channel = await entry.channel;
@@ -73,7 +70,7 @@ async function takeAhead(connection: GuestConnection, program: Buffer): Promise<
 
 export class Exchange implements Disposable {
   readonly #connection: GuestConnection;
-  readonly #channel: ClientChannel;
+  readonly #channel: Channel;
   readonly #signal: AbortSignal;
   readonly #over = new AbortController();
   readonly #abort = () => this.#channel.destroy();
@@ -107,12 +104,10 @@ export class Exchange implements Disposable {
     signal.throwIfAborted();
     const waiting = await takeAhead(connection, program);
     if (waiting !== null) return new Exchange(connection, waiting, signal);
-    const channel = await openChannel(connection, signal);
-    channel.write(program);
-    return new Exchange(connection, channel, signal);
+    return new Exchange(connection, await openProgram(connection, program, signal), signal);
   }
 
-  private constructor(connection: GuestConnection, channel: ClientChannel, signal: AbortSignal) {
+  private constructor(connection: GuestConnection, channel: Channel, signal: AbortSignal) {
     this.#connection = connection;
     this.#channel = channel;
     this.#signal = signal;
@@ -250,14 +245,44 @@ function floods(): VmTaskError {
   return new VmTaskError('guest-failed', message);
 }
 
-function openChannel(connection: GuestConnection, signal: AbortSignal): Promise<ClientChannel> {
+/** A channel to the program, which waits for its request: one that is loaded in the machine, or one that is started. */
+async function openProgram(connection: GuestConnection, program: Buffer, signal: AbortSignal): Promise<Channel> {
+  const waiting = program === jobProgram ? await openJobSocket(connection, signal) : null;
+  if (waiting !== null) return waiting;
+  const channel = await openChannel(connection, signal, (opened) => connection.client.exec(command, opened));
+  channel.write(program);
+  return channel;
+}
+
+/** Connections to clones in which none waits for us: that of another version, or none any more. */
+const without = new WeakSet<GuestConnection>();
+
+async function openJobSocket(connection: GuestConnection, signal: AbortSignal): Promise<Channel | null> {
+  if (!connection.isClone || without.has(connection)) return null;
+  try {
+    const { client } = connection;
+    return await openChannel(connection, signal, (opened) => client.openssh_forwardOutStreamLocal(jobSocket, opened));
+  } catch (error) {
+    if (!(error instanceof VmTaskError && error.code === 'guest-failed')) throw error;
+    without.add(connection);
+    return null;
+  }
+}
+
+type Opened = (error: Error | undefined, channel: Channel) => void;
+
+function openChannel(
+  connection: GuestConnection,
+  signal: AbortSignal,
+  open: (opened: Opened) => void,
+): Promise<Channel> {
   if (connection.closed) throw connection.lost();
-  const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
+  const { promise, resolve, reject } = Promise.withResolvers<Channel>();
   const abort = () => reject(signal.reason);
   const lost = () => reject(connection.lost());
   signal.addEventListener('abort', abort, { once: true });
   connection.client.once('close', lost);
-  connection.client.exec(command, (error, channel) => {
+  open((error, channel) => {
     if (error)
       reject(new VmTaskError('guest-failed', `the machine refuses a command: ${error.message}`, { cause: error }));
     else if (signal.aborted) channel.destroy();

@@ -145,16 +145,6 @@ function checkProof(proof: Proof, identity: Identity): void {
   }
 }
 
-/** What the guest refused is told as what it means here. */
-async function _orIdentityFailed<T>(step: Promise<T>): Promise<T> {
-  try {
-    return await step;
-  } catch (error) {
-    if (error instanceof VmTaskError && error.code === 'guest-failed') throw failed(error.message, error);
-    throw error;
-  }
-}
-
 function failed(what: string, cause?: Error): VmTaskError {
   const message = `the clone has no identity of its own: ${what}. It is not used; a new one is made`;
   return new VmTaskError('identity-failed', message, { cause });

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { enterUnitProgram, identityProgram, jobProgram, leaseProgram } from './supervisor.ts';
+import { enterUnitProgram, jobProgram, leaseProgram, waitingProgram } from './supervisor.ts';
 
 test.each([
   ['jobs', jobProgram],
-  ['identities', identityProgram],
+  ['clones', waitingProgram],
   ['uses', leaseProgram],
   ['units', enterUnitProgram],
 ])('the program for %s compiles without a warning', (_what, program) => {
@@ -12,7 +12,7 @@ test.each([
 });
 
 test('none of it loads a module besides strict, because that takes as long as a login', () => {
-  for (const program of [jobProgram, identityProgram, leaseProgram, enterUnitProgram]) {
+  for (const program of [jobProgram, waitingProgram, leaseProgram, enterUnitProgram]) {
     expect(program.toString().match(/^\s*(use|require) .*$/gm)).toEqual(['use strict;']);
   }
 });

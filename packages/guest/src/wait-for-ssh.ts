@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { VmAccess } from '@vm-task/shared/vm-access';
-import { connect, type GuestConnection } from './connect.ts';
+import { type ConnectOptions, connect, type GuestConnection } from './connect.ts';
 
 /** A refused port is tried again after so long. */
 const pauseMs = 25;
@@ -17,7 +17,7 @@ const handshakeMaxMs = 30_000;
  */
 export async function waitForSsh(
   access: VmAccess,
-  options: { readonly privateKey: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+  options: Omit<ConnectOptions, 'handshakeMs'> & { readonly timeoutMs: number },
 ): Promise<GuestConnection> {
   const deadline = performance.now() + options.timeoutMs;
   let patience = firstHandshakeMs;
@@ -25,7 +25,7 @@ export async function waitForSsh(
     const left = deadline - performance.now();
     try {
       const handshakeMs = Math.max(1, Math.min(patience, left));
-      return await connect(access, { privateKey: options.privateKey, signal: options.signal, handshakeMs });
+      return await connect(access, { ...options, handshakeMs });
     } catch (error) {
       if (!(error instanceof VmTaskError && error.code === 'ssh-unreachable')) throw error;
       if (deadline - performance.now() <= pauseMs) throw gaveUp(options.timeoutMs, error);

@@ -7,7 +7,7 @@ import {
   collectArtifacts,
 } from '@vm-task/guest/artifacts';
 import { type Completion, completeJob } from '@vm-task/guest/complete-job';
-import { connect } from '@vm-task/guest/connect';
+import { connect, type GuestConnection } from '@vm-task/guest/connect';
 import type { Job, JobEvent, JobKey, JobStatus } from '@vm-task/guest/job';
 import { type PlacingRequest, placeFiles } from '@vm-task/guest/place-files';
 import { type FollowOptions, runJob } from '@vm-task/guest/run-job';
@@ -35,6 +35,9 @@ export interface Guest extends AsyncDisposable {
   place(request: PlacingRequest): Promise<string>;
 }
 
+/** The end of a task is stored and its VM ended within tenths of a second. */
+const lingerMs = 2_000;
+
 /** One connection to the machine of `vm.ready`. @throws as `connect` of the guest package, and `vm-lost`. */
 export type ConnectGuest = (ready: EventData<'vm.ready'>, signal: AbortSignal) => Promise<Guest>;
 
@@ -60,7 +63,8 @@ export function connectBySsh(home: Home, { idle, warm }: Connections, drivers: D
       });
     });
     const stays = drivers.capabilitiesOf(driver)?.clones === false;
-    const connection = warm.take(vm) ?? idle.take(access) ?? (await connect(access, { privateKey, signal }));
+    const connection =
+      warm.take(vm) ?? idle.take(access) ?? (await connect(access, { privateKey, signal, isClone: !stays }));
     return {
       run: (job, options) => runJob(connection, job, options),
       stop: (key, options) => stopJob(connection, key, options),
@@ -68,7 +72,15 @@ export function connectBySsh(home: Home, { idle, warm }: Connections, drivers: D
       complete: (job, completion, options) => completeJob(connection, job, completion, options),
       collect: (request, sink) => collectArtifacts(connection, request, sink),
       place: (request) => placeFiles(connection, request),
-      [Symbol.asyncDispose]: () => (stays ? idle.put(connection) : connection[Symbol.asyncDispose]()),
+      [Symbol.asyncDispose]: async () => (stays ? await idle.put(connection) : endWithVm(connection)),
     };
   };
+}
+
+/**
+ * A clone goes in a moment, and its connections with it: to end them in it first would be work for it, which the next one
+ * waits for. Where it is kept for another task, the connection is closed after that moment.
+ */
+function endWithVm(connection: GuestConnection): void {
+  void connection.endedWithin(lingerMs).then(() => connection[Symbol.asyncDispose]());
 }

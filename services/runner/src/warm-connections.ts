@@ -98,7 +98,8 @@ export class WarmConnections implements AsyncDisposable {
     const { home, log } = this.#options;
     try {
       const privateKey = await readFile(home.vm(vm).sshKey, 'utf8');
-      const connection = await waitForSsh(access, { privateKey, timeoutMs: loginMs, signal: this.#ended.signal });
+      const login = { privateKey, timeoutMs: loginMs, signal: this.#ended.signal, isClone: true };
+      const connection = await waitForSsh(access, login);
       prepareForJob(connection);
       this.#open.set(vm, { connection, unusedSince: null });
     } catch (error) {

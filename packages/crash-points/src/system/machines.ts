@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { waitingVersion } from '@vm-task/guest/supervisor';
 import { files } from '@vm-task/hypervisor/drivers/qemu/command-line';
 import type { ImageManifest } from '@vm-task/hypervisor/images/image';
 import type { SnapshotManifest } from '@vm-task/hypervisor/snapshots/snapshot';
@@ -55,7 +56,13 @@ export const standInFiles: readonly string[] = Object.keys(stoodInFor);
 export async function furnishMachines(home: Home, cache: Cache, guest: SshGuest): Promise<void> {
   const known = join(home.images, `${image.name}@${image.version}`);
   const { qemuVersion, accelerator } = standInFacts;
-  const key = snapshotKey({ imageFingerprint: image.fingerprint, size: standInSize, accelerator, qemuVersion });
+  const key = snapshotKey({
+    imageFingerprint: image.fingerprint,
+    size: standInSize,
+    accelerator,
+    qemuVersion,
+    waitingVersion,
+  });
   const folder = snapshotFolder(cache, key);
   const manifest: SnapshotManifest = {
     imageFingerprint: image.fingerprint,

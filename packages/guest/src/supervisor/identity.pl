@@ -1,9 +1,12 @@
-# Waits in a machine that is being frozen, loaded and without a login, on a port between the machine and its host. In each
-# clone it takes one message with a new identity, applies it, proves it, and ends. It is answered on the port.
+# A clone's identity: one message on a port between the machine and its host, without a login, which is applied, proved
+# and answered there.
 
 my ($add_entropy, $reseed) = (0x40085203, 0x5207);
 my $port_name = 'vm-task.identity';
 my $pause = 0.005;
+my $host_key = '/etc/ssh/ssh_host_ed25519_key';
+# A start of sshd, on a host with all its VMs starting.
+my $sshd_seconds = 60;
 
 sub must_put {
     my ($path, $bytes) = @_;
@@ -49,7 +52,7 @@ sub fields_of {
 
 # In place, because a machine-id may be a mount of its own.
 sub take_identity {
-    my ($port) = @_;
+    my ($port, $key_pipe) = @_;
     my $message = message($port);
     my %is = map { $_ => $message->{$_}[0] } 'seed', 'machineid', 'hostname', 'hostkey', 'hostpublic', 'loginkey';
     stir($is{seed});
@@ -60,15 +63,15 @@ sub take_identity {
     $hosts = "127.0.0.1 localhost\n::1 localhost\n" unless defined $hosts;
     $hosts =~ s/^127\.0\.1\.1\s.*\n?//mg;
     must_put('/etc/hosts', "${hosts}127.0.1.1 $is{hostname}\n");
-    umask 077;
+    my $mask = umask 077;
     mkdir "$ENV{HOME}/.ssh";
     must_put("$ENV{HOME}/.ssh/authorized_keys", "$is{loginkey}\n");
-    take_host_key($is{hostkey}, $is{hostpublic});
+    take_host_key($is{hostkey}, $is{hostpublic}, $key_pipe);
+    umask $mask;
     answer('done', '');
     my ($seconds, $nanoseconds) = message($port)->{now}[0] =~ /^(\d+)\.(\d{9})$/ or refuse('that is no time');
     my $time = pack 'q2', $seconds, $nanoseconds;
     syscall($call{clock_settime}, $realtime, $time) == 0 or refuse("cannot set the clock: $!");
-    reload_sshd();
     prove($port);
 }
 
@@ -80,26 +83,35 @@ sub stir {
     ioctl $random, $reseed, 0 or refuse("cannot reseed the random pool: $!");
 }
 
-# Keys of other kinds came with the image and are the same in every clone: they go.
-sub take_host_key {
-    my ($private, $public) = @_;
-    my $ours = '/etc/ssh/ssh_host_ed25519_key';
-    opendir my $folder, '/etc/ssh' or refuse("cannot read /etc/ssh: $!");
-    unlink map { "/etc/ssh/$_" } grep { /^ssh_host_/ } readdir $folder;
-    must_put($ours, $private);
-    must_put("$ours.pub", "$public\n");
+# sshd begins anew, and stops where it reads its host key, from a pipe: it has loaded all but that, listens nowhere, and the
+# key that it had is nowhere any more. Returns the pipe's other end; undef where no sshd waits for connections and there
+# is one for each, which reads the key by itself.
+sub hold_sshd {
+    my ($pid) = (contents('/run/sshd.pid') || '') =~ /^(\d+)/ or return undef;
+    remove_host_keys();
+    system('mkfifo', '-m', '600', $host_key) == 0 or refuse("cannot make the pipe $host_key");
+    kill 'HUP', $pid or refuse("cannot reload sshd, process $pid: $!");
+    local $SIG{ALRM} = sub { refuse("sshd, process $pid, has not begun anew within $sshd_seconds s") };
+    alarm $sshd_seconds;
+    # Opened once sshd has opened it.
+    open my $pipe, '>', $host_key or refuse("cannot open the pipe $host_key: $!");
+    alarm 0;
+    return $pipe;
 }
 
-# Returns once sshd has let go of its port, so that nobody is shown the snapshot's key any more; it comes back with the
-# new one by itself. Where none listens there is one per connection, which reads the new key by itself.
-sub reload_sshd {
-    my ($pid) = (contents('/run/sshd.pid') || '') =~ /^(\d+)/ or return;
-    kill 'HUP', $pid or refuse("cannot reload sshd, process $pid: $!");
-    for (1 .. 10000) {
-        return unless contents('/proc/net/tcp') =~ /:0016 0{8}:0{4} 0A /;
-        select undef, undef, undef, 0.002;
-    }
-    refuse("sshd, process $pid, has not begun anew within 20 s");
+# Keys of other kinds came with the image and are the same in every clone: they go.
+sub remove_host_keys {
+    opendir my $folder, '/etc/ssh' or refuse("cannot read /etc/ssh: $!");
+    unlink map { "/etc/ssh/$_" } grep { /^ssh_host_/ } readdir $folder;
+}
+
+sub take_host_key {
+    my ($private, $public, $pipe) = @_;
+    remove_host_keys();
+    must_put($host_key, $private);
+    must_put("$host_key.pub", "$public\n");
+    return unless $pipe;
+    (syswrite($pipe, $private) || 0) == length $private && close $pipe or refuse("sshd does not take its key: $!");
 }
 
 # Ends by telling the clock at the request for it, so that nothing else is a part of that answer's time.
@@ -115,23 +127,3 @@ sub prove {
     message($port);
     answer('now', sprintf '%d.%09d', clock($realtime));
 }
-
-request();
-my $port = open_port();
-pipe my $waits, my $is_waiting or refuse("cannot make a pipe: $!");
-my $child = fork;
-defined $child or refuse("cannot start a process: $!");
-if ($child == 0) {
-    syscall($call{setsid});
-    # The login that started it ends.
-    open STDIN, '<', '/dev/null';
-    open STDERR, '>', '/dev/null';
-    open STDOUT, '>&', $port;
-    close $waits;
-    close $is_waiting;
-    take_identity($port);
-    exit 0;
-}
-close $is_waiting;
-<$waits>;
-answer('done', '');

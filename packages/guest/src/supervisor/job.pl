@@ -265,9 +265,12 @@ sub status {
     return is_lost($dir) ? answer('lost', why_lost($dir)) : answer('running', '');
 }
 
-# What the machine ends when its memory is out shall be the job, not who reports it.
-put('/proc/self/oom_score_adj', -1000);
-my $request = request();
-enter_lease($request);
-my %verbs = (start => \&start, follow => \&follow, stop => \&stop, status => \&status, complete => \&complete);
-$verbs{ $request->{verb}[0] }->($request);
+# One request, on standard input.
+sub serve_job {
+    # What the machine ends when its memory is out shall be the job, not who reports it.
+    put('/proc/self/oom_score_adj', -1000);
+    my $request = request();
+    enter_lease($request);
+    my %verbs = (start => \&start, follow => \&follow, stop => \&stop, status => \&status, complete => \&complete);
+    $verbs{ $request->{verb}[0] }->($request);
+}

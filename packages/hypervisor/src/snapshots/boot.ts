@@ -28,6 +28,8 @@ export interface BootPlan {
 
 /** Ended when it is disposed of, and by the kernel when this process is killed: nobody else knows of it. */
 export interface Booting extends AsyncDisposable {
+  /** QEMU's. */
+  readonly pid: number;
   readonly qmp: Qmp;
   /** Aborted when QEMU ends. */
   readonly gone: AbortSignal;
@@ -52,6 +54,7 @@ export async function boot(plan: BootPlan, signal: AbortSignal): Promise<Booting
   const gone = new AbortController();
   void qemu.ended.then(() => gone.abort(new Error('QEMU ended before the guest was up')));
   return {
+    pid: qemu.process.pid,
     qmp: qemu.qmp,
     gone: gone.signal,
     access: { host: '127.0.0.1', port, user: 'root', hostKey: seed.hostKey.publicKey },

@@ -1,5 +1,6 @@
 import { chmod, chown, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { waitingVersion } from '@vm-task/guest/supervisor';
 import type { Cache } from '@vm-task/shared/home';
 import type { Size } from '@vm-task/shared/sizes';
 import { type Accelerator, files } from '../drivers/qemu/command-line.ts';
@@ -28,7 +29,7 @@ export interface SnapshotPlan {
 /** The snapshot of exactly this image, size and host, made first if it must be; by one process, for which all others wait. */
 export async function ensureSnapshot(plan: SnapshotPlan, watch: Watch): Promise<Snapshot> {
   const { cache, image, size, accelerator, qemuVersion } = plan;
-  const key = snapshotKey({ imageFingerprint: image.fingerprint, size, accelerator, qemuVersion });
+  const key = snapshotKey({ imageFingerprint: image.fingerprint, size, accelerator, qemuVersion, waitingVersion });
   const found = await readSnapshot(cache, key);
   if (found !== null) {
     await markUsed(found);

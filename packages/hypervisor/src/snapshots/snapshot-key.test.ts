@@ -6,6 +6,7 @@ const inputs: SnapshotInputs = {
   size: { cpus: 1, memoryMiB: 512, diskMiB: 4096 },
   accelerator: 'tcg',
   qemuVersion: '10.0.2',
+  waitingVersion: 'a',
 };
 
 test('the same inputs have the same key, whatever the order of their names', () => {
@@ -22,6 +23,7 @@ test('everything that a state depends on is in the key', () => {
     { ...inputs, size: { ...inputs.size, diskMiB: 4097 } },
     { ...inputs, accelerator: 'kvm' },
     { ...inputs, qemuVersion: '10.0.3' },
+    { ...inputs, waitingVersion: 'b' },
   ];
   expect(new Set([inputs, ...others].map(snapshotKey)).size).toBe(others.length + 1);
 });

@@ -17,6 +17,8 @@ of_this_checkout=$VM_TASK_CACHE/bundles/$(printf %s "$root" | sha256sum | cut -c
 made=$of_this_checkout/$(sha256sum <"$work/bundle/sources" | cut -c 1-16)
 mkdir -p "$of_this_checkout"
 [ -d "$made" ] || mv "$work/bundle" "$made"
+# A folder there is no bundle of ours.
+[ -L "$bundle" ] || rm -rf -- "$bundle"
 ln -sfn "$made" "$bundle.new"
 mv -T "$bundle.new" "$bundle"
 (cd "$of_this_checkout" && ls -t | tail -n +6 | xargs -r rm -rf --)

@@ -27,9 +27,9 @@ afterEach(async () => {
   await guest[Symbol.asyncDispose]();
 });
 
-async function collect(patterns: readonly string[]) {
+async function collect(patterns: readonly string[], over = connection) {
   const executable: Record<string, boolean> = {};
-  const report = await collectArtifacts(connection, { cwd: 'work', patterns, limits, signal: never }, async (file) => {
+  const report = await collectArtifacts(over, { cwd: 'work', patterns, limits, signal: never }, async (file) => {
     for await (const _ of file.content);
     executable[file.path] = file.executable;
   });
@@ -75,15 +75,16 @@ test('a name that is not UTF-8 is refused with what to do, and all others are co
   for (const { reason } of refused) expect(reason).toMatch(/not UTF-8.*rename/);
 });
 
-test.skipIf(process.getuid?.() === 0)(
-  'a folder that may not be read is refused, and all else is collected',
-  async () => {
-    shell('mkdir out/closed; : > out/ok; chmod 0 out/closed');
-    const { paths, refused } = await collect(['out/**']);
-    shell('chmod 700 out/closed');
-    expect({ paths, refused }).toMatchObject({ paths: ['out/ok'], refused: [{ path: 'out/closed' }] });
-  },
-);
+test('a folder that may not be read is refused, and all else is collected', async () => {
+  shell('mkdir out/closed; : > out/ok; chmod 0 out/closed');
+  // Root reads everything.
+  const user = guest.access.user === 'root' ? 'nobody' : guest.access.user;
+  chmodSync(join(guest.home, '..'), 0o755);
+  await using other = await connect({ ...guest.access, user }, { privateKey: guest.privateKey, signal: never });
+  const { paths, refused } = await collect(['out/**'], other);
+  shell('chmod 700 out/closed');
+  expect({ paths, refused }).toMatchObject({ paths: ['out/ok'], refused: [{ path: 'out/closed' }] });
+});
 
 test('a file that may be executed is one that may be executed, also behind a link', async () => {
   writeFileSync(join(cwd, 'out/tool'), '#!/bin/sh\n');

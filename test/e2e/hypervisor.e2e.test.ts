@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -126,12 +126,21 @@ test('several who remove one VM at once all succeed, and so does one who comes l
 
 test('a creation that is aborted leaves nothing, at whatever moment', async () => {
   await using vms = await lendVms();
-  // Before the slots, while QEMU starts, while the identity is taken.
-  for (const afterMs of [0, 40, 400]) {
+  const isWritten = (file: string) => async () => {
+    const [id] = await readdir(vms.home.vms).catch(() => []);
+    return id !== undefined && existsSync(join(vms.home.vms, id, file));
+  };
+  const moments = {
+    'before the slots': async () => true,
+    'while QEMU starts': isWritten('vm.json'),
+    'while the identity is taken': isWritten('run/identity.sock'),
+  };
+  for (const [moment, isThere] of Object.entries(moments)) {
     const abort = new AbortController();
     const creation = vms.create(smallClass, abort.signal);
-    setTimeout(() => abort.abort(new Error('changed my mind')), afterMs);
-    await expect(creation).rejects.toThrow('changed my mind');
+    const aborting = eventually(isThere, { what: moment }).then(() => abort.abort(new Error('changed my mind')));
+    await expect(creation, moment).rejects.toThrow('changed my mind');
+    await aborting;
     expect(await vms.hypervisor.list()).toEqual([]);
     expect(await vms.hypervisor.strays()).toEqual([]);
   }

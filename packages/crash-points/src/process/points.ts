@@ -71,6 +71,8 @@ function detailOf(receiver: unknown, effect: string, args: readonly unknown[]): 
     .replaceAll(/vm-[0-9a-f]{8}-[0-9a-f-]{27}/g, 'VM')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, 'T')
     .replaceAll(/\b[0-9a-f]{16,}\b/g, 'KEY')
+    // The draft of a file has a number by chance.
+    .replaceAll(/\.\d+\.[0-9a-f]{8}\b/g, '.DRAFT')
     .replaceAll(/\d+/g, 'N')}`;
 }
 

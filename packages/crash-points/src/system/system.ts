@@ -61,7 +61,7 @@ const baseConfig = {
   http: { port: 0 },
   nats: { port: 0 },
   cancel: { grace: '1s' },
-  reaper: { sweep: '400ms', orphanGrace: '1500ms', retention: '30s' },
+  reaper: { sweep: '400ms', orphanGrace: '1500ms', retention: '30s', maxTasks: 100 },
 };
 
 export async function startSystem({ manifest, isReal }: SystemOptions): Promise<SystemUnderTest> {

@@ -4,6 +4,7 @@
 my ($add_entropy, $reseed) = (0x40085203, 0x5207);
 my $port_name = 'vm-task.identity';
 my $pause = 0.005;
+my $port_seconds = 20;
 my $host_key = '/etc/ssh/ssh_host_ed25519_key';
 # A start of sshd, on a host with all its VMs starting.
 my $sshd_seconds = 60;
@@ -13,13 +14,17 @@ sub must_put {
     put($path, $bytes) or refuse("cannot write $path: $!");
 }
 
+# The machine says which port is which a moment after the module is there, on a busy host a long one.
 sub open_port {
     system 'modprobe virtio_console 2>/dev/null' unless -d '/sys/class/virtio-ports';
-    for my $name (glob '/sys/class/virtio-ports/*/name') {
-        next unless (contents($name) || '') eq "$port_name\n";
-        my ($device) = $name =~ m{([^/]+)/name\z};
-        open my $port, '+<:raw', "/dev/$device" or refuse("cannot open /dev/$device: $!");
-        return $port;
+    for (1 .. $port_seconds / $pause) {
+        for my $name (glob '/sys/class/virtio-ports/*/name') {
+            next unless (contents($name) || '') eq "$port_name\n";
+            my ($device) = $name =~ m{([^/]+)/name\z};
+            open my $port, '+<:raw', "/dev/$device" or refuse("cannot open /dev/$device: $!");
+            return $port;
+        }
+        select undef, undef, undef, $pause;
     }
     refuse("there is no port $port_name: an image needs the module virtio_console");
 }

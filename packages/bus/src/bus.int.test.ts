@@ -9,6 +9,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { append, settled, workEvents } from '@vm-task/testing/event-worker';
 import { cancelling, completed, created, resumed, sampleTask, sampleVm, vmReady } from '@vm-task/testing/sample-events';
 import { eventAt } from '@vm-task/testing/stored';
+import { setBackByAnHour } from '@vm-task/testing/wall-clock';
 import { afterAll, expect, test } from 'vitest';
 import { createBus, type Handling } from './bus.ts';
 import { openConnection } from './connection.ts';
@@ -44,6 +45,8 @@ test('a handler gets the event with its head, and what it returns is appended be
 });
 
 test('an event that is no longer the head is acknowledged without being handled', async () => {
+  // Nothing is news to a host whose clock is wrong.
+  setBackByAnHour();
   await using broker = await startBroker();
   const task = sampleTask();
   const first = await append(broker, created(task), 0);
@@ -57,7 +60,24 @@ test('an event that is no longer the head is acknowledged without being handled'
   expect(handled).toEqual([]);
 });
 
+test('news is handled without a look at the head, and what follows is refused where it is no longer that', async () => {
+  await using broker = await startBroker();
+  const task = sampleTask();
+  const first = await append(broker, created(task), 0);
+  await append(broker, cancelling(task, {}, anyHost), first);
+  const followed: string[] = [];
+  await using _working = workEvents(broker, flow.provisionerOnTaskCreated, async ({ event, head, signal }) => {
+    expect(head).toBe(event);
+    followed.push((await broker.bus.append(vmReady(task), event.seq, signal)).kind);
+    return done();
+  });
+  await eventually(() => settled(broker, 'created-pool-default'), { what: 'it is acknowledged' });
+  expect(followed).toEqual(['conflict']);
+});
+
 test("an attempt that was resumed or is being cancelled is still its runner's, and that of another attempt is not", async () => {
+  // Nothing is news to a host whose clock is wrong.
+  setBackByAnHour();
   await using broker = await startBroker();
   const vm = sampleVm();
   const [resumedTask, cancelled, other] = [sampleTask(), sampleTask(), sampleTask()];

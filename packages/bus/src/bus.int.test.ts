@@ -45,7 +45,7 @@ test('a handler gets the event with its head, and what it returns is appended be
 });
 
 test('an event that is no longer the head is acknowledged without being handled', async () => {
-  // Nothing is news to a host whose clock is wrong.
+  // Nothing is fresh to a host whose clock is wrong.
   setBackByAnHour();
   await using broker = await startBroker();
   const task = sampleTask();
@@ -60,7 +60,7 @@ test('an event that is no longer the head is acknowledged without being handled'
   expect(handled).toEqual([]);
 });
 
-test('news is handled without a look at the head, and what follows is refused where it is no longer that', async () => {
+test('a fresh event is handled without a look at the head, and what follows is refused where it is no longer that', async () => {
   await using broker = await startBroker();
   const task = sampleTask();
   const first = await append(broker, created(task), 0);
@@ -76,7 +76,7 @@ test('news is handled without a look at the head, and what follows is refused wh
 });
 
 test("an attempt that was resumed or is being cancelled is still its runner's, and that of another attempt is not", async () => {
-  // Nothing is news to a host whose clock is wrong.
+  // Nothing is fresh to a host whose clock is wrong.
   setBackByAnHour();
   await using broker = await startBroker();
   const vm = sampleVm();

@@ -193,7 +193,7 @@ async function giveBack(bus: Bus, event: UnknownEvent, signal: AbortSignal): Pro
  * What nobody has had before, and was stored a moment ago, is taken for the head without a look: where that is wrong, what
  * follows from it is refused. By the host's clock, which may be wrong: then it is looked at, or worked on in vain.
  */
-const newsMs = 1_000;
+const freshMs = 1_000;
 
 async function onlyIfHead(
   bus: Bus,
@@ -202,8 +202,8 @@ async function onlyIfHead(
   log: Logger,
   handle: (handling: Handling<Stored>) => Promise<HandlerOutcome>,
 ): Promise<HandlerOutcome> {
-  const isNews = deliveries === 1 && Math.abs(Date.now() - event.time.getTime()) < newsMs;
-  const head = isNews ? event : await readHead(bus.connection, keyOf(event), bus.host);
+  const isFresh = deliveries === 1 && Math.abs(Date.now() - event.time.getTime()) < freshMs;
+  const head = isFresh ? event : await readHead(bus.connection, keyOf(event), bus.host);
   if (head?.type === 'unknown' && !isTaskEnd(head)) return giveBack(bus, head, signal);
   if (head?.seq !== event.seq && !resumable(event, head)) {
     log.debug({ head: head?.type ?? null }, 'nothing to do: it has moved on');

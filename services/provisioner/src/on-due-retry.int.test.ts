@@ -109,7 +109,7 @@ test('of two provisioners on one due retry, on two hosts, one VM survives', asyn
 });
 
 test('a wait that was cancelled, or that is not the last one, is over without a VM', async () => {
-  // Nothing is news to a host whose clock is wrong.
+  // Nothing is fresh to a host whose clock is wrong.
   setBackByAnHour();
   await using rig = await startRig();
   const { bus, hypervisor } = rig;

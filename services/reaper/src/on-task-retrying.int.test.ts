@@ -48,7 +48,7 @@ test('a wait gets its timer at the broker, which ends it, and not before its tim
 });
 
 test('a wait of a task that has moved on gets no timer', async () => {
-  // Nothing is news to a host whose clock is wrong.
+  // Nothing is fresh to a host whose clock is wrong.
   setBack(2_000);
   await using rig = await startRig();
   const { bus } = rig;

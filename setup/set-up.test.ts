@@ -99,6 +99,16 @@ test('the programs are bundled in the cache, in a place of this checkout', async
   expect(readFileSync(join(bundle, 'sources'), 'utf8')).toBe('none\n');
 });
 
+test('what is set up first runs from the bundle at once', async () => {
+  const sums = `cd "$folder"; : >main.mjs; sha256sum "$folder/main.mjs" | sed "s:$folder:$MACHINE/checkout/node_modules/.bundle:" >sources`;
+  program(
+    '../node',
+    `case $* in *write-bundle*) for folder; do :; done; mkdir "$folder"; ${sums} ;; *) echo "node ran $*" ;; esac`,
+  );
+  const { stdout } = await launch().done;
+  expect(stdout).toBe(`node ran ${checkout()}/node_modules/.bundle/main.mjs show a b\n`);
+});
+
 test('a changed lockfile repeats the packages and nothing else', async () => {
   await launch().done;
   appendFileSync(join(checkout(), 'pnpm-lock.yaml'), 'changed');

@@ -93,6 +93,8 @@ test('a connection goes with its VM, and one that ended is made anew', async () 
   expect(await kept.endedWithin(10_000)).toBe(true);
   await using again = await taken(lent, vm);
   expect(again).not.toBe(kept);
+  // As whoever takes one does: a warm VM would get another one.
+  expect(await writeClaim(lent.home, vm, claim)).toBe(true);
   const other = await lent.addVm();
   await lent.warm.look();
   await writeEnded(lent.home, other, 'it is not wanted any more');

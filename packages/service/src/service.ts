@@ -124,7 +124,10 @@ async function withBus(definition: ServiceDefinition, local: LocalContext): Prom
   const bus = createBus(connection, source, log, hostOf(definition.name, host), features);
   const ready = () => {
     // What a start leaves behind is a third of the memory of an idle service, which would collect it hours later.
-    setTimeout(() => globalThis.gc?.(), settledAfterMs).unref();
+    setTimeout(
+      () => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' }),
+      settledAfterMs,
+    ).unref();
     // The line that `up` waits for; everything else on stdout would be a mistake.
     process.stdout.write('ready\n');
   };

@@ -50,10 +50,9 @@ export interface ServiceContext {
 /** What a service has while the broker is away. */
 export type LocalContext = Omit<ServiceContext, 'bus' | 'ready'>;
 
-/** Between two tries to reach the broker, for a service that has work without it. */
 /** Connections and consumers are there by then. */
 const settledAfterMs = 10_000;
-
+/** Between two tries to reach the broker, for a service that has work without it. */
 const reconnectPauseMs = 1_000;
 
 export interface ServiceDefinition {

@@ -15,6 +15,11 @@ export function vmNamedBy(head: Head): { readonly id: VmId; readonly host: strin
   return { id: known.data.vm, host: known.host };
 }
 
+/** The last word on the task, where it is that this attempt is to be cancelled; null for one that came behind a later attempt. */
+export function cancellingOf(attempt: number, head: Head | null): Stored<'task.cancelling'> | null {
+  return head?.type === 'task.cancelling' && head.data.attempt === attempt ? head : null;
+}
+
 /** True when somebody else goes on with the attempt: another runner, or a service of a later version. */
 export function isTakenOver(head: Head | null): boolean {
   return head?.type === 'task.resumed' || (head?.type === 'unknown' && !isTaskEnd(head));

@@ -1,6 +1,7 @@
 /** One attempt in flight: the sequence that its writes expect, and what can end the work on it from outside. */
 import type { Capabilities } from '@vm-task/hypervisor/drivers/driver';
-import type { EventData, Stored } from '@vm-task/shared/events';
+import { cancellingOf } from '@vm-task/shared/attempt-at';
+import type { EventData, Head } from '@vm-task/shared/events';
 import type { RetryPhase } from '@vm-task/shared/retry-policy';
 
 /** Where an attempt works. */
@@ -67,10 +68,14 @@ export class Attempt implements InVm {
     return this.#cancelling.signal;
   }
 
-  /** From now on the cancelling's sequence is the expected one: only the runner may follow it within the grace. */
-  cancel(event: Stored<'task.cancelling'>): void {
-    if (event.data.attempt !== this.ready.attempt || event.seq <= this.#expectedSeq) return;
-    this.#expectedSeq = event.seq;
+  /**
+   * When `head` is the cancelling of this attempt: from now on its sequence is the expected one, because only the runner may
+   * follow it within the grace. Any other head changes nothing.
+   */
+  cancel(head: Head | null): void {
+    const cancelling = cancellingOf(this.ready.attempt, head);
+    if (cancelling === null || cancelling.seq <= this.#expectedSeq) return;
+    this.#expectedSeq = cancelling.seq;
     this.#cancelling.abort(new Error('the task is being cancelled'));
   }
 }

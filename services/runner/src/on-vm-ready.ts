@@ -1,7 +1,7 @@
 /** Handles vm.ready. Emits: task.resumed | task.setup.done | task.retrying | task.completed. One attempt, from wherever it stands. */
 import type { Handling } from '@vm-task/bus/bus';
 import { done, type HandlerOutcome, ignore, retry } from '@vm-task/bus/outcome';
-import { isTakenOver } from '@vm-task/shared/attempt-at';
+import { cancellingOf, isTakenOver } from '@vm-task/shared/attempt-at';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Draft, Head, Stored } from '@vm-task/shared/events';
 import { Attempt } from './attempt.ts';
@@ -57,8 +57,9 @@ async function begin(
   const attemptFrom = (expectedSeq: number, resumed: boolean) =>
     new Attempt({ ready, capabilities }, { expectedSeq, resumed, readyAt: event.time }, signal);
   if (deliveries === 1 && head?.seq === event.seq) return attemptFrom(event.seq, false);
-  if (head?.type === 'task.cancelling') return cancelledBefore(attemptFrom(0, true), head);
   const { task, pool, attempt, vm, host: vmHost } = ready;
+  const before = cancellingOf(attempt, head);
+  if (before !== null) return cancelledBefore(attemptFrom(0, true), before);
   // No two deliveries have one number, so this names exactly one of them.
   const runner = `${host}/${process.pid}/${deliveries}`;
   const resumed: Draft = { type: 'task.resumed', data: { v: 1, task, pool, attempt, vm, runner }, host: vmHost };
@@ -68,8 +69,8 @@ async function begin(
     if ('runner' in data && data.runner === runner) return attemptFrom(seq, true);
     return ignore('another delivery resumed the attempt at the same time');
   }
-  if (appended.head?.type === 'task.cancelling') return cancelledBefore(attemptFrom(0, true), appended.head);
-  return whenMovedOn(appended.head);
+  const meanwhile = cancellingOf(attempt, appended.head);
+  return meanwhile === null ? whenMovedOn(appended.head) : cancelledBefore(attemptFrom(0, true), meanwhile);
 }
 
 function cancelledBefore(attempt: Attempt, head: Stored<'task.cancelling'>): Attempt {
@@ -81,11 +82,11 @@ function cancelledBefore(attempt: Attempt, head: Stored<'task.cancelling'>): Att
 async function endCancelled(
   ending: Draft<'task.completed'>,
   appended: Awaited<ReturnType<RunnerParts['bus']['append']>>,
-  { signal }: Handling<Stored<'vm.ready'>>,
+  { signal, event }: Handling<Stored<'vm.ready'>>,
   { bus }: RunnerParts,
 ): Promise<void> {
-  if (appended.kind === 'stored' || appended.head?.type !== 'task.cancelling') return;
-  await bus.append(ending, appended.head.seq, signal);
+  const cancelling = appended.kind === 'stored' ? null : cancellingOf(event.data.attempt, appended.head);
+  if (cancelling !== null) await bus.append(ending, cancelling.seq, signal);
 }
 
 /** What an error means follows from where the task stands now. @throws the error itself when the attempt is still ours. */
@@ -100,7 +101,7 @@ async function standAfter(
   const isSuperseded = error instanceof VmTaskError && error.code === 'log-overtaken';
   if (isSuperseded)
     log.info({ err: error, expectedSeq: attempt.expectedSeq, head: head?.seq }, 'the broker refused output');
-  if (head?.type === 'task.cancelling') attempt.cancel(head);
+  attempt.cancel(head);
   if (head?.seq !== attempt.expectedSeq) return whenMovedOn(head);
   if (!isSuperseded) throw error;
   // Another runner wrote before us: if it goes on, it will be refused, and we go on behind what it stored.

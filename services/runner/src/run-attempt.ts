@@ -86,7 +86,7 @@ class Run {
   async #stop(): Promise<Stop> {
     const { ready, cancelling } = this.#attempt;
     const head = cancelling.aborted ? null : await this.#parts.bus.head(ready);
-    if (head?.type === 'task.cancelling') this.#attempt.cancel(head);
+    this.#attempt.cancel(head);
     if (cancelling.aborted || this.#limit === null) return { outcome: 'cancelled', error: null };
     return { outcome: 'timed_out', error: this.#limit.error };
   }
@@ -153,8 +153,8 @@ class Run {
       this.#runningSince = new Date(this.#parts.clock.nowMs());
       return null;
     }
-    if (appended.head?.type !== 'task.cancelling') throw new Error('another event came before the process was started');
     this.#attempt.cancel(appended.head);
+    if (!cancelling.aborted) throw new Error('another event came before the process was started');
     return stopped(ready, await this.#stop());
   }
 

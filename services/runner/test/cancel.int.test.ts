@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { anyHost } from '@vm-task/shared/events';
 import { flow } from '@vm-task/shared/flow';
 import { eventually } from '@vm-task/testing/conditions';
+import * as sample from '@vm-task/testing/sample-events';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { append, type Rig, type RunningRunner, startRig, type Task } from './rig.ts';
 
@@ -64,31 +65,56 @@ test('a task that was cancelled after its process had ended has the outcome of t
   expect(await rig.completed(task)).toMatchObject({ outcome: 'failed', exitCode: 5 });
 });
 
-test('a cancelling between the end of the process and its event leaves the outcome as it was', async () => {
+/** A runner to which something happens while it collects, and that hears of it only when an append is refused. */
+async function startUnaware(whileItCollects: () => Promise<unknown>): Promise<RunningRunner> {
   await runner.stop();
+  return rig.startRunner(({ bus, connect }) => ({
+    bus: {
+      ...bus,
+      workEvents: async (row, ...given) =>
+        row === flow.runnerOnTaskCancelling ? undefined : bus.workEvents(row, ...given),
+    },
+    connect: async (ready, signal) => {
+      const guest = await connect(ready, signal);
+      return {
+        ...guest,
+        async collect(request, sink) {
+          await whileItCollects();
+          return guest.collect(request, sink);
+        },
+        [Symbol.asyncDispose]: () => guest[Symbol.asyncDispose](),
+      };
+    },
+  }));
+}
+
+test('a cancelling between the end of the process and its event leaves the outcome as it was', async () => {
   {
-    // Without any report, so that the refused append is the first that it hears of the cancelling.
-    await using _ = await rig.startRunner(({ bus, connect }) => ({
-      bus: {
-        ...bus,
-        workEvents: async (row, ...given) =>
-          row === flow.runnerOnTaskCancelling ? undefined : bus.workEvents(row, ...given),
-      },
-      connect: async (ready, signal) => {
-        const guest = await connect(ready, signal);
-        return {
-          ...guest,
-          async collect(request, sink) {
-            await rig.cancel(task);
-            return guest.collect(request, sink);
-          },
-          [Symbol.asyncDispose]: () => guest[Symbol.asyncDispose](),
-        };
-      },
-    }));
+    await using _ = await startUnaware(() => rig.cancel(task));
     const task = await rig.submit({ run: 'echo done', artifacts: ['*'] });
     expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
     expect((await rig.events(task)).map(({ type }) => type).slice(-2)).toEqual(['task.cancelling', 'task.completed']);
+  }
+  runner = await rig.startRunner();
+});
+
+test('the cancelling of a later attempt does not let a runner end the task with an earlier one', async () => {
+  {
+    const { bus } = rig.broker;
+    let hasMovedOn = false;
+    // What a runner that took over stores, and then somebody who cancels what is to be tried again.
+    await using _ = await startUnaware(async () => {
+      const { seq } = await append(bus, sample.retrying(task.task, { vm: task.ready.data.vm }), task.ready.seq);
+      await append(bus, sample.cancelling(task.task, { attempt: 2 }, anyHost), seq);
+      hasMovedOn = true;
+    });
+    const task = await rig.submit({ run: 'echo done', artifacts: ['*'] });
+    await eventually(() => hasMovedOn, { what: 'the task has moved on' });
+    const isSettled = async () =>
+      (await rig.broker.connection.jsm.consumers.info('EVENTS', `runner-${sample.sampleHost}`)).num_ack_pending === 0;
+    await eventually(isSettled, { what: 'the runner has ended its work on the attempt' });
+    const types = (await rig.events(task)).map(({ type }) => type);
+    expect(types.slice(-2)).toEqual(['task.retrying', 'task.cancelling']);
   }
   runner = await rig.startRunner();
 });

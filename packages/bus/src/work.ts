@@ -1,5 +1,5 @@
 /**
- * Consuming safely (I4): one message per free slot, `working` while busy, acks waited for, delayed naks only. What no
+ * Consuming safely (I4): one message per free slot, `working` while busy, delayed naks only. What no
  * handler takes is a dead letter at once; what a newer version wrote is left to one; what throws is tried again with
  * growing delays and an alert from the fifth time on. Failures are counted, never deliveries: what waits on purpose may
  * wait as long as its stream keeps it.
@@ -27,6 +27,8 @@ const signsPerAckWait = 3;
 const nanosPerMs = 1_000_000;
 
 const retries = { firstMs: 1_000, longestMs: 60_000 };
+/** At its end a worker waits so long for the broker, which may be away. */
+const flushLimitMs = 1_000;
 /** A service that is not as new gives the message to one that is; where there is none yet, it waits for its update. */
 export const newerPauseMs = 10_000;
 /** What a newer version has written, in the log or on this host; whoever looks at that anyway tells people of it once. */
@@ -121,6 +123,8 @@ export async function work(
     }
   };
   await Promise.all(Array.from({ length: options.slots }, slot));
+  // The last ones are settled when the broker has heard of it; who called may end the connection next.
+  await Promise.race([connection.nc.flush(), delay(flushLimitMs, undefined, { ref: false })]).catch(() => undefined);
 }
 
 interface Working {
@@ -177,8 +181,8 @@ async function carryOut(
 ): Promise<void> {
   switch (outcome.kind) {
     case 'ack':
-      // Unanswered, it may come back as a redelivery, whose head says "nothing to do".
-      await message.ackAck().catch(() => false);
+      // Lost on its way, it brings a redelivery, whose head says "nothing to do": so nobody waits for its answer.
+      message.ack();
       return;
     case 'retry':
       message.nak(outcome.afterMs);

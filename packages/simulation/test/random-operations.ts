@@ -177,7 +177,7 @@ export class Operations {
 async function settle(message: JsMsg, how: 'ack' | 'nak' | 'nak later' | 'term' | 'working'): Promise<unknown> {
   switch (how) {
     case 'ack':
-      return message.ackAck();
+      return message.ack();
     case 'nak':
       return message.nak();
     case 'nak later':

@@ -16,7 +16,7 @@ const imported: Readonly<Record<string, ReadonlySet<string>>> = {
 
 /** Methods that nothing of our own is called like, whatever they are called on. `working` only asks for more time. */
 const methods: ReadonlySet<string> = new Set([
-  ...['publish', 'ackAck', 'ack', 'nak', 'term', 'purge', 'deleteMessage'],
+  ...['publish', 'ack', 'nak', 'term', 'purge', 'deleteMessage'],
   ...['writeFile', 'sync'],
 ]);
 

@@ -30,9 +30,9 @@ test('a method is found by its name, and by what it is called on where the name 
     }
     const stop = async (message: Message) => {
       await jsm.consumers.add('EVENTS', {});
-      await message.ackAck();
+      await message.ack();
     };`;
-  expect(namesIn(source)).toEqual(['store.publish', 'store.write', 'stop.add', 'stop.ackAck']);
+  expect(namesIn(source)).toEqual(['store.publish', 'store.write', 'stop.add', 'stop.ack']);
 });
 
 test('the second one in a function has a number, and a callback without a name belongs to the function around it', () => {

@@ -56,7 +56,7 @@ export function connectTo(broker: Broker, network: Network): Connection {
     },
   };
   const connection = {
-    nc: { subscribe: hearNothing },
+    nc: { subscribe: hearNothing, flush: () => network.request('flush', () => undefined) },
     js,
     jsm: management(broker, network),
     [Symbol.asyncDispose]: async () => undefined,
@@ -170,12 +170,6 @@ function messageOf(
     ack: () => once({ kind: 'ack' }),
     nak: (afterMs = 0) => once({ kind: 'nak', afterMs }),
     term: () => once({ kind: 'term' }),
-    async ackAck() {
-      if (isSettled) return false;
-      isSettled = true;
-      await network.request(`ack ${what}`, settle({ kind: 'ack' }));
-      return true;
-    },
   } as unknown as JsMsg;
 }
 

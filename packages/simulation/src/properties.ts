@@ -17,19 +17,8 @@ import { LimitsKept } from './limits-kept.ts';
 import type { Observations } from './observations.ts';
 import { OrderKept } from './order-kept.ts';
 import { PipelinesKept } from './pipelines-kept.ts';
-import { noteEnding, noteResumption } from './seen-of-tasks.ts';
+import { noteEnding, noteResumption, type SeenTask } from './seen-of-tasks.ts';
 import { StoredOutput } from './stored-output.ts';
-
-export interface SeenTask {
-  readonly created: Stored<'task.created'>;
-  readonly eventStream: Head[];
-  /** Of all its attempts. */
-  readonly vms: VmId[];
-  /** Of the attempt that is under way. */
-  ready: Stored<'vm.ready'> | null;
-  setUp: Stored<'task.setup.done'> | null;
-  completed: Stored<'task.completed'> | null;
-}
 
 export interface Limits {
   readonly poolMax: number;

@@ -1,8 +1,19 @@
-/** Of what should happen sometimes: what one sees of tasks, in how they end and who goes on with them. */
-import type { Stored } from '@vm-task/shared/events';
+/** A task as the checks see it, and what of it should happen sometimes: how it ends, who goes on with it. */
+import type { Head, Stored } from '@vm-task/shared/events';
+import type { VmId } from '@vm-task/shared/ids';
 import type { Observations } from './observations.ts';
-import type { SeenTask } from './properties.ts';
 import { isSometimes } from './sometimes.ts';
+
+export interface SeenTask {
+  readonly created: Stored<'task.created'>;
+  readonly eventStream: Head[];
+  /** Of all its attempts. */
+  readonly vms: VmId[];
+  /** Of the attempt that is under way. */
+  ready: Stored<'vm.ready'> | null;
+  setUp: Stored<'task.setup.done'> | null;
+  completed: Stored<'task.completed'> | null;
+}
 
 export function noteEnding(observations: Observations, { data }: Stored<'task.completed'>, { ready }: SeenTask): void {
   const { outcome, error, attempt, exitCode } = data;

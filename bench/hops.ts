@@ -33,7 +33,7 @@ interface Figures {
 
 await using broker: Broker = await startBroker({ users: all });
 await using floor: Floor = await startFloor(broker.connection);
-await using services = await startServices(broker.server, options['at-once']);
+await using services = await startServices(broker, options['at-once']);
 await using ends = followEnds(broker);
 
 const runBare: RunTask = () => floor.run();

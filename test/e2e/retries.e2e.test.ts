@@ -1,9 +1,10 @@
 import { openConnection } from '@vm-task/bus/connection';
+import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { lendRunningSystem, type TestSystem } from './system.ts';
 import { expectNoLeak, outputOf, qemuOf, shownOnce, submit, untilOver } from './tasks.ts';
-import type { Events, Status } from './views.ts';
+import type { Events } from './views.ts';
 
 let system: TestSystem;
 
@@ -70,8 +71,7 @@ it('a task that waits for its next attempt is cancelled at once', async () => {
 });
 
 it('a command that nobody can handle is listed, shown, replayed in vain and dropped', async () => {
-  const { nats } = await system.json<Status>(['status']);
-  await using connection = await openConnection({ servers: [nats.url], ...nats.submit }, 'test');
+  await using connection = await openConnection(readBrokerAddress(system.home, 'submit'), 'test');
   await connection.js.publish('task.submit', '{"runn":"echo hi"}');
   const letters = async () => {
     const { stdout } = await system.vmTask(['deadletter', 'list', '--json']);

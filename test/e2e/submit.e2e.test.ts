@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, credsAuthenticator } from '@nats-io/transport-node';
 import { eventually } from '@vm-task/testing/conditions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lendRunningSystem, type TestSystem } from './system.ts';
@@ -15,22 +14,13 @@ beforeAll(async () => {
 
 afterAll(() => system[Symbol.asyncDispose]());
 
-/** `PUB task.submit` over a bare socket, as in the NATS protocol's own description; no client library involved. */
+/** As any NATS client does, with the file that `nats credentials` prints. */
 async function publishBare(subject: string, payload: string): Promise<void> {
   const { nats } = await system.json<Status>(['status']);
-  const { hostname, port } = new URL(nats.url);
-  const socket = connect(Number(port), hostname).setEncoding('utf8');
-  const { user, pass } = nats.submit;
-  socket.write(`CONNECT ${JSON.stringify({ verbose: false, pedantic: true, user, pass })}\r\n`);
-  socket.write(`PUB ${subject} ${Buffer.byteLength(payload)}\r\n${payload}\r\nPING\r\n`);
-  let answered = '';
-  while (!answered.includes('PONG')) {
-    const [text] = await once(socket, 'data');
-    answered += text;
-    if (answered.includes('-ERR')) throw new Error(answered);
-  }
-  socket.end();
-  await once(socket, 'close');
+  const { stdout } = await system.vmTask(['nats', 'credentials', 'submit']);
+  const client = await connect({ servers: nats.url, authenticator: credsAuthenticator(Buffer.from(stdout)) });
+  client.publish(subject, payload);
+  await client.drain();
 }
 
 const tasks = async () => (await system.client.tasks.list({ limit: '100' })).tasks;

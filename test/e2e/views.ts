@@ -29,7 +29,7 @@ export interface Status {
   readonly nats: {
     readonly url: string;
     readonly pid: number;
-    readonly submit: { readonly user: string; readonly pass: string };
+    readonly submit: { readonly user: string; readonly credentials: string };
   };
   readonly http: { readonly url: string };
   readonly services: readonly { readonly name: string; readonly pid: number; readonly state: string }[];

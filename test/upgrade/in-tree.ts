@@ -38,7 +38,7 @@ const scope = { host: readHostId(environment.home), pools: Object.keys(config.po
 switch (what) {
   case 'write-broker': {
     const { writeBrokerFiles } = await load('packages/embedded/src/broker-config.ts');
-    writeBrokerFiles(environment.home, scope, Number(port));
+    await writeBrokerFiles(environment.home, scope, Number(port));
     break;
   }
   case 'prepare': {

@@ -9,14 +9,12 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { hostApiPrefix, isHostUser } from '@vm-task/bus/accounts';
 import { credentialFile } from '@vm-task/bus/credentials';
 import { httpUrl } from '@vm-task/embedded/home-client';
 import { serviceArguments } from '@vm-task/embedded/service-command';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { type ServiceName, services } from '@vm-task/shared/roles';
-import { sampleScope } from '@vm-task/testing/broker';
-import type { NatsServer } from '@vm-task/testing/nats-server';
+import { type Broker, sampleScope } from '@vm-task/testing/broker';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 
 const programs: Readonly<Record<ServiceName, string>> = {
@@ -36,11 +34,11 @@ export interface Services extends AsyncDisposable {
 }
 
 /** Returns when all four are ready. `atOnce`: tasks that will be in flight at once. */
-export async function startServices(server: NatsServer, atOnce: number): Promise<Services> {
+export async function startServices(broker: Broker, atOnce: number): Promise<Services> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await makeTempFolder('hops'));
   const home = homeAt(folder.path);
-  writeHome(home, server, atOnce);
+  await writeHome(home, broker, atOnce);
   const starting = services.map(async (name) => [name, await startService(home, name, started)] as const);
   const pids = Object.fromEntries(await Promise.all(starting)) as Services['pids'];
   const url = httpUrl(home);
@@ -50,11 +48,10 @@ export async function startServices(server: NatsServer, atOnce: number): Promise
   return { pids, submit: () => submit(url, agent), [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-function writeHome(home: Home, server: NatsServer, atOnce: number): void {
+async function writeHome(home: Home, broker: Broker, atOnce: number): Promise<void> {
   for (const path of [home.credentials, home.run, home.logs]) mkdirSync(path, { recursive: true, mode: 0o700 });
   for (const user of services) {
-    const address = { ...server.address(user, user), ...(isHostUser(user) ? { apiPrefix: hostApiPrefix } : {}) };
-    writeFileSync(credentialFile(home, user), JSON.stringify(address), { mode: 0o600 });
+    writeFileSync(credentialFile(home, user), JSON.stringify(await broker.credentialsOf(user)), { mode: 0o600 });
   }
   writeFileSync(home.host, JSON.stringify({ id: sampleScope.host }));
   writeFileSync(join(home.credentials, 'http-token'), token, { mode: 0o600 });

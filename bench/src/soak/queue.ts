@@ -21,7 +21,7 @@ const tellEvery = 1_000;
 
 export async function soakQueue(tasks: number, { tell, signal }: Watch): Promise<Part> {
   await using broker = await startBroker({ users: all });
-  await using services = await startServices(broker.server, inFlight);
+  await using services = await startServices(broker, inFlight);
   await using ends = followEnds(broker);
   const submit = async (count: number, about: string) => {
     const ids: string[] = [];

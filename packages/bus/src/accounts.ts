@@ -86,8 +86,20 @@ export type Accounts = Record<string, Account> & { MAIN: Account & { users: User
 interface Account {
   users?: User[];
   jetstream?: 'enabled';
-  exports?: object[];
-  imports?: object[];
+  exports?: ExportedService[];
+  imports?: ImportedService[];
+}
+
+export interface ExportedService {
+  readonly service: string;
+  /** One may be given to each of these only. */
+  readonly accounts: readonly string[];
+  readonly response_type?: 'stream';
+}
+
+export interface ImportedService {
+  readonly service: { readonly account: string; readonly subject: string };
+  readonly to: string;
 }
 
 interface User {
@@ -102,23 +114,33 @@ export function accountsFor(
   scope: Scope,
 ): Accounts {
   const withRights = users.map(({ user, password }) => ({ user, password, permissions: permissionsOf(user, scope) }));
-  const usersOf = (belongs: (user: BrokerUser) => boolean) => withRights.filter(({ user }) => belongs(user));
-  const host = `HOST_${scope.host}`;
+  const usersOf = (name: string) => withRights.filter(({ user }) => accountNameOf(user, scope) === name);
+  const host = hostAccount(scope);
   const [submits, hosts, replays] = [submitServices(), hostServicesOf(scope), [plain(replaySubject('*', scope.host))]];
   return {
     MAIN: {
       jetstream: 'enabled',
-      users: usersOf((user) => user !== 'submit' && !isHostUser(user)),
+      users: usersOf('MAIN'),
       exports: [...exportsTo('SUBMIT', submits), ...exportsTo(host, hosts)],
       imports: importsOf(host, replays),
     },
-    SUBMIT: { users: usersOf((user) => user === 'submit'), imports: importsOf('MAIN', submits) },
-    [host]: { users: usersOf(isHostUser), exports: exportsTo('MAIN', replays), imports: importsOf('MAIN', hosts) },
+    SUBMIT: { users: usersOf('SUBMIT'), imports: importsOf('MAIN', submits) },
+    [host]: { users: usersOf(host), exports: exportsTo('MAIN', replays), imports: importsOf('MAIN', hosts) },
     SYS: {},
   };
 }
 
-function exportsTo(account: string, services: readonly Service[]): object[] {
+/** The account that a user belongs to. */
+export function accountNameOf(user: BrokerUser, scope: Scope): string {
+  if (user === 'submit') return 'SUBMIT';
+  return isHostUser(user) ? hostAccount(scope) : 'MAIN';
+}
+
+function hostAccount({ host }: Scope): string {
+  return `HOST_${host}`;
+}
+
+function exportsTo(account: string, services: readonly Service[]): ExportedService[] {
   return services.map(({ subject, isStream }) => ({
     service: subject,
     accounts: [account],
@@ -126,7 +148,7 @@ function exportsTo(account: string, services: readonly Service[]): object[] {
   }));
 }
 
-function importsOf(account: string, services: readonly Service[]): object[] {
+function importsOf(account: string, services: readonly Service[]): ImportedService[] {
   return services.map(({ subject, as }) => ({ service: { account, subject }, to: as }));
 }
 

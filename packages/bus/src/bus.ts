@@ -4,6 +4,7 @@
  * | file | role |
  * |---|---|
  * | `connection.ts` | authenticated, never giving up, version gate |
+ * | `accounts.ts`, `operator.ts`, `broker-owner.ts`, `credentials.ts`, `login-anew.ts` | who may say and ask what, as tokens that the server checks |
  * | `provision.ts` | streams and consumers: made, and read back |
  * | `envelope.ts` | CloudEvents headers, trace context, JSON |
  * | `event-log.ts` | what can be said to `EVENTS`, and asked of it |

@@ -1,17 +1,22 @@
 /** One service's connection to the broker: authenticated, never giving up, and gated on the server's version. */
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { connect, jwtAuthenticator, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { compareVersions } from '@vm-task/shared/versions';
 import { minimumServerVersion } from './streams.ts';
 
-export interface BrokerAddress {
+/** What a client logs in with in operator mode: a token of its user, and the seed of that user's key. */
+export interface Login {
+  readonly jwt: string;
+  readonly seed: string;
+}
+
+export type BrokerAddress = {
   readonly servers: readonly string[];
   readonly user: string;
-  readonly pass: string;
   /** Under which the broker's own API is for this user, where that is not its usual name. */
   readonly apiPrefix?: string | undefined;
-}
+} & ({ readonly pass: string } | { readonly login: () => Login });
 
 export interface Connection extends AsyncDisposable {
   readonly nc: NatsConnection;
@@ -54,8 +59,7 @@ export async function openConnection(
 ): Promise<Connection> {
   const nc = await connect({
     servers: [...address.servers],
-    user: address.user,
-    pass: address.pass,
+    ...loginOf(address),
     name,
     // Every user may subscribe below its own inbox only, so nobody reads the answers of another.
     inboxPrefix: `_INBOX_${address.user}`,
@@ -86,6 +90,17 @@ export async function openConnection(
     await nc.close();
     throw error;
   }
+}
+
+/** The token of a user is asked for at every connect: another one may have taken its place. */
+function loginOf(address: BrokerAddress): NodeConnectionOptions {
+  if ('pass' in address) return { user: address.user, pass: address.pass };
+  const { login } = address;
+  const authenticator = jwtAuthenticator(
+    () => login().jwt,
+    () => new TextEncoder().encode(login().seed),
+  );
+  return { authenticator };
 }
 
 /** @throws `broker-too-old`. An older server takes the settings that our guarantees rest on and drops them silently. */

@@ -11,20 +11,37 @@ import type { BrokerAddress } from './connection.ts';
 export const brokerUsers = ['system', 'submit', ...services] as const;
 export type BrokerUser = (typeof brokerUsers)[number];
 
-const fileSchema = z.object({
-  servers: z.array(z.string()).min(1),
-  user: z.string(),
-  pass: z.string(),
-  apiPrefix: z.string().optional(),
-});
+const common = { servers: z.array(z.string()).min(1), user: z.string(), apiPrefix: z.string().optional() };
+/** A password is what releases before operator mode wrote, and what a server without it asks for. */
+const fileSchema = z.union([
+  z.object({ ...common, jwt: z.string(), seed: z.string() }),
+  z.object({ ...common, pass: z.string() }),
+]);
 
 /** One file per user, 0600: a service can be given its own and no other. */
 export function credentialFile(home: Home, user: BrokerUser): string {
   return join(home.credentials, `nats-${user}.json`);
 }
 
-/** @throws `invalid-config` when the home has none, with what makes them. */
+/**
+ * Where a user finds the broker and how it logs in. The file is read again at every connect, so a credential that took
+ * the place of another is used from the next one on.
+ *
+ * @throws `invalid-config` when the home has none, with what makes them.
+ */
 export function readBrokerAddress(home: Home, user: BrokerUser): BrokerAddress {
+  const found = readCredentials(home, user);
+  if ('pass' in found) return found;
+  const { servers, user: name, apiPrefix } = found;
+  const login = () => {
+    const now = readCredentials(home, user);
+    if ('pass' in now) throw new VmTaskError('invalid-config', `${credentialFile(home, user)} has a password now`);
+    return now;
+  };
+  return { servers, user: name, apiPrefix, login };
+}
+
+function readCredentials(home: Home, user: BrokerUser): z.output<typeof fileSchema> {
   const file = credentialFile(home, user);
   try {
     return fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));

@@ -136,7 +136,7 @@ test.concurrent('rights that are taken away under a running service: it goes on 
     user.permissions = { publish: user.permissions?.publish.filter(isLeft) ?? [], subscribe: ['>'] };
   }
   const fewer = JSON.stringify({ accounts, ...config }).slice(1, -1);
-  await using broker = await startBroker({ users: ['provisioner'] });
+  await using broker = await startBroker({ config: all });
   await using service = await broker.connect({ user: 'provisioner' });
   await using _worker = startWorker(service.bus, async ({ data }) => {
     if (!('task' in data)) throw new Error('no task');

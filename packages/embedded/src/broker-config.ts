@@ -1,15 +1,23 @@
 /**
- * The embedded nats-server: its configuration, made anew at each start, and its passwords, made at the first. JSON is
- * a subset of the server's configuration language, so nothing needs quoting by hand.
+ * The embedded nats-server: its configuration, made anew at each start, and the credentials of its users, made at the
+ * first. JSON is a subset of the server's configuration language, so nothing needs quoting by hand.
  */
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { accountsFor, hostApiPrefix, isHostUser, type Scope } from '@vm-task/bus/accounts';
+import { hostApiPrefix, isHostUser, type Scope } from '@vm-task/bus/accounts';
 import { type BrokerUser, brokerUsers, credentialFile } from '@vm-task/bus/credentials';
+import {
+  accountIdOf,
+  credsOf,
+  type OperatorKeys,
+  type OperatorTokens,
+  signAccounts,
+  signUser,
+} from '@vm-task/bus/operator';
 import { maxPayloadBytes } from '@vm-task/bus/streams';
 import { writePrivateFile } from '@vm-task/service/private-file';
 import type { Home } from '@vm-task/shared/home';
+import { makeKeys } from './operator-keys.ts';
 
 /** More than all streams may have together: the disk is watched by intake, not by the broker. */
 const maxFileBytes = 1024 ** 4;
@@ -20,45 +28,85 @@ export interface BrokerFiles {
   readonly url: string;
 }
 
-/** Writes the configuration and every user's credentials for a server on this port of the loopback. */
-export function writeBrokerFiles(home: Home, scope: Scope, port: number): BrokerFiles {
+/** Writes the configuration and every user's credentials for a server on this port of the loopback, which does not run. */
+export async function writeBrokerFiles(home: Home, scope: Scope, port: number): Promise<BrokerFiles> {
   mkdirSync(home.nats, { recursive: true, mode: 0o700 });
   mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
   const url = `nats://127.0.0.1:${port}`;
-  const users = brokerUsers.map((user) => ({ user, password: passwordOf(home, user) }));
-  for (const { user, password } of users) {
-    const prefix = isHostUser(user) ? { apiPrefix: hostApiPrefix } : {};
-    writePrivateFile(credentialFile(home, user), JSON.stringify({ servers: [url], user, pass: password, ...prefix }));
-  }
+  const keys = makeKeys(home, scope);
+  await writeCredentials(home, keys, scope, url, 'known keys');
+  const tokens = await signAccounts(keys, scope);
+  // What it has learnt of accounts is what stands in its configuration, or older.
+  rmSync(tokensFolder(home), { recursive: true, force: true });
+  moveStreams(home, keys);
   const config = join(home.nats, 'nats.conf');
-  writePrivateFile(config, `${JSON.stringify(brokerConfig(home, port, accountsFor(users, scope)), null, 2)}\n`);
+  writePrivateFile(config, `${JSON.stringify(brokerConfig(home, port, tokens), null, 2)}\n`);
   return { config, url };
 }
 
-function brokerConfig(home: Home, port: number, accounts: object): object {
+/** Of every user: with the key that it has had, or with a new one. Whoever is connected logs in with it next. */
+export async function writeCredentials(
+  home: Home,
+  keys: OperatorKeys,
+  scope: Scope,
+  url: string,
+  as: 'known keys' | 'new keys',
+): Promise<void> {
+  for (const user of brokerUsers) {
+    const prefix = isHostUser(user) ? { apiPrefix: hostApiPrefix } : {};
+    const login = await signUser(keys, user, scope, as === 'known keys' ? seedBefore(home, user) : undefined);
+    writePrivateFile(credentialFile(home, user), JSON.stringify({ servers: [url], user, ...prefix, ...login }));
+    if (user === 'submit') writePrivateFile(submitCreds(home), credsOf(login));
+  }
+}
+
+/** Of the one user that people have: with this file every NATS client submits. */
+export function submitCreds(home: Home): string {
+  return join(home.credentials, 'submit.creds');
+}
+
+function tokensFolder(home: Home): string {
+  return join(home.nats, 'accounts');
+}
+
+function brokerConfig(home: Home, port: number, tokens: OperatorTokens): object {
   return {
     host: '127.0.0.1',
     port,
     max_payload: maxPayloadBytes,
     jetstream: {
-      store_dir: join(home.nats, 'data'),
+      store_dir: storeFolder(home),
       max_memory_store: maxMemoryBytes,
       max_file_store: maxFileBytes,
       // An acknowledged message survives a power cut.
       sync_interval: 'always',
     },
-    accounts,
-    system_account: 'SYS',
+    operator: tokens.operator,
+    system_account: tokens.systemAccount,
+    // The only kind that takes tokens while it runs.
+    resolver: { type: 'full', dir: tokensFolder(home), allow_delete: true },
+    resolver_preload: tokens.accounts,
   };
 }
 
-/** The user's password: the one it has had since the first start. */
-function passwordOf(home: Home, user: BrokerUser): string {
+function storeFolder(home: Home): string {
+  return join(home.nats, 'data');
+}
+
+/** Releases before operator mode had the streams in a folder of their account's name; now that is its key. */
+function moveStreams(home: Home, keys: OperatorKeys): void {
+  const store = join(storeFolder(home), 'jetstream');
+  const [before, now] = [join(store, 'MAIN'), join(store, accountIdOf(keys, 'MAIN'))];
+  if (existsSync(before) && !existsSync(now)) renameSync(before, now);
+}
+
+/** The key that the user has had since the first start. */
+function seedBefore(home: Home, user: BrokerUser): string | undefined {
   try {
-    const { pass } = JSON.parse(readFileSync(credentialFile(home, user), 'utf8')) as { pass: string };
-    return pass;
+    const { seed } = JSON.parse(readFileSync(credentialFile(home, user), 'utf8')) as { seed?: string };
+    return seed;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return randomBytes(32).toString('base64url');
+    return undefined;
   }
 }

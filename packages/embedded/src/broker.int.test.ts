@@ -2,44 +2,16 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBus } from '@vm-task/bus/bus';
 import { openConnection } from '@vm-task/bus/connection';
-import { type BrokerUser, readBrokerAddress } from '@vm-task/bus/credentials';
+import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { completeKeys, signUser } from '@vm-task/bus/operator';
 import { serverProgram } from '@vm-task/bus/streams';
-import { freePort } from '@vm-task/hypervisor/host/free-port';
 import { silentLogger } from '@vm-task/service/log';
 import { homeAt } from '@vm-task/shared/home';
 import { sampleScope } from '@vm-task/testing/broker';
-import { eventually } from '@vm-task/testing/conditions';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, it } from 'vitest';
-import { prepareBroker, requireBrokerProgram } from './broker.ts';
-import { writeBrokerFiles } from './broker-config.ts';
-import { type ChildReport, superviseChild } from './child.ts';
-
-/** A server as `up` starts it: generated configuration, generated passwords, every stream made. */
-async function startEmbedded(root: string) {
-  const home = homeAt(root);
-  const { config } = writeBrokerFiles(home, sampleScope, await freePort(0));
-  const stop = new AbortController();
-  const reports: ChildReport[] = [];
-  const over = superviseChild(
-    {
-      name: 'nats-server',
-      command: serverProgram,
-      args: ['-c', config],
-      logFile: join(root, 'nats.log'),
-      ready: async (signal) => void (await prepareBroker(home, sampleScope, signal)),
-    },
-    { stop: stop.signal, graceMs: 10_000, report: (report) => void reports.push(report) },
-  );
-  await eventually(() => reports.some(({ state }) => state === 'ready'), { what: 'the server is ready' });
-  return {
-    connect: (user: BrokerUser) => openConnection(readBrokerAddress(home, user), `test ${user}`),
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await over;
-    },
-  };
-}
+import { startEmbedded } from '../test/embedded-broker.ts';
+import { requireBrokerProgram } from './broker.ts';
 
 it('gives the submitter the right to publish commands, and no other', async () => {
   await using folder = await makeTempFolder('broker');
@@ -68,11 +40,17 @@ it('lets no host publish the events of control, or of another host', async () =>
   expect(await bus.now()).toBeInstanceOf(Date);
 });
 
-it('refuses anybody without a password', async () => {
+it('refuses anybody whom none of its keys has signed', async () => {
   await using folder = await makeTempFolder('broker');
   await using _server = await startEmbedded(folder.path);
-  const address = { ...readBrokerAddress(homeAt(folder.path), 'submit'), pass: 'wrong' };
-  await expect(openConnection(address, 'stranger')).rejects.toMatchObject({ code: 'broker-unreachable' });
+  const { servers, user } = readBrokerAddress(homeAt(folder.path), 'submit');
+  const foreign = await signUser(completeKeys(null, sampleScope), 'submit', sampleScope);
+  await expect(openConnection({ servers, user, pass: 'none' }, 'stranger')).rejects.toMatchObject({
+    code: 'broker-unreachable',
+  });
+  await expect(openConnection({ servers, user, login: () => foreign }, 'stranger')).rejects.toMatchObject({
+    code: 'broker-unreachable',
+  });
 });
 
 it('says which version is needed before an old server is started', async () => {

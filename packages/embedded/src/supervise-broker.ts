@@ -39,7 +39,7 @@ export function superviseBroker(
   const answering = Promise.withResolvers<void>();
   const gone = (async () => {
     const port = await freePort(portFor(home, wantedPort));
-    const { config, url } = writeBrokerFiles(home, scope, port);
+    const { config, url } = await writeBrokerFiles(home, scope, port);
     const ready = async (signal: AbortSignal) => {
       try {
         const { version } = await prepareBroker(home, scope, signal);

@@ -14,8 +14,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Bus, createBus } from '@vm-task/bus/bus';
 import { type BrokerAddress, type Connection, openConnection } from '@vm-task/bus/connection';
-import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { credentialFile, readBrokerAddress } from '@vm-task/bus/credentials';
 import { followFeatures } from '@vm-task/bus/features';
+import { loginAnew } from '@vm-task/bus/login-anew';
 import { readBackStreams } from '@vm-task/bus/provision';
 import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import { type Environment, readEnvironment } from '@vm-task/shared/environment';
@@ -117,6 +118,7 @@ async function withBus(definition: ServiceDefinition, local: LocalContext): Prom
   if (connection === null) return;
   await readBackStreams(connection, definition.streams);
   const closed = new AbortController();
+  void loginAnew(connection, credentialFile(environment.home, definition.name), closed.signal, log);
   using _following = { [Symbol.dispose]: () => closed.abort(new Error('the service has ended')) };
   const features = followFeatures(connection, { log, stop: closed.signal });
   const source = `vm-task/${host}/${definition.name}`;

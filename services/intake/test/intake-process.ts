@@ -28,7 +28,7 @@ export async function makeHome(broker: Broker): Promise<TestHome> {
   const folder = await makeTempFolder('intake');
   const home = homeAt(folder.path);
   for (const path of [home.credentials, home.run]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  writeFileSync(credentialFile(home, 'intake'), JSON.stringify(broker.server.address('intake', 'intake')), {
+  writeFileSync(credentialFile(home, 'intake'), JSON.stringify(await broker.credentialsOf('intake')), {
     mode: 0o600,
   });
   writeFileSync(join(home.credentials, 'http-token'), `${token}\n`, { mode: 0o600 });

@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { hostApiPrefix } from '@vm-task/bus/accounts';
 import { credentialFile } from '@vm-task/bus/credentials';
 import { eventually } from '@vm-task/testing/conditions';
 import { dyingWithUs } from '@vm-task/testing/processes';
@@ -16,11 +15,7 @@ export async function startProcessRig(): Promise<Rig> {
   await writeFile(rig.home.host, JSON.stringify({ id: sampleHost }));
   const file = credentialFile(rig.home, 'runner');
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(
-    file,
-    JSON.stringify({ ...rig.broker.server.address('runner', 'runner'), apiPrefix: hostApiPrefix }),
-    { mode: 0o600 },
-  );
+  await writeFile(file, JSON.stringify(await rig.broker.credentialsOf('runner')), { mode: 0o600 });
   return rig;
 }
 

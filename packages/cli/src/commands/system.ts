@@ -1,6 +1,7 @@
 /** `up --detach`, `down` and `status`: the whole system of one home on this machine. */
 
 import { readBrokerAddress } from '@vm-task/bus/credentials';
+import { submitCreds } from '@vm-task/embedded/broker-config';
 import { ensureUp } from '@vm-task/embedded/detach';
 import { findHttpUrl } from '@vm-task/embedded/home-client';
 import { stopProcess } from '@vm-task/embedded/processes';
@@ -99,13 +100,13 @@ const alteredNote =
 function statusOf({ home }: Environment, state: SystemState | null): object {
   if (state === null)
     return { up: false, home: home.root, nats: null, http: null, services: [], isolation: isolation() };
-  const { user, pass } = readBrokerAddress(home, 'submit');
+  const { user } = readBrokerAddress(home, 'submit');
   const url = addressOf(home, state);
   return {
     up: true,
     phase: state.phase,
     home: home.root,
-    nats: state.nats === null ? null : { ...state.nats, submit: { user, pass } },
+    nats: state.nats === null ? null : { ...state.nats, submit: { user, credentials: submitCreds(home) } },
     http: url === null ? null : { url },
     services: state.services,
     isolation: isolation(),

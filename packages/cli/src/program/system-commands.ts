@@ -49,3 +49,17 @@ export function hostCommands(define: Define): void {
     (await import('../commands/hosts.ts')).listHosts(homeOf(context)),
   );
 }
+
+export function credentialCommands(define: Define): void {
+  define('rotate', 'give every user of the broker a new credential; tasks go on meanwhile', async (context) =>
+    (await import('../commands/credentials.ts')).rotate(await asRunning(context)),
+  );
+}
+
+export function natsCommands(define: Define): void {
+  define(
+    'credentials <user>',
+    'print the credentials of a user, for any NATS client: submit',
+    async (context, [user]) => (await import('../commands/credentials.ts')).printCredentials(context, user ?? ''),
+  );
+}

@@ -4,6 +4,7 @@ import type { HostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 export const standInFacts: HostFacts = {
   qemuVersion: 'stand-in',
   accelerator: 'tcg',
+  walls: { kind: 'lacking', why: 'an sshd of this host stands in for the guest' },
   ownerOfSlot: () => null,
   freezer: null,
 };

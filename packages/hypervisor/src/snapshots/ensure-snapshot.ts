@@ -4,6 +4,7 @@ import { waitingVersion } from '@vm-task/guest/supervisor';
 import type { Cache } from '@vm-task/shared/home';
 import type { Size } from '@vm-task/shared/sizes';
 import { type Accelerator, files } from '../drivers/qemu/command-line.ts';
+import type { Walls } from '../drivers/qemu/jail/probe.ts';
 import { lockFile } from '../file-lock.ts';
 import type { Owner } from '../host/own-folder.ts';
 import type { Image } from '../images/image.ts';
@@ -20,6 +21,7 @@ export interface SnapshotPlan {
   readonly image: Image;
   readonly size: Size;
   readonly accelerator: Accelerator;
+  readonly walls: Walls;
   readonly qemuVersion: string;
   /** Whom QEMU runs as while the image boots, or null. */
   readonly owner: Owner | null;
@@ -50,13 +52,13 @@ export async function ensureSnapshot(plan: SnapshotPlan, watch: Watch): Promise<
 }
 
 async function make(plan: SnapshotPlan, key: string, signal: AbortSignal): Promise<Snapshot> {
-  const { cache, image, size, accelerator, owner } = plan;
+  const { cache, image, size, accelerator, walls, owner } = plan;
   // Ours alone while the lock is held; what is there was left by a process that was killed.
   const draft = join(cache.snapshots, `.new-${key}`);
   await rm(draft, { recursive: true, force: true });
   try {
     await mkdir(join(draft, 'snapshot'), { recursive: true, mode: 0o700 });
-    const manifest = await freeze({ image, size, accelerator, folder: draft, owner }, signal);
+    const manifest = await freeze({ image, size, accelerator, walls, folder: draft, owner }, signal);
     await finish(join(draft, runFolder), join(draft, 'snapshot'), manifest);
     await rename(join(draft, 'snapshot'), snapshotFolder(cache, key));
     await syncFolder(cache.snapshots);

@@ -76,9 +76,9 @@ async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots): Promise<Clon
 
 async function bringUp(plan: CreatePlan, intent: CloneRecord, signal: AbortSignal): Promise<ReadyVm> {
   const { home, facts, snapshot, vmClass, askedAt } = plan;
-  const { accelerator } = facts;
+  const { accelerator, walls } = facts;
   const owner = facts.ownerOfSlot(intent.slots.host);
-  const { vm, port } = await startClone({ home, snapshot, accelerator, owner }, intent, signal);
+  const { vm, port } = await startClone({ home, snapshot, accelerator, walls, owner }, intent, signal);
   const runningMs = Math.round(performance.now() - askedAt);
   const identity = newIdentity(vm);
   const access = { host: '127.0.0.1', port, user: snapshot.user, hostKey: snapshot.hostKey };

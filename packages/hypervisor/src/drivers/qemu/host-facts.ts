@@ -1,14 +1,18 @@
 /** What the driver has to know of its host, found out once. */
 import type { Environment } from '@vm-task/shared/environment';
 import type { Owner } from '../../host/own-folder.ts';
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { DriverConfig } from '../driver-config.ts';
 import { chooseAccelerator, kvmGroup } from './accelerator.ts';
 import type { Accelerator } from './command-line.ts';
+import { findWalls, type Walls } from './jail/probe.ts';
 import { qemuVersion } from './qemu-version.ts';
 
 export interface HostFacts {
   readonly qemuVersion: string;
   readonly accelerator: Accelerator;
+  /** What stands around a VM that reaches no network. */
+  readonly walls: Walls;
   /** Whom the VM in the host's slot `n` runs as, so that no VM can touch another one's; null when we are not root and all run as us. */
   ownerOfSlot(n: number): Owner | null;
   /** Whom an image runs as while it boots to be frozen. */
@@ -18,7 +22,7 @@ export interface HostFacts {
 /** Beyond every slot: `maxVms` is at most so much. */
 const freezerSlot = 4_096;
 
-/** @throws `tool-missing`, `qemu-too-old`. */
+/** @throws `tool-missing`, `qemu-too-old`, `kvm-required`. */
 export async function hostFacts({ cache }: Environment, config: DriverConfig): Promise<HostFacts> {
   const version = await qemuVersion();
   const isRoot = process.geteuid?.() === 0;
@@ -28,12 +32,24 @@ export async function hostFacts({ cache }: Environment, config: DriverConfig): P
   };
   const group = await kvmGroup();
   const accelerator = await chooseAccelerator(cache, version, ownerOfSlot(freezerSlot, group));
+  requireKvm(config, accelerator);
   // Nobody is of a group that gives access to something that is not used.
   const usedGroup = accelerator === 'kvm' ? group : null;
+  const freezer = ownerOfSlot(freezerSlot, usedGroup);
   return {
     qemuVersion: version,
     accelerator,
+    walls: await findWalls(freezer),
     ownerOfSlot: (n) => ownerOfSlot(n, usedGroup),
-    freezer: ownerOfSlot(freezerSlot, usedGroup),
+    freezer,
   };
+}
+
+/** @throws `kvm-required` */
+function requireKvm({ host }: DriverConfig, accelerator: Accelerator): void {
+  if (!host.requireKvm || accelerator === 'kvm') return;
+  throw new VmTaskError(
+    'kvm-required',
+    'no VM is made here: host.requireKvm is true in vm-task.yaml, and no guest runs with KVM on this host; see kvm of ./vm-task doctor',
+  );
 }

@@ -56,8 +56,8 @@ async function measure(): Promise<void> {
   const environment = { ...rest, cache, home };
   const vms = createHypervisor({ environment, config });
   const bare = await ensureImage({ home, cache, recipesFolder }, parseImageRef(image), watch);
-  const { accelerator, walls, freezer } = await hostFacts(environment, config);
-  const boot = { image: bare, size, accelerator, walls, owner: freezer };
+  const { accelerator, walls, prober } = await hostFacts(environment, config);
+  const boot = { image: bare, size, accelerator, walls, owner: prober };
   await using machine = await freezeFloorMachine(cache, boot, forever);
   const measures = [
     async () =>

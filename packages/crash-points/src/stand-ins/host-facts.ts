@@ -5,8 +5,8 @@ export const standInFacts: HostFacts = {
   qemuVersion: 'stand-in',
   accelerator: 'tcg',
   walls: { kind: 'lacking', why: 'an sshd of this host stands in for the guest' },
-  ownerOfSlot: () => null,
-  freezer: null,
+  reserveOwner: async () => null,
+  prober: null,
 };
 
 export async function hostFacts(): Promise<HostFacts> {

@@ -1,6 +1,7 @@
 /** What the driver has to know of its host, found out once. */
 import type { Environment } from '@vm-task/shared/environment';
 import type { Owner } from '../../host/own-folder.ts';
+import { freezerSlot, reserveUid, uidsFolder } from '../../host/uids.ts';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { DriverConfig } from '../driver-config.ts';
 import { chooseAccelerator, kvmGroup } from './accelerator.ts';
@@ -13,14 +14,14 @@ export interface HostFacts {
   readonly accelerator: Accelerator;
   /** What stands around a VM that reaches no network. */
   readonly walls: Walls;
-  /** Whom the VM in the host's slot `n` runs as, so that no VM can touch another one's; null when we are not root and all run as us. */
-  ownerOfSlot(n: number): Owner | null;
-  /** Whom an image runs as while it boots to be frozen. */
-  readonly freezer: Owner | null;
+  /**
+   * Whom the VM in the host's slot `n`, whose files are in `folder`, runs as: a user that nobody else on this machine has
+   * before `releaseUids(folder)`. Null when we are not root and all run as us.
+   */
+  reserveOwner(n: number, folder: string): Promise<Owner | null>;
+  /** Whom programs run as that try out what this host can do. */
+  readonly prober: Owner | null;
 }
-
-/** Beyond every slot: `maxVms` is at most so much. */
-const freezerSlot = 4_096;
 
 /** @throws `tool-missing`, `qemu-too-old`, `kvm-required`. */
 export async function hostFacts({ cache }: Environment, config: DriverConfig): Promise<HostFacts> {
@@ -35,13 +36,18 @@ export async function hostFacts({ cache }: Environment, config: DriverConfig): P
   requireKvm(config, accelerator);
   // Nobody is of a group that gives access to something that is not used.
   const usedGroup = accelerator === 'kvm' ? group : null;
-  const freezer = ownerOfSlot(freezerSlot, usedGroup);
+  const prober = ownerOfSlot(freezerSlot, usedGroup);
   return {
     qemuVersion: version,
     accelerator,
-    walls: await findWalls(freezer),
-    ownerOfSlot: (n) => ownerOfSlot(n, usedGroup),
-    freezer,
+    walls: await findWalls(prober),
+    prober,
+    async reserveOwner(n, folder) {
+      if (!isRoot) return null;
+      const range = { folder: uidsFolder, base: config.host.uidBase, count: freezerSlot + 1 };
+      const uid = await reserveUid(range, n, folder);
+      return { uid, gid: usedGroup ?? uid };
+    },
   };
 }
 

@@ -50,7 +50,7 @@ export class QemuDriver implements Driver {
 
   async prepare(vmClass: CloneClass, report: Report, signal: AbortSignal): Promise<void> {
     const watch = { report, signal };
-    if (vmClass.egress === 'internet') await proveInternet((await this.#hostFacts()).freezer);
+    if (vmClass.egress === 'internet') await proveInternet((await this.#hostFacts()).prober);
     await this.#snapshot(vmClass, await ensureImage(this.#images, vmClass.image, watch), watch);
   }
 
@@ -118,7 +118,7 @@ export class QemuDriver implements Driver {
 
   async #snapshot({ size }: CloneClass, image: Image, watch: Watch): Promise<Snapshot> {
     const { environment, config } = this.#options;
-    const { qemuVersion, accelerator, walls, freezer } = await this.#hostFacts();
+    const { qemuVersion, accelerator, walls, reserveOwner } = await this.#hostFacts();
     const { maxSnapshots } = config.host;
     const plan = {
       cache: environment.cache,
@@ -127,7 +127,7 @@ export class QemuDriver implements Driver {
       accelerator,
       walls,
       qemuVersion,
-      owner: freezer,
+      reserveOwner,
       maxSnapshots,
     };
     return await ensureSnapshot(plan, watch);

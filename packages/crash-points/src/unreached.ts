@@ -10,7 +10,8 @@ const exempt: Readonly<Record<string, string>> = {
   'hypervisor/snapshots/ensure-snapshot:': 'likewise',
   'hypervisor/snapshots/seed:': 'likewise',
   'hypervisor/snapshots/snapshot-store:removeFolder.': 'only a cache that has too many loses some',
-  'hypervisor/host/uids:': "root's business, and no scenario has machines with users; uids.int.test.ts has races and deaths",
+  'hypervisor/host/uids:':
+    "root's business, and no scenario has machines with users; uids.int.test.ts has races and deaths",
   'hypervisor/run-tool:': 'tools that make images, and the locks under which they are made',
   'hypervisor/drivers/qemu/accelerator:': 'asked once of a host, in a folder of the question alone',
   'hypervisor/drivers/qemu/jail/':

@@ -53,7 +53,12 @@ function addressOf(home: Home, state: SystemState): string | null {
 }
 
 /** Starts the system, or one side of it, in the background; returns when that is ready. */
-export async function upDetached({ environment, config, json, role }: SystemOptions & { readonly role: Role }): Promise<void> {
+export async function upDetached({
+  environment,
+  config,
+  json,
+  role,
+}: SystemOptions & { readonly role: Role }): Promise<void> {
   using progress = startProgress({ quiet: json });
   const state = await ensureUp(environment.home, (what) => progress.update(`starting the system, ${what}`), role);
   progress.clear();
@@ -101,8 +106,7 @@ const alteredNote =
 async function statusOf(options: IsolationOptions, state: SystemState | null): Promise<object> {
   const { home } = options.environment;
   const lines = (await isolation(options)).join('. ');
-  if (state === null)
-    return { up: false, home: home.root, nats: null, http: null, services: [], isolation: lines };
+  if (state === null) return { up: false, home: home.root, nats: null, http: null, services: [], isolation: lines };
   const { user, pass } = readBrokerAddress(home, 'submit');
   const url = addressOf(home, state);
   return {
@@ -127,7 +131,9 @@ async function printStatus(options: IsolationOptions, state: SystemState | null)
   if (url !== null) print(`HTTP ${url}`);
   if (state.nats !== null) print(`NATS ${state.nats.url}, version ${state.nats.version}`);
   const rows = state.services.map((s) => [s.name, s.state, s.pid, s.restarts, s.lastExit]);
-  print(`\n${table(['service', 'state', 'pid', 'restarts', 'last exit'], rows)}\n\n${(await isolation(options)).join('\n')}`);
+  print(
+    `\n${table(['service', 'state', 'pid', 'restarts', 'last exit'], rows)}\n\n${(await isolation(options)).join('\n')}`,
+  );
 }
 
 function printQuarantined(vms: readonly QuarantinedVm[]): void {

@@ -51,7 +51,10 @@ export async function reserveUid({ folder, base, count }: UidRange, first: numbe
     await rm(draft, { force: true });
   }
   const range = `${base} to ${base + count - 1}`;
-  throw new VmTaskError('vm-not-started', `every uid from ${range} is reserved: see the files in ${folder}, and who uses them`);
+  throw new VmTaskError(
+    'vm-not-started',
+    `every uid from ${range} is reserved: see the files in ${folder}, and who uses them`,
+  );
 }
 
 /** Whatever uid was reserved for that folder is free again. For whoever has verified that no process of it is left. */

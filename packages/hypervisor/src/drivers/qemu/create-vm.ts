@@ -76,7 +76,12 @@ async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots, owner: Owner 
   };
 }
 
-async function bringUp(plan: CreatePlan, intent: CloneRecord, owner: Owner | null, signal: AbortSignal): Promise<ReadyVm> {
+async function bringUp(
+  plan: CreatePlan,
+  intent: CloneRecord,
+  owner: Owner | null,
+  signal: AbortSignal,
+): Promise<ReadyVm> {
   const { home, facts, snapshot, vmClass, askedAt } = plan;
   const { accelerator, walls } = facts;
   const { vm, port } = await startClone({ home, snapshot, accelerator, walls, owner }, intent, signal);

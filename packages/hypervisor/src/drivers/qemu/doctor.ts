@@ -15,7 +15,10 @@ const device = '/dev/kvm';
 /** By running a guest, as is done before the first VM. @throws `NotCheckable` without a QEMU that will do */
 export async function checkKvm(options: DriverOptions): Promise<Finding> {
   const { host } = options.config;
-  const { accelerator } = await factsOf({ ...options, config: { ...options.config, host: { ...host, requireKvm: false } } });
+  const { accelerator } = await factsOf({
+    ...options,
+    config: { ...options.config, host: { ...host, requireKvm: false } },
+  });
   const finding = assessKvm(accelerator === 'kvm', await deviceState());
   return accelerator !== 'kvm' && host.requireKvm ? refused(finding) : finding;
 }
@@ -30,7 +33,8 @@ async function factsOf({ environment, config }: DriverOptions): Promise<HostFact
 
 /** As every task is, by `kvm-required`. */
 export function refused({ detail, fix }: Finding): Finding {
-  const remedy = 'host.requireKvm: false in vm-task.yaml lets guests be emulated, which is no isolation; or a host with KVM';
+  const remedy =
+    'host.requireKvm: false in vm-task.yaml lets guests be emulated, which is no isolation; or a host with KVM';
   return fail(`no VM is made here, because host.requireKvm is true: ${detail}`, fix ?? remedy);
 }
 

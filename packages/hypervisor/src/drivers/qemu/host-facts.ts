@@ -1,8 +1,8 @@
 /** What the driver has to know of its host, found out once. */
 import type { Environment } from '@vm-task/shared/environment';
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { Owner } from '../../host/own-folder.ts';
 import { freezerSlot, reserveUid, uidsFolder } from '../../host/uids.ts';
-import { VmTaskError } from '@vm-task/shared/errors';
 import type { DriverConfig } from '../driver-config.ts';
 import { chooseAccelerator, kvmGroup } from './accelerator.ts';
 import type { Accelerator } from './command-line.ts';

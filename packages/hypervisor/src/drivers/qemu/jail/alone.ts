@@ -5,7 +5,7 @@
  * the host's network in the hands of a guest that broke out would be a way into that network.
  */
 import { enterJail, jailWords } from './inside.ts';
-import type { Jailed, JailOptions } from './jail.ts';
+import type { Jailed, JailOptions } from './options.ts';
 
 const proxy = '/usr/lib/systemd/systemd-socket-proxyd';
 

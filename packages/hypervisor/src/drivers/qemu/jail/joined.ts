@@ -8,7 +8,7 @@ import { writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { enterJail, jailWords } from './inside.ts';
-import type { Jailed, JailOptions } from './jail.ts';
+import type { Jailed, JailOptions } from './options.ts';
 
 /** RFC 6890's special ranges and multicast: nothing there is the internet. */
 const specialRanges = [

@@ -5,12 +5,15 @@ import { readdir, readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { ReadyVm } from '@vm-task/hypervisor/hypervisor';
 import { needs } from '@vm-task/testing/needs';
 import { beforeAll, expect, test } from 'vitest';
 import { lendVms, prepareLimitMs, smallClass, type TestVms } from './vms.ts';
 
 const run = promisify(execFile);
+
+const cloneWith = (egress: CloneClass['egress']): CloneClass => ({ ...smallClass, egress });
 
 beforeAll(async () => {
   await using vms = await lendVms();
@@ -51,7 +54,7 @@ for (const egress of ['none', 'internet'] as const) {
     `egress ${egress}: QEMU shares no namespace that matters with the host, and has no capability`,
     async () => {
       await using vms = await lendVms();
-      const pid = await qemuOf(await vms.ready({ ...smallClass, egress }));
+      const pid = await qemuOf(await vms.ready(cloneWith(egress)));
       const shared = async (of: string) =>
         await run(
           'readlink',
@@ -82,7 +85,7 @@ for (const egress of ['none', 'internet'] as const) {
       await using server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
       await once(server, 'listening');
       const { port } = server.address() as AddressInfo;
-      const [vm, other] = [await vms.ready({ ...smallClass, egress }), await vms.ready({ ...smallClass, egress })];
+      const [vm, other] = [await vms.ready(cloneWith(egress)), await vms.ready(cloneWith(egress))];
       const ports = [port, other.access.port, vm.access.port];
       const addresses = ['127.0.0.1', '192.0.2.1', '10.0.2.2', '0.0.0.0'];
       const targets = addresses.flatMap((address) => ports.map((number) => `${address}:${number}`));

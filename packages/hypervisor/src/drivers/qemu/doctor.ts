@@ -67,7 +67,8 @@ export async function checkWalls(options: DriverOptions): Promise<Finding> {
 /** What is weaker, and what sets it right. */
 export function assessWalls(walls: Walls): Finding {
   if (walls.kind === 'lacking') return warn(`${weaknessOf(walls)}: ${walls.why}`, remedy);
-  return pass('each QEMU runs in namespaces of its own, with a root folder of its own, no capability, and limits');
+  const held = 'each QEMU runs in namespaces of its own, with a root folder of its own, no capability, and limits';
+  return pass(`${held}; no control group bounds its processor time or its memory as a whole`);
 }
 
 const remedy =

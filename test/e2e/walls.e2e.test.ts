@@ -1,7 +1,7 @@
 /** What a guest that has broken out of its QEMU reaches: a program as the VM's user, behind the walls of a running VM. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +9,7 @@ import type { CloneClass } from '@vm-task/hypervisor/drivers/qemu/record';
 import type { ReadyVm } from '@vm-task/hypervisor/hypervisor';
 import { needs } from '@vm-task/testing/needs';
 import { beforeAll, expect, test } from 'vitest';
+import { qemuProcess } from './qemu-process.ts';
 import { lendVms, prepareLimitMs, smallClass, type TestVms } from './vms.ts';
 
 const run = promisify(execFile);
@@ -20,18 +21,9 @@ beforeAll(async () => {
   await vms.hypervisor.prepare(smallClass, () => {}, new AbortController().signal);
 }, prepareLimitMs);
 
-/** The process of the VM that is QEMU itself, and not around it. */
-async function qemuOf(vm: ReadyVm): Promise<string> {
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
-    if (argv[0] === 'qemu-system-x86_64' && argv.some((word) => word.endsWith(vm.id))) return pid;
-  }
-  throw new Error(`${vm.id} has no QEMU`);
-}
-
 /** What a shell prints that is where QEMU is, as whom QEMU is, with what QEMU may do. */
 async function inJail(vm: ReadyVm, script: string, args: readonly string[] = []): Promise<string[]> {
-  const target = await qemuOf(vm);
+  const target = String(await qemuProcess(vm.id));
   const spaces = ['--user', '--mount', '--net', '--pid', '--ipc', '--uts'];
   const enter = ['--target', target, ...spaces, '--setuid', '0', '--setgid', '0', '--'];
   const powerless = ['setpriv', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', '--'];
@@ -54,7 +46,7 @@ for (const egress of ['none', 'internet'] as const) {
     `egress ${egress}: QEMU shares no namespace that matters with the host, and has no capability`,
     async () => {
       await using vms = await lendVms();
-      const pid = await qemuOf(await vms.ready(cloneWith(egress)));
+      const pid = await qemuProcess((await vms.ready(cloneWith(egress))).id);
       const shared = async (of: string) =>
         await run(
           'readlink',
@@ -113,7 +105,7 @@ needs.root(test)('whoever breaks out sees no file of the host but programs, and 
     '/etc',
   ];
   expect(await inJail(vm, 'for path; do [ -e "$path" ] && echo "$path"; done; true', places)).toEqual([]);
-  const pids = [process.pid, Number(await qemuOf(other)), await leaderOf(vms, vm)].map(String);
+  const pids = [process.pid, await qemuProcess(other.id), await leaderOf(vms, vm)].map(String);
   expect(await inJail(vm, 'for pid; do kill -0 "$pid" 2>/dev/null && echo "$pid"; done; true', pids)).toEqual([]);
 });
 
@@ -140,7 +132,7 @@ needs.root(test)('every process of a VM ends when one of them does', async () =>
   await using vms = await lendVms();
   for (const which of ['QEMU', 'the first around it'] as const) {
     const vm = await vms.ready();
-    const [qemu, leader] = [Number(await qemuOf(vm)), await leaderOf(vms, vm)];
+    const [qemu, leader] = [await qemuProcess(vm.id), await leaderOf(vms, vm)];
     const before = await treeOf(leader);
     expect(before).toContain(qemu);
     process.kill(which === 'QEMU' ? qemu : leader, 'SIGKILL');

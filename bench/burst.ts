@@ -56,8 +56,9 @@ async function measure(): Promise<void> {
   const environment = { ...rest, cache, home };
   const vms = createHypervisor({ environment, config });
   const bare = await ensureImage({ home, cache, recipesFolder }, parseImageRef(image), watch);
-  const { accelerator, freezer } = await hostFacts(environment, config);
-  await using machine = await freezeFloorMachine(cache, { image: bare, size, accelerator, owner: freezer }, forever);
+  const { accelerator, walls, prober } = await hostFacts(environment, config);
+  const boot = { image: bare, size, accelerator, walls, owner: prober };
+  await using machine = await freezeFloorMachine(cache, boot, forever);
   const measures = [
     async () =>
       void floor.push(await burstBare(cache, machine, accelerator, { tasks: options.tasks, atOnce: options.max })),

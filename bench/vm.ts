@@ -57,10 +57,10 @@ report();
 
 async function measure(): Promise<void> {
   const image = await ensureImage({ home, cache, recipesFolder }, parseImageRef('base'), watch);
-  const { accelerator, qemuVersion, freezer } = await hostFacts(environment, config);
-  const boot = { image, size, accelerator, owner: freezer };
+  const { accelerator, walls, qemuVersion, prober, reserveOwner } = await hostFacts(environment, config);
+  const boot = { image, size, accelerator, walls, owner: prober };
   const { maxSnapshots } = config.host;
-  await ensureSnapshot({ ...boot, cache, qemuVersion, maxSnapshots }, watch);
+  await ensureSnapshot({ ...boot, reserveOwner, cache, qemuVersion, maxSnapshots }, watch);
   await using machine = await freezeFloorMachine(cache, boot, forever);
   const clone = cloner(image.ref);
   const measureFloor = async () => {

@@ -48,7 +48,7 @@ describe('a QEMU that is stopped (SIGSTOP)', () => {
   it('and continued has been a pause of its process, without a gap in the output', async () => {
     const script = 'i=0; while [ $i -lt 30 ]; do echo $i; i=$((i + 1)); sleep 0.2; done';
     const id = await submit(system, { run: script });
-    const qemu = await qemuOf(system, await untilPrinted(system, id, '\n'));
+    const qemu = await qemuOf(await untilPrinted(system, id, '\n'));
     process.kill(qemu, 'SIGSTOP');
     // It stands still for as long as another task takes.
     await untilOver(system, await submit(system, { run: 'sleep 5' }));
@@ -60,7 +60,7 @@ describe('a QEMU that is stopped (SIGSTOP)', () => {
 
   it('for good is ended by the time limit of its task, and removed', async () => {
     const id = await submit(system, { run: 'echo begun; sleep 300', timeouts: { run: '8s' } });
-    const qemu = await qemuOf(system, await untilPrinted(system, id, '\n'));
+    const qemu = await qemuOf(await untilPrinted(system, id, '\n'));
     process.kill(qemu, 'SIGSTOP');
     expect(await untilOver(system, id)).toMatchObject({ outcome: 'timed_out', error: { code: 'timed-out-run' } });
     await expectNoLeak(system);

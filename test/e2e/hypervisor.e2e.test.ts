@@ -13,18 +13,13 @@ import { parseConfig } from '@vm-task/service/config';
 import { newTaskId } from '@vm-task/shared/new-ids';
 import { eventually } from '@vm-task/testing/conditions';
 import { beforeAll, expect, test } from 'vitest';
+import { qemuProcess } from './qemu-process.ts';
 import { lendVms, prepareLimitMs, smallClass, type TestVms } from './vms.ts';
 
 beforeAll(async () => {
   await using vms = await lendVms();
   await vms.hypervisor.prepare(smallClass, () => {}, new AbortController().signal);
 }, prepareLimitMs);
-
-async function processOf({ hypervisor }: TestVms, vm: ReadyVm): Promise<number> {
-  const record = (await hypervisor.find(vm.id))?.record;
-  if (record === undefined || record.process === null) throw new Error('the record names no process');
-  return record.process.pid;
-}
 
 /** All that a VM has on the host, by other means than the driver's. */
 async function traces({ home }: TestVms, vm: ReadyVm): Promise<string[]> {
@@ -82,7 +77,7 @@ test('a VM whose QEMU was killed is not alive, and is removed', async () => {
   await using vms = await lendVms();
   const vm = await vms.ready();
   expect(await vms.hypervisor.isAlive(vm.id)).toBe(true);
-  process.kill(await processOf(vms, vm), 'SIGKILL');
+  process.kill(await qemuProcess(vm.id), 'SIGKILL');
   await eventually(async () => !(await vms.hypervisor.isAlive(vm.id)), { what: 'QEMU has ended' });
   await vms.hypervisor.destroy(vm.id, 'it died');
   expect(await traces(vms, vm)).toEqual([]);
@@ -91,7 +86,7 @@ test('a VM whose QEMU was killed is not alive, and is removed', async () => {
 test('a VM whose QEMU stands still is removed', async () => {
   await using vms = await lendVms();
   const vm = await vms.ready();
-  process.kill(await processOf(vms, vm), 'SIGSTOP');
+  process.kill(await qemuProcess(vm.id), 'SIGSTOP');
   await vms.hypervisor.destroy(vm.id, 'it hangs');
   expect(await traces(vms, vm)).toEqual([]);
 });

@@ -28,7 +28,7 @@ afterAll(() => system[Symbol.asyncDispose]());
 
 describe('kill -9 in the middle of a task', () => {
   it('of QEMU: the task fails and says that its VM is lost', async () => {
-    const ended = await killWhileCounting(system, (task) => qemuOf(system, task));
+    const ended = await killWhileCounting(system, (task) => qemuOf(task));
     expect(ended).toMatchObject({ outcome: 'failed', exitCode: null, error: { code: 'vm-lost' } });
     await expectOneEndAndNoLeak(system, ended);
   });

@@ -25,7 +25,7 @@ it('a VM that is killed in a setup step is replaced by a fresh one, in which the
     retry: { maxAttempts: 2, backoff: '1s', on: ['vm', 'setup'] },
   });
   const first = await shownOnce(system, id, 'its VM is known', ({ vm }) => vm !== null);
-  const qemu = await qemuOf(system, first);
+  const qemu = await qemuOf(first);
   const begun = async () => (await outputOf(system, id, 'setup')).includes('begun');
   await eventually(begun, { what: 'the step runs', limitMs: 300_000 });
   process.kill(qemu, 'SIGKILL');

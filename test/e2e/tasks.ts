@@ -1,8 +1,7 @@
 /** Tasks of a lent system: submitted, waited for, and what must be left of them, which is nothing. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { LogStream } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
+import { qemuProcess } from './qemu-process.ts';
 import type { TestSystem } from './system.ts';
 import type { Audit, Shown } from './views.ts';
 
@@ -48,9 +47,8 @@ export async function outputOf({ client }: TestSystem, id: string, wanted: LogSt
 }
 
 /** The process that is the task's VM. */
-export async function qemuOf({ home }: TestSystem, { vm }: Shown): Promise<number> {
-  const record = await readFile(join(home.vms, vm ?? '', 'vm.json'), 'utf8');
-  return JSON.parse(record).process.pid;
+export async function qemuOf({ vm }: Shown): Promise<number> {
+  return await qemuProcess(vm ?? '');
 }
 
 export async function expectNoLeak(system: TestSystem): Promise<void> {

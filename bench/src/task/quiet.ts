@@ -1,6 +1,6 @@
 /** Waiting until nothing of ours is at work: on few cores, a clone in the making would be measured along. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { cpuSecondsOf } from '@vm-task/hypervisor/host/process-cpu';
+import { cpuSecondsOfTree } from '@vm-task/hypervisor/host/process-cpu';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 
 /** So long a VM must have been idle; a guest that came up finishes what it began in a second or two. */
@@ -26,5 +26,8 @@ export async function untilQuiet(hypervisor: Hypervisor, vms: number): Promise<v
 async function cpuSeconds(hypervisor: Hypervisor, vms: number): Promise<number | null> {
   const states = await hypervisor.list();
   if (states.length !== vms || states.some(({ phase }) => phase !== 'ready')) return null;
-  return states.reduce((sum, { record: { process } }) => sum + (process === null ? 0 : cpuSecondsOf(process.pid)), 0);
+  return states.reduce(
+    (sum, { record: { process } }) => sum + (process === null ? 0 : cpuSecondsOfTree(process.pid)),
+    0,
+  );
 }

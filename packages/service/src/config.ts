@@ -46,6 +46,8 @@ const settings = {
       maxSnapshots: z.int().min(1).max(256).default(8),
       /** Started as root, the VM in slot n runs as this uid plus n: a range that belongs to nobody else. */
       uidBase: z.int().min(1_000).max(4_294_000_000).default(1_879_048_192),
+      /** No clone is made where guests do not run with KVM, because without it QEMU promises no isolation. */
+      requireKvm: z.boolean().default(false),
     })
     .prefault({}),
   http: z

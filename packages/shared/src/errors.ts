@@ -89,6 +89,11 @@ export const errorCodes = {
   'guest-failed': { status: 502, permanent: false, title: 'The machine could not do what it was asked' },
   'identity-failed': { status: 502, permanent: false, title: 'A clone did not prove an identity of its own' },
   'qemu-too-old': { status: 500, permanent: true, title: 'QEMU is older than what clones need' },
+  'kvm-required': {
+    status: 500,
+    permanent: true,
+    title: 'This host may run VMs with KVM only, and has none that works',
+  },
   'egress-unavailable': { status: 500, permanent: true, title: 'No network namespace can be made on this host' },
   'snapshot-failed': { status: 503, permanent: false, title: 'The image could not be booted and frozen' },
   'ledger-unreadable': { status: 500, permanent: true, title: 'A record of a machine cannot be read' },

@@ -14,9 +14,10 @@ import type { Environment } from '@vm-task/shared/environment';
 import type { Home } from '@vm-task/shared/home';
 import type { Role } from '@vm-task/shared/roles';
 import { exitCodes } from '../exit-codes.ts';
-import { print, printJson } from '../screen/print.ts';
+import { note, print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
+import { type IsolationOptions, isolation, refusals } from './isolation.ts';
 import { poolNote } from './phase-note.ts';
 
 /** The supervisor itself drains services (25 s), destroys VMs and stops the broker (10 s). */
@@ -53,12 +54,18 @@ function addressOf(home: Home, state: SystemState): string | null {
 }
 
 /** Starts the system, or one side of it, in the background; returns when that is ready. */
-export async function upDetached({ environment, json, role }: SystemOptions & { readonly role: Role }): Promise<void> {
+export async function upDetached({
+  environment,
+  config,
+  json,
+  role,
+}: SystemOptions & { readonly role: Role }): Promise<void> {
   using progress = startProgress({ quiet: json });
   const state = await ensureUp(environment.home, (what) => progress.update(`starting the system, ${what}`), role);
   progress.clear();
-  if (json) printJson(statusOf(environment, state));
+  if (json) printJson(await statusOf({ environment, config }, state));
   else print(summaryOf(environment.home, state));
+  for (const refusal of await refusals({ environment, config })) note(refusal);
 }
 
 /** Stops everything of the home, also what a killed supervisor has left behind. */
@@ -83,9 +90,9 @@ export async function status({ environment, config, json }: SystemOptions): Prom
   const quarantined = await quarantinedVms(environment, config);
   const unreadable = await unreadableVms(environment, config);
   const configAltered = isConfigAltered(environment.home);
-  if (json) printJson({ ...statusOf(environment, state), configAltered, quarantined, unreadable });
+  if (json) printJson({ ...(await statusOf({ environment, config }, state)), configAltered, quarantined, unreadable });
   else {
-    printStatus(environment, state);
+    await printStatus({ environment, config }, state);
     if (configAltered) print(alteredNote);
     if (state !== null) printNotes(environment.home, Object.keys(config.pools));
     printQuarantined(quarantined);
@@ -97,9 +104,10 @@ export async function status({ environment, config, json }: SystemOptions): Prom
 const alteredNote =
   'vm-task.yaml was altered since the system read it; ./vm-task down && ./vm-task up --detach makes it read it again';
 
-function statusOf({ home }: Environment, state: SystemState | null): object {
-  if (state === null)
-    return { up: false, home: home.root, nats: null, http: null, services: [], isolation: isolation() };
+async function statusOf(options: IsolationOptions, state: SystemState | null): Promise<object> {
+  const { home } = options.environment;
+  const lines = (await isolation(options)).join('. ');
+  if (state === null) return { up: false, home: home.root, nats: null, http: null, services: [], isolation: lines };
   const { user } = readBrokerAddress(home, 'submit');
   const url = addressOf(home, state);
   return {
@@ -109,11 +117,12 @@ function statusOf({ home }: Environment, state: SystemState | null): object {
     nats: state.nats === null ? null : { ...state.nats, submit: { user, credentials: submitCreds(home) } },
     http: url === null ? null : { url },
     services: state.services,
-    isolation: isolation(),
+    isolation: lines,
   };
 }
 
-function printStatus({ home }: Environment, state: SystemState | null): void {
+async function printStatus(options: IsolationOptions, state: SystemState | null): Promise<void> {
+  const { home } = options.environment;
   if (state === null) {
     print(`not up on ${home.root}; start with ./vm-task up --detach, or just run a task`);
     return;
@@ -123,7 +132,9 @@ function printStatus({ home }: Environment, state: SystemState | null): void {
   if (url !== null) print(`HTTP ${url}`);
   if (state.nats !== null) print(`NATS ${state.nats.url}, version ${state.nats.version}`);
   const rows = state.services.map((s) => [s.name, s.state, s.pid, s.restarts, s.lastExit]);
-  print(`\n${table(['service', 'state', 'pid', 'restarts', 'last exit'], rows)}\n\n${isolation()}`);
+  print(
+    `\n${table(['service', 'state', 'pid', 'restarts', 'last exit'], rows)}\n\n${(await isolation(options)).join('\n')}`,
+  );
 }
 
 function printQuarantined(vms: readonly QuarantinedVm[]): void {
@@ -140,13 +151,4 @@ function printNotes(home: Home, pools: readonly string[]): void {
     const told = poolNote(home, pool);
     if (told !== null) print(`pool ${pool}: ${told}`);
   }
-}
-
-/** What stands between two tasks on this host, said plainly. */
-function isolation(): string {
-  const uids =
-    process.getuid?.() === 0
-      ? 'each VM runs under a uid of its own'
-      : 'all VMs run under your uid, as you are not root';
-  return `isolation: ${uids}; without KVM, QEMU promises no security boundary`;
 }

@@ -5,6 +5,7 @@ import { closeInheritedFiles } from '@vm-task/shared/process-start';
 import type { Role } from '@vm-task/shared/roles';
 import { whenOutputFails } from '../screen/output-failure.ts';
 import { note } from '../screen/print.ts';
+import { refusals } from './isolation.ts';
 import { type SystemOptions, summaryOf } from './system.ts';
 
 /** Runs the system in the foreground until Ctrl-C or SIGTERM. */
@@ -20,6 +21,7 @@ export async function up({ environment, config, role }: SystemOptions & { readon
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  for (const refusal of await refusals({ environment, config })) note(refusal);
   let told = '';
   await runSystem({
     environment,

@@ -4,8 +4,9 @@ import type { HostFacts } from '@vm-task/hypervisor/drivers/qemu/host-facts';
 export const standInFacts: HostFacts = {
   qemuVersion: 'stand-in',
   accelerator: 'tcg',
-  ownerOfSlot: () => null,
-  freezer: null,
+  walls: { kind: 'lacking', why: 'an sshd of this host stands in for the guest' },
+  reserveOwner: async () => null,
+  prober: null,
 };
 
 export async function hostFacts(): Promise<HostFacts> {

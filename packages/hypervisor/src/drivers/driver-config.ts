@@ -8,5 +8,7 @@ export interface DriverConfig {
     readonly maxSnapshots: number;
     /** Started as root, the VM in slot n runs as this uid plus n. */
     readonly uidBase: number;
+    /** No clone is made where guests do not run with KVM. */
+    readonly requireKvm: boolean;
   };
 }

@@ -37,6 +37,8 @@ export interface DriverCheck {
   readonly name: string;
   /** Longer than the slowest answer that is still a good one; what takes longer fails. */
   readonly limitMs: number;
+  /** What is weaker by its finding is the wall between two tasks, or between one and its host: `status` says it, too. */
+  readonly isIsolation?: boolean;
 }
 
 export interface DriverDeclaration {

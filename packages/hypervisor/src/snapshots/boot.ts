@@ -5,9 +5,12 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Size } from '@vm-task/shared/sizes';
 import type { VmAccess } from '@vm-task/shared/vm-access';
 import { type Accelerator, commandLine, files } from '../drivers/qemu/command-line.ts';
+import { jailed } from '../drivers/qemu/jail/jail.ts';
+import { limitsOf } from '../drivers/qemu/jail/limits.ts';
+import type { Walls } from '../drivers/qemu/jail/probe.ts';
 import { qemuProgram } from '../drivers/qemu/qemu-version.ts';
 import type { Qmp } from '../drivers/qemu/qmp.ts';
-import { type Logs, startQemu } from '../drivers/qemu/start-qemu.ts';
+import { type Logs, type Program, startQemu } from '../drivers/qemu/start-qemu.ts';
 import { endProcess } from '../host/end-process.ts';
 import { freePort } from '../host/free-port.ts';
 import { type Owner, ownFolder } from '../host/own-folder.ts';
@@ -19,6 +22,7 @@ export interface BootPlan {
   readonly image: Image;
   readonly size: Size;
   readonly accelerator: Accelerator;
+  readonly walls: Walls;
   /** A folder that does not exist yet: QEMU's working directory, with the machine's files. */
   readonly folder: string;
   /** Whom QEMU runs as, or null. */
@@ -28,7 +32,7 @@ export interface BootPlan {
 
 /** Ended when it is disposed of, and by the kernel when this process is killed: nobody else knows of it. */
 export interface Booting extends AsyncDisposable {
-  /** QEMU's. */
+  /** QEMU's, or that of the first of the processes around it. */
   readonly pid: number;
   readonly qmp: Qmp;
   /** Aborted when QEMU ends. */
@@ -42,15 +46,15 @@ export interface Booting extends AsyncDisposable {
 
 /** Returns when QEMU runs; the guest has just begun. */
 export async function boot(plan: BootPlan, signal: AbortSignal): Promise<Booting> {
-  const { image, size, accelerator, folder, owner, logs } = plan;
+  const { image, size, accelerator, folder, owner } = plan;
   const seed = await furnish(plan, signal);
   await ownFolder(folder, owner);
   const port = await freePort();
   const start = { kind: 'boot', kernel: kernelOf(image), credentials: seed.credentials } as const;
   const machine = commandLine({ mark: folder, size, accelerator, port, restricted: true, start });
   const startedAt = performance.now();
-  const argv = ['setpriv', '--pdeathsig', 'KILL', '--', qemuProgram, ...machine];
-  const qemu = await startQemu({ argv, folder, runAs: owner, logs });
+  const { argv, ...program } = await programOf(plan, [qemuProgram, ...machine], port);
+  const qemu = await startQemu({ ...program, argv: ['setpriv', '--pdeathsig', 'KILL', '--', ...argv] });
   const gone = new AbortController();
   void qemu.ended.then(() => gone.abort(new Error('QEMU ended before the guest was up')));
   return {
@@ -65,6 +69,14 @@ export async function boot(plan: BootPlan, signal: AbortSignal): Promise<Booting
       await endProcess(qemu.process);
     },
   };
+}
+
+async function programOf(plan: BootPlan, argv: readonly string[], port: number): Promise<Program> {
+  const { image, size, accelerator, walls, folder, owner, logs } = plan;
+  if (walls.kind === 'lacking') return { argv, folder, runAs: owner, port: null, logs };
+  const readOnly = [files.base, ...bootFiles(image)];
+  const jail = { folder, readOnly, accelerator, limits: limitsOf(size), egress: 'none', port, owner } as const;
+  return { ...(await jailed(argv, jail)), folder, logs };
 }
 
 /** Everything that QEMU opens, in its working directory. */

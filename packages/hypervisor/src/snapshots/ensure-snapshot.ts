@@ -4,8 +4,10 @@ import { waitingVersion } from '@vm-task/guest/supervisor';
 import type { Cache } from '@vm-task/shared/home';
 import type { Size } from '@vm-task/shared/sizes';
 import { type Accelerator, files } from '../drivers/qemu/command-line.ts';
+import type { HostFacts } from '../drivers/qemu/host-facts.ts';
+import type { Walls } from '../drivers/qemu/jail/probe.ts';
 import { lockFile } from '../file-lock.ts';
-import type { Owner } from '../host/own-folder.ts';
+import { freezerSlot, releaseUids } from '../host/uids.ts';
 import type { Image } from '../images/image.ts';
 import { formatImageRef } from '../images/image-ref.ts';
 import type { Watch } from '../images/image-store.ts';
@@ -20,9 +22,11 @@ export interface SnapshotPlan {
   readonly image: Image;
   readonly size: Size;
   readonly accelerator: Accelerator;
+  readonly walls: Walls;
   readonly qemuVersion: string;
   /** Whom QEMU runs as while the image boots, or null. */
-  readonly owner: Owner | null;
+  /** Whom the image runs as while it boots to be frozen. */
+  readonly reserveOwner: HostFacts['reserveOwner'];
   readonly maxSnapshots: number;
 }
 
@@ -50,18 +54,20 @@ export async function ensureSnapshot(plan: SnapshotPlan, watch: Watch): Promise<
 }
 
 async function make(plan: SnapshotPlan, key: string, signal: AbortSignal): Promise<Snapshot> {
-  const { cache, image, size, accelerator, owner } = plan;
+  const { cache, image, size, accelerator, walls, reserveOwner } = plan;
   // Ours alone while the lock is held; what is there was left by a process that was killed.
   const draft = join(cache.snapshots, `.new-${key}`);
   await rm(draft, { recursive: true, force: true });
   try {
     await mkdir(join(draft, 'snapshot'), { recursive: true, mode: 0o700 });
-    const manifest = await freeze({ image, size, accelerator, folder: draft, owner }, signal);
+    const owner = await reserveOwner(freezerSlot, draft);
+    const manifest = await freeze({ image, size, accelerator, walls, folder: draft, owner }, signal);
     await finish(join(draft, runFolder), join(draft, 'snapshot'), manifest);
     await rename(join(draft, 'snapshot'), snapshotFolder(cache, key));
     await syncFolder(cache.snapshots);
     return { ...manifest, key, folder: snapshotFolder(cache, key) };
   } finally {
+    await releaseUids(draft);
     await rm(draft, { recursive: true, force: true });
   }
 }

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { files } from '../drivers/qemu/command-line.ts';
 import type { Qmp } from '../drivers/qemu/qmp.ts';
 import { type Logs, lastWords } from '../drivers/qemu/start-qemu.ts';
-import { cpuSecondsOf } from '../host/process-cpu.ts';
+import { cpuSecondsOfTree } from '../host/process-cpu.ts';
 import { type BootPlan, boot } from './boot.ts';
 import type { SnapshotManifest } from './snapshot.ts';
 
@@ -76,9 +76,9 @@ async function bootAndSave(plan: BootPlan, signal: AbortSignal, prove: Prove): P
 async function untilIdle(pid: number, signal: AbortSignal): Promise<void> {
   const giveUpAt = performance.now() + idleLimitMs;
   while (performance.now() < giveUpAt) {
-    const before = cpuSecondsOf(pid);
+    const before = cpuSecondsOfTree(pid);
     await delay(idleForMs, undefined, { signal });
-    if (cpuSecondsOf(pid) - before < (idleBelow * idleForMs) / 1_000) return;
+    if (cpuSecondsOfTree(pid) - before < (idleBelow * idleForMs) / 1_000) return;
   }
 }
 

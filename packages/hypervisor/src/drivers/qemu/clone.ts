@@ -10,8 +10,11 @@ import { updateRecord } from '../../ledger/ledger.ts';
 import type { Snapshot } from '../../snapshots/snapshot.ts';
 import { linkSnapshot } from '../../snapshots/snapshot-store.ts';
 import { type Accelerator, commandLine, files } from './command-line.ts';
+import { isAddressInUse } from './jail/hold-port.ts';
+import { jailed } from './jail/jail.ts';
+import { limitsOf } from './jail/limits.ts';
+import type { Walls } from './jail/probe.ts';
 import { mark } from './marked-process.ts';
-import { inNamespace } from './namespace.ts';
 import { qemuProgram } from './qemu-version.ts';
 import type { Qmp } from './qmp.ts';
 import type { CloneRecord } from './record.ts';
@@ -26,6 +29,7 @@ export interface ClonePlan {
   readonly home: Home;
   readonly snapshot: Snapshot;
   readonly accelerator: Accelerator;
+  readonly walls: Walls;
   readonly owner: Owner | null;
 }
 
@@ -46,7 +50,7 @@ export async function startClone(plan: ClonePlan, record: CloneRecord, signal: A
     try {
       return await startOnce(plan, record, signal);
     } catch (error) {
-      if (tries === portTries || !(await isPortTaken(home, record))) throw error;
+      if (tries === portTries || !(isAddressInUse(error) || (await isPortTaken(home, record)))) throw error;
       record = { ...record, port: await freePort() };
       await updateRecord(home, record);
     }
@@ -68,16 +72,18 @@ async function startOnce(plan: ClonePlan, record: CloneRecord, signal: AbortSign
   }
 }
 
-async function programOf({ home, accelerator, owner }: ClonePlan, record: CloneRecord): Promise<Program> {
+async function programOf({ home, accelerator, walls, owner }: ClonePlan, record: CloneRecord): Promise<Program> {
   const { vm, size, port, egress } = record;
   const { run: folder } = home.vm(vm);
   const restricted = egress === 'none';
   const machine = { mark: mark(home, vm), size, accelerator, port, restricted, start: { kind: 'clone' } } as const;
   const argv = [qemuProgram, ...commandLine(machine)];
   const logs = logsOf(home, vm);
-  if (restricted) return { argv, folder, runAs: owner, logs };
-  // The way into the namespace begins with what only root may do, and ends as the owner.
-  return { argv: await inNamespace(argv, { folder, port, owner }), folder, runAs: null, logs };
+  // A guest that may use the internet has no other way to it than out of its jail.
+  if (restricted && walls.kind === 'lacking') return { argv, folder, runAs: owner, port: null, logs };
+  const readOnly = Object.values(files);
+  const jail = { folder, readOnly, accelerator, limits: limitsOf(size), egress, port, owner };
+  return { ...(await jailed(argv, jail)), folder, logs };
 }
 
 /** Returns when the guest goes on from where it was frozen. */

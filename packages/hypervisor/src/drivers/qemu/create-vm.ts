@@ -5,6 +5,7 @@ import type { Home } from '@vm-task/shared/home';
 import type { VmId } from '@vm-task/shared/ids';
 import { newVmId } from '@vm-task/shared/new-ids';
 import { freePort } from '../../host/free-port.ts';
+import type { Owner } from '../../host/own-folder.ts';
 import type { Capacity, CreateOutcome, ReadyVm } from '../../hypervisor.ts';
 import { type Deadline, thisMoment } from '../../ledger/deadline.ts';
 import { openFolder, readState, writeReady } from '../../ledger/ledger.ts';
@@ -33,16 +34,17 @@ export interface CreatePlan {
   readonly askedAt: number;
 }
 
-/** Slots, record, clone, identity: in this order, and all gone again when one of them fails. */
+/** Slots, uid, record, clone, identity: in this order, and all gone again when one of them fails. */
 export async function createVm(plan: CreatePlan, signal: AbortSignal): Promise<CreateOutcome> {
   const { home, vmClass, capacity } = plan;
   const vm = newVmId(Date.now());
   const taken = await takeSlots(home, vm, vmClass.pool, capacity);
   if (taken.kind === 'full') return taken;
   try {
-    const record = await newRecord(plan, vm, taken.slots);
+    const owner = await plan.facts.reserveOwner(taken.slots.host, home.vm(vm).root);
+    const record = await newRecord(plan, vm, taken.slots, owner);
     await openFolder(home, record);
-    return { kind: 'ready', vm: await bringUp(plan, record, signal) };
+    return { kind: 'ready', vm: await bringUp(plan, record, owner, signal) };
   } catch (error) {
     const said = await lastWords(logsOf(home, vm));
     await destroyVm(home, vm, 'it could not be made');
@@ -51,8 +53,8 @@ export async function createVm(plan: CreatePlan, signal: AbortSignal): Promise<C
   }
 }
 
-async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots): Promise<CloneRecord> {
-  const { vmClass, snapshot, facts, deadline } = plan;
+async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots, owner: Owner | null): Promise<CloneRecord> {
+  const { vmClass, snapshot, deadline } = plan;
   const { pool, image, size, egress } = vmClass;
   return {
     version: 1,
@@ -65,7 +67,7 @@ async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots): Promise<Clon
     egress,
     resources: ['slots', 'files', 'process', 'port', ...(egress === 'internet' ? (['namespace'] as const) : [])],
     slots,
-    uid: facts.ownerOfSlot(slots.host)?.uid ?? null,
+    uid: owner?.uid ?? null,
     port: await freePort(),
     createdAt: new Date().toISOString(),
     deadline,
@@ -74,11 +76,15 @@ async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots): Promise<Clon
   };
 }
 
-async function bringUp(plan: CreatePlan, intent: CloneRecord, signal: AbortSignal): Promise<ReadyVm> {
+async function bringUp(
+  plan: CreatePlan,
+  intent: CloneRecord,
+  owner: Owner | null,
+  signal: AbortSignal,
+): Promise<ReadyVm> {
   const { home, facts, snapshot, vmClass, askedAt } = plan;
-  const { accelerator } = facts;
-  const owner = facts.ownerOfSlot(intent.slots.host);
-  const { vm, port } = await startClone({ home, snapshot, accelerator, owner }, intent, signal);
+  const { accelerator, walls } = facts;
+  const { vm, port } = await startClone({ home, snapshot, accelerator, walls, owner }, intent, signal);
   const runningMs = Math.round(performance.now() - askedAt);
   const identity = newIdentity(vm);
   const access = { host: '127.0.0.1', port, user: snapshot.user, hostKey: snapshot.hostKey };

@@ -10,7 +10,9 @@ export const qemu: DriverDeclaration = {
   record: cloneRecordSchema,
   checks: [
     // A guest of nine bytes is given 5 s.
-    { name: 'kvm', limitMs: 20_000 },
+    { name: 'kvm', limitMs: 20_000, isIsolation: true },
+    // A program that does nothing is jailed, within 20 s.
+    { name: 'walls', limitMs: 40_000, isIsolation: true },
     // A disk's own tables are read, a second for each GiB on a slow disk.
     { name: 'images', limitMs: 60_000 },
   ],

@@ -1,6 +1,6 @@
 /**
  * Away with a VM, in an order that can be broken off anywhere and begun again by anybody (I5, I6): the reason, the
- * processes, their files, then the slots, and the folder last. Each step has its limit; what outlasts it is quarantined.
+ * processes, their files, the uid, then the slots, and the folder last. Each step has its limit; what outlasts it is quarantined.
  */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -9,6 +9,7 @@ import type { VmId } from '@vm-task/shared/ids';
 import { endProcess } from '../../host/end-process.ts';
 import { emptyIfMissing } from '../../host/missing.ts';
 import { removeTree } from '../../host/remove-tree.ts';
+import { releaseUids } from '../../host/uids.ts';
 import { isClaimFile } from '../../ledger/claims.ts';
 import { endWithReason } from '../../ledger/end-with-reason.ts';
 import { forgetVm } from '../../ledger/forget-vm.ts';
@@ -29,6 +30,7 @@ async function removeAll(home: Home, vm: VmId): Promise<void> {
   // What a process has open is its own until it is gone.
   const left = processes.length > 0 ? processes : await removeFiles(home, vm);
   if (left.length > 0) throw await quarantined(home, vm, left);
+  await releaseUids(home.vm(vm).root);
 }
 
 /** As `endVm`, and the slots and the folder, too. */

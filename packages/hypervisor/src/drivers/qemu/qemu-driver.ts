@@ -19,11 +19,11 @@ import type { ResolvedSpec, VmRequest } from '../../vm-class.ts';
 import type { Driver, DriverOptions, MarkedProcess } from '../driver.ts';
 import type { Finding } from '../finding.ts';
 import { createVm } from './create-vm.ts';
-import { checkImages, checkKvm } from './doctor.ts';
+import { checkImages, checkKvm, checkWalls } from './doctor.ts';
 import { endVm } from './end-vm.ts';
 import { type HostFacts, hostFacts } from './host-facts.ts';
+import { proveInternet } from './jail/probe.ts';
 import { markedProcesses } from './marked-process.ts';
-import { proveNamespace } from './namespace.ts';
 import type { ClonePoolConfig } from './pool.ts';
 import type { CloneClass, ExactCloneClass } from './record.ts';
 
@@ -39,6 +39,8 @@ export class QemuDriver implements Driver {
   }
 
   async resolve(pool: string, request: VmRequest, report: Report, signal: AbortSignal): Promise<ResolvedSpec> {
+    // Before an image is built for nothing.
+    if (this.#options.config.host.requireKvm) await this.#hostFacts();
     const image = await ensureImage(this.#images, parseImageRef(request.image), { report, signal });
     const { name, version } = image.ref;
     const { size, egress } = request;
@@ -48,7 +50,7 @@ export class QemuDriver implements Driver {
 
   async prepare(vmClass: CloneClass, report: Report, signal: AbortSignal): Promise<void> {
     const watch = { report, signal };
-    if (vmClass.egress === 'internet') await proveNamespace((await this.#hostFacts()).freezer);
+    if (vmClass.egress === 'internet') await proveInternet((await this.#hostFacts()).prober);
     await this.#snapshot(vmClass, await ensureImage(this.#images, vmClass.image, watch), watch);
   }
 
@@ -99,6 +101,7 @@ export class QemuDriver implements Driver {
 
   async doctor(check: string, signal: AbortSignal): Promise<Finding> {
     if (check === 'kvm') return await checkKvm(this.#options);
+    if (check === 'walls') return await checkWalls(this.#options);
     const pools = poolsOf<ClonePoolConfig>(this.#options.config.pools, 'qemu');
     const images = pools.map(([, { image }]) => image);
     return await checkImages(images, this.#images, signal);
@@ -115,9 +118,18 @@ export class QemuDriver implements Driver {
 
   async #snapshot({ size }: CloneClass, image: Image, watch: Watch): Promise<Snapshot> {
     const { environment, config } = this.#options;
-    const { qemuVersion, accelerator, freezer } = await this.#hostFacts();
+    const { qemuVersion, accelerator, walls, reserveOwner } = await this.#hostFacts();
     const { maxSnapshots } = config.host;
-    const plan = { cache: environment.cache, image, size, accelerator, qemuVersion, owner: freezer, maxSnapshots };
+    const plan = {
+      cache: environment.cache,
+      image,
+      size,
+      accelerator,
+      walls,
+      qemuVersion,
+      reserveOwner,
+      maxSnapshots,
+    };
     return await ensureSnapshot(plan, watch);
   }
 

@@ -6,6 +6,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { nullIfMissing } from '../../host/missing.ts';
 import { startTicksOf } from '../../ledger/process-ref.ts';
 import type { ProcessRef } from '../../ledger/vm-record.ts';
+import { holdPort } from './jail/hold-port.ts';
 import { Qmp } from './qmp.ts';
 
 /** A guest may print without end; the first of it tells what went wrong. */
@@ -20,6 +21,8 @@ export interface Program {
   readonly folder: string;
   /** Null: as we do. Else as this uid and gid. */
   readonly runAs: { readonly uid: number; readonly gid: number } | null;
+  /** A port of 127.0.0.1 that the program gets listening, as its file 3; null for none. */
+  readonly port: number | null;
   readonly logs: Logs;
 }
 
@@ -38,20 +41,21 @@ export interface Qemu {
 }
 
 /**
- * A QEMU that goes on when this process ends. @throws when the program cannot be executed: `tool-missing`.
+ * A QEMU that goes on when this process ends. @throws when the program cannot be executed: `tool-missing`; `EADDRINUSE`.
  * The caller ends it, and closes the monitor when it needs it no more.
  */
-export async function startQemu({ argv, folder, runAs, logs }: Program): Promise<Qemu> {
+export async function startQemu({ argv, folder, runAs, port, logs }: Program): Promise<Qemu> {
   const [program = '', ...args] = argv;
   await using consoleLog = await open(logs.console, 'w', 0o600);
   await using qemuLog = await open(logs.qemu, 'w', 0o600);
+  await using held = port === null ? null : await holdPort(port);
   const console = startConsole(consoleLog);
   const child = spawn(program, args, {
     cwd: folder,
     detached: true,
     // What QEMU finds in its environment, a guest that breaks out finds, too. Temporary files go to its own folder.
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', TMPDIR: '.' },
-    stdio: [console, 'pipe', qemuLog.fd],
+    stdio: [console, 'pipe', qemuLog.fd, held === null ? 'ignore' : held.fd],
     ...(runAs ?? {}),
   });
   try {

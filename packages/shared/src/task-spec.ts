@@ -49,5 +49,11 @@ export const taskSpecSchema = z.strictObject({
 export type TaskSpec = z.infer<typeof taskSpecSchema>;
 export type SetupStep = TaskSpec['setup'][number];
 
+/** Of its main process and of its setup steps, each once. */
+export function secretNamesOf({ secrets, setup }: Pick<TaskSpec, 'secrets' | 'setup'>): readonly string[] {
+  const ofSteps = setup.flatMap((step) => (step.kind === 'git' && step.secret !== undefined ? [step.secret] : []));
+  return [...new Set([...Object.values(secrets), ...ofSteps])];
+}
+
 /** A task's JSON may have 4 MiB: half of the broker's largest message, so that headers and the event around it fit. */
 export const taskMaxBytes = 4 * 1024 * 1024;

@@ -96,7 +96,7 @@ class Run {
     const reading = [this.#created(), this.#openLog('stdout'), this.#openLog('stderr')] as const;
     const [created, ...logs] = await Promise.all(reading);
     const submitted = created.data.spec;
-    this.#secrets = await readSecrets(this.#parts.home, submitted.secrets);
+    this.#secrets = await readSecrets(this.#parts.home, submitted);
     const spec = await this.#give(submitted);
     const job = planMain(this.#attempt, spec, this.#secrets.environment, this.#needs);
     const ended = await this.#setUp(spec, created);
@@ -165,10 +165,11 @@ class Run {
 
   async #runSteps(spec: TaskSpec, timer: LimitTimer): Promise<SetupOutcome> {
     using limit = timer;
-    const jobs = planSetup(this.#attempt, spec, this.#needs);
+    const jobs = planSetup(this.#attempt, spec, this.#needs, this.#secrets);
     if (jobs.length === 0) return { kind: 'ready', steps: [] };
-    using pump = new Pump(await this.#openLog('setup'), new Secrets({}), this.#attempt.signal);
-    const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#followOptions('setup', limit));
+    using pump = new Pump(await this.#openLog('setup'), this.#secrets, this.#attempt.signal);
+    const options = this.#followOptions('setup', limit);
+    const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#secrets, options);
     await pump.finish();
     return outcome;
   }

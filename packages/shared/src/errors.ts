@@ -121,6 +121,7 @@ export const errorCodes = {
   rejected: { status: 400, permanent: true, title: 'Somebody rejected what the stage asked for' },
   'timed-out-answer': { status: 504, permanent: true, title: 'Nobody answered in time' },
   'artifacts-full': { status: 507, permanent: true, title: 'The store of files that tasks leave has no room' },
+  'artifact-has-secret': { status: 400, permanent: true, title: 'A file of the task contains a secret of the task' },
   'artifact-refused': { status: 400, permanent: true, title: 'A file of the task cannot be collected' },
 } as const satisfies Record<string, { status: number; permanent: boolean; title: string }>;
 

@@ -113,6 +113,18 @@ export const timeoutsSchema = z.strictObject({
 /** 64 MiB: what one task may keep of each output stream at most; the log stream is bounded in bytes as a whole. */
 const outputMaxBytesLimit = 64 * 1024 * 1024;
 
+const artifactPathsSchema = z.array(relativePathSchema).max(64);
+
+/** A plain list, or the same with what else is said of the files. */
+const artifactsSchema = z.union([
+  artifactPathsSchema,
+  z.strictObject({
+    paths: artifactPathsSchema,
+    /** Files that contain a secret of the task are kept, too. */
+    allowSecrets: z.boolean().optional(),
+  }),
+]);
+
 /** Whoever needs more of them writes a pipeline. */
 const childrenMax = 100;
 
@@ -137,7 +149,7 @@ export const taskFileSchema = z
     env: z.record(envNameSchema, textSchema).optional(),
     secrets: z.record(envNameSchema, nameSchema).optional(),
     egress: z.enum(['none', 'internet']).optional(),
-    artifacts: z.array(relativePathSchema).max(64).optional(),
+    artifacts: artifactsSchema.optional(),
     resources: sizeSchema.partial().optional(),
     timeouts: timeoutsSchema.optional(),
     /** Not done so long after it was submitted: people are told, and it goes on. */

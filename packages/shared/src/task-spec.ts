@@ -37,6 +37,8 @@ export const taskSpecSchema = z.strictObject({
   /** Environment name → name of the secret; values never travel. */
   secrets: z.record(z.string(), z.string()),
   artifacts: z.array(z.string()),
+  /** Without it, files that contain a secret of the task are left out. */
+  artifactsMayHaveSecrets: z.boolean().optional(),
   timeouts: z.strictObject({ queueMs: z.int(), setupMs: z.int(), runMs: z.int(), totalMs: z.int() }),
   alertAfterMs: z.int().min(1).optional(),
   /** So many tasks it may submit itself; without it none. */

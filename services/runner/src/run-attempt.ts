@@ -211,7 +211,7 @@ class Run {
     if (!hasRun(end)) return completed(ready, own, facts);
     const parts = { bus: this.#parts.bus, secrets: this.#secrets, log: this.#log };
     const collect = stop === null ? collectArtifacts : collectOfStopped;
-    const { error: refused, ...kept } = await collect(this.#attempt, this.#contact, spec.artifacts, parts);
+    const { error: refused, ...kept } = await collect(this.#attempt, this.#contact, spec, parts);
     const { result, error: notTaken } = readResult(end, this.#secrets);
     return completed(ready, outcomeWith(own, refused ?? notTaken), { ...facts, ...kept, result });
   }

@@ -16,14 +16,15 @@ export class Secrets {
   /** A masker that begins so many bytes before a place masks from there on as if it had seen everything. */
   readonly reachBytes: number;
   readonly #mask: Mask;
-  readonly #isEmpty: boolean;
+  /** There is nothing to look for. */
+  readonly isEmpty: boolean;
 
   /** `values`: name of the secret → value, of all that is to be masked besides the environment. */
   constructor(environment: Readonly<Record<string, string>>, values: ReadonlyMap<string, string> = new Map()) {
     this.environment = environment;
     this.#values = values;
     this.#mask = new Mask([...new Set([...Object.values(environment), ...values.values()])]);
-    this.#isEmpty = Object.keys(environment).length === 0 && values.size === 0;
+    this.isEmpty = Object.keys(environment).length === 0 && values.size === 0;
     this.reachBytes = this.#mask.reachBytes;
   }
 
@@ -47,12 +48,12 @@ export class Secrets {
   }
 
   maskText(text: string): string {
-    return this.#isEmpty ? text : this.maskBytes(Buffer.from(text)).toString();
+    return this.isEmpty ? text : this.maskBytes(Buffer.from(text)).toString();
   }
 
   /** Keys and values, numbers too; one that had to be masked becomes text. */
   maskJson(value: Json): Json {
-    if (this.#isEmpty || value === null || typeof value === 'boolean') return value;
+    if (this.isEmpty || value === null || typeof value === 'boolean') return value;
     if (typeof value === 'string') return this.maskText(value);
     if (typeof value === 'number')
       return this.maskText(String(value)) === String(value) ? value : this.maskText(String(value));

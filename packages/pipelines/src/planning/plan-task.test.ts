@@ -271,6 +271,20 @@ test.each([
   expect(() => planTask(file, config)).toThrow(message);
 });
 
+test('artifacts are a list, or paths that may have secrets', () => {
+  const spec = (artifacts: unknown) => planTask({ run, artifacts }, config).spec;
+  expect(spec(['a/*'])).toMatchObject({ artifacts: ['a/*'] });
+  for (const plain of [['a/*'], { paths: ['a/*'] }, { paths: ['a/*'], allowSecrets: false }]) {
+    expect(spec(plain)).not.toHaveProperty('artifactsMayHaveSecrets');
+  }
+  const allowed = spec({ paths: ['a/*'], allowSecrets: true });
+  expect(allowed).toMatchObject({ artifacts: ['a/*'], artifactsMayHaveSecrets: true });
+  expect(() => spec({ paths: ['/etc'], allowSecrets: true })).toThrow('artifacts.paths.0: must be relative');
+  expect(() => spec({ path: ['a'] })).toThrow('artifacts.path: unknown key; did you mean "paths"?');
+  expect(() => spec(['../a'])).toThrow('artifacts.0: must be relative');
+  expect(() => spec('a')).toThrow('artifacts');
+});
+
 test('a git step names its secret, and a user only with one', () => {
   const git = { url: 'https://git.example:8443/a', path: 'a', secret: 'git-token', user: 'me' };
   const { spec } = planTask({ setup: [{ git }], run: 'true' }, config);

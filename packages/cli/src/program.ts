@@ -7,6 +7,7 @@ import type { Define } from './program/define.ts';
 import { imageCommands } from './program/image-commands.ts';
 import { inboxCommands, sendCommand } from './program/inbox-commands.ts';
 import { answerCommands, pipelineCommands } from './program/pipeline-commands.ts';
+import { secretCommands } from './program/secret-commands.ts';
 import { hostCommands, poolCommands, systemCommands } from './program/system-commands.ts';
 import { taskCommands } from './program/task-commands.ts';
 import { templateCommands } from './program/template-commands.ts';
@@ -71,6 +72,7 @@ export function createProgram(): Program {
     defineIn(root.command('template').description('templates: install, list, show, run').exitOverride()),
   );
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
+  secretCommands(defineIn(root.command('secret').description('secrets: set, list, rm').exitOverride()));
   hostCommands(defineIn(root.command('host').description('hosts: list').exitOverride()));
   return {
     async execute(argv) {

@@ -97,6 +97,8 @@ export const errorCodes = {
   'vm-lost': { status: 502, permanent: false, title: 'The machine ended, or could not be reached any more' },
   'no-vm-yet': { status: 409, permanent: false, title: 'The task has no machine at this moment' },
   'left-vm-gone': { status: 410, permanent: true, title: 'The machine that an earlier stage left is not there' },
+  'secret-not-found': { status: 404, permanent: true, title: 'There is no secret of that name' },
+  'invalid-secret': { status: 400, permanent: true, title: 'The value cannot be that of a secret' },
   'secret-unusable': { status: 400, permanent: true, title: 'A secret of the task is missing or not kept safely' },
   'runtime-not-found': { status: 400, permanent: true, title: 'The image declares no runtime of that name' },
   'setup-failed': { status: 400, permanent: false, title: 'A setup step of the task failed' },

@@ -1,7 +1,9 @@
 /** One attempt from its beginning to its terminal event: setup, main process, artifacts, result. */
 
 import { findSetUp, readCreated } from '@vm-task/bus/find-task';
+import { readHostKey } from '@vm-task/bus/host-key';
 import { beginLog, type LogWriter, openLogWriter } from '@vm-task/bus/output-log';
+import { openSecret } from '@vm-task/bus/secrets';
 import type { Job, JobEnd } from '@vm-task/guest/job';
 import type { Logger } from '@vm-task/service/log';
 import type { Draft, Stored } from '@vm-task/shared/events';
@@ -96,7 +98,7 @@ class Run {
     const reading = [this.#created(), this.#openLog('stdout'), this.#openLog('stderr')] as const;
     const [created, ...logs] = await Promise.all(reading);
     const submitted = created.data.spec;
-    this.#secrets = await readSecrets(this.#parts.home, submitted);
+    this.#secrets = await this.#readSecrets(submitted);
     const spec = await this.#give(submitted);
     const job = planMain(this.#attempt, spec, this.#secrets.environment, this.#needs);
     const ended = await this.#setUp(spec, created);
@@ -111,6 +113,12 @@ class Run {
   #timer(limit: Limit, created: Stored<'task.created'>): LimitTimer {
     this.#limit = new LimitTimer(limit, created, this.#parts.clock);
     return this.#limit;
+  }
+
+  #readSecrets(spec: TaskSpec): Promise<Secrets> {
+    const { bus, home } = this.#parts;
+    const { host } = this.#attempt.ready;
+    return readSecrets(home, spec, (name) => openSecret(bus.connection, host, name, readHostKey(home)));
   }
 
   /** What needed stages left behind is at hand, and the environment says where their files are. */

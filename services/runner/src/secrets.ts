@@ -3,7 +3,7 @@
  * wherever its text goes.
  */
 import { Mask, type Masker, secretsMaxBytes } from '@vm-task/guest/mask';
-import { readSecret } from '@vm-task/service/secret-file';
+import { findSecret } from '@vm-task/service/secret-file';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import type { Json } from '@vm-task/shared/json';
@@ -62,10 +62,21 @@ export class Secrets {
   }
 }
 
-/** Each secret of the task, read once. @throws `secret-unusable`, with what sets it right. */
-export async function readSecrets(home: Home, spec: Pick<TaskSpec, 'secrets' | 'setup'>): Promise<Secrets> {
+/** What control has set, encrypted for this host; null for what it has not. */
+export type OpenStored = (name: string) => Promise<string | null>;
+
+/**
+ * Each secret of the task, read once: the home's file of that name, or else what was set for all hosts.
+ * @throws `secret-unusable`, with what sets it right.
+ */
+export async function readSecrets(
+  home: Home,
+  spec: Pick<TaskSpec, 'secrets' | 'setup'>,
+  openStored: OpenStored,
+): Promise<Secrets> {
   const names = secretNamesOf(spec);
-  const values = new Map(await Promise.all(names.map(async (name) => [name, await readSecret(home, name)] as const)));
+  const read = names.map(async (name) => [name, await readOne(home, name, openStored)] as const);
+  const values = new Map(await Promise.all(read));
   const environment = Object.entries(spec.secrets).map(
     ([variable, name]) => [variable, values.get(name) ?? ''] as const,
   );
@@ -73,4 +84,15 @@ export async function readSecrets(home: Home, spec: Pick<TaskSpec, 'secrets' | '
   if (bytes <= secretsMaxBytes) return new Secrets(Object.fromEntries(environment), values);
   const message = `the secrets of the task have ${bytes} bytes together and may have ${secretsMaxBytes}`;
   throw new VmTaskError('secret-unusable', message);
+}
+
+/** A file that is there and cannot be used is an error, whatever was set beside it. */
+async function readOne(home: Home, name: string, openStored: OpenStored): Promise<string> {
+  const value = (await findSecret(home, name)) ?? (await openStored(name));
+  if (value !== null) return value;
+  const remedy = `set it by ./vm-task secret set ${name}, or write the value there, mode 0600`;
+  throw new VmTaskError(
+    'secret-unusable',
+    `the secret "${name}" cannot be read: there is no ${home.secret(name)}, and none was set for this host; ${remedy}`,
+  );
 }

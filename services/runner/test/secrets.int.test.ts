@@ -1,5 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { newHostKey, readHostKey } from '@vm-task/bus/host-key';
+import { storeSecret } from '@vm-task/bus/secrets';
 import { eventually } from '@vm-task/testing/conditions';
+import { sampleHost } from '@vm-task/testing/sample-events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Rig, type RunningRunner, startRig } from './rig.ts';
 
@@ -10,6 +13,7 @@ let runner: RunningRunner;
 beforeAll(async () => {
   rig = await startRig();
   await mkdir(rig.home.secrets);
+  await mkdir(rig.home.credentials, { recursive: true });
   await writeFile(rig.home.secret('analysis-key'), `${value}\n`, { mode: 0o600 });
   runner = await rig.startRunner();
 });
@@ -131,4 +135,19 @@ test('a secret that others may read, or that is not there, ends the task before 
   expect(open.error?.message).toContain(`chmod 600 ${rig.home.secret('open-key')}`);
   const none = await rig.run({ secrets: { KEY: 'no-key' }, run: 'true' });
   expect(none.error?.message).toContain(`there is no ${rig.home.secret('no-key')}`);
+});
+
+test('a secret that was set for all hosts is opened by the runner of its host, and masked as one of a file', async () => {
+  await writeFile(rig.home.secretsKey, newHostKey(), { mode: 0o600 });
+  const keys = new Map([[sampleHost, readHostKey(rig.home)?.publicKey ?? '']]);
+  const { connection } = rig.broker;
+  await storeSecret(connection, { name: 'set-key', team: null, value: 'of-the-bucket' }, keys, new Date());
+  const task = await rig.submit({ secrets: { KEY: 'set-key' }, run: 'printf %s "$KEY" | wc -c; echo "$KEY"' });
+  expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded' });
+  expect((await rig.output(task)).stdout.toString()).toBe(`13\n${'*'.repeat(13)}\n`);
+  // A host that has lost its key says what to do.
+  await writeFile(rig.home.secretsKey, newHostKey(), { mode: 0o600 });
+  const lost = await rig.run({ secrets: { KEY: 'set-key' }, run: 'true' });
+  expect(lost).toMatchObject({ outcome: 'failed', error: { code: 'secret-unusable' } });
+  expect(lost.error?.message).toContain('./vm-task secret set set-key');
 });

@@ -21,6 +21,7 @@ export const slowFiles: readonly string[] = [
   'bus/src/durable.int.test.ts',
   'bus/src/artifacts.int.test.ts',
   'runner/test/service.int.test.ts',
+  'runner/test/git-secret.int.test.ts',
   'guest/src/answer-grammar.int.test.ts',
   'bus/src/announce.int.test.ts',
   'hypervisor/src/drivers/ssh/ssh-driver.int.test.ts',

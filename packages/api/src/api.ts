@@ -8,7 +8,7 @@
  * | `tasks.ts`, `task-output.ts` | tasks; their events, output and files |
  * | `pipelines.ts`, `templates.ts` | pipelines; tasks and pipelines by name |
  * | `inbox.ts`, `dead-letters.ts` | messages; what no handler could take |
- * | `pools.ts`, `hosts.ts`, `system.ts` | pools; hosts; health, metrics, the description |
+ * | `pools.ts`, `hosts.ts`, `secrets.ts`, `system.ts` | pools; hosts; secrets; health, metrics, the description |
  * | `accepted.ts`, `paging.ts`, `live.ts` | what several have in common: submissions, pages, server-sent events |
  * | `problem.ts` | errors |
  */
@@ -18,6 +18,7 @@ import { inboxRoutes } from './inbox.ts';
 import { pipelineRoutes } from './pipelines.ts';
 import { poolRoutes } from './pools.ts';
 import type { Route } from './route.ts';
+import { secretRoutes } from './secrets.ts';
 import { systemRoutes } from './system.ts';
 import { taskOutputRoutes } from './task-output.ts';
 import { taskRoutes } from './tasks.ts';
@@ -31,6 +32,7 @@ export const routes = {
   deadLetters: deadLetterRoutes,
   pools: poolRoutes,
   hosts: hostRoutes,
+  secrets: secretRoutes,
   system: systemRoutes,
 } as const satisfies Record<string, Record<string, Route>>;
 

@@ -75,6 +75,17 @@ test('the reaper alone says which additions to the events are on, and everybody 
   ]);
 });
 
+test('intake alone sets secrets, and a host asks for those that are encrypted for it and no others', () => {
+  expect(services.filter((one) => may(one, '$KV.secrets.host-1.key'))).toEqual(['intake']);
+  const asks = (request: string) =>
+    services.filter((one) => [hostApiPrefix, '$JS.API'].some((prefix) => may(one, `${prefix}.${request}`)));
+  const direct = (host: string) => asks(`DIRECT.GET.KV_secrets.$KV.secrets.${host}.key`);
+  expect(direct('host-1')).toEqual(['intake', 'provisioner', 'runner']);
+  for (const host of ['host-2', 'any']) expect(direct(host)).toEqual(['intake']);
+  expect(asks('DIRECT.GET.KV_secrets')).toEqual([]);
+  expect(asks('STREAM.MSG.GET.KV_secrets')).toEqual(['intake']);
+});
+
 test('intake alone asks for replays, and every service hears of its own', () => {
   const subject = (host: string) => replaySubject('a-worker', host);
   expect(services.filter((one) => may(one, subject('host-1')))).toEqual(['intake']);

@@ -184,6 +184,8 @@ function hostServicesOf({ host, pools }: Scope): Service[] {
   const asks = [
     ...reads.flatMap((stream) => [`STREAM.INFO.${stream}`, `STREAM.MSG.GET.${stream}`]),
     ...durables.map(({ stream, name }) => `CONSUMER.INFO.${stream}.${name}`),
+    // Of the bucket of all hosts, those that are encrypted for this one.
+    `DIRECT.GET.KV_secrets.$KV.secrets.${host}.*`,
   ];
   const pulls = durables.map(({ stream, name }) => `CONSUMER.MSG.NEXT.${stream}.${name}`);
   const api = (isStream: boolean) => (request: string) => ({
@@ -228,7 +230,7 @@ const extras: Readonly<Record<(typeof controlServices)[number], readonly string[
     // Of every host.
     '$JS.API.STREAM.INFO.*',
     '$JS.API.STREAM.MSG.GET.*',
-    ...['idempotency', 'processed', 'templates'].flatMap(bucket),
+    ...['idempotency', 'processed', 'templates', 'secrets'].flatMap(bucket),
     commandSubjects.replay,
     replaySubject('*', '*'),
     inboxPattern,

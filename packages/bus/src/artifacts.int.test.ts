@@ -67,8 +67,14 @@ test("a host stores and reads its own, by control's leave, and control reads it"
   }
 });
 
-test("content that fails half-way fails a host's storing by its own error", async () => {
+test("content that fails half-way fails a host's storing by its own error, and nothing of it is left", async () => {
   await using broker = await startBroker({ users: ['runner'] });
+  const kept = await storeArtifact(
+    broker.connection,
+    'host-1',
+    artifactName(sampleTask(), 1),
+    Readable.from([randomBytes(300_000)]),
+  );
   await using runner = await broker.connect({ user: 'runner' });
   const half = async function* () {
     yield randomBytes(500_000);
@@ -76,6 +82,16 @@ test("content that fails half-way fails a host's storing by its own error", asyn
   };
   const storing = storeArtifact(runner.connection, 'host-1', artifactName(sampleTask(), 1), half());
   await expect(storing).rejects.toThrow('more comes than may come');
+  const { jsm } = broker.connection;
+  const stream = `OBJ_${artifactsOf('host-1')}`;
+  const { state } = await jsm.streams.info(stream);
+  const found = await Promise.all(
+    Array.from({ length: state.last_seq }, (_, at) => jsm.streams.getMessage(stream, { seq: at + 1 })),
+  );
+  const left = found.reduce((sum, message) => sum + (message?.data.length ?? 0), 0);
+  expect(left).toBeLessThan(300_000 + 1_000);
+  const opened = await openArtifact(broker.connection, 'host-1', kept.object);
+  expect(opened === null ? 0 : (await buffer(opened)).length).toBe(300_000);
 });
 
 test('what does not fit into the store is refused before anything of it is there, and what fits is stored', async () => {

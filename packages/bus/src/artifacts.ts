@@ -1,6 +1,7 @@
 /** Files that attempts leave behind, in the object store of their host; one for each time that one is stored. */
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { headers } from '@nats-io/transport-node';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { HostToken } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
@@ -27,8 +28,9 @@ export function artifactName(task: TaskId, attempt: number): string {
 const chunkBytes = 128 * 1024;
 
 /**
- * Stores a stream of bytes without holding it in memory; returns what was stored. Written message by message: what fails
- * half-way has no name, and goes by its age, while the library would purge it, which no host may.
+ * Stores a stream of bytes without holding it in memory; returns what was stored. Written message by message, because what
+ * the library does when `content` fails, purging, no host may. What is stored by then has no name, and is removed before the error
+ * goes on: a rollup of its own subject takes its place. Where the broker or the process fails, it goes by its age.
  * @param expectedBytes what is known of the size: where that does not fit, nothing is stored
  * @throws `artifacts-full`; whatever `content` throws.
  */
@@ -42,13 +44,15 @@ export async function storeArtifact(
   const bucket = artifactsOf(host);
   await requireRoom(connection, host, expectedBytes);
   const nuid = randomUUID();
+  const subject = `$O.${bucket}.C.${nuid}`;
   const hash = createHash('sha256');
   let [bytes, chunks] = [0, 0];
-  for await (const chunk of chunksIn(content)) {
+  const removing = () => removeChunks(connection, subject, chunks);
+  for await (const chunk of chunksIn(undoneBy(removing, content))) {
     hash.update(chunk);
     bytes += chunk.length;
+    await publish(connection, host, subject, chunk);
     chunks += 1;
-    await publish(connection, host, `$O.${bucket}.C.${nuid}`, chunk);
   }
   const digest = hash.digest();
   const stored = {
@@ -69,6 +73,27 @@ async function publish({ js }: Connection, host: HostToken, subject: string, dat
   await js.publish(subject, data).catch((error: unknown) => {
     throw isAtLimit(error) ? full(host, error) : error;
   });
+}
+
+/** `content` as it is; where it fails, `undo` has been done before its error goes on. */
+async function* undoneBy(
+  undo: () => Promise<void>,
+  content: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* content;
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}
+
+/** The broker replaces all of them by one message without content. */
+async function removeChunks({ js }: Connection, subject: string, chunks: number): Promise<void> {
+  if (chunks === 0) return;
+  const rollup = headers();
+  rollup.set('Nats-Rollup', 'sub');
+  await js.publish(subject, '', { headers: rollup });
 }
 
 function full(host: HostToken, cause?: unknown): VmTaskError {

@@ -51,6 +51,8 @@ function forged(expectedSeq: number): { readonly body: Uint8Array; readonly head
   return { body: payload, headers };
 }
 
+const secretOf = (host: string) => JSON.stringify({ last_by_subj: `$KV.secrets.${host}.key` });
+
 /** Everything that somebody could ask, under the API's usual name and under that of hosts, of every stream and durable. */
 function requests(expectedSeq: number, own: readonly string[], durables: readonly [string, string][]): Request[] {
   const event = forged(expectedSeq);
@@ -62,6 +64,12 @@ function requests(expectedSeq: number, own: readonly string[], durables: readonl
       { what: 'STREAM.INFO', subject: `${api}.STREAM.INFO.${stream}`, body: '' },
       { what: 'CONSUMER.CREATE', subject: `${api}.CONSUMER.CREATE.${stream}`, body: '' },
     ]),
+    { what: 'MSG.GET', subject: `${api}.STREAM.MSG.GET.KV_secrets`, body: secretOf(sampleScope.host) },
+    ...[sampleScope.host, another, 'any'].map((host) => ({
+      what: 'secret',
+      subject: `${api}.DIRECT.GET.KV_secrets.$KV.secrets.${host}.key`,
+      body: '',
+    })),
     ...durables.map(([stream, name]) => ({
       what: 'MSG.NEXT',
       subject: `${api}.CONSUMER.MSG.NEXT.${stream}.${name}`,
@@ -161,6 +169,13 @@ test.each([
     vmReady(victim.task, { vm }, another),
     await append(broker, created(victim.task), 0),
   );
+  // As a secret is, but for its content: the worst that an answer could have.
+  for (const host of [sampleScope.host, another]) {
+    const { body, headers } = forged(expectedSeq);
+    headers.delete('Nats-Expected-Last-Subject-Sequence');
+    headers.delete('Nats-Expected-Last-Subject-Sequence-Subject');
+    await broker.connection.js.publish(`$KV.secrets.${host}.key`, body, { headers });
+  }
   const since = await lastSeqs(broker);
   const before = await look(broker, since);
   const made = await ask(attacker, requests(expectedSeq, own, ownDurables));

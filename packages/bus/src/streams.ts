@@ -131,6 +131,8 @@ export const buckets = {
   processed: { ttlMs: 7 * 24 * 3_600_000 },
   /** For ever. */
   templates: { ttlMs: 0 },
+  /** For ever; encrypted for each host (`secrets.ts`). */
+  secrets: { ttlMs: 0 },
   /** One entry for each host, renewed by its provisioner (`host-lease.ts`). Nothing is decided by its age but by the broker's times. */
   hosts: { ttlMs: 0 },
   /** Which additions to the events are switched on: none before every service that reads them is new enough. */

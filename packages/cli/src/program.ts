@@ -7,6 +7,7 @@ import type { Define } from './program/define.ts';
 import { imageCommands } from './program/image-commands.ts';
 import { inboxCommands, sendCommand } from './program/inbox-commands.ts';
 import { answerCommands, pipelineCommands } from './program/pipeline-commands.ts';
+import { secretCommands } from './program/secret-commands.ts';
 import {
   credentialCommands,
   hostCommands,
@@ -81,6 +82,7 @@ export function createProgram(): Program {
     defineIn(root.command('credentials').description('credentials of the broker: rotate').exitOverride()),
   );
   natsCommands(defineIn(root.command('nats').description('for NATS clients: credentials').exitOverride()));
+  secretCommands(defineIn(root.command('secret').description('secrets: set, list, rm').exitOverride()));
   hostCommands(defineIn(root.command('host').description('hosts: list').exitOverride()));
   return {
     async execute(argv) {

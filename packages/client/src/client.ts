@@ -3,7 +3,7 @@
  *
  * | file | role |
  * |---|---|
- * | `tasks.ts`, `pipelines.ts`, `templates.ts`, `inbox.ts`, `dead-letters.ts` | the questions, by subject |
+ * | `tasks.ts`, `pipelines.ts`, `templates.ts`, `inbox.ts`, `dead-letters.ts`, `secrets.ts` | the questions, by subject |
  * | `keyed.ts` | submissions that may be repeated |
  * | `http.ts` | a route of the contract, asked |
  * | `request.ts`, `event-stream.ts` | one request; server-sent events over broken connections |
@@ -15,6 +15,7 @@ import { createHttp } from './http.ts';
 import { inboxMethods } from './inbox.ts';
 import { pipelineMethods } from './pipelines.ts';
 import type { Address, Ask, Reply, RequestOptions } from './request.ts';
+import { secretMethods } from './secrets.ts';
 import { taskMethods } from './tasks.ts';
 import { templateMethods } from './templates.ts';
 
@@ -40,6 +41,7 @@ export function createClient(address: Address | (() => Address | Promise<Address
     inbox: inboxMethods(http),
     deadLetters: deadLetterMethods(http),
     pools: { list: () => ask(pools.list) },
+    secrets: secretMethods(http),
     hosts: { list: () => ask(hosts.list) },
     system: {
       health: () => ask(system.health),

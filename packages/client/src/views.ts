@@ -17,6 +17,9 @@ export type MessageView = Read<SentMessage>;
 export type PipelineSummary = Read<SentPipelineSummary>;
 export type PipelineView = Read<SentPipeline>;
 export type RunView = Read<SentRun>;
+
+import type { SecretView as SentSecret } from '@vm-task/api/secrets';
+export type SecretView = Read<SentSecret>;
 export type StageView = Read<SentStage>;
 export type TaskSummary = Read<SentTaskSummary>;
 export type TaskView = Read<SentTask>;

@@ -19,10 +19,12 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { newHostKey, readHostKey } from '@vm-task/bus/host-key';
 import { serverProgram } from '@vm-task/bus/streams';
 import { type FileLock, lockFile } from '@vm-task/hypervisor/file-lock';
 import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import type { SystemConfig } from '@vm-task/service/config';
+import { writePrivateFile } from '@vm-task/service/private-file';
 import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
@@ -66,6 +68,7 @@ export async function runSystem(options: UpOptions): Promise<void> {
   await stopProcesses(home, brokerGraceMs, role);
   readHostId(home);
   makeHttpToken(home);
+  if (works(role, 'host')) makeHostKey(home);
   const failed = new AbortController();
   const stop = AbortSignal.any([options.stop, failed.signal]);
   try {
@@ -123,6 +126,11 @@ function makeHome(home: Home): void {
       { cause: error },
     );
   }
+}
+
+/** Made at the first start, and never changed: what is encrypted for it can be opened with it alone. */
+function makeHostKey(home: Home): void {
+  if (readHostKey(home) === null) writePrivateFile(home.secretsKey, newHostKey());
 }
 
 /** One supervisor for each side of a home: the kernel holds the locks for as long as this process lives. */

@@ -34,6 +34,31 @@ test('the base64 and JSON forms of a secret and the lines of a long one are mask
   expect(maskWhole([secret], '  second line  ')).toBe('  ***********  ');
 });
 
+test('a masker knows whether it has found one, and what it gave away before has no part of it', () => {
+  for (const cuts of [[3, 9], [12], [5, 6, 7, 8, 9, 10, 11], []]) {
+    const masker = new Mask(['hunter2']).masker();
+    const text = 'text hunter2 and more';
+    let given = '';
+    for (const [at, end] of [...cuts, text.length].entries()) {
+      const shown = masker.push(Buffer.from(text.slice(cuts[at - 1] ?? 0, end)));
+      expect(masker.hasFound).toBe(end >= 'text hunter2'.length);
+      if (masker.hasFound) break;
+      given += shown;
+    }
+    expect('text ').toContain(given);
+  }
+  const clean = new Mask(['hunter2']).masker();
+  clean.push(Buffer.from('hunter'));
+  clean.flush();
+  expect(clean.hasFound).toBe(false);
+});
+
+test('the first and the last line of a key in PEM are no secret', () => {
+  const pem = (line: string) => `-----BEGIN PRIVATE KEY-----\n${line}\n-----END PRIVATE KEY-----`;
+  expect(maskWhole([pem('MC4CAQAwBQYDK2Vw')], pem('MC4CAQAwBQYDK2VX'))).toBe(pem('MC4CAQAwBQYDK2VX'));
+  expect(maskWhole([pem('MC4CAQAwBQYDK2Vw')], 'MC4CAQAwBQYDK2Vw')).toBe('*'.repeat(16));
+});
+
 test('an empty secret masks nothing', () => {
   expect(maskWhole([''], 'text')).toBe('text');
 });

@@ -11,6 +11,8 @@ import { base64Forms, hexForms, textForms } from './mask/forms.ts';
 import { Reading, type Way, wayOf } from './mask/reading.ts';
 
 export interface Masker {
+  /** Whether a secret was in what was pushed, as far as it came to its end; it stays true. Nothing of it was given away before. */
+  readonly hasFound: boolean;
   /** What may be shown now; bytes that may be the start of a secret are held back until more comes. */
   push(bytes: Uint8Array): Buffer;
   /** What was held back, at the end of the stream. */
@@ -65,6 +67,10 @@ class StreamMasker implements Masker {
 
   constructor(readings: readonly Reading[]) {
     this.#readings = readings;
+  }
+
+  get hasFound(): boolean {
+    return this.#readings.some((reading) => reading.hasFound);
   }
 
   push(bytes: Uint8Array): Buffer {

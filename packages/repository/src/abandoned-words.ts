@@ -11,7 +11,8 @@ export interface AbandonedWord {
 export const abandonedWords: readonly AbandonedWord[] = [
   { pattern: 'spines?', instead: 'event stream of a task' },
   { pattern: 'fence[ds]?|fencing', instead: 'expected sequence' },
-  { pattern: 'seal(?:s|ed)?|unseal(?:s|ed)?', instead: 'encode, decode' },
+  // A call of that name is a library's.
+  { pattern: 'seal(?:s|ed)?(?!\\()|unseal(?:s|ed)?', instead: 'encode, decode' },
   { pattern: 'bury|burial|buries', instead: 'store a dead letter' },
   { pattern: 'undecided', instead: 'unknown outcome' },
   { pattern: '(?<!log )overtaken?s?', instead: 'conflict; superseded' },

@@ -7,25 +7,29 @@ import { open } from 'node:fs/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { parseName } from '@vm-task/shared/ids';
-
-const valueMinChars = 4;
-/** As all secrets of a task together: what is longer cannot be looked for in its output. */
-const valueMaxBytes = 32 * 1024;
+import { secretMaxBytes, secretProblem } from '@vm-task/shared/secret-value';
 
 /** The text of the secret's file without one line end. @throws `secret-unusable`, with what sets it right. */
 export async function readSecret(home: Home, name: string): Promise<string> {
+  const value = await findSecret(home, name);
+  if (value !== null) return value;
+  const hint = `there is no ${home.secret(name)}; write the value there, mode 0600`;
+  throw new VmTaskError('secret-unusable', `the secret "${name}" cannot be read: ${hint}`);
+}
+
+/** The same, and null where there is no such file. @throws `secret-unusable` */
+export async function findSecret(home: Home, name: string): Promise<string | null> {
   const path = home.secret(parseName('secret', name));
   const bytes = await readOwnFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error instanceof VmTaskError) throw error;
-    const hint = error.code === 'ENOENT' ? `there is no ${path}; write the value there, mode 0600` : error.message;
-    throw new VmTaskError('secret-unusable', `the secret "${name}" cannot be read: ${hint}`, { cause: error });
+    if (error.code === 'ENOENT') return null;
+    throw new VmTaskError('secret-unusable', `the secret "${name}" cannot be read: ${error.message}`, { cause: error });
   });
+  if (bytes === null) return null;
   const value = decode(bytes, path).replace(/\r?\n$/, '');
-  if ([...value].length >= valueMinChars && !value.includes('\0')) return value;
-  throw unusable(
-    path,
-    `must have at least ${valueMinChars} characters, or masking it would shred the output, and no NUL`,
-  );
+  const problem = secretProblem(value);
+  if (problem !== null) throw unusable(path, problem);
+  return value;
 }
 
 async function readOwnFile(path: string): Promise<Buffer> {
@@ -36,7 +40,7 @@ async function readOwnFile(path: string): Promise<Buffer> {
   if ((stat.mode & 0o077) !== 0) {
     throw unusable(path, `may be read by others (mode ${(stat.mode & 0o777).toString(8)}): run chmod 600 ${path}`);
   }
-  if (stat.size > valueMaxBytes) throw unusable(path, `has ${stat.size} bytes and may have ${valueMaxBytes}`);
+  if (stat.size > secretMaxBytes) throw unusable(path, `has ${stat.size} bytes and may have ${secretMaxBytes}`);
   return await file.readFile();
 }
 

@@ -102,6 +102,8 @@ export const errorCodes = {
   'vm-lost': { status: 502, permanent: false, title: 'The machine ended, or could not be reached any more' },
   'no-vm-yet': { status: 409, permanent: false, title: 'The task has no machine at this moment' },
   'left-vm-gone': { status: 410, permanent: true, title: 'The machine that an earlier stage left is not there' },
+  'secret-not-found': { status: 404, permanent: true, title: 'There is no secret of that name' },
+  'invalid-secret': { status: 400, permanent: true, title: 'The value cannot be that of a secret' },
   'secret-unusable': { status: 400, permanent: true, title: 'A secret of the task is missing or not kept safely' },
   'runtime-not-found': { status: 400, permanent: true, title: 'The image declares no runtime of that name' },
   'setup-failed': { status: 400, permanent: false, title: 'A setup step of the task failed' },
@@ -126,6 +128,7 @@ export const errorCodes = {
   rejected: { status: 400, permanent: true, title: 'Somebody rejected what the stage asked for' },
   'timed-out-answer': { status: 504, permanent: true, title: 'Nobody answered in time' },
   'artifacts-full': { status: 507, permanent: true, title: 'The store of files that tasks leave has no room' },
+  'artifact-has-secret': { status: 400, permanent: true, title: 'A file of the task contains a secret of the task' },
   'artifact-refused': { status: 400, permanent: true, title: 'A file of the task cannot be collected' },
 } as const satisfies Record<string, { status: number; permanent: boolean; title: string }>;
 

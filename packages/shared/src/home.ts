@@ -22,6 +22,8 @@ export interface Home {
   readonly secrets: string;
   /** Passwords and tokens of this system, 0600, generated at the first start. */
   readonly credentials: string;
+  /** The private key with which this host opens the secrets that are encrypted for it. */
+  readonly secretsKey: string;
   readonly nats: string;
   /** Process ids and addresses of what is running. */
   readonly run: string;
@@ -73,6 +75,7 @@ export function homeAt(root: string): Home {
     slots: join(root, 'slots'),
     secrets: join(root, 'secrets'),
     credentials: join(root, 'credentials'),
+    secretsKey: join(root, 'credentials', 'secrets-key'),
     nats: join(root, 'nats'),
     run: join(root, 'run'),
     logs: join(root, 'logs'),

@@ -37,6 +37,8 @@ export const hostLeaseSchema = z.strictObject({
   kvm: z.boolean(),
   /** Processes that ran or waited for a processor, on average over 1, 5 and 15 minutes. */
   load: z.array(z.number()),
+  /** The public key for which secrets of this host are encrypted. A host of an older version has none. */
+  secretsKey: z.string().optional(),
 });
 
 export type HostLease = z.infer<typeof hostLeaseSchema>;

@@ -33,12 +33,21 @@ const gitUrlSchema = textSchema
   .max(2_048)
   .regex(/^(https?|git|ssh):\/\/[^\s]+$/, 'must begin with https://, http://, git:// or ssh://');
 
+const gitUserSchema = z
+  .string()
+  .max(256)
+  .regex(/^[^\p{Cc}]+$/u, 'must be a user name, without control characters');
+
 export const gitStepSchema = z
   .strictObject({
     url: gitUrlSchema,
     ref: gitRefSchema.optional(),
     branch: gitRefSchema.optional(),
     path: relativePathSchema,
+    /** The name of a secret: what git gives as the password, to the server of the URL alone. */
+    secret: nameSchema.optional(),
+    /** What git gives as the user name with it. Servers that take tokens take nearly all any name. */
+    user: gitUserSchema.optional(),
   })
   .refine((step) => step.ref === undefined || step.branch === undefined, { message: 'give ref or branch, not both' });
 
@@ -46,14 +55,23 @@ export const gitStepSchema = z
  * What is in a URL is stored with the task, shown to whoever asks for it, and printed by git. The user name of an SSH login
  * is no secret. Only what is submitted is refused: a task that is stored already is read as it is.
  */
-const submittedGitStepSchema = gitStepSchema.refine(
-  ({ url }) => !/^(https?|git):\/\/[^/]*@|^ssh:\/\/[^/]*:[^/]*@/.test(url),
-  {
+const submittedGitStepSchema = gitStepSchema
+  .refine(({ url }) => !/^(https?|git):\/\/[^/]*@|^ssh:\/\/[^/]*:[^/]*@/.test(url), {
     path: ['url'],
     message:
-      'has a user name or a password in it, which everybody would see; clone in the main process instead, which can have secrets',
-  },
-);
+      'has a user name or a password in it, which everybody would see; write the password into a secret, and "secret: NAME" here',
+  })
+  .refine(({ url, secret }) => secret === undefined || secretGitUrl.test(url), {
+    path: ['secret'],
+    message: 'goes with https:// and a host of letters, digits, dots and dashes only: elsewhere others could read it',
+  })
+  .refine(({ user, secret }) => user === undefined || secret !== undefined, {
+    path: ['user'],
+    message: 'goes with secret only; the user of an SSH login is part of the URL',
+  });
+
+/** Its origin becomes part of a key of git's configuration, in which other characters could mean something else. */
+const secretGitUrl = /^https:\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(\/|$)/;
 
 const scriptSchema = textSchema.refine(
   (script) => script.trim() !== '',
@@ -95,6 +113,18 @@ export const timeoutsSchema = z.strictObject({
 /** 64 MiB: what one task may keep of each output stream at most; the log stream is bounded in bytes as a whole. */
 const outputMaxBytesLimit = 64 * 1024 * 1024;
 
+const artifactPathsSchema = z.array(relativePathSchema).max(64);
+
+/** A plain list, or the same with what else is said of the files. */
+const artifactsSchema = z.union([
+  artifactPathsSchema,
+  z.strictObject({
+    paths: artifactPathsSchema,
+    /** Files that contain a secret of the task are kept, too. */
+    allowSecrets: z.boolean().optional(),
+  }),
+]);
+
 /** Whoever needs more of them writes a pipeline. */
 const childrenMax = 100;
 
@@ -119,7 +149,7 @@ export const taskFileSchema = z
     env: z.record(envNameSchema, textSchema).optional(),
     secrets: z.record(envNameSchema, nameSchema).optional(),
     egress: z.enum(['none', 'internet']).optional(),
-    artifacts: z.array(relativePathSchema).max(64).optional(),
+    artifacts: artifactsSchema.optional(),
     resources: sizeSchema.partial().optional(),
     timeouts: timeoutsSchema.optional(),
     /** Not done so long after it was submitted: people are told, and it goes on. */

@@ -37,6 +37,8 @@ export const taskSpecSchema = z.strictObject({
   /** Environment name → name of the secret; values never travel. */
   secrets: z.record(z.string(), z.string()),
   artifacts: z.array(z.string()),
+  /** Without it, files that contain a secret of the task are left out. */
+  artifactsMayHaveSecrets: z.boolean().optional(),
   timeouts: z.strictObject({ queueMs: z.int(), setupMs: z.int(), runMs: z.int(), totalMs: z.int() }),
   alertAfterMs: z.int().min(1).optional(),
   /** So many tasks it may submit itself; without it none. */
@@ -48,6 +50,12 @@ export const taskSpecSchema = z.strictObject({
 
 export type TaskSpec = z.infer<typeof taskSpecSchema>;
 export type SetupStep = TaskSpec['setup'][number];
+
+/** Of its main process and of its setup steps, each once. */
+export function secretNamesOf({ secrets, setup }: Pick<TaskSpec, 'secrets' | 'setup'>): readonly string[] {
+  const ofSteps = setup.flatMap((step) => (step.kind === 'git' && step.secret !== undefined ? [step.secret] : []));
+  return [...new Set([...Object.values(secrets), ...ofSteps])];
+}
 
 /** A task's JSON may have 4 MiB: half of the broker's largest message, so that headers and the event around it fit. */
 export const taskMaxBytes = 4 * 1024 * 1024;

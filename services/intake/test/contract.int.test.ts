@@ -99,6 +99,14 @@ async function askOfTemplates({ templates }: Client): Promise<void> {
   expect(await templates.run('greet', { who: 'all' })).toMatch(/^[0-9a-f-]{36}$/);
 }
 
+async function askOfSecrets({ secrets }: Client): Promise<void> {
+  expect(await secrets.set('api-key', 'hunter2')).toMatchObject({ name: 'api-key', team: null, version: 1 });
+  const { secrets: found } = await secrets.list();
+  expect(found).toMatchObject([{ name: 'api-key', version: 1 }]);
+  expect(JSON.stringify(found)).not.toContain('hunter2');
+  expect(await secrets.remove('api-key')).toEqual({ name: 'api-key' });
+}
+
 async function askOfInbox({ inbox }: Client): Promise<void> {
   const links = [{ title: 'there', href: '/v1/tasks' }];
   const { id } = await inbox.send({ to: 'me', priority: 'urgent', from: 'test', text: 'look', links });
@@ -141,6 +149,7 @@ test('the client asks every route of the contract, and intake sends what is decl
   await askOfTasks(client, broker);
   await askOfPipelines(client);
   await askOfTemplates(client);
+  await askOfSecrets(client);
   await askOfInbox(client);
   await askOfDeadLetters(client, broker);
   for (const { route, ...sent } of exchanges) {

@@ -3,6 +3,7 @@ import { access, constants, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, loadavg, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '@vm-task/bus/connection';
+import { readHostKey } from '@vm-task/bus/host-key';
 import { renewLease } from '@vm-task/bus/host-leases';
 import type { Hypervisor } from '@vm-task/hypervisor/hypervisor';
 import type { VmState } from '@vm-task/hypervisor/ledger/vm-record';
@@ -42,6 +43,7 @@ export async function leaseOf(
   { host, home, config, hypervisor }: Pick<Leasing, 'host' | 'home' | 'config' | 'hypervisor'>,
   draining: boolean,
 ): Promise<HostLease> {
+  const key = readHostKey(home);
   const [states, unreadable, disk, kvm] = await Promise.all([
     hypervisor.list(),
     hypervisor.unreadable(),
@@ -63,6 +65,7 @@ export async function leaseOf(
     processors: availableParallelism(),
     kvm,
     load: loadavg(),
+    ...(key === null ? {} : { secretsKey: key.publicKey }),
   };
 }
 

@@ -33,7 +33,7 @@ function collectFrom(collect: Guest['collect'], drained = new AbortController().
     signal: drained,
     log: silentLogger,
   });
-  return collectOfStopped(attempt, contact, ['*'], collecting);
+  return collectOfStopped(attempt, contact, { artifacts: ['*'] }, collecting);
 }
 
 const silence: Guest['collect'] = ({ signal }) => orAborted(new Promise(() => {}), signal);

@@ -3,6 +3,7 @@
 import type { Bus } from '@vm-task/bus/bus';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { EventData } from '@vm-task/shared/events';
+import type { TaskSpec } from '@vm-task/shared/task-spec';
 import type { Attempt } from './attempt.ts';
 import type { Contact } from './contact.ts';
 import type { Guest } from './guest.ts';
@@ -15,6 +16,8 @@ type Artifacts = EventData<'task.completed'>['artifacts'];
 
 /** As many as one event can list with the longest names that Linux has, and less than would crowd out the events. */
 const limits = { maxFiles: 256, maxBytes: 256 * 1024 * 1024 };
+
+type Wanted = Pick<TaskSpec, 'artifacts' | 'artifactsMayHaveSecrets'>;
 
 export interface Collecting {
   readonly bus: Bus;
@@ -29,7 +32,7 @@ export interface Collecting {
 export async function collectArtifacts(
   attempt: Attempt,
   contact: Contact,
-  patterns: readonly string[],
+  { artifacts: patterns, artifactsMayHaveSecrets = false }: Wanted,
   { bus, secrets }: Collecting,
   { signal, artifacts }: { readonly signal: AbortSignal; readonly artifacts: Artifacts } = {
     signal: attempt.signal,
@@ -40,7 +43,12 @@ export async function collectArtifacts(
   const collect = async (guest: Guest) => {
     artifacts.length = 0;
     const request = { cwd: workFolderOf(attempt), patterns, limits, signal };
-    return await keepFiles(guest, request, artifacts, { ready: attempt.ready, bus, secrets });
+    return await keepFiles(guest, request, artifacts, {
+      ready: attempt.ready,
+      bus,
+      secrets,
+      mayHaveSecrets: artifactsMayHaveSecrets,
+    });
   };
   return contact.reach(collect, signal);
 }
@@ -52,14 +60,14 @@ const stoppedMs = 20_000;
 export async function collectOfStopped(
   attempt: Attempt,
   contact: Contact,
-  patterns: readonly string[],
+  wanted: Wanted,
   collecting: Collecting,
 ): Promise<CollectedArtifacts> {
   const artifacts: Artifacts = [];
   const limit = AbortSignal.timeout(stoppedMs);
   const signal = AbortSignal.any([attempt.signal, limit]);
   try {
-    return await collectArtifacts(attempt, contact, patterns, collecting, { signal, artifacts });
+    return await collectArtifacts(attempt, contact, wanted, collecting, { signal, artifacts });
   } catch (error) {
     attempt.signal.throwIfAborted();
     collecting.log.warn({ err: error }, 'not all files of a task that was stopped could be kept');

@@ -20,6 +20,8 @@ export interface Keeping {
   readonly ready: EventData<'vm.ready'>;
   readonly bus: Pick<Bus, 'connection' | 'announce'>;
   readonly secrets: Secrets;
+  /** Otherwise a file that contains one of them is left out. */
+  readonly mayHaveSecrets: boolean;
 }
 
 /**
@@ -30,16 +32,23 @@ export async function keepFiles(
   guest: Pick<Guest, 'collect'>,
   request: ArtifactRequest,
   artifacts: Completed['artifacts'],
-  { ready, bus, secrets }: Keeping,
+  { ready, bus, secrets, mayHaveSecrets }: Keeping,
 ): Promise<CollectedArtifacts> {
   const { task, attempt, host } = ready;
+  const withSecret: string[] = [];
   const store = async ({ path, content, sizeBytes, executable }: ArtifactFile) => {
-    const stored = await storeArtifact(bus.connection, host, artifactName(task, attempt), content, sizeBytes);
-    artifacts.push({ path: secrets.maskText(path), ...stored, ...(executable ? { executable } : {}) });
+    const checked = mayHaveSecrets || secrets.isEmpty ? content : withoutSecrets(content, secrets);
+    try {
+      const stored = await storeArtifact(bus.connection, host, artifactName(task, attempt), checked, sizeBytes);
+      artifacts.push({ path: secrets.maskText(path), ...stored, ...(executable ? { executable } : {}) });
+    } catch (error) {
+      if (!(error instanceof FoundSecret)) throw error;
+      withSecret.push(path);
+    }
   };
   try {
     const { refused, unmatched } = await guest.collect(request, store);
-    return { artifacts, ...namedOf(unmatched), error: refusal(refused, secrets) };
+    return { artifacts, ...namedOf(unmatched), error: refusal(refused, withSecret, secrets) };
   } catch (error) {
     if (!(error instanceof VmTaskError && error.code === 'artifacts-full')) throw error;
     await reportFull(bus, host, request.signal);
@@ -64,9 +73,40 @@ async function reportFull(bus: Pick<Bus, 'announce'>, host: HostToken, signal: A
 /** A few refusals tell what is wrong. */
 const shownMax = 5;
 
-function refusal(refused: readonly { path: string; reason: string }[], secrets: Secrets): ErrorInfo | null {
-  if (refused.length === 0) return null;
-  const shown = refused.slice(0, shownMax).map(({ path, reason }) => `${shownPath(path)}: ${reason}`);
-  const more = refused.length > shown.length ? [`and ${refused.length - shown.length} more`] : [];
-  return { code: 'artifact-refused', message: secrets.maskText([...shown, ...more].join('; ')) };
+/** A secret in a file weighs more than what was refused beside it, which is told as well. */
+function refusal(
+  refused: readonly { path: string; reason: string }[],
+  withSecret: readonly string[],
+  secrets: Secrets,
+): ErrorInfo | null {
+  const found = withSecret.map((path) => ({ path, reason: 'it contains a secret of the task and was not kept' }));
+  const all = [...found, ...refused];
+  if (all.length === 0) return null;
+  const shown = all.slice(0, shownMax).map(({ path, reason }) => `${shownPath(path)}: ${reason}`);
+  const more = all.length > shown.length ? [`and ${all.length - shown.length} more`] : [];
+  const message = secrets.maskText([...shown, ...more].join('; '));
+  if (found.length === 0) return { code: 'artifact-refused', message };
+  return {
+    code: 'artifact-has-secret',
+    message: `${message}. Where it may, write artifacts: {paths, allowSecrets: true}`,
+  };
+}
+
+class FoundSecret extends Error {}
+
+/**
+ * The same bytes as long as no secret is among them, in any form that is masked in output. What may be the beginning of
+ * one is held back, so no part of a secret is given on. @throws FoundSecret
+ */
+async function* withoutSecrets(
+  content: AsyncIterable<Uint8Array>,
+  secrets: Pick<Secrets, 'masker'>,
+): AsyncGenerator<Uint8Array, void, void> {
+  const masker = secrets.masker();
+  for await (const chunk of content) {
+    const clean = masker.push(chunk);
+    if (masker.hasFound) throw new FoundSecret('the file contains a secret');
+    if (clean.length > 0) yield clean;
+  }
+  yield masker.flush();
 }

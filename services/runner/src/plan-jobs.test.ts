@@ -5,6 +5,7 @@ import type { EventData } from '@vm-task/shared/events';
 import { newTaskId, newVmId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { planMain, planSetup } from './plan-jobs.ts';
+import { Secrets } from './secrets.ts';
 
 const ready: EventData<'vm.ready'> = {
   v: 1,
@@ -37,7 +38,15 @@ test('what a user typed is an argument or a file, never part of a shell line', (
     command: ['-x', '$(y)'],
   });
   const [git, run] = planSetup(inVm, spec).map(({ job }) => job.program);
-  expect(git?.kind === 'command' && git.argv.slice(3)).toEqual(['git-step', url, 'a b/$(c)', '', 'v1;x']);
+  expect(git?.kind === 'command' && git.argv.slice(3)).toEqual([
+    'git-step',
+    url,
+    'a b/$(c)',
+    '',
+    'v1;x',
+    '',
+    'x-access-token',
+  ]);
   expect(git?.kind === 'command' && git.argv[2]).not.toContain('reboot');
   expect(run).toEqual({
     kind: 'script',
@@ -97,6 +106,21 @@ test('secrets are the main process’s alone', () => {
   const spec = specOf({ setup: [{ run: 'a' }], run: 'b', secrets: { KEY: 'key' } });
   expect(planSetup(inVm, spec)[0]?.job.secrets).toEqual({});
   expect(planMain(inVm, spec, { KEY: 'hunter2' }).secrets).toEqual({ KEY: 'hunter2' });
+});
+
+test('a git step alone has its password, for its server, and never as an argument', () => {
+  const git = { url: 'https://git.example:8443/team/repo', path: 'repo', secret: 'git-token', user: 'me' };
+  const spec = specOf({ setup: [{ git }, { run: 'a' }], run: 'b' });
+  const secrets = new Secrets({}, new Map([['git-token', 'hunter2']]));
+  const [cloning, running] = planSetup(inVm, spec, null, secrets).map(({ job }) => job);
+  expect(cloning?.secrets).toEqual({ VM_TASK_GIT_PASSWORD: 'hunter2' });
+  expect(cloning?.program.kind === 'command' && cloning.program.argv.slice(-2)).toEqual([
+    'https://git.example:8443',
+    'me',
+  ]);
+  expect(JSON.stringify(cloning?.program)).not.toContain('hunter2');
+  expect(running?.secrets).toEqual({});
+  expect(planMain(inVm, spec, secrets.environment).secrets).toEqual({});
 });
 
 test('the guest’s own system keeps its memory, of a small machine the half', () => {

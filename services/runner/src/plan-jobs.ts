@@ -6,7 +6,8 @@ import type { EventData } from '@vm-task/shared/events';
 import type { Json } from '@vm-task/shared/json';
 import type { SetupStep, TaskSpec } from '@vm-task/shared/task-spec';
 import type { InVm } from './attempt.ts';
-import { gitArgv } from './git-step.ts';
+import { type GitPasswords, gitArgv, gitSecrets } from './git-step.ts';
+import { Secrets } from './secrets.ts';
 
 type Ready = EventData<'vm.ready'>;
 /** What needed stages left behind; null for a task of no pipeline. */
@@ -31,15 +32,23 @@ export interface SetupJob {
   readonly job: Job;
 }
 
-/** One job per setup step, each with one stream: standard error goes to standard output, in the order of writing. */
-export function planSetup(inVm: InVm, spec: TaskSpec, needs: Needs = null): readonly SetupJob[] {
+/**
+ * One job per setup step, each with one stream: standard error goes to standard output, in the order of writing.
+ * @throws `secret-unusable` for a secret that git could not be given.
+ */
+export function planSetup(
+  inVm: InVm,
+  spec: TaskSpec,
+  needs: Needs = null,
+  passwords: GitPasswords = new Secrets({}),
+): readonly SetupJob[] {
   return spec.setup.map((step, index) => ({
     label: step.kind === 'git' ? `git ${step.path}` : 'run',
     job: {
       ...commonOf(inVm, spec, needs),
       name: nameOf(inVm.ready, `setup-${index + 1}`),
       program: programOf(step),
-      secrets: {},
+      secrets: step.kind === 'git' ? gitSecrets(step, passwords) : {},
       stdin: '',
     },
   }));

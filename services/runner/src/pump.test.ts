@@ -102,6 +102,7 @@ test('output that comes byte by byte is not looked through for secrets byte by b
   secrets.masker = () => {
     const masker = make();
     return {
+      hasFound: false,
       push: (bytes) => {
         looks += 1;
         return masker.push(bytes);

@@ -1,7 +1,9 @@
 /** One attempt from its beginning to its terminal event: setup, main process, artifacts, result. */
 
 import { findSetUp, readCreated } from '@vm-task/bus/find-task';
+import { readHostKey } from '@vm-task/bus/host-key';
 import { beginLog, type LogWriter, openLogWriter } from '@vm-task/bus/output-log';
+import { openSecret } from '@vm-task/bus/secrets';
 import type { Job, JobEnd } from '@vm-task/guest/job';
 import type { Logger } from '@vm-task/service/log';
 import type { Draft, Stored } from '@vm-task/shared/events';
@@ -96,7 +98,7 @@ class Run {
     const reading = [this.#created(), this.#openLog('stdout'), this.#openLog('stderr')] as const;
     const [created, ...logs] = await Promise.all(reading);
     const submitted = created.data.spec;
-    this.#secrets = await readSecrets(this.#parts.home, submitted.secrets);
+    this.#secrets = await this.#readSecrets(submitted);
     const spec = await this.#give(submitted);
     const job = planMain(this.#attempt, spec, this.#secrets.environment, this.#needs);
     const ended = await this.#setUp(spec, created);
@@ -111,6 +113,12 @@ class Run {
   #timer(limit: Limit, created: Stored<'task.created'>): LimitTimer {
     this.#limit = new LimitTimer(limit, created, this.#parts.clock);
     return this.#limit;
+  }
+
+  #readSecrets(spec: TaskSpec): Promise<Secrets> {
+    const { bus, home } = this.#parts;
+    const { host } = this.#attempt.ready;
+    return readSecrets(home, spec, (name) => openSecret(bus.connection, host, name, readHostKey(home)));
   }
 
   /** What needed stages left behind is at hand, and the environment says where their files are. */
@@ -165,10 +173,11 @@ class Run {
 
   async #runSteps(spec: TaskSpec, timer: LimitTimer): Promise<SetupOutcome> {
     using limit = timer;
-    const jobs = planSetup(this.#attempt, spec, this.#needs);
+    const jobs = planSetup(this.#attempt, spec, this.#needs, this.#secrets);
     if (jobs.length === 0) return { kind: 'ready', steps: [] };
-    using pump = new Pump(await this.#openLog('setup'), new Secrets({}), this.#attempt.signal);
-    const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#followOptions('setup', limit));
+    using pump = new Pump(await this.#openLog('setup'), this.#secrets, this.#attempt.signal);
+    const options = this.#followOptions('setup', limit);
+    const outcome = await runSetup(this.#attempt, this.#contact, jobs, pump, this.#secrets, options);
     await pump.finish();
     return outcome;
   }
@@ -210,7 +219,7 @@ class Run {
     if (!hasRun(end)) return completed(ready, own, facts);
     const parts = { bus: this.#parts.bus, secrets: this.#secrets, log: this.#log };
     const collect = stop === null ? collectArtifacts : collectOfStopped;
-    const { error: refused, ...kept } = await collect(this.#attempt, this.#contact, spec.artifacts, parts);
+    const { error: refused, ...kept } = await collect(this.#attempt, this.#contact, spec, parts);
     const { result, error: notTaken } = readResult(end, this.#secrets);
     return completed(ready, outcomeWith(own, refused ?? notTaken), { ...facts, ...kept, result });
   }

@@ -12,6 +12,7 @@ import { signalName } from './ending.ts';
 import { type FollowJobOptions, followJob } from './follow-job.ts';
 import type { SetupJob } from './plan-jobs.ts';
 import type { Pump } from './pump.ts';
+import type { Secrets } from './secrets.ts';
 
 export type SetupOutcome =
   | { readonly kind: 'ready'; readonly steps: EventData<'task.setup.done'>['steps'] }
@@ -23,6 +24,7 @@ export async function runSetup(
   contact: Contact,
   jobs: readonly SetupJob[],
   pump: Pump,
+  secrets: Pick<Secrets, 'maskBytes'>,
   options: FollowJobOptions,
 ): Promise<SetupOutcome> {
   const steps: { name: string; ms: number }[] = [];
@@ -40,7 +42,8 @@ export async function runSetup(
     const end = await followJob(attempt, contact, job, sink, options);
     if (end === 'not-begun' || end.stopped) return { kind: 'stopped' };
     const problem = problemOf(end);
-    if (problem !== null) return { kind: 'failed', error: setupError(index, label, problem, end) };
+    if (problem !== null)
+      return { kind: 'failed', error: setupError(index, label, problem, secrets.maskBytes(end.stdout.tail)) };
     written = begin + end.stdout.storedBytes;
     steps.push({ name: label, ms: end.ranMs ?? 0 });
   }
@@ -65,8 +68,9 @@ function problemOf({ outcome, outOfMemory }: JobEnd): string | null {
 /** The end of the output tells more than the exit code; the whole is in the log. */
 const shownMaxBytes = 2_048;
 
-function setupError(index: number, label: string, problem: string, { stdout }: JobEnd): ErrorInfo {
-  const said = stdout.tail.subarray(-shownMaxBytes).toString().trim();
+/** Of output that is masked already: what is cut off a secret is no longer found. */
+function setupError(index: number, label: string, problem: string, masked: Buffer): ErrorInfo {
+  const said = masked.subarray(-shownMaxBytes).toString().trim();
   const message = `setup step ${index + 1} (${label}) ${problem}${said === '' ? '' : `; it said last: ${said}`}`;
   return { code: 'setup-failed', message };
 }

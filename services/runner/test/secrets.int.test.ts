@@ -1,5 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { newHostKey, readHostKey } from '@vm-task/bus/host-key';
+import { storeSecret } from '@vm-task/bus/secrets';
 import { eventually } from '@vm-task/testing/conditions';
+import { sampleHost } from '@vm-task/testing/sample-events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Rig, type RunningRunner, startRig } from './rig.ts';
 
@@ -10,6 +13,7 @@ let runner: RunningRunner;
 beforeAll(async () => {
   rig = await startRig();
   await mkdir(rig.home.secrets);
+  await mkdir(rig.home.credentials, { recursive: true });
   await writeFile(rig.home.secret('analysis-key'), `${value}\n`, { mode: 0o600 });
   runner = await rig.startRunner();
 });
@@ -64,6 +68,51 @@ test('a secret is in the environment of the process, and stored nowhere', async 
   for (const part of ['tr0ub4dor', 'quoted"', '密码']) expect(stored).not.toContain(part);
 });
 
+test('a file that contains a secret is left out, nothing of it is stored, and the task fails with the others kept', async () => {
+  const script = `
+    mkdir -p files
+    echo clean > files/a
+    { yes mark-of-what-came-before | head -c 400000; printf %s "$API_KEY"; yes | head -c 200000; } > files/b
+    printf 'u:%s' "$API_KEY" | base64 > files/c
+    echo clean > files/d; ln -s /etc/passwd files/e
+    cp files/b allowed`;
+  const end = await rig.run({ secrets: { API_KEY: 'analysis-key' }, run: script, artifacts: ['files/*'] });
+  expect(end).toMatchObject({
+    outcome: 'failed',
+    exitCode: 0,
+    error: {
+      code: 'artifact-has-secret',
+      message: expect.stringContaining('files/b: it contains a secret of the task'),
+    },
+  });
+  expect(end.artifacts.map(({ path }) => path).sort()).toEqual(['files/a', 'files/d']);
+  expect(end.error?.message).toMatch(/files\/c: it contains.*files\/e: it is a link.*allowSecrets/);
+  const stored = await everythingStored();
+  expect(stored).not.toContain('tr0ub4dor');
+  expect(stored).not.toContain('mark-of-what-came-before\n');
+});
+
+test('a secret is found wherever the reading of the file is cut', async () => {
+  const names = Array.from({ length: 40 }, (_, at) => at);
+  const run = names
+    .map((at) => `{ head -c ${32 * 1024 - 20 + at} /dev/zero; printf %s "$API_KEY"; echo .; } > cut-${at}`)
+    .join('\n');
+  const end = await rig.run({ secrets: { API_KEY: 'analysis-key' }, run, artifacts: ['cut-*'] });
+  expect(end).toMatchObject({ error: { code: 'artifact-has-secret' }, artifacts: [] });
+  expect(end.error?.message).toContain(`and ${names.length - 5} more`);
+});
+
+test('a task that says so leaves files with its secrets, byte for byte', async () => {
+  const artifacts = { paths: ['wanted-*'], allowSecrets: true };
+  const run = 'printf %s "$API_KEY" > wanted-1; echo 2 > wanted-2';
+  const end = await rig.run({ secrets: { API_KEY: 'analysis-key' }, run, artifacts });
+  expect(end).toMatchObject({ outcome: 'succeeded' });
+  const sizes = Object.fromEntries(end.artifacts.map(({ path, bytes }) => [path, bytes]));
+  expect(sizes).toEqual({ 'wanted-1': Buffer.byteLength(value), 'wanted-2': 2 });
+  const refused = await rig.run({ secrets: { API_KEY: 'analysis-key' }, run, artifacts: { paths: ['wanted-*'] } });
+  expect(refused).toMatchObject({ error: { code: 'artifact-has-secret' }, artifacts: [{ path: 'wanted-2' }] });
+});
+
 test('a secret across the seam of two runners stays masked', async () => {
   const task = await rig.submit({
     secrets: { API_KEY: 'analysis-key' },
@@ -86,4 +135,19 @@ test('a secret that others may read, or that is not there, ends the task before 
   expect(open.error?.message).toContain(`chmod 600 ${rig.home.secret('open-key')}`);
   const none = await rig.run({ secrets: { KEY: 'no-key' }, run: 'true' });
   expect(none.error?.message).toContain(`there is no ${rig.home.secret('no-key')}`);
+});
+
+test('a secret that was set for all hosts is opened by the runner of its host, and masked as one of a file', async () => {
+  await writeFile(rig.home.secretsKey, newHostKey(), { mode: 0o600 });
+  const keys = new Map([[sampleHost, readHostKey(rig.home)?.publicKey ?? '']]);
+  const { connection } = rig.broker;
+  await storeSecret(connection, { name: 'set-key', team: null, value: 'of-the-bucket' }, keys, new Date());
+  const task = await rig.submit({ secrets: { KEY: 'set-key' }, run: 'printf %s "$KEY" | wc -c; echo "$KEY"' });
+  expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded' });
+  expect((await rig.output(task)).stdout.toString()).toBe(`13\n${'*'.repeat(13)}\n`);
+  // A host that has lost its key says what to do.
+  await writeFile(rig.home.secretsKey, newHostKey(), { mode: 0o600 });
+  const lost = await rig.run({ secrets: { KEY: 'set-key' }, run: 'true' });
+  expect(lost).toMatchObject({ outcome: 'failed', error: { code: 'secret-unusable' } });
+  expect(lost.error?.message).toContain('./vm-task secret set set-key');
 });

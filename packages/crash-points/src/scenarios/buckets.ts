@@ -14,6 +14,25 @@ export const outdatedFeatures: Scenario = {
   },
 };
 
+/** Set and removed as often as it takes to hear of it, it is there once, and then no more. */
+export const secret: Scenario = {
+  name: 'secret',
+  async run(user, mark) {
+    const name = `secret-${Number.parseInt(mark, 16)}`;
+    const heard = await user.ask(({ secrets }) => secrets.set(name, `value of ${mark}`));
+    if (!('answer' in heard)) throw new Error(`not set: ${JSON.stringify(heard)}`);
+    const isListed = async () => {
+      const listed = await user.ask(({ secrets }) => secrets.list());
+      return 'answer' in listed && listed.answer.secrets.some((one) => one.name === name);
+    };
+    if (!(await isListed())) throw new Error(`${name} was set and is not there`);
+    const removed = await user.ask(({ secrets }) => secrets.remove(name));
+    // An intake that died behind the removal was asked again.
+    if ('refusal' in removed && removed.refusal.code !== 'secret-not-found') throw new Error(JSON.stringify(removed));
+    if (await isListed()) throw new Error(`${name} was removed and is there`);
+  },
+};
+
 /** Installed as often as it takes to hear of it, it is one version. */
 export const templated: Scenario = {
   name: 'template',

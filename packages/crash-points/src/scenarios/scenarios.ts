@@ -14,7 +14,7 @@ import { newVmId } from '@vm-task/shared/new-ids';
 import { services } from '@vm-task/shared/roles';
 import { commandSubjects, taskSubject } from '@vm-task/shared/subjects';
 import { eventually } from '@vm-task/testing/conditions';
-import { outdatedFeatures, templated } from './buckets.ts';
+import { outdatedFeatures, secret, templated } from './buckets.ts';
 import { cancelledChildren } from './children.ts';
 import { makeJob } from './job.ts';
 import { approvedPipeline, cancelledPipeline, sharedVm, twoStages, unusedVm } from './pipelines.ts';
@@ -38,6 +38,18 @@ const guestApi: Scenario = {
       `vm-task complete --result '"${mark}"'`,
     ];
     await user.submit(makeJob({ mark, asks }));
+  },
+};
+
+/** A file that turns out to contain a secret when a part of it is stored. */
+const leakedSecret: Scenario = {
+  name: 'leaked secret',
+  async run(user, mark) {
+    writeFileSync(user.system.home.secret('leaked'), 'hunter2-hunter2', { mode: 0o600 });
+    const asks = ['mkdir -p out', '{ head -c 300000 /dev/zero; printf %s "$KEY"; } > out/leaked'];
+    const more = { secrets: { KEY: 'leaked' }, artifacts: ['out/leaked', `starts-${mark}`] };
+    const expected = { outcome: 'failed', error: 'artifact-has-secret' } as const;
+    await user.submit(makeJob({ mark, asks, more, expected }));
   },
 };
 
@@ -259,6 +271,7 @@ const forgotten: Scenario = {
 export const scenarios: readonly Scenario[] = [
   plain,
   guestApi,
+  leakedSecret,
   commanded,
   retried,
   cancelled,
@@ -272,6 +285,7 @@ export const scenarios: readonly Scenario[] = [
   strays,
   outdatedFeatures,
   templated,
+  secret,
   approvedPipeline,
   cancelledPipeline,
   twoStages,

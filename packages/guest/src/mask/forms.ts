@@ -2,13 +2,15 @@
 
 /** A line of a longer secret counts as one from this length: shorter ones, such as `}`, would mask ordinary output. */
 const lineMinChars = 8;
+/** Of every key and certificate alike, so it tells nothing of one. */
+const pemBoundary = /^-+(BEGIN|END) [A-Z0-9 ]+-+$/;
 /** Fewer digits of a secret than its own characters may be are found everywhere. */
 const encodedMinChars = 4;
 
 /** The secret, its lines, and what quotes and escapes make of the whole. */
 export function textForms(secret: string): string[] {
   if (secret === '') return [];
-  const lines = secret.split(/\r?\n/).filter((line) => line.length >= lineMinChars);
+  const lines = secret.split(/\r?\n/).filter((line) => line.length >= lineMinChars && !pemBoundary.test(line));
   const escaped = [jsonForms, urlForms, xmlForms, shellForms].flatMap((formsOf) => formsOf(secret));
   return [...new Set([secret, ...lines, ...escaped])];
 }

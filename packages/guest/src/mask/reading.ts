@@ -40,9 +40,14 @@ export class Reading {
   #barrier = -1;
   /** For each held byte how much is hidden that ends there; null where nothing does. */
   #found: Uint32Array | null = null;
+  #hasFound = false;
 
   constructor(way: Way) {
     this.#way = way;
+  }
+
+  get hasFound(): boolean {
+    return this.#hasFound;
   }
 
   /** Reads on in `plain`, whose first `held` bytes it has read before. Returns how many at the end must be held. */
@@ -69,6 +74,7 @@ export class Reading {
   }
 
   #note(plain: Uint8Array, at: number, length: number): void {
+    this.#hasFound = true;
     this.#found ??= new Uint32Array(plain.length);
     this.#found[at] = this.#barrier < 0 ? length : this.#digitsBefore(plain, at + 1, this.#barrier, length);
   }

@@ -45,3 +45,11 @@ test('of its time it has what its parent has left when it asks', () => {
   // Asked in the last moment, or just behind it: it is told that its time is over.
   expect(total(1_000_000 + 3_600_500)).toBe(1_000);
 });
+
+test('a child clones with a secret that its parent has, for whatever, and with no other', () => {
+  const cloning = (secret: string) => ({ setup: [{ git: { url: 'https://host/a', path: 'a', secret } }] });
+  for (const parent of [cloning('git-token'), { secrets: { TOKEN: 'git-token' } }]) {
+    expect(specOf(cloning('git-token'), parent).setup).toMatchObject([{ secret: 'git-token' }]);
+    expect(() => specOf(cloning('other'), parent)).toThrow('its parent does not have the secret other');
+  }
+});

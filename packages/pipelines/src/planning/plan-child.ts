@@ -2,7 +2,7 @@
 import { formatDuration } from '@vm-task/shared/durations';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { EventData, Stored } from '@vm-task/shared/events';
-import type { TaskSpec } from '@vm-task/shared/task-spec';
+import { secretNamesOf, type TaskSpec } from '@vm-task/shared/task-spec';
 import { parseTaskFile, planTask } from './plan-task.ts';
 import type { Pools } from './pools.ts';
 
@@ -18,8 +18,8 @@ export function planChild(file: unknown, parent: Parent, config: Pools): Planned
   if (spec.egress === 'internet' && parent.spec.egress !== 'internet') {
     throw childRefused('its parent has no network to give');
   }
-  const known = new Set(Object.values(parent.spec.secrets));
-  const foreign = Object.values(spec.secrets).find((name) => !known.has(name));
+  const known = new Set(secretNamesOf(parent.spec));
+  const foreign = secretNamesOf(spec).find((name) => !known.has(name));
   if (foreign !== undefined) throw childRefused(`its parent does not have the secret ${foreign}`);
   requireWithin(file, parent.spec);
   const maxAttempts = Math.min(spec.retry.maxAttempts, parent.spec.retry.maxAttempts);

@@ -1,4 +1,5 @@
 import { parseConfig } from '@vm-task/service/config';
+import { secretNamesOf } from '@vm-task/shared/task-spec';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { describe, expect, test } from 'vitest';
 import { parseTaskFile, planTask } from './plan-task.ts';
@@ -258,6 +259,39 @@ test.each([
   const refused = () => planTask(file, config);
   expect(refused).toThrow(/setup.0.git.url: has a user name or a password in it/);
   expect(refused).not.toThrow('hunter2');
+});
+
+test.each([
+  ['http://host/a', 'goes with https:// and a host'],
+  ['ssh://git@host/a', 'goes with https:// and a host'],
+  ['https://a.helper=!reboot;/x', 'goes with https:// and a host'],
+  ['https://me@host/a', 'setup.0.git.url: has a user name'],
+])('a secret of a git step goes with plain https alone: %s', (url, message) => {
+  const file = { setup: [{ git: { url, path: 'a', secret: 'git-token' } }], run: 'true' };
+  expect(() => planTask(file, config)).toThrow(message);
+});
+
+test('artifacts are a list, or paths that may have secrets', () => {
+  const spec = (artifacts: unknown) => planTask({ run, artifacts }, config).spec;
+  expect(spec(['a/*'])).toMatchObject({ artifacts: ['a/*'] });
+  for (const plain of [['a/*'], { paths: ['a/*'] }, { paths: ['a/*'], allowSecrets: false }]) {
+    expect(spec(plain)).not.toHaveProperty('artifactsMayHaveSecrets');
+  }
+  const allowed = spec({ paths: ['a/*'], allowSecrets: true });
+  expect(allowed).toMatchObject({ artifacts: ['a/*'], artifactsMayHaveSecrets: true });
+  expect(() => spec({ paths: ['/etc'], allowSecrets: true })).toThrow('artifacts.paths.0: must be relative');
+  expect(() => spec({ path: ['a'] })).toThrow('artifacts.path: unknown key; did you mean "paths"?');
+  expect(() => spec(['../a'])).toThrow('artifacts.0: must be relative');
+  expect(() => spec('a')).toThrow('artifacts');
+});
+
+test('a git step names its secret, and a user only with one', () => {
+  const git = { url: 'https://git.example:8443/a', path: 'a', secret: 'git-token', user: 'me' };
+  const { spec } = planTask({ setup: [{ git }], run: 'true' }, config);
+  expect(spec.setup).toEqual([{ kind: 'git', ...git }]);
+  expect(secretNamesOf({ ...spec, secrets: { KEY: 'other', AGAIN: 'git-token' } })).toEqual(['other', 'git-token']);
+  const alone = { setup: [{ git: { ...git, secret: undefined } }], run: 'true' };
+  expect(() => planTask(alone, config)).toThrow('setup.0.git.user: goes with secret only');
 });
 
 test.each(['ssh://git@host/a.git', 'https://host/@scope/a.git', 'ssh://git@host:2222/a'])(

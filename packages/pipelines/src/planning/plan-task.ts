@@ -59,7 +59,7 @@ function specFrom(file: TaskFile, machine: VmRequest): TaskSpec {
     inputs: file.inputs ?? {},
     env: file.env ?? {},
     secrets: file.secrets ?? {},
-    artifacts: file.artifacts ?? [],
+    ...artifactsOf(file),
     timeouts: timeoutsOf(file),
     ...(file.alertAfter === undefined ? {} : { alertAfterMs: file.alertAfter }),
     ...(file.children === undefined ? {} : { children: file.children }),
@@ -67,6 +67,12 @@ function specFrom(file: TaskFile, machine: VmRequest): TaskSpec {
     outputMaxBytes: file.output?.maxBytes ?? defaultOutputMaxBytes,
     labels: file.labels ?? {},
   };
+}
+
+function artifactsOf({ artifacts = [] }: TaskFile): Pick<TaskSpec, 'artifacts' | 'artifactsMayHaveSecrets'> {
+  if (Array.isArray(artifacts)) return { artifacts };
+  const allowed = artifacts.allowSecrets === true ? { artifactsMayHaveSecrets: true } : {};
+  return { artifacts: artifacts.paths, ...allowed };
 }
 
 /** The total covers its parts: where only a part was asked for, the total grows with it. */

@@ -16,6 +16,7 @@
  * | `dead-letters.ts` | what no handler could take |
  * | `inbox.ts` | messages |
  * | `templates.ts` | tasks and pipelines by name |
+ * | `secrets.ts` | secrets: set, listed without their values, removed |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `serve.ts`, `parse-body.ts`, `append-limit.ts` | a route of the contract (`packages/api`), served |
  * | `openapi.ts`, `openapi-components.ts` | all of it described |
@@ -36,6 +37,7 @@ import { describeApi } from './openapi.ts';
 import { pipelineRoutes } from './pipelines.ts';
 import { sendProblem } from './problem.ts';
 import { retryTaskRoute } from './retry-task.ts';
+import { secretRoutes } from './secrets.ts';
 import { type App, createServer, type HttpDeps } from './server.ts';
 import { showTaskRoute } from './show-task.ts';
 import { submitTaskRoute } from './submit-task.ts';
@@ -74,6 +76,7 @@ function addRoutes(app: App, deps: HttpDeps): void {
   listHostsRoute(app, deps);
   pipelineRoutes(app, deps);
   templateRoutes(app, deps);
+  secretRoutes(app, deps);
   deadLetterRoutes(app, deps);
   inboxRoutes(app, deps);
   healthRoutes(app, deps);

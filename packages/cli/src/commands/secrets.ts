@@ -1,0 +1,56 @@
+/** Commands about secrets: set, list, rm. A value comes from standard input and is never an argument. */
+import type { SecretView } from '@vm-task/client/views';
+import { ensureUp } from '@vm-task/embedded/detach';
+import { createHomeClient } from '@vm-task/embedded/home-client';
+import { readText } from '../input.ts';
+import { print, printJson } from '../screen/print.ts';
+import { startProgress } from '../screen/progress.ts';
+import { startNote } from '../screen/start-note.ts';
+import { table } from '../screen/table.ts';
+import { askSecret } from './ask-secret.ts';
+import type { Common } from './tasks.ts';
+
+export async function setSecret({ home, json }: Common, name: string): Promise<void> {
+  const value = process.stdin.isTTY ? await askSecret(`value of ${name}: `) : await fromInput();
+  using progress = startProgress({ quiet: json });
+  await ensureUp(home, (what) => progress.update(startNote(what)));
+  const secret = await createHomeClient(home).secrets.set(name, value);
+  if (json) return printJson(secret);
+  print(`${secret.name}, version ${secret.version}: ${hostsOf(secret)}`);
+}
+
+/** As of a secret's file: one line end at the end is not part of the value. */
+async function fromInput(): Promise<string> {
+  return (await readText('-', 'invalid-secret')).replace(/\r?\n$/, '');
+}
+
+export async function listSecrets({ home, json }: Common): Promise<void> {
+  const { secrets } = await createHomeClient(home).secrets.list();
+  if (json) return printJson({ secrets });
+  const rows = secrets.map((secret) => [
+    secret.name,
+    secret.team ?? '-',
+    secret.version,
+    secret.setAt,
+    hostsOf(secret),
+  ]);
+  print(table(['name', 'team', 'version', 'set at', 'hosts'], rows));
+}
+
+export async function removeSecret({ home, json }: Common, name: string): Promise<void> {
+  const removed = await createHomeClient(home).secrets.remove(name);
+  if (json) return printJson(removed);
+  print(`removed ${removed.name}`);
+}
+
+function hostsOf({ name, hosts }: Pick<SecretView, 'name' | 'hosts'>): string {
+  const of = (state: SecretView['hosts'][number]['state']) =>
+    hosts.filter((host) => host.state === state).map((host) => host.name);
+  const [has, lacks, keyless] = [of('has'), of('lacks'), of('no-key')];
+  return [
+    ...(has.length > 0 ? [`encrypted for ${has.join(', ')}`] : []),
+    ...(lacks.length > 0 ? [`${lacks.join(', ')} lacks it (./vm-task secret set ${name})`] : []),
+    ...(keyless.length > 0 ? [`${keyless.join(', ')} has no key yet`] : []),
+    ...(hosts.length === 0 ? ['no host is known yet; set it again once one is'] : []),
+  ].join('; ');
+}

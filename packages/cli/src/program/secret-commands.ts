@@ -1,0 +1,18 @@
+/** Secrets: set, listed without their values, removed. */
+import { type Define, homeOf } from './define.ts';
+
+const secrets = () => import('../commands/secrets.ts');
+
+export function secretCommands(define: Define): void {
+  define(
+    'set <name>',
+    'set a secret; its value is asked for, or read from standard input',
+    async (context, [name = '']) => (await secrets()).setSecret(homeOf(context), name),
+  );
+  define('list', 'secrets, and the hosts that lack them; never their values', async (context) =>
+    (await secrets()).listSecrets(homeOf(context)),
+  );
+  define('rm <name>', 'remove a secret', async (context, [name = '']) =>
+    (await secrets()).removeSecret(homeOf(context), name),
+  );
+}

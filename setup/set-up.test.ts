@@ -219,6 +219,37 @@ test('the hashes of what npm brings are in the repository for each architecture'
   }
 });
 
+/** A nats-server that was unpacked into the cache, as of the version that it says. */
+function unpackNatsServer(): string {
+  const server = join(cache(), 'toolchain/nats-server/usr/sbin/nats-server');
+  mkdirSync(dirname(server), { recursive: true });
+  writeFileSync(server, '#!/bin/sh\ntouch "$MACHINE/asked"\necho "nats-server: v2.15.1"\n', { mode: 0o755 });
+  return server;
+}
+
+test('a nats-server that was unpacked before hashes were recorded has its recorded, and another one is refused then', async () => {
+  rmSync(join(folder, 'bin', 'nats-server'));
+  const server = unpackNatsServer();
+  await launch().done;
+  appendFileSync(join(checkout(), 'pnpm-lock.yaml'), 'changed');
+  expect(await launch().done).toMatchObject({ code: 0 });
+  expect(readFileSync(`${server}.sha256`, 'utf8')).toMatch(/^[0-9a-f]{64} {2}/);
+  appendFileSync(join(checkout(), 'pnpm-lock.yaml'), 'changed');
+  appendFileSync(server, '# altered');
+  rmSync(join(folder, 'asked'));
+  const { code, stderr } = await launch().done;
+  expect({ code, asked: existsSync(join(folder, 'asked')) }).toEqual({ code: 1, asked: false });
+  expect(stderr).toContain(`${server} is not what was unpacked there`);
+});
+
+test('of two that are new enough, the nats-server that the tests ran with is taken', async () => {
+  program('nats-server', 'echo "nats-server: v2.99.0"');
+  const server = unpackNatsServer();
+  await launch().done;
+  const [toolchain = ''] = readdirSync(join(cache(), 'toolchain')).filter((name) => name.startsWith('node-'));
+  expect(readlinkSync(join(cache(), 'toolchain', toolchain, 'bin/nats-server'))).toBe(server);
+});
+
 test('who is not root is told the command that root has to run', async () => {
   program('qemu-img', 'echo "qemu-img version 7.2.0"');
   program('id', 'echo 1000');

@@ -27,6 +27,7 @@ export const errorCodes = {
     title: 'NATS does not permit this user something that it has to do',
   },
   'broker-too-old': { status: 503, permanent: true, title: 'nats-server is older than what the guarantees need' },
+  'program-altered': { status: 503, permanent: true, title: 'A program is not the one that the set-up recorded' },
   'stream-altered': { status: 503, permanent: true, title: 'A stream or consumer is missing or not as defined' },
   'stream-full': { status: 503, permanent: false, title: 'A stream is at its limit' },
   'log-overtaken': { status: 500, permanent: false, title: 'Another runner writes this output now' },

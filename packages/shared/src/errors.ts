@@ -40,6 +40,7 @@ export const errorCodes = {
   'message-too-large': { status: 413, permanent: true, title: 'The text has more bytes than a message may have' },
   'message-not-found': { status: 404, permanent: true, title: 'There is no message of that id, or no longer' },
   'pool-not-found': { status: 400, permanent: true, title: 'There is no pool of that name' },
+  'image-not-allowed': { status: 400, permanent: true, title: 'The pool does not allow tasks with this image' },
   'no-size-fits': { status: 400, permanent: true, title: 'The pool has no size that is large enough' },
   'image-not-found': { status: 400, permanent: true, title: 'There is no image of that name' },
   'image-in-use': { status: 409, permanent: true, title: 'Something still runs from the image' },

@@ -6,8 +6,11 @@
 
 link=$toolchain/bin/nats-server
 private=$VM_TASK_CACHE/toolchain/nats-server
+unpacked=$private/usr/sbin/nats-server
 
 use() {
+  # One that was unpacked before hashes were recorded.
+  [ "$1" != "$unpacked" ] || [ -e "$unpacked.sha256" ] || write_record "$private"
   ln -sfn "$1" "$work/nats-server-link"
   mv -T "$work/nats-server-link" "$link"
   exit 0
@@ -37,9 +40,33 @@ APT::Sandbox::User "root";
 END
 }
 
+# is_tested PROGRAM: new enough, and not newer than what the tests ran with.
+is_tested() {
+  has_program "$1" "$nats_server_minimum" && ! has_program "$1" "$nats_server_untested"
+}
+
+# write_record FOLDER: beside the server that is unpacked there, its hash. `up` compares it before each start.
+write_record() {
+  sha256sum -- "$1/usr/sbin/nats-server" >"$work/record"
+  chmod 444 "$work/record"
+  mv -- "$work/record" "$1/usr/sbin/nats-server.sha256"
+}
+
+# Not even asked for its version, if it is another one than was unpacked.
+if [ -e "$unpacked" ] && [ -e "$unpacked.sha256" ]; then
+  [ "$(sha256sum <"$unpacked" | cut -d ' ' -f 1)" = "$(cut -d ' ' -f 1 "$unpacked.sha256")" ] ||
+    refuse "$unpacked is not what was unpacked there ($unpacked.sha256 has its hash), so it was not started. Find out who changed it; then remove $private, and run the same command again."
+fi
+
 by_hand="Put a nats-server of version $nats_server_minimum or newer on the PATH."
-[ ! -x "$link" ] || ! has_program "$link" "$nats_server_minimum" || exit 0
-for program in $(which -a nats-server) "$private/usr/sbin/nats-server"; do
+if [ -x "$link" ] && has_program "$link" "$nats_server_minimum"; then
+  [ "$(readlink -f -- "$link")" != "$(readlink -f -- "$unpacked")" ] || use "$unpacked"
+  exit 0
+fi
+for program in $(which -a nats-server) "$unpacked"; do
+  if is_tested "$program"; then use "$program"; fi
+done
+for program in $(which -a nats-server) "$unpacked"; do
   if has_program "$program" "$nats_server_minimum"; then use "$program"; fi
 done
 
@@ -52,6 +79,7 @@ dpkg-deb --extract nats-server_*.deb .
 rm nats-server_*.deb
 has_program "$apt/unpacked/usr/sbin/nats-server" "$nats_server_minimum" ||
   refuse "The nats-server of this machine's mirror (Debian $nats_server_suite) is older than $nats_server_minimum or does not run here. $by_hand"
+write_record "$apt/unpacked"
 rm -rf "$private"
 mv "$apt/unpacked" "$private"
-use "$private/usr/sbin/nats-server"
+use "$unpacked"

@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -6,13 +7,14 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 /** A checkout with nothing but the launcher and the set-up, on a machine whose every program is a stand-in. */
@@ -25,15 +27,32 @@ function program(name: string, script: string): void {
   writeFileSync(join(folder, 'bin', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 
-const installsNodeAndPnpm = `
-  [ "$1" = install ] || { echo "$MACHINE/none"; exit; }
-  echo installed >>"$MACHINE/npm-calls"
-  for wanted; do
-    case $wanted in
-      node-linux-*) mkdir -p "node_modules/\${wanted%@*}/bin"; cp "$MACHINE/node" "node_modules/\${wanted%@*}/bin/node" ;;
-      @pnpm/*) mkdir -p "node_modules/\${wanted%@*}"; cp "$MACHINE/pnpm" "node_modules/\${wanted%@*}/pnpm" ;;
-    esac
-  done`;
+/** The packages of a registry: each holds one stand-in. `needs.sh` of the checkout names their hashes. */
+const packages = { node: 'bin/node', pnpm: 'pnpm' } as const;
+
+const packsNodeAndPnpm = `
+  [ "$1" = pack ] || { echo "$MACHINE/none"; exit; }
+  for wanted; do :; done
+  case $wanted in
+    node-linux-*) echo fetched >>"$MACHINE/npm-calls"; cp "$MACHINE/node.tgz" node.tgz ;;
+    @pnpm/*) cp "$MACHINE/pnpm.tgz" pnpm.tgz ;;
+  esac`;
+
+/** Makes the package anew of the stand-in as it is now. */
+function publish(name: keyof typeof packages): void {
+  const content = join(folder, 'package', packages[name]);
+  mkdirSync(dirname(content), { recursive: true });
+  cpSync(join(folder, name), content);
+  execFileSync('tar', ['-czf', join(folder, `${name}.tgz`), '-C', folder, `package/${packages[name]}`]);
+}
+
+function trust(name: keyof typeof packages): void {
+  const hash = createHash('sha512')
+    .update(readFileSync(join(folder, `${name}.tgz`)))
+    .digest('base64');
+  const lines = ['x64', 'arm64'].map((arch) => `${name}_${arch}_integrity=sha512-${hash}\n`);
+  appendFileSync(join(checkout(), 'setup/needs.sh'), lines.join(''));
+}
 
 const writesBundle = 'for folder; do :; done; mkdir "$folder"; echo none >"$folder/sources"';
 
@@ -46,9 +65,13 @@ beforeEach(() => {
   for (const name of ['mmdebstrap', 'mke2fs', 'newuidmap', 'pasta', 'ip', 'perl']) program(name, '');
   for (const name of ['qemu-system-x86_64', 'qemu-img']) program(name, 'echo "QEMU version 10.0.2 (Debian)"');
   program('nats-server', 'echo "nats-server: v2.15.1"');
-  program('npm', installsNodeAndPnpm);
+  program('npm', packsNodeAndPnpm);
   program('../node', `case $* in *write-bundle*) ${writesBundle} ;; *) echo "node ran $*" ;; esac`);
   program('../pnpm', '[ "$1" = install ] || exit 0; echo installed >>"$MACHINE/pnpm-calls"; mkdir -p node_modules');
+  for (const name of ['node', 'pnpm'] as const) {
+    publish(name);
+    trust(name);
+  }
 });
 
 afterEach(() => {
@@ -105,6 +128,8 @@ test('what is set up first runs from the bundle at once', async () => {
     '../node',
     `case $* in *write-bundle*) for folder; do :; done; mkdir "$folder"; ${sums} ;; *) echo "node ran $*" ;; esac`,
   );
+  publish('node');
+  trust('node');
   const { stdout } = await launch().done;
   expect(stdout).toBe(`node ran ${checkout()}/node_modules/.bundle/main.mjs show a b\n`);
 });
@@ -124,7 +149,7 @@ test('a second cache gets its own Node, and leaves the packages of the checkout 
 });
 
 test('of two at once, one sets up and the other waits, says so, and runs', async () => {
-  program('npm', `${waits}; ${installsNodeAndPnpm}`);
+  program('npm', `${waits}; ${packsNodeAndPnpm}`);
   const first = launch();
   await first.says('set-up: Node');
   const second = launch();
@@ -146,7 +171,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     expect(stderr).toContain('interrupted');
     expect(existsSync(join(cache(), 'setup.tmp'))).toBe(false);
     expect(existsSync(`/proc/${readFileSync(join(folder, 'npm-pid'), 'utf8').trim()}`)).toBe(false);
-    program('npm', installsNodeAndPnpm);
+    program('npm', packsNodeAndPnpm);
     expect(await launch().done).toMatchObject({ code: 0 });
   },
 );
@@ -164,8 +189,65 @@ test('a failure names the step, the last words and the log, and the next time go
   expect(stderr).toContain('this did not work: Node 24');
   expect(stderr).toContain('    npm error code ENOTFOUND');
   expect(stderr).toContain(join(cache(), 'setup.log'));
-  program('npm', installsNodeAndPnpm);
+  program('npm', packsNodeAndPnpm);
   expect(await launch().done).toMatchObject({ code: 0 });
+});
+
+test.each(['node', 'pnpm'] as const)(
+  'another %s than the repository names is refused, and nothing of it runs',
+  async (name) => {
+    const trusted = readFileSync(join(folder, `${name}.tgz`));
+    program(`../${name}`, 'touch "$MACHINE/ran"');
+    publish(name);
+    const { code, stderr } = await launch().done;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /is not what this version of vm-task was tested with.*it has sha512-\S{88}, and .*sha512-\S{88}\./,
+    );
+    expect([existsSync(join(folder, 'ran')), readdirSync(join(cache(), 'toolchain'))]).toEqual([false, []]);
+    writeFileSync(join(folder, `${name}.tgz`), trusted);
+    expect(await launch().done).toMatchObject({ code: 0 });
+  },
+);
+
+test('the hashes of what npm brings are in the repository for each architecture', async () => {
+  const needs = readFileSync(join(import.meta.dirname, 'needs.sh'), 'utf8');
+  for (const name of ['node', 'pnpm']) {
+    for (const arch of ['x64', 'arm64']) {
+      expect(needs).toMatch(new RegExp(`^${name}_${arch}_integrity=sha512-[A-Za-z0-9+/]{86}==$`, 'm'));
+    }
+  }
+});
+
+/** A nats-server that was unpacked into the cache, as of the version that it says. */
+function unpackNatsServer(): string {
+  const server = join(cache(), 'toolchain/nats-server/usr/sbin/nats-server');
+  mkdirSync(dirname(server), { recursive: true });
+  writeFileSync(server, '#!/bin/sh\ntouch "$MACHINE/asked"\necho "nats-server: v2.15.1"\n', { mode: 0o755 });
+  return server;
+}
+
+test('a nats-server that was unpacked before hashes were recorded has its recorded, and another one is refused then', async () => {
+  rmSync(join(folder, 'bin', 'nats-server'));
+  const server = unpackNatsServer();
+  await launch().done;
+  appendFileSync(join(checkout(), 'pnpm-lock.yaml'), 'changed');
+  expect(await launch().done).toMatchObject({ code: 0 });
+  expect(readFileSync(`${server}.sha256`, 'utf8')).toMatch(/^[0-9a-f]{64} {2}/);
+  appendFileSync(join(checkout(), 'pnpm-lock.yaml'), 'changed');
+  appendFileSync(server, '# altered');
+  rmSync(join(folder, 'asked'));
+  const { code, stderr } = await launch().done;
+  expect({ code, asked: existsSync(join(folder, 'asked')) }).toEqual({ code: 1, asked: false });
+  expect(stderr).toContain(`${server} is not what was unpacked there`);
+});
+
+test('of two that are new enough, the nats-server that the tests ran with is taken', async () => {
+  program('nats-server', 'echo "nats-server: v2.99.0"');
+  const server = unpackNatsServer();
+  await launch().done;
+  const [toolchain = ''] = readdirSync(join(cache(), 'toolchain')).filter((name) => name.startsWith('node-'));
+  expect(readlinkSync(join(cache(), 'toolchain', toolchain, 'bin/nats-server'))).toBe(server);
 });
 
 test('who is not root is told the command that root has to run', async () => {

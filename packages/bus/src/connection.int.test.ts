@@ -4,7 +4,7 @@ import { eventually } from '@vm-task/testing/conditions';
 import { startNatsServer } from '@vm-task/testing/nats-server';
 import { setBackByAnHour } from '@vm-task/testing/wall-clock';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { openConnection, requireServerVersion } from './connection.ts';
+import { isTestedServerVersion, openConnection, requireServerVersion } from './connection.ts';
 
 test.each(['2.14.0', '2.14.1', '2.15.1', '3.0.0', '2.14.0-RC.1'])('a server of version %s is taken', (version) => {
   requireServerVersion(version);
@@ -12,6 +12,15 @@ test.each(['2.14.0', '2.14.1', '2.15.1', '3.0.0', '2.14.0-RC.1'])('a server of v
 
 test.each(['2.9.10', '2.13.99', '1.99.0', '', 'unknown'])('a server of version "%s" is refused', (version) => {
   expect(() => requireServerVersion(version)).toThrow(/vm-task needs 2\.14\.0 or newer/);
+});
+
+test.each([
+  ['2.13.9', false],
+  ['2.14.0', true],
+  ['2.15.9-RC.1', true],
+  ['2.16.0', false],
+])('whether the tests ran with a server of version %s: %s', (version, tested) => {
+  expect(isTestedServerVersion(version)).toBe(tested);
 });
 
 test('a server that is not there is an error that names it', async () => {

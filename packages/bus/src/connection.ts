@@ -3,7 +3,7 @@ import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManage
 import { connect, jwtAuthenticator, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { compareVersions } from '@vm-task/shared/versions';
-import { minimumServerVersion } from './streams.ts';
+import { minimumServerVersion, untestedServerVersion } from './streams.ts';
 
 /** What a client logs in with in operator mode: a token of its user, and the seed of that user's key. */
 export interface Login {
@@ -111,4 +111,10 @@ export function requireServerVersion(version: string): void {
     'broker-too-old',
     `nats-server is ${version}; vm-task needs ${minimumServerVersion} or newer. Run ./vm-task up to get one, or upgrade the server`,
   );
+}
+
+/** Whether the tests of this release ran with such a server: it is taken in any case, if it is new enough. */
+export function isTestedServerVersion(version: string): boolean {
+  const [numbers = ''] = version.split('-');
+  return compareVersions(numbers, minimumServerVersion) >= 0 && compareVersions(numbers, untestedServerVersion) < 0;
 }

@@ -60,5 +60,5 @@ it('says which version is needed before an old server is started', async () => {
   await chmod(old, 0o755);
   await expect(requireBrokerProgram(old)).rejects.toThrow(/nats-server is 2\.9\.10; vm-task needs 2\.14\.0 or newer/);
   await expect(requireBrokerProgram(join(folder.path, 'none'))).rejects.toMatchObject({ code: 'tool-missing' });
-  await expect(requireBrokerProgram(serverProgram)).resolves.toBeUndefined();
+  await requireBrokerProgram(serverProgram);
 });

@@ -9,13 +9,18 @@ import { makeInfrastructure } from '@vm-task/bus/provision';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { durablesFor } from '@vm-task/shared/flow';
 import type { Home } from '@vm-task/shared/home';
+import { checkProgram, type ProgramRecord } from './program-record.ts';
 
 const pollMs = 50;
 /** Printing a version takes milliseconds; a program that does not is not the server. */
 const versionLimitMs = 10_000;
 
-/** @throws before anything is started: `broker-too-old`, or `tool-missing` where there is no such program. */
-export async function requireBrokerProgram(program: string): Promise<void> {
+/**
+ * @returns when the set-up took the program; null where it is the machine's own.
+ * @throws before anything is started: `program-altered`, `broker-too-old`, or `tool-missing` where there is no such program.
+ */
+export async function requireBrokerProgram(program: string): Promise<ProgramRecord | null> {
+  const record = await checkProgram(program);
   const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: versionLimitMs }).catch(
     (error: Error) => {
       const how = 'run it through ./vm-task, which installs it, or put nats-server on the PATH';
@@ -25,6 +30,7 @@ export async function requireBrokerProgram(program: string): Promise<void> {
     },
   );
   requireServerVersion(stdout.replace(/^\D*/, '').trim());
+  return record;
 }
 
 /** Opens once as the system user: waits until the server answers, checks its version, makes what the services need. */

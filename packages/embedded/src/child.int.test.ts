@@ -43,6 +43,30 @@ describe('a supervised child', () => {
     expect(await readFile(logFile, 'utf8')).toMatch(/^no luck\nno luck\n/);
   });
 
+  it('is not started while what is looked at before each start throws, and is once it does not', async () => {
+    await using folder = await makeTempFolder('child');
+    const stop = new AbortController();
+    const reports: ChildReport[] = [];
+    let refusals = 2;
+    const before = async () => {
+      refusals -= 1;
+      if (refusals >= 0) throw new Error('not the program that was set up');
+    };
+    const logFile = join(folder.path, 'child.log');
+    const over = superviseChild(
+      { name: 'child', ...script('echo ready; exec sleep 300'), logFile, ready: 'line', before },
+      { stop: stop.signal, graceMs: 5_000, report: (report) => void reports.push(report) },
+    );
+    await eventually(() => reports.some(({ state }) => state === 'ready'), { what: 'it is ready' });
+    stop.abort();
+    await over;
+    expect(reports.slice(0, 3)).toMatchObject([
+      { state: 'waiting', pid: null, restarts: 0, lastExit: 'not the program that was set up' },
+      { state: 'waiting', pid: null, restarts: 1 },
+      { state: 'starting', restarts: 2 },
+    ]);
+  });
+
   it('has a log with a limit while it runs, and the last lines are in it, each once', async () => {
     await using folder = await makeTempFolder('child');
     const { stop, over, reports, logFile } = await supervise(

@@ -16,6 +16,8 @@ export interface ChildDefinition {
   readonly logFile: string;
   /** How readiness shows: a line `ready` on stdout, or an answer of this probe. */
   readonly ready: 'line' | ((signal: AbortSignal) => Promise<void>);
+  /** Called before each start. Where it throws there is no start: that is how the child ended, and it is tried again later. */
+  readonly before?: () => Promise<void>;
   /** The child says by its IPC channel that its event loop turns, and is replaced when it no longer does. */
   readonly watchdog?: boolean;
 }
@@ -50,16 +52,8 @@ export async function superviseChild(definition: ChildDefinition, options: Super
   let lastExit: string | null = null;
   while (!options.stop.aborted) {
     const startedAt = performance.now();
-    const log = openChildLog(definition.logFile);
-    const child = startChild(definition, log);
-    const report = (state: ChildState) => options.report({ state, pid: child.pid ?? null, restarts, lastExit });
-    report('starting');
-    void whenReady(definition, child, options.stop).then(
-      () => report('ready'),
-      () => undefined,
-    );
-    lastExit = await runUntilGone(child, options, definition.watchdog === true);
-    await log.stored();
+    const refusal = await refusalOf(definition);
+    lastExit = refusal ?? (await runOnce(definition, options, { restarts, lastExit }));
     if (options.stop.aborted) break;
     failures = performance.now() - startedAt > settledAfterMs ? 1 : failures + 1;
     options.report({ state: 'waiting', pid: null, restarts, lastExit });
@@ -67,6 +61,34 @@ export async function superviseChild(definition: ChildDefinition, options: Super
     restarts += 1;
   }
   options.report({ state: 'stopped', pid: null, restarts, lastExit });
+}
+
+async function refusalOf({ before }: ChildDefinition): Promise<string | null> {
+  try {
+    await before?.();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** How it ended. */
+async function runOnce(
+  definition: ChildDefinition,
+  options: SuperviseOptions,
+  past: Pick<ChildReport, 'restarts' | 'lastExit'>,
+): Promise<string> {
+  const log = openChildLog(definition.logFile);
+  const child = startChild(definition, log);
+  const report = (state: ChildState) => options.report({ state, pid: child.pid ?? null, ...past });
+  report('starting');
+  void whenReady(definition, child, options.stop).then(
+    () => report('ready'),
+    () => undefined,
+  );
+  const lastExit = await runUntilGone(child, options, definition.watchdog === true);
+  await log.stored();
+  return lastExit;
 }
 
 function startChild({ command, args, watchdog }: ChildDefinition, log: ChildLog): ChildProcess {

@@ -17,6 +17,7 @@ import { writeBrokerFiles } from './broker-config.ts';
 import { superviseChild } from './child.ts';
 import { watchDisk } from './disk-watch.ts';
 import { stopProcess } from './processes.ts';
+import { checkProgram } from './program-record.ts';
 import { readStates } from './state.ts';
 
 const graceMs = 10_000;
@@ -51,7 +52,8 @@ export function superviseBroker(
       }
     };
     const logFile = join(home.logs, 'nats-server.log');
-    const child = { name: 'nats-server', command: serverProgram, args: ['-c', config], logFile, ready };
+    const before = async () => void (await checkProgram(serverProgram));
+    const child = { name: 'nats-server', command: serverProgram, args: ['-c', config], logFile, ready, before };
     const supervising = superviseChild(child, {
       stop,
       graceMs,

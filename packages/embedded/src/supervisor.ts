@@ -6,6 +6,7 @@
  * | file | role |
  * |---|---|
  * | `broker.ts`, `broker-config.ts`, `supervise-broker.ts`, `disk-watch.ts` | nats-server: configured, started, restarted |
+ * | `program-record.ts` | the nats-server that was set up is the one that is started |
  * | `supervise-services.ts`, `service-command.ts`, `running-config.ts` | the services, all with the one configuration |
  * | `child.ts`, `child-log.ts`, `log-writer.pl` | a child: started again whenever it ends; its log, with a limit |
  * | `watchdog.ts`, `report-blocked.ts` | a service whose event loop stands still is replaced |
@@ -55,7 +56,7 @@ export interface UpOptions {
   readonly tell: (sentence: string) => void;
 }
 
-/** Runs the system until `stop`. @throws `already-up`, `broker-too-old`, `home-unusable`, and what stopping met. */
+/** Runs the system until `stop`. @throws `already-up`, `broker-too-old`, `program-altered`, `home-unusable`, and what stopping met. */
 export async function runSystem(options: UpOptions): Promise<void> {
   const { role } = options;
   const { home } = options.environment;

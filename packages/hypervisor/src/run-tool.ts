@@ -8,12 +8,14 @@ import { VmTaskError } from '@vm-task/shared/errors';
 const packages = {
   'apt-get': 'apt',
   cp: 'coreutils',
+  env: 'coreutils',
   find: 'findutils',
   flock: 'util-linux',
   // Not on an ordinary user's PATH.
   '/usr/sbin/mke2fs': 'e2fsprogs',
   mmdebstrap: 'mmdebstrap',
   'qemu-img': 'qemu-utils',
+  unshare: 'util-linux',
 } as const;
 
 export type Tool = keyof typeof packages;
@@ -23,6 +25,8 @@ export interface ToolOptions {
   readonly cwd?: string;
   /** On top of our own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What ends its process group when aborted; SIGTERM by default. */
+  readonly endBy?: NodeJS.Signals;
   /** Open files that the program gets as 3, 4, … */
   readonly files?: readonly number[];
   /** Called with each line that the program writes to its standard error. */
@@ -53,7 +57,7 @@ export async function tryTool(tool: Tool, args: readonly string[], options: Tool
     env: childEnvironment(options.env ?? {}),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
-  const endGroup = () => terminateGroup(child.pid);
+  const endGroup = () => endGroupOf(child.pid, options.endBy ?? 'SIGTERM');
   options.signal.addEventListener('abort', endGroup, { once: true });
   try {
     const complaint: string[] = [];
@@ -86,9 +90,9 @@ export async function runTool(tool: Tool, args: readonly string[], options: Tool
 }
 
 /** Nothing when it never started or has ended already. */
-function terminateGroup(pid: number | undefined): void {
+function endGroupOf(pid: number | undefined, by: NodeJS.Signals): void {
   try {
-    if (pid !== undefined) process.kill(-pid, 'SIGTERM');
+    if (pid !== undefined) process.kill(-pid, by);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

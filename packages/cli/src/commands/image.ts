@@ -2,6 +2,7 @@
 
 import type { DiskFormat } from '@vm-task/hypervisor/images/disk-formats';
 import { ensureImage } from '@vm-task/hypervisor/images/ensure-image';
+import { diskReader } from '@vm-task/hypervisor/images/foreign-disk';
 import type { Image } from '@vm-task/hypervisor/images/image';
 import { formatImageRef, parseImageRef, parseImageVersion } from '@vm-task/hypervisor/images/image-ref';
 import type { ImageStore, Watch } from '@vm-task/hypervisor/images/image-store';
@@ -10,6 +11,7 @@ import { type ListedImage, listImages as listStore } from '@vm-task/hypervisor/i
 import { recipeNames } from '@vm-task/hypervisor/images/recipe';
 import { recipesFolder } from '@vm-task/hypervisor/images/recipes-folder';
 import { removeImage } from '@vm-task/hypervisor/images/remove-image';
+import { loadConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { print, printJson } from '../screen/print.ts';
@@ -59,8 +61,9 @@ export async function importImageFile(
 ): Promise<void> {
   const ref = parseImageVersion(request.name);
   const runtimes = { shell: ['/bin/sh'] };
+  const reader = diskReader(loadConfig(environment.home).host.uidBase);
   const image = await watched(json, (watch) =>
-    importImage(storeOf(environment), { ref, file: request.file, format: request.format, runtimes }, watch),
+    importImage(storeOf(environment), { ...request, ref, runtimes, reader }, watch),
   );
   if (json) printJson({ ...image.ref, fingerprint: image.fingerprint });
   else print(`${formatImageRef(image.ref)} is imported`);

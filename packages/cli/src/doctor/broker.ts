@@ -1,8 +1,10 @@
 /** nats-server: it answers the user that makes the streams, and is new enough. */
 
+import { isTestedServerVersion } from '@vm-task/bus/connection';
+import { minimumServerVersion, untestedServerVersion } from '@vm-task/bus/streams';
 import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
 import { errorInfo } from '@vm-task/shared/errors';
-import { type Check, fail, pass } from './check.ts';
+import { type Check, fail, pass, warn } from './check.ts';
 
 export const broker: Check = {
   name: 'broker',
@@ -13,7 +15,14 @@ export const broker: Check = {
     try {
       const { nc } = await open();
       const roundTripMs = await nc.rtt();
-      return pass(`nats-server ${nc.info?.version} at ${state.nats?.url} answers in ${roundTripMs} ms`);
+      const version = nc.info?.version ?? 'unknown';
+      if (!isTestedServerVersion(version)) {
+        return warn(
+          `nats-server is ${version}; this version of vm-task was tested with ${minimumServerVersion} and newer, below ${untestedServerVersion}`,
+          'take a newer vm-task (CHANGELOG.md), or an older nats-server',
+        );
+      }
+      return pass(`nats-server ${version} at ${state.nats?.url} answers in ${roundTripMs} ms`);
     } catch (error) {
       const { code, message } = errorInfo(error);
       const restart = './vm-task down && ./vm-task up --detach';

@@ -1,9 +1,10 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { minimumServerVersion, untestedServerVersion } from '@vm-task/bus/streams';
 import { repositoryRoot } from '@vm-task/embedded/repository';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
-import { lackingOf, readNeeds } from './tools.ts';
+import { findOldServer, lackingOf, readNeeds } from './tools.ts';
 
 const qemu = { program: 'a-hypervisor', packageName: 'a-package', minimum: '8.2' };
 const any = { program: 'a-tool', packageName: 'tools', minimum: '0' };
@@ -34,4 +35,21 @@ test('what the set-up installs is what is looked for', async () => {
   expect(needs).toContainEqual({ program: 'qemu-system-x86_64', packageName: 'qemu-system-x86', minimum: '8.2' });
   expect(needs.map(({ program }) => program)).toContain('pasta');
   expect(needs.length).toBeGreaterThan(5);
+});
+
+test('a nats-server that the set-up took half a year ago is told, with what takes it anew', () => {
+  const record = { program: '/cache/nats-server', takenAt: new Date('2026-01-01') };
+  expect(findOldServer(null, new Date('2027-01-01'))).toBeNull();
+  expect(findOldServer(record, new Date('2026-06-29'))).toBeNull();
+  expect(findOldServer(record, new Date('2026-06-30'))).toMatchObject({
+    status: 'warn',
+    detail: expect.stringContaining('180 days ago'),
+    fix: expect.stringContaining('rm /cache/nats-server /cache/nats-server.sha256'),
+  });
+});
+
+test('the set-up has the same bounds for nats-server as the services', async () => {
+  const needs = await readFile(join(repositoryRoot, 'setup', 'needs.sh'), 'utf8');
+  expect(/^nats_server_minimum=(.*)$/m.exec(needs)?.[1]).toBe(minimumServerVersion.replace(/\.0$/, ''));
+  expect(/^nats_server_untested=(.*)$/m.exec(needs)?.[1]).toBe(untestedServerVersion.replace(/\.0$/, ''));
 });

@@ -53,7 +53,7 @@ export interface DriverDeclaration {
 
   /**
    * The machine that a task gets of the pool with that name.
-   * @throws `no-size-fits`; `invalid-task` for a request that no machine of the pool can meet
+   * @throws `no-size-fits`, `image-not-allowed`; `invalid-task` for a request that no machine of the pool can meet
    */
   plan(file: TaskFile, name: string, pool: PoolConfig): VmRequest;
 

@@ -7,7 +7,7 @@
  * | `recipe.ts`, `recipes-folder.ts`, `fingerprint.ts` | what a built image is made of |
  * | `ensure-image.ts` | from a name to an image, built if it must be: the way in for drivers |
  * | `build-image.ts`, `bootstrap.ts`, `debian-sources.ts`, `write-overlay.ts`, `scratch.ts`, `make-disk.ts` | recipe to disk |
- * | `import-image.ts`, `inspect-disk.ts` | somebody's disk to ours, trusting nothing in it |
+ * | `import-image.ts`, `inspect-disk.ts`, `foreign-disk.ts` | somebody's disk to ours, trusting nothing in it |
  * | `list-images.ts`, `check-image.ts`, `remove-image.ts`, `image-users.ts` | what there is, and away with what nothing uses |
  *
  * An image is made in the cache, `images/<fingerprint>/`, by renaming a finished folder there. A home knows it as

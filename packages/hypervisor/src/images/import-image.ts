@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
+import type { Owner } from '../host/own-folder.ts';
 import { runTool } from '../run-tool.ts';
 import { hostArchitecture } from './architecture.ts';
 import type { DiskFormat } from './disk-formats.ts';
 import { fileSha256 } from './fingerprint.ts';
+import { type ForeignDisk, handOver, hasNamespaces, takeBack, tryQemuImg } from './foreign-disk.ts';
 import type { Image, ImageManifest, ImageVersion } from './image.ts';
 import { formatImageRef } from './image-ref.ts';
 import {
@@ -26,6 +28,8 @@ export interface ImportRequest {
   readonly format: DiskFormat;
   /** What a task may name as its runtime, and the argv that a script's path is appended to. */
   readonly runtimes: Record<string, string[]>;
+  /** Whom qemu-img runs as (`diskReader`). */
+  readonly reader: Owner | null;
 }
 
 /** What Debian's smallest installation boots with; nobody can know it of somebody else's disk. */
@@ -72,20 +76,37 @@ async function checkFile(file: string): Promise<void> {
   if (!found.isFile()) throw new VmTaskError('image-refused', `${file} is not a file; copy the disk to one first`);
 }
 
+/** @throws `tool-failed`. */
+async function convertDisk(foreign: ForeignDisk, format: DiskFormat, signal: AbortSignal): Promise<void> {
+  const args = ['convert', '-f', format, '-O', 'qcow2', 'source', 'disk.qcow2'];
+  const { exitCode, complaint } = await tryQemuImg(args, foreign, signal);
+  if (exitCode !== 0) throw new VmTaskError('tool-failed', `qemu-img convert ended with ${exitCode}: ${complaint}`);
+}
+
 async function convert(
-  { ref, file, format, runtimes }: ImportRequest,
+  { ref, file, format, runtimes, reader }: ImportRequest,
   staging: string,
   watch: Watch,
 ): Promise<ImageManifest> {
   const { signal } = watch;
   const say = (note: string, fraction: number) => watch.report({ note: `image ${ref.name}: ${note}`, fraction });
-  const [source, disk] = [join(staging, 'source'), join(staging, 'disk.qcow2')];
+  const isolated = await hasNamespaces(reader, signal);
+  if (reader !== null && !isolated) say('read without namespaces of its own, which this host does not permit', 0);
+  const foreign: ForeignDisk = { folder: join(staging, 'foreign'), reader, isolated };
+  const disk = join(staging, 'disk.qcow2');
+  await mkdir(foreign.folder, { mode: 0o700 });
   say('copying', 0);
-  await runTool('cp', ['--sparse=always', '--reflink=auto', '--', resolve(file), source], { signal });
-  const virtualSizeMiB = await inspectDisk(source, format, file, signal);
+  await runTool('cp', ['--sparse=always', '--reflink=auto', '--', resolve(file), join(foreign.folder, 'source')], {
+    signal,
+  });
+  await handOver(foreign, 'source');
+  const virtualSizeMiB = await inspectDisk(foreign, 'source', format, file, signal);
   say('converting', 0.4);
-  await runTool('qemu-img', ['convert', '-f', format, '-O', 'qcow2', source, disk], { signal });
-  await rm(source);
+  await convertDisk(foreign, format, signal);
+  // It was written by who has read a foreign disk: another one has to find that it stands by itself.
+  await inspectDisk(foreign, 'disk.qcow2', 'qcow2', file, signal);
+  await takeBack(foreign, 'disk.qcow2', disk);
+  await rm(foreign.folder, { recursive: true });
   say('reading it once more', 0.9);
   const content = await fileSha256(disk);
   const made = {

@@ -1,8 +1,9 @@
 import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { z } from 'zod';
-import { tryTool } from '../run-tool.ts';
 import type { DiskFormat } from './disk-formats.ts';
+import { type ForeignDisk, tryQemuImg } from './foreign-disk.ts';
 
 /**
  * 256 GiB: larger than any golden disk that is copied to where it is used, and small enough that its empty part costs
@@ -31,27 +32,30 @@ type DiskInfo = z.infer<typeof diskInfoSchema>;
 
 /**
  * The size in MiB that a guest will see, of a disk that stands by itself. The format is the stated one, never guessed.
+ * @param file its name in the disk's folder.
+ * @param name how people know it.
  * @throws when it is anything else: `image-refused`, with what to do.
  */
 export async function inspectDisk(
+  foreign: ForeignDisk,
   file: string,
   format: DiskFormat,
   name: string,
   signal: AbortSignal,
 ): Promise<number> {
   const refuse = (why: string) => new VmTaskError('image-refused', `${name} cannot be imported: ${why}`);
-  if (format === 'raw' && (await beginsLikeQcow2(file))) {
+  if (format === 'raw' && (await beginsLikeQcow2(join(foreign.folder, file)))) {
     throw refuse('it is stated to be raw and begins like a qcow2 file; say --format qcow2');
   }
   const limit = AbortSignal.any([signal, AbortSignal.timeout(inspectLimitMs)]);
-  const { exitCode, stdout, complaint } = await tryTool('qemu-img', ['info', '--output=json', '-f', format, file], {
-    signal: limit,
-  });
-  if (exitCode !== 0) throw refuse(`qemu-img cannot read it as ${format}: ${complaint.replaceAll(file, name)}`);
-  const info = diskInfoSchema.parse(JSON.parse(stdout));
-  const problem = problemOf(info);
+  const info = ['info', '--output=json', '-f', format, file];
+  const { exitCode, stdout, complaint } = await tryQemuImg(info, foreign, limit);
+  if (exitCode !== 0)
+    throw refuse(`qemu-img cannot read it as ${format}: ${complaint.replaceAll(`'${file}'`, `'${name}'`)}`);
+  const found = diskInfoSchema.parse(JSON.parse(stdout));
+  const problem = problemOf(found);
   if (problem !== null) throw refuse(problem);
-  return Math.ceil(info['virtual-size'] / mebibyte);
+  return Math.ceil(found['virtual-size'] / mebibyte);
 }
 
 function problemOf(info: DiskInfo): string | null {

@@ -6,6 +6,7 @@ import { newVmId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { type LentStore, lendStore, unwatched } from '../../test/lend-store.ts';
 import { ensureImage } from './ensure-image.ts';
+import { diskReader } from './foreign-disk.ts';
 import { type Image, imageDisk } from './image.ts';
 import { formatImageRef, parseImageRef, parseImageVersion } from './image-ref.ts';
 import { type ImageStore, registeredImages } from './image-store.ts';
@@ -19,7 +20,14 @@ async function importEmpty(lent: LentStore, store: ImageStore, name: string): Pr
   const file = join(lent.folder, 'disk.qcow2');
   await run('qemu-img', ['create', '-f', 'qcow2', file, '16M']);
   const runtimes = { shell: ['/bin/sh'] };
-  return await importImage(store, { ref: parseImageVersion(name), file, format: 'qcow2', runtimes }, unwatched);
+  const request = {
+    ref: parseImageVersion(name),
+    file,
+    format: 'qcow2',
+    runtimes,
+    reader: diskReader(1_879_048_192),
+  } as const;
+  return await importImage(store, request, unwatched);
 }
 
 const remove = (store: ImageStore, name: string) => removeImage(store, parseImageVersion(name), unwatched);

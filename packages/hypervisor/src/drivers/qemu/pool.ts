@@ -2,17 +2,23 @@
 import { type Size, sizeSchema, smallestFitting } from '@vm-task/shared/sizes';
 import type { TaskFile } from '@vm-task/shared/task-file';
 import { z } from 'zod';
+import { isImageRef } from '../../images/image-ref.ts';
 import type { VmRequest } from '../../vm-class.ts';
 import { noSizeFits, wantedBy } from '../wanted-size.ts';
+import { requireAllowedImage } from './allowed-images.ts';
 
 /** Small enough that four of them fit on a laptop, large enough for a Python analysis. */
 const defaultSize: Size = { cpus: 1, memoryMiB: 512, diskMiB: 4096 };
+
+const imageRefSchema = z.string().refine(isImageRef, 'write the name of an image, or name@version');
 
 export const clonePoolSchema = z.strictObject({
   /** What a pool is that names no driver. */
   driver: z.literal('qemu').default('qemu'),
   /** What tasks that name no image get, and what warm VMs are made from. */
   image: z.string().default('python'),
+  /** What tasks may name besides it: a name, or exactly one version. Absent: every image. */
+  images: z.array(imageRefSchema).max(256).optional(),
   /** What a task may ask for; the first one is what warm VMs have. */
   sizes: z.array(sizeSchema).min(1).max(16).default([defaultSize]),
   max: z.int().min(1).max(1_024).default(4),
@@ -21,9 +27,11 @@ export const clonePoolSchema = z.strictObject({
 
 export type ClonePoolConfig = z.infer<typeof clonePoolSchema>;
 
-/** A clone has a size that its pool offers: the smallest with room for what is asked for. @throws `no-size-fits` */
+/** A clone has a size that its pool offers: the smallest with room for what is asked for. @throws `no-size-fits`, `image-not-allowed` */
 export function planClone(file: TaskFile, name: string, pool: ClonePoolConfig): VmRequest {
   const size = smallestFitting(pool.sizes, wantedBy(file));
   if (size === null) throw noSizeFits(file, name, pool.sizes);
-  return { image: file.image ?? pool.image, size, egress: file.egress ?? 'none' };
+  const image = file.image ?? pool.image;
+  requireAllowedImage(image, name, pool);
+  return { image, size, egress: file.egress ?? 'none' };
 }

@@ -18,6 +18,7 @@ import type { Snapshot } from '../../snapshots/snapshot.ts';
 import type { ResolvedSpec, VmRequest } from '../../vm-class.ts';
 import type { Driver, DriverOptions, MarkedProcess } from '../driver.ts';
 import type { Finding } from '../finding.ts';
+import { requireAllowedImage } from './allowed-images.ts';
 import { createVm } from './create-vm.ts';
 import { checkImages, checkKvm, checkWalls } from './doctor.ts';
 import { endVm } from './end-vm.ts';
@@ -39,6 +40,10 @@ export class QemuDriver implements Driver {
   }
 
   async resolve(pool: string, request: VmRequest, report: Report, signal: AbortSignal): Promise<ResolvedSpec> {
+    // This host's own list: whoever took the task may have another one.
+    const [, config] =
+      poolsOf<ClonePoolConfig>(this.#options.config.pools, 'qemu').find(([name]) => name === pool) ?? [];
+    if (config !== undefined) requireAllowedImage(request.image, pool, config);
     // Before an image is built for nothing.
     if (this.#options.config.host.requireKvm) await this.#hostFacts();
     const image = await ensureImage(this.#images, parseImageRef(request.image), { report, signal });

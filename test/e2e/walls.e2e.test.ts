@@ -47,7 +47,7 @@ for (const egress of ['none', 'internet'] as const) {
     async () => {
       await using vms = await lendVms();
       const pid = await qemuProcess((await vms.ready(cloneWith(egress))).id);
-      const shared = async (of: string) =>
+      const shared = async (of: number | string) =>
         await run(
           'readlink',
           ['ipc', 'mnt', 'net', 'pid', 'user', 'uts', ...numbers.ns].map((ns) => `/proc/${of}/ns/${ns}`),

@@ -28,7 +28,6 @@ mke2fs             e2fsprogs       0
 newuidmap          uidmap          0
 pasta              passt           0
 bwrap              bubblewrap      0
-/usr/lib/systemd/systemd-socket-proxyd systemd 0
 ip                 iproute2        0
 perl               perl            0
 '

@@ -62,7 +62,7 @@ beforeEach(() => {
   cpSync(import.meta.dirname, join(checkout(), 'setup'), { recursive: true });
   cpSync(join(import.meta.dirname, '..', 'vm-task'), join(checkout(), 'vm-task'));
   for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml']) writeFileSync(join(checkout(), file), '');
-  for (const name of ['mmdebstrap', 'mke2fs', 'newuidmap', 'pasta', 'ip', 'perl']) program(name, '');
+  for (const name of ['mmdebstrap', 'mke2fs', 'newuidmap', 'pasta', 'bwrap', 'ip', 'perl']) program(name, '');
   for (const name of ['qemu-system-x86_64', 'qemu-img']) program(name, 'echo "QEMU version 10.0.2 (Debian)"');
   program('nats-server', 'echo "nats-server: v2.15.1"');
   program('npm', packsNodeAndPnpm);

@@ -1,5 +1,8 @@
 /** Versions as numbers with dots between them, and those of releases, ordered. */
 
+/** Of images: one to four numbers with dots between them. */
+export const versionPattern = /^(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){0,3}$/;
+
 /** A total order of versions of one to four numbers (3.10 is after 3.9): number by number; of two that agree as far as both go, the longer one is the newer. */
 export function compareVersions(a: string, b: string): number {
   return compareNumbers(a.split('.'), b.split('.'));

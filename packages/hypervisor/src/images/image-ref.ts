@@ -10,16 +10,6 @@ export function parseImageRef(text: string): ImageRef {
   return { name: parseName('image', text.slice(0, at)), version: parseVersion(text.slice(at + 1)) };
 }
 
-/** Whether `parseImageRef` reads it. */
-export function isImageRef(text: string): boolean {
-  try {
-    parseImageRef(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** @throws when `text` is not exactly one image, `name@version`: `invalid-id`. */
 export function parseImageVersion(text: string): ImageVersion {
   const { name, version } = parseImageRef(text);

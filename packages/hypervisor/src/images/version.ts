@@ -1,7 +1,7 @@
 /** Versions of images: one to four numbers with dots between them, ordered as numbers (3.10 is after 3.9). */
 import { compareVersions } from '@vm-task/shared/versions';
 
-export const versionPattern = /^(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){0,3}$/;
+export { versionPattern } from '@vm-task/shared/versions';
 
 /** The newest of these versions, or null of none. */
 export function newestVersion(versions: readonly string[]): string | null {

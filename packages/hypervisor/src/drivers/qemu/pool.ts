@@ -2,15 +2,12 @@
 import { type Size, sizeSchema, smallestFitting } from '@vm-task/shared/sizes';
 import type { TaskFile } from '@vm-task/shared/task-file';
 import { z } from 'zod';
-import { isImageRef } from '../../images/image-ref.ts';
 import type { VmRequest } from '../../vm-class.ts';
 import { noSizeFits, wantedBy } from '../wanted-size.ts';
-import { requireAllowedImage } from './allowed-images.ts';
+import { allowedImageSchema, requireAllowedImage } from './allowed-images.ts';
 
 /** Small enough that four of them fit on a laptop, large enough for a Python analysis. */
 const defaultSize: Size = { cpus: 1, memoryMiB: 512, diskMiB: 4096 };
-
-const imageRefSchema = z.string().refine(isImageRef, 'write the name of an image, or name@version');
 
 export const clonePoolSchema = z.strictObject({
   /** What a pool is that names no driver. */
@@ -18,7 +15,7 @@ export const clonePoolSchema = z.strictObject({
   /** What tasks that name no image get, and what warm VMs are made from. */
   image: z.string().default('python'),
   /** What tasks may name besides it: a name, or exactly one version. Absent: every image. */
-  images: z.array(imageRefSchema).max(256).optional(),
+  images: z.array(allowedImageSchema).max(256).optional(),
   /** What a task may ask for; the first one is what warm VMs have. */
   sizes: z.array(sizeSchema).min(1).max(16).default([defaultSize]),
   max: z.int().min(1).max(1_024).default(4),

@@ -206,7 +206,7 @@ const extras: Readonly<Record<(typeof controlServices)[number], readonly string[
     // Of every host.
     '$JS.API.STREAM.INFO.*',
     '$JS.API.STREAM.MSG.GET.*',
-    ...['idempotency', 'processed', 'templates'].flatMap(bucket),
+    ...['idempotency', 'processed', 'templates', 'teamtemplates', 'tokens'].flatMap(bucket),
     commandSubjects.replay,
     replaySubject('*', '*'),
     inboxPattern,

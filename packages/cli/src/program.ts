@@ -10,6 +10,7 @@ import { answerCommands, pipelineCommands } from './program/pipeline-commands.ts
 import { hostCommands, poolCommands, systemCommands } from './program/system-commands.ts';
 import { taskCommands } from './program/task-commands.ts';
 import { templateCommands } from './program/template-commands.ts';
+import { tokenCommands } from './program/token-commands.ts';
 
 const exitCodeHelp = `
 Exit codes: run ends as the task's process did (128 + n when signal n ended it);
@@ -69,6 +70,9 @@ export function createProgram(): Program {
   );
   templateCommands(
     defineIn(root.command('template').description('templates: install, list, show, run').exitOverride()),
+  );
+  tokenCommands(
+    defineIn(root.command('token').description('tokens of people and programs: create, list, revoke').exitOverride()),
   );
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
   hostCommands(defineIn(root.command('host').description('hosts: list').exitOverride()));

@@ -3,7 +3,7 @@
  *
  * | file | role |
  * |---|---|
- * | `tasks.ts`, `pipelines.ts`, `templates.ts`, `inbox.ts`, `dead-letters.ts` | the questions, by subject |
+ * | `tasks.ts`, `pipelines.ts`, `templates.ts`, `inbox.ts`, `dead-letters.ts`, `tokens.ts` | the questions, by subject |
  * | `keyed.ts` | submissions that may be repeated |
  * | `http.ts` | a route of the contract, asked |
  * | `request.ts`, `event-stream.ts` | one request; server-sent events over broken connections |
@@ -17,6 +17,7 @@ import { pipelineMethods } from './pipelines.ts';
 import type { Address, Ask, Reply, RequestOptions } from './request.ts';
 import { taskMethods } from './tasks.ts';
 import { templateMethods } from './templates.ts';
+import { tokenMethods } from './tokens.ts';
 
 const { hosts, pools, system } = routes;
 
@@ -39,6 +40,7 @@ export function createClient(address: Address | (() => Address | Promise<Address
     templates: templateMethods(http),
     inbox: inboxMethods(http),
     deadLetters: deadLetterMethods(http),
+    tokens: tokenMethods(http),
     pools: { list: () => ask(pools.list) },
     hosts: { list: () => ask(hosts.list) },
     system: {

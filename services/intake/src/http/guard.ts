@@ -94,6 +94,8 @@ export function askerOf({ asker }: FastifyRequest): Asker {
 function identify({ token, tokens, guesses }: GuardDeps, { headers, ip }: FastifyRequest, reply: FastifyReply): Asker {
   const [, given = ''] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   if (timingSafeEqual(digest(given), digest(token))) return homeAsker;
+  // Whoever gives none guesses nothing.
+  if (given === '') throw needsToken();
   const found = given.startsWith(tokenPrefix) ? tokens.find(given) : { kind: 'unknown' as const };
   const retryAfterS = guesses.retryAfterS(ip);
   if (retryAfterS > 0 && !(found.kind === 'valid' && guesses.isKnown(ip, found.asker.name))) {
@@ -113,12 +115,16 @@ function identify({ token, tokens, guesses }: GuardDeps, { headers, ip }: Fastif
     case 'over':
       throw new VmTaskError('unauthorized', `${found.why}; ask an admin for another one`);
     case 'unknown':
-      if (given !== '') guesses.wrong(ip);
-      throw new VmTaskError(
-        'unauthorized',
-        'send a token as "Authorization: Bearer …": that of credentials/http-token in the home, or one of ./vm-task token create',
-      );
+      guesses.wrong(ip);
+      throw needsToken();
   }
+}
+
+function needsToken(): VmTaskError {
+  return new VmTaskError(
+    'unauthorized',
+    'send a token as "Authorization: Bearer …": that of credentials/http-token in the home, or one of ./vm-task token create',
+  );
 }
 
 function digest(text: string): Buffer {

@@ -8,6 +8,7 @@
  * | `tasks.ts`, `task-output.ts` | tasks; their events, output and files |
  * | `pipelines.ts`, `templates.ts` | pipelines; tasks and pipelines by name |
  * | `inbox.ts`, `dead-letters.ts` | messages; what no handler could take |
+ * | `tokens.ts` | who may ask for what |
  * | `pools.ts`, `hosts.ts`, `secrets.ts`, `system.ts` | pools; hosts; secrets; health, metrics, the description |
  * | `accepted.ts`, `paging.ts`, `live.ts` | what several have in common: submissions, pages, server-sent events |
  * | `problem.ts` | errors |
@@ -23,6 +24,7 @@ import { systemRoutes } from './system.ts';
 import { taskOutputRoutes } from './task-output.ts';
 import { taskRoutes } from './tasks.ts';
 import { templateRoutes } from './templates.ts';
+import { tokenRoutes } from './tokens.ts';
 
 export const routes = {
   tasks: { ...taskRoutes, ...taskOutputRoutes },
@@ -30,6 +32,7 @@ export const routes = {
   templates: templateRoutes,
   inbox: inboxRoutes,
   deadLetters: deadLetterRoutes,
+  tokens: tokenRoutes,
   pools: poolRoutes,
   hosts: hostRoutes,
   secrets: secretRoutes,

@@ -30,6 +30,8 @@ export const deadLetterRoutes = {
   list: {
     method: 'GET',
     path: '/v1/deadletters',
+    role: 'operator',
+    homeWide: true,
     summary: 'List dead letters',
     query: z.strictObject({
       after: numberSchema(0, 0).describe(cursorText),
@@ -41,6 +43,8 @@ export const deadLetterRoutes = {
   show: {
     method: 'GET',
     path: '/v1/deadletters/:seq',
+    role: 'operator',
+    homeWide: true,
     summary: 'Show a dead letter with its message',
     params,
     status: 200,
@@ -50,6 +54,8 @@ export const deadLetterRoutes = {
   replay: {
     method: 'POST',
     path: '/v1/deadletters/:seq/replay',
+    role: 'operator',
+    homeWide: true,
     summary: 'Have the message handled again by the worker that could not; the dead letter goes when that succeeds',
     params,
     status: 202,
@@ -59,6 +65,8 @@ export const deadLetterRoutes = {
   drop: {
     method: 'DELETE',
     path: '/v1/deadletters/:seq',
+    role: 'admin',
+    homeWide: true,
     summary: 'Throw a dead letter away',
     params,
     status: 200,

@@ -20,6 +20,7 @@ export const hostRoutes = {
   list: {
     method: 'GET',
     path: '/v1/hosts',
+    role: 'viewer',
     summary: 'List hosts',
     status: 200,
     answer: z.object({ hosts: z.array(hostViewSchema) }),

@@ -15,6 +15,7 @@ export const inboxRoutes = {
   send: {
     method: 'POST',
     path: '/v1/inbox',
+    role: 'submitter',
     summary: 'Send a message',
     body: sendSchema,
     status: 201,
@@ -24,6 +25,7 @@ export const inboxRoutes = {
   list: {
     method: 'GET',
     path: '/v1/inbox',
+    role: 'viewer',
     summary: 'List messages; with Accept: text/event-stream live, as `message` events, marks included',
     query: z.strictObject({
       to: recipientSchema.optional().describe('only messages to this recipient'),
@@ -36,7 +38,7 @@ export const inboxRoutes = {
     answer: z.object({ messages: z.array(messageViewSchema), next: z.int().nullable() }),
     live: { message: messageViewSchema },
   },
-  show: { ...one, method: 'GET', path: '/v1/inbox/:id', summary: 'Show a message' },
-  read: { ...one, method: 'POST', path: '/v1/inbox/:id/read', summary: 'Mark a message as read' },
-  archive: { ...one, method: 'POST', path: '/v1/inbox/:id/archived', summary: 'Put a message away' },
+  show: { ...one, method: 'GET', path: '/v1/inbox/:id', role: 'viewer', summary: 'Show a message' },
+  read: { ...one, method: 'POST', path: '/v1/inbox/:id/read', role: 'submitter', summary: 'Mark a message as read' },
+  archive: { ...one, method: 'POST', path: '/v1/inbox/:id/archived', role: 'submitter', summary: 'Put a message away' },
 } as const satisfies Record<string, Route>;

@@ -74,6 +74,7 @@ export const pipelineRoutes = {
   submit: {
     method: 'POST',
     path: '/v1/pipelines',
+    role: 'submitter',
     summary: 'Submit a pipeline',
     headers: keyHeaderSchema,
     body: pipelineSubmissionSchema,
@@ -84,6 +85,7 @@ export const pipelineRoutes = {
   list: {
     method: 'GET',
     path: '/v1/pipelines',
+    role: 'viewer',
     summary: 'List pipelines',
     query: z.strictObject({
       status: z.enum(pipelineStatuses).optional(),
@@ -96,6 +98,7 @@ export const pipelineRoutes = {
   show: {
     method: 'GET',
     path: '/v1/pipelines/:id',
+    role: 'viewer',
     summary: 'Show a pipeline; with Accept: text/event-stream again after each change, as `pipeline`, then `end`',
     params,
     status: 200,
@@ -106,6 +109,8 @@ export const pipelineRoutes = {
   cancel: {
     method: 'DELETE',
     path: '/v1/pipelines/:id',
+    role: 'submitter',
+    own: true,
     summary: 'Cancel a pipeline and its tasks',
     params,
     status: 202,
@@ -115,6 +120,8 @@ export const pipelineRoutes = {
   resume: {
     method: 'POST',
     path: '/v1/pipelines/:id/resume',
+    role: 'submitter',
+    own: true,
     summary: 'Go on with a pipeline that ended without success: a new one, which knows what succeeded in the old one',
     params,
     headers: keyHeaderSchema,

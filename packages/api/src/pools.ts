@@ -19,6 +19,7 @@ export const poolRoutes = {
   list: {
     method: 'GET',
     path: '/v1/pools',
+    role: 'viewer',
     summary: 'List pools',
     status: 200,
     answer: z.object({ pools: z.array(poolViewSchema) }),

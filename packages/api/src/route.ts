@@ -1,4 +1,5 @@
 /** What a route of the HTTP API is: intake serves it and the client asks it by one and the same declaration. */
+import type { TokenRole } from '@vm-task/shared/people';
 import type { z } from 'zod';
 
 export interface Route {
@@ -19,10 +20,14 @@ export interface Route {
   readonly live?: Readonly<Record<string, z.ZodType>>;
   /** The media type of a success that is neither JSON nor live. */
   readonly media?: string;
-  /** Statuses of the problem documents that answer this very question; 401, 421, 500 and 503 may answer any. */
+  /** Statuses of the problem documents that answer this very question; 401, 403, 421, 429, 500 and 503 may answer any. */
   readonly refusals?: readonly number[];
-  /** Answered without a token. */
-  readonly open?: true;
+  /** The least role that a token needs for it; `anyone` needs none. */
+  readonly role: TokenRole | 'anyone';
+  /** A submitter may ask it about what the same token has submitted; operators about whatever they see. */
+  readonly own?: true;
+  /** It is about the whole home, so a token of a team may not ask it. */
+  readonly homeWide?: true;
 }
 
 type Output<T> = T extends z.ZodType ? z.output<T> : unknown;

@@ -30,6 +30,8 @@ export const secretRoutes = {
   set: {
     method: 'POST',
     path: '/v1/secrets',
+    role: 'operator',
+    homeWide: true,
     summary: 'Set a secret: its value is encrypted for every host that is known',
     body: secretBodySchema,
     status: 200,
@@ -39,6 +41,8 @@ export const secretRoutes = {
   list: {
     method: 'GET',
     path: '/v1/secrets',
+    role: 'operator',
+    homeWide: true,
     summary: 'List secrets, and which hosts have them; never their values',
     status: 200,
     answer: z.object({ secrets: z.array(secretSchema) }),
@@ -46,6 +50,8 @@ export const secretRoutes = {
   remove: {
     method: 'DELETE',
     path: '/v1/secrets/:name',
+    role: 'operator',
+    homeWide: true,
     summary: 'Remove a secret',
     params: z.object({ name: z.string() }),
     status: 200,

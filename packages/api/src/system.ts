@@ -11,20 +11,29 @@ const readySchema = healthySchema.extend({
 });
 
 export const systemRoutes = {
-  health: { method: 'GET', path: '/healthz', summary: 'Alive', open: true, status: 200, answer: healthySchema },
+  health: { method: 'GET', path: '/healthz', role: 'anyone', summary: 'Alive', status: 200, answer: healthySchema },
   ready: {
     method: 'GET',
     path: '/readyz',
+    role: 'anyone',
     summary: 'Ready: new tasks are taken',
-    open: true,
     status: 200,
     answer: readySchema,
     refusals: [503],
   },
-  metrics: { method: 'GET', path: '/metrics', summary: 'Prometheus metrics', status: 200, media: 'text/plain' },
+  metrics: {
+    method: 'GET',
+    path: '/metrics',
+    role: 'viewer',
+    homeWide: true,
+    summary: 'Prometheus metrics',
+    status: 200,
+    media: 'text/plain',
+  },
   description: {
     method: 'GET',
     path: '/openapi.json',
+    role: 'viewer',
     summary: 'This description',
     status: 200,
     answer: z.record(z.string(), z.unknown()),

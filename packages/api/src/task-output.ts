@@ -29,6 +29,7 @@ export const taskOutputRoutes = {
   events: {
     method: 'GET',
     path: '/v1/tasks/:id/events',
+    role: 'viewer',
     summary: "A task's events; with Accept: text/event-stream live, each under its type, then `end`",
     params: taskParamsSchema,
     headers: lastEventIdSchema,
@@ -39,6 +40,7 @@ export const taskOutputRoutes = {
   logs: {
     method: 'GET',
     path: '/v1/tasks/:id/logs',
+    role: 'viewer',
     summary: 'Output as `output` events {attempt, stream, offset, data (base64)}, `progress` between them, then `end`',
     params: taskParamsSchema,
     headers: lastEventIdSchema,
@@ -51,6 +53,7 @@ export const taskOutputRoutes = {
   artifact: {
     method: 'GET',
     path: '/v1/tasks/:id/artifacts/*',
+    role: 'viewer',
     summary: "Download a task's file",
     params: taskParamsSchema.extend({ '*': z.string().describe('the path that the task wrote') }),
     status: 200,

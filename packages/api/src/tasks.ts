@@ -167,6 +167,7 @@ export const taskRoutes = {
   submit: {
     method: 'POST',
     path: '/v1/tasks',
+    role: 'submitter',
     summary: 'Submit a task',
     headers: keyHeaderSchema,
     body: taskFileSchema,
@@ -177,6 +178,7 @@ export const taskRoutes = {
   list: {
     method: 'GET',
     path: '/v1/tasks',
+    role: 'viewer',
     summary: 'List tasks',
     query: listQuerySchema,
     status: 200,
@@ -185,6 +187,7 @@ export const taskRoutes = {
   show: {
     method: 'GET',
     path: '/v1/tasks/:id',
+    role: 'viewer',
     summary: 'Show a task',
     params,
     status: 200,
@@ -194,6 +197,8 @@ export const taskRoutes = {
   cancel: {
     method: 'DELETE',
     path: '/v1/tasks/:id',
+    role: 'submitter',
+    own: true,
     summary: 'Cancel a task',
     params,
     status: 202,
@@ -203,6 +208,8 @@ export const taskRoutes = {
   retry: {
     method: 'POST',
     path: '/v1/tasks/:id/retry',
+    role: 'submitter',
+    own: true,
     summary: 'Run a task once more, as a new task that names the old one as its cause',
     params,
     headers: keyHeaderSchema,
@@ -213,18 +220,21 @@ export const taskRoutes = {
   complete: {
     ...answered,
     path: '/v1/tasks/:id/complete',
+    role: 'operator',
     summary: 'Answer a task that waits for it: complete',
     body: completionSchema,
   },
   approve: {
     ...answered,
     path: '/v1/tasks/:id/approve',
+    role: 'operator',
     summary: 'Answer a task that waits for it: approve',
     body: decisionSchema,
   },
   reject: {
     ...answered,
     path: '/v1/tasks/:id/reject',
+    role: 'operator',
     summary: 'Answer a task that waits for it: reject',
     body: decisionSchema,
   },

@@ -28,6 +28,7 @@ export const templateRoutes = {
   install: {
     method: 'POST',
     path: '/v1/templates',
+    role: 'operator',
     summary: 'Install a template: a new version, unless the newest one is the same',
     body: templateFileSchema,
     status: 200,
@@ -37,6 +38,7 @@ export const templateRoutes = {
   list: {
     method: 'GET',
     path: '/v1/templates',
+    role: 'viewer',
     summary: 'List templates, the newest version of each',
     status: 200,
     answer: z.object({ templates: z.array(templateSummarySchema) }),
@@ -44,6 +46,7 @@ export const templateRoutes = {
   show: {
     method: 'GET',
     path: '/v1/templates/:name',
+    role: 'viewer',
     summary: 'Show a template',
     params,
     status: 200,
@@ -53,6 +56,7 @@ export const templateRoutes = {
   run: {
     method: 'POST',
     path: '/v1/templates/:name/run',
+    role: 'submitter',
     summary: 'Run a template with parameters, as a task or a pipeline of its own',
     params,
     headers: keyHeaderSchema,

@@ -86,6 +86,15 @@ test('intake alone sets secrets, and a host asks for those that are encrypted fo
   expect(asks('STREAM.MSG.GET.KV_secrets')).toEqual(['intake']);
 });
 
+test('intake alone reads and writes who may ask for what', () => {
+  const mays = (subject: string) => services.filter((one) => may(one, subject));
+  for (const bucket of ['tokens', 'teamtemplates']) {
+    for (const subject of [`$KV.${bucket}.x`, `$JS.API.CONSUMER.CREATE.KV_${bucket}`])
+      expect(mays(subject)).toEqual(['intake']);
+    expect(mays(`${hostApiPrefix}.STREAM.MSG.GET.KV_${bucket}`)).toEqual([]);
+  }
+});
+
 test('intake alone asks for replays, and every service hears of its own', () => {
   const subject = (host: string) => replaySubject('a-worker', host);
   expect(services.filter((one) => may(one, subject('host-1')))).toEqual(['intake']);

@@ -230,7 +230,7 @@ const extras: Readonly<Record<(typeof controlServices)[number], readonly string[
     // Of every host.
     '$JS.API.STREAM.INFO.*',
     '$JS.API.STREAM.MSG.GET.*',
-    ...['idempotency', 'processed', 'templates', 'secrets'].flatMap(bucket),
+    ...['idempotency', 'processed', 'templates', 'teamtemplates', 'tokens', 'secrets'].flatMap(bucket),
     commandSubjects.replay,
     replaySubject('*', '*'),
     inboxPattern,

@@ -8,6 +8,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type HostToken } from '@vm-task/shared/events';
 import type { MessageId } from '@vm-task/shared/ids';
 import { type Message, messageSchema, type Sending } from '@vm-task/shared/inbox';
+import { type Ownership, ownershipOf } from '@vm-task/shared/people';
 import { inboxMessage, inboxMessages, inboxSubject } from '@vm-task/shared/subjects';
 import { tolerant } from '@vm-task/shared/tolerant';
 import { isFull, throwIfNonRetryable, wasRefused } from './answers.ts';
@@ -22,6 +23,8 @@ export interface SendOptions {
   readonly since?: Date;
   /** From where it is sent: a host's name, or control's. */
   readonly host?: HostToken;
+  /** The team that it is of, and who sends it. */
+  readonly ownership?: Ownership;
 }
 
 /** A message and its place in the stream, which changes with every mark. */
@@ -39,7 +42,7 @@ export interface Kept {
 export async function sendMessage(
   connection: Connection,
   sending: Sending,
-  { id, keepMs, since, host = anyHost }: SendOptions,
+  { id, keepMs, since, host = anyHost, ownership = {} }: SendOptions,
 ): Promise<Message> {
   const now = await brokerNow(connection);
   const sentAt = since ?? now;
@@ -52,6 +55,7 @@ export async function sendMessage(
     expiresAt: expiresAt.toISOString(),
     readAt: null,
     archivedAt: null,
+    ...ownershipOf(ownership),
   };
   await store(connection, { message, host, seq: 0 }, now);
   return message;
@@ -69,11 +73,18 @@ export async function readMessage({ jsm }: Connection, id: MessageId): Promise<K
   return stored === null ? null : keptOf(stored);
 }
 
+export interface ListOptions {
+  readonly after: number;
+  readonly limit: number;
+  /** Others are passed over. */
+  readonly isWanted?: (kept: Kept) => boolean;
+}
+
 /** At most `limit` messages to `to` (`*`: to anybody) behind the sequence `after`, in the order of their last change. */
 export async function listMessages(
   { jsm }: Connection,
   to: string,
-  { after, limit }: { readonly after: number; readonly limit: number },
+  { after, limit, isWanted = () => true }: ListOptions,
 ): Promise<Kept[]> {
   const found: Kept[] = [];
   for (let seq = after + 1; found.length < limit; ) {
@@ -81,7 +92,7 @@ export async function listMessages(
     const stored = await jsm.streams.getMessage('INBOX', next);
     if (stored === null) break;
     const kept = keptOf(stored);
-    if (kept !== null) found.push(kept);
+    if (kept !== null && isWanted(kept)) found.push(kept);
     seq = stored.seq + 1;
   }
   return found;

@@ -136,10 +136,14 @@ export const buckets = {
   templates: { ttlMs: 0 },
   /** For ever; encrypted for each host (`secrets.ts`). */
   secrets: { ttlMs: 0 },
+  /** Those of teams, each its own (`templates.ts`). */
+  teamtemplates: { ttlMs: 0 },
   /** One entry for each host, renewed by its provisioner (`host-lease.ts`). Nothing is decided by its age but by the broker's times. */
   hosts: { ttlMs: 0 },
   /** Which additions to the events are switched on: none before every service that reads them is new enough. */
   features: { ttlMs: 0 },
+  /** Who may ask for what (`tokens.ts`): hashes of tokens, read and written by intake alone. */
+  tokens: { ttlMs: 0 },
 } as const;
 
 /** The object store of a host: the files that its tasks leave behind. Control reads all of them. */

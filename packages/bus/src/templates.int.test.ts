@@ -22,6 +22,26 @@ test('a template that is altered is a new version; one that is not, is the versi
   expect(listed).toEqual(['greet 2', 'other 1']);
 });
 
+test("a team's templates are its own, and of one name it has its own and not the shared one", async () => {
+  await using broker = await startBroker();
+  const { connection } = broker;
+  const store = (name: string, run: string, team: string | null) =>
+    storeTemplate(connection, template(name, run), now, team);
+  await store('greet', 'shared', null);
+  await store('greet', 'red', 'red');
+  expect((await store('greet', 'red 2', 'red')).version).toBe(2);
+  await store('only', 'red', 'red');
+  const runOf = async (ref: string, team: string | null) =>
+    ((await findTemplate(connection, ref, team)).file as unknown as { task: { run: string } }).task.run;
+  expect([await runOf('greet', 'red'), await runOf('greet@1', 'red')]).toEqual(['red 2', 'red']);
+  for (const team of ['blue', 're', null]) {
+    expect(await runOf('greet', team)).toBe('shared');
+    await expect(findTemplate(connection, 'only', team)).rejects.toThrow('known are greet');
+    expect((await listTemplates(connection, team)).map(({ file }) => file.name)).toEqual(['greet']);
+  }
+  expect((await listTemplates(connection, 'red')).map(({ file }) => file.name)).toEqual(['greet', 'only']);
+});
+
 test('of those who install at the same time each has a version that holds what was theirs', async () => {
   await using broker = await startBroker();
   const runs = ['a', 'b', 'c', 'd'];

@@ -1,4 +1,7 @@
-/** Templates in the bucket `templates`, for ever: one entry for each version, numbered from 1, none ever altered. */
+/**
+ * Templates in the bucket `templates`, for ever: one entry for each version, numbered from 1, none ever altered. Those that
+ * a team has installed are in `teamtemplates`, for that team alone; of one name, it has its own and not the shared one.
+ */
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { parseName } from '@vm-task/shared/ids';
@@ -18,8 +21,13 @@ const storedSchema = z.object({
 export type StoredTemplate = z.infer<typeof storedSchema>;
 
 /** The version that holds the file from now on; the newest one where that is the same already. */
-export async function storeTemplate(connection: Connection, file: TemplateFile, now: Date): Promise<StoredTemplate> {
-  const bucket = await open(connection);
+export async function storeTemplate(
+  connection: Connection,
+  file: TemplateFile,
+  now: Date,
+  team: string | null = null,
+): Promise<StoredTemplate> {
+  const bucket = await open(connection, team);
   for (;;) {
     const versions = (await versionsOf(bucket)).get(file.name) ?? [];
     const newest = versions.at(-1);
@@ -28,19 +36,28 @@ export async function storeTemplate(connection: Connection, file: TemplateFile, 
     const version = (newest ?? 0) + 1;
     const stored: StoredTemplate = { v: 1, version, installedAt: now.toISOString(), file };
     try {
-      await bucket.create(keyOf(file.name, version), JSON.stringify(stored));
+      await bucket.kv.create(keyOf(bucket, file.name, version), JSON.stringify(stored));
       return stored;
     } catch (error) {
       // Somebody else made this version: what is there now decides. Anything else is no answer at all.
-      if ((await bucket.get(keyOf(file.name, version))) === null) throw error;
+      if ((await bucket.kv.get(keyOf(bucket, file.name, version))) === null) throw error;
     }
   }
 }
 
-/** The newest version of each, by name, but for those that cannot be read here: `inspectTemplates` names them. */
-export async function listTemplates(connection: Connection): Promise<StoredTemplate[]> {
-  const bucket = await open(connection);
-  const newest = [...(await versionsOf(bucket))].sort(([a], [b]) => (a < b ? -1 : 1));
+/**
+ * The newest version of each, by name, but for those that cannot be read here: `inspectTemplates` names them. With those of
+ * the team, where there is one.
+ */
+export async function listTemplates(connection: Connection, team: string | null = null): Promise<StoredTemplate[]> {
+  const spaces = team === null ? [null] : [null, team];
+  const lists = await Promise.all(spaces.map(async (one) => newestIn(await open(connection, one))));
+  const byName = new Map(lists.flat().map((template) => [template.file.name, template]));
+  return [...byName.values()].sort((one, other) => (one.file.name < other.file.name ? -1 : 1));
+}
+
+async function newestIn(bucket: Space): Promise<StoredTemplate[]> {
+  const newest = [...(await versionsOf(bucket))];
   const found = await Promise.all(newest.map(([name, versions]) => readIfWhole(bucket, name, versions.at(-1) ?? 1)));
   return found.filter((template) => template !== null);
 }
@@ -57,12 +74,15 @@ export async function inspectTemplates(
   connection: Connection,
   check: (file: TemplateFile) => void,
 ): Promise<InspectedTemplate[]> {
-  const bucket = await open(connection);
+  const bucket = await open(connection, null);
   const newest = [...(await versionsOf(bucket))].sort(([a], [b]) => (a < b ? -1 : 1));
   return await Promise.all(
     newest.map(async ([name, versions]) => {
       const version = versions.at(-1) ?? 1;
-      return { ref: `${name}@${version}`, problem: problemOf(await bucket.get(keyOf(name, version)), check) };
+      return {
+        ref: `${name}@${version}`,
+        problem: problemOf(await bucket.kv.get(keyOf(bucket, name, version)), check),
+      };
     }),
   );
 }
@@ -80,20 +100,28 @@ function problemOf(entry: KvEntry | null, check: (file: TemplateFile) => void): 
   }
 }
 
-/** `ref`: a name, or name@version. @throws `template-not-found` with what there is, `invalid-id`. */
-export async function findTemplate(connection: Connection, ref: string): Promise<StoredTemplate> {
+/**
+ * `ref`: a name, or name@version; of the team, where it has one of that name, and else a shared one.
+ * @throws `template-not-found` with what there is, `invalid-id`.
+ */
+export async function findTemplate(
+  connection: Connection,
+  ref: string,
+  team: string | null = null,
+): Promise<StoredTemplate> {
   const [, name = '', wanted] = /^([^@]*)(?:@([0-9]{1,9}))?$/.exec(ref) ?? [ref, ref];
   parseName('template', name);
-  const bucket = await open(connection);
-  const all = await versionsOf(bucket);
-  const versions = all.get(name) ?? [];
+  const own = team === null ? null : await open(connection, team);
+  const owned = own === null ? new Map<string, number[]>() : await versionsOf(own);
+  const shared = await open(connection, null);
+  const all = await versionsOf(shared);
+  const bucket = own !== null && owned.has(name) ? own : shared;
+  const versions = (bucket === own ? owned : all).get(name) ?? [];
   const version = wanted === undefined ? versions.at(-1) : versions.find((one) => one === Number(wanted));
   const found = version === undefined ? null : await read(bucket, name, version);
   if (found !== null) return found;
-  throw new VmTaskError(
-    'template-not-found',
-    `there is no template "${ref}"; ${hintFor(name, versions, [...all.keys()])}`,
-  );
+  const names = [...new Set([...owned.keys(), ...all.keys()])];
+  throw new VmTaskError('template-not-found', `there is no template "${ref}"; ${hintFor(name, versions, names)}`);
 }
 
 function hintFor(name: string, versions: readonly number[], names: readonly string[]): string {
@@ -103,10 +131,10 @@ function hintFor(name: string, versions: readonly number[], names: readonly stri
   return names.length === 0 ? 'none is installed: ./vm-task template install FILE' : `known are ${names.join(', ')}`;
 }
 
-async function versionsOf(bucket: KV): Promise<Map<string, number[]>> {
+async function versionsOf({ kv, prefix }: Space): Promise<Map<string, number[]>> {
   const versions = new Map<string, number[]>();
-  for await (const key of await bucket.keys()) {
-    const [name = '', version = ''] = key.split('.');
+  for await (const key of await kv.keys(prefix === '' ? undefined : `${prefix}>`)) {
+    const [name = '', version = ''] = key.slice(prefix.length).split('.');
     versions.set(
       name,
       [...(versions.get(name) ?? []), Number(version)].sort((a, b) => a - b),
@@ -115,21 +143,28 @@ async function versionsOf(bucket: KV): Promise<Map<string, number[]>> {
   return versions;
 }
 
-async function read(bucket: KV, name: string, version: number): Promise<StoredTemplate | null> {
-  const entry = await bucket.get(keyOf(name, version));
+async function read(bucket: Space, name: string, version: number): Promise<StoredTemplate | null> {
+  const entry = await bucket.kv.get(keyOf(bucket, name, version));
   return entry === null ? null : storedSchema.parse(entry.json());
 }
 
 /** One that was spoilt is as good as none: the next version takes its place. */
-async function readIfWhole(bucket: KV, name: string, version: number): Promise<StoredTemplate | null> {
-  const entry = await bucket.get(keyOf(name, version));
+async function readIfWhole(bucket: Space, name: string, version: number): Promise<StoredTemplate | null> {
+  const entry = await bucket.kv.get(keyOf(bucket, name, version));
   return entry === null || problemOf(entry, () => undefined) !== null ? null : storedSchema.parse(entry.json());
 }
 
-function keyOf(name: string, version: number): string {
-  return `${name}.${version}`;
+/** The shared ones, or those of a team. */
+interface Space {
+  readonly kv: KV;
+  readonly prefix: string;
 }
 
-function open({ js }: Connection): Promise<KV> {
-  return new Kvm(js).open('templates');
+function keyOf({ prefix }: Space, name: string, version: number): string {
+  return `${prefix}${name}.${version}`;
+}
+
+async function open({ js }: Connection, team: string | null): Promise<Space> {
+  if (team === null) return { kv: await new Kvm(js).open('templates'), prefix: '' };
+  return { kv: await new Kvm(js).open('teamtemplates'), prefix: `${team}.` };
 }

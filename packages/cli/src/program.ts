@@ -17,6 +17,7 @@ import {
 } from './program/system-commands.ts';
 import { taskCommands } from './program/task-commands.ts';
 import { templateCommands } from './program/template-commands.ts';
+import { tokenCommands } from './program/token-commands.ts';
 
 const exitCodeHelp = `
 Exit codes: run ends as the task's process did (128 + n when signal n ended it);
@@ -76,6 +77,9 @@ export function createProgram(): Program {
   );
   templateCommands(
     defineIn(root.command('template').description('templates: install, list, show, run').exitOverride()),
+  );
+  tokenCommands(
+    defineIn(root.command('token').description('tokens of people and programs: create, list, revoke').exitOverride()),
   );
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
   credentialCommands(

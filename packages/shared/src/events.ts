@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { namePattern, type TaskId, taskIdPattern, type VmId, vmIdPattern } from './ids.ts';
 import { linksSchema } from './links.ts';
+import { ownershipShape, principalSchema } from './people.ts';
 import { pipelineEventSchemas, stageRefSchema } from './pipelines/events.ts';
 import { retryPhases } from './retry-policy.ts';
 import { sizeSchema } from './sizes.ts';
@@ -28,6 +29,7 @@ const pool = z.string().regex(namePattern);
 const attempt = z.int().min(1);
 const ms = z.number().min(0);
 const v1 = z.literal(1);
+const principal = principalSchema.optional();
 
 /** One output stream of a process, in bytes: what it wrote, what was kept. They differ exactly when it was cut. */
 const outputSchema = z.strictObject({ seenBytes: z.int().min(0), storedBytes: z.int().min(0) });
@@ -45,6 +47,7 @@ export const eventSchemas = {
     cause: z.strictObject({ kind: openEnum(['http', 'command', 'retry', 'pipeline', 'task']), id: z.string() }),
     /** The part of a pipeline that it is. */
     stage: stageRefSchema.optional(),
+    ...ownershipShape,
   }),
   /** A clean VM is this attempt's, or the one that an earlier stage has left for it. */
   'vm.ready': z.strictObject({
@@ -90,7 +93,7 @@ export const eventSchemas = {
     notBefore: z.iso.datetime(),
   }),
   /** Somebody asked for the end of this task. */
-  'task.cancelling': z.strictObject({ v: v1, task, pool, attempt, by: z.string(), reason: z.string() }),
+  'task.cancelling': z.strictObject({ v: v1, task, pool, attempt, by: z.string(), reason: z.string(), principal }),
   /** The one terminal event. */
   'task.completed': z.strictObject({
     v: v1,
@@ -110,6 +113,8 @@ export const eventSchemas = {
     unmatched: z.array(unmatchedPatternSchema).optional(),
     /** How long the main process itself ran, by the guest's clock; null when it never started. */
     processMs: ms.nullable(),
+    /** Who has answered, where the task waited for an answer. */
+    principal,
   }),
   /** Nothing of this VM is left on its host; that was looked at, not assumed. */
   'vm.gone': z.strictObject({ v: v1, pool, vm, host: z.string(), task: task.nullable(), reason: z.string() }),

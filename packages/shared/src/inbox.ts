@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { VmTaskError } from './errors.ts';
 import { isTaskId, type MessageId, messageIdPattern, nameForm, namePattern } from './ids.ts';
 import { givenLinksSchema, linksSchema } from './links.ts';
+import { ownershipShape } from './people.ts';
 import { priorities } from './priorities.ts';
 import { explainIssues } from './unknown-keys.ts';
 
@@ -43,6 +44,7 @@ export const messageSchema = z.strictObject({
   expiresAt: z.iso.datetime(),
   readAt: z.iso.datetime().nullable(),
   archivedAt: z.iso.datetime().nullable(),
+  ...ownershipShape,
 });
 export type Message = z.infer<typeof messageSchema>;
 

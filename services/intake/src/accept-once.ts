@@ -6,6 +6,7 @@ import type { Bus } from '@vm-task/bus/bus';
 import type { Keys } from '@vm-task/bus/idempotency';
 import type { Draft } from '@vm-task/shared/events';
 import type { PipelineId, TaskId } from '@vm-task/shared/ids';
+import type { Ownership } from '@vm-task/shared/people';
 import type { Admission } from './admission.ts';
 import { hashOfBody, requireSameBody } from './hash-of-body.ts';
 
@@ -14,6 +15,8 @@ export interface Once<Id extends TaskId | PipelineId> {
   readonly body: unknown;
   /** The `Idempotency-Key`, or null. */
   readonly key: string | null;
+  /** A team's keys are its own. */
+  readonly ownership: Pick<Ownership, 'team'>;
   readonly newId: () => Id;
   /** The event that says that it was accepted, or null. */
   readonly find: (id: Id) => Promise<{ readonly seq: number } | null>;
@@ -39,8 +42,9 @@ export async function acceptOnce<Id extends TaskId | PipelineId>(
   once: Once<Id>,
   signal: AbortSignal,
 ): Promise<AcceptanceOf<Id>> {
-  const { what, body, key, newId, find, plan } = once;
-  const keyed = key === null ? null : { what, key, name: what === 'task' ? key : `${what} ${key}` };
+  const { what, body, key, ownership, newId, find, plan } = once;
+  const keyed =
+    key === null ? null : { what, key, name: keyOfTeam(what === 'task' ? key : `${what} ${key}`, ownership) };
   const known = keyed === null ? null : await keys.find<Id>(keyed.name);
   if (keyed !== null && known !== null) {
     requireSameBody(known, body, keyed);
@@ -56,6 +60,11 @@ export async function acceptOnce<Id extends TaskId | PipelineId>(
   // Another request with the same key may have been faster, in another pool if the configuration has changed since.
   const found = await find(entry.id);
   return { id: entry.id, seq: found?.seq ?? (await append(bus, draft(entry.id), signal)) };
+}
+
+/** A header cannot have a NUL, so no key is that of another team. */
+export function keyOfTeam(key: string, { team }: Pick<Ownership, 'team'>): string {
+  return team === undefined ? key : `\0${team}\0${key}`;
 }
 
 /** The tasks of a pipeline are not planned yet. */

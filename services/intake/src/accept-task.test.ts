@@ -120,7 +120,7 @@ test('a task that went on in the VM of an earlier stage is not done again in ano
   const leftVm = { vm: vm as VmId, host: 'host-1', task: earlier, stage: 'build' };
   const stage = { pipeline: newPipelineId(1), stage: 'test', index: 0, run: 1 };
   const before = events.put(created(task, { spec: { ...data.spec, leftVm }, stage }));
-  await expect(acceptAgain(deps, before, null, signal)).rejects.toMatchObject({
+  await expect(acceptAgain(deps, before, { key: null }, signal)).rejects.toMatchObject({
     code: 'left-vm-gone',
     message: `task ${task} went on in the VM that the stage "build" left, which is gone; ./vm-task pipeline resume ${stage.pipeline} does both again, when the pipeline has failed`,
   });

@@ -5,8 +5,9 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type Draft, type EventData, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { newTaskId, taskIdFromCause } from '@vm-task/shared/new-ids';
+import { type Ownership, ownershipOf, type Principal } from '@vm-task/shared/people';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
-import { type AcceptanceOf, acceptOnce, type OnceDeps } from './accept-once.ts';
+import { type AcceptanceOf, acceptOnce, keyOfTeam, type OnceDeps } from './accept-once.ts';
 
 export interface Submission {
   /** A task file, as it was parsed from JSON or YAML. */
@@ -15,6 +16,8 @@ export interface Submission {
   readonly key: string | null;
   /** Names the request in `task.created`. */
   readonly requestId: string;
+  /** Whose it is from now on. */
+  readonly ownership?: Ownership;
 }
 
 export interface Acceptance extends OnceDeps {
@@ -34,13 +37,13 @@ export async function acceptTask(
 }
 
 /**
- * A new task with the specification that an earlier one was accepted with, whatever became of that.
+ * A new task with the specification that an earlier one was accepted with, whatever became of that, for the same team.
  * @throws `pool-not-found`, `left-vm-gone`, `stream-full`, `idempotency-conflict`, the abort's reason.
  */
 export async function acceptAgain(
   deps: Acceptance,
   earlier: Stored<'task.created'>,
-  key: string | null,
+  { key, principal }: { readonly key: string | null; readonly principal?: Principal },
   signal: AbortSignal,
 ): Promise<AcceptanceOf<TaskId>> {
   const { task, pool } = earlier.data;
@@ -53,7 +56,8 @@ export async function acceptAgain(
     }
     return { pool, spec, cause: { kind: 'retry', id: task } };
   };
-  return accept(deps, { body: { retry: task }, key }, plan, signal);
+  const ownership = ownershipOf({ team: earlier.data.team, principal });
+  return accept(deps, { body: { retry: task }, key, ownership }, plan, signal);
 }
 
 /** In another VM it would find nothing of what it builds on. */
@@ -74,15 +78,19 @@ interface Planned {
 
 function accept(
   deps: Acceptance,
-  { body, key }: Pick<Submission, 'body' | 'key'>,
+  { body, key, ownership = {} }: Omit<Submission, 'requestId'>,
   plan: () => Planned,
   signal: AbortSignal,
 ): Promise<AcceptanceOf<TaskId>> {
   const { now, findCreated } = deps;
-  const newId = () => (key === null ? newTaskId(now()) : taskIdFromCause(now(), 'http', key));
+  const newId = () => (key === null ? newTaskId(now()) : taskIdFromCause(now(), 'http', keyOfTeam(key, ownership)));
   const planOnce = () => {
     const planned = plan();
-    return (task: TaskId): Draft => ({ type: 'task.created', data: { v: 1, task, ...planned }, host: anyHost });
+    return (task: TaskId): Draft => ({
+      type: 'task.created',
+      data: { v: 1, task, ...planned, ...ownershipOf(ownership) },
+      host: anyHost,
+    });
   };
-  return acceptOnce(deps, { what: 'task', body, key, newId, find: findCreated, plan: planOnce }, signal);
+  return acceptOnce(deps, { what: 'task', body, key, ownership, newId, find: findCreated, plan: planOnce }, signal);
 }

@@ -9,6 +9,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type Draft, type EventData, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { type Json, jsonProblem } from '@vm-task/shared/json';
+import { ownershipOf, type Principal } from '@vm-task/shared/people';
 
 export type Answer =
   | { readonly kind: 'complete'; readonly result: Json }
@@ -31,7 +32,7 @@ const resultMaxBytes = 256 * 1024;
 export async function answerTask(
   { bus, findCreated }: Answering,
   task: TaskId,
-  answer: Answer,
+  answer: Answer & { readonly principal?: Principal },
   signal: AbortSignal,
 ): Promise<Answered> {
   const created = await findCreated(task);
@@ -72,7 +73,10 @@ function requireInTime({ data: { task, spec }, time }: Stored<'task.created'>, n
   );
 }
 
-function endingBy({ data: { task, pool } }: Stored<'task.created'>, answer: Answer): Draft<'task.completed'> {
+function endingBy(
+  { data: { task, pool } }: Stored<'task.created'>,
+  answer: Answer & { readonly principal?: Principal },
+): Draft<'task.completed'> {
   const data: EventData<'task.completed'> = {
     v: 1,
     task,
@@ -87,6 +91,7 @@ function endingBy({ data: { task, pool } }: Stored<'task.created'>, answer: Answ
     output: null,
     artifacts: [],
     processMs: null,
+    ...ownershipOf({ principal: answer.principal }),
   };
   return { type: 'task.completed', data, host: anyHost };
 }

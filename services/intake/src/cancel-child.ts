@@ -12,11 +12,11 @@ export interface CancelChildDeps {
 /** Leaves alone what is not there, what has ended, and what is no child of the parent: a question may name any task. */
 export async function cancelChild(
   { bus, findCreated }: CancelChildDeps,
-  { data: { task: parent, reason } }: Stored<'task.cancelling'>,
+  { data: { task: parent, reason, principal } }: Stored<'task.cancelling'>,
   child: TaskId,
   signal: AbortSignal,
 ): Promise<void> {
   const created = await findCreated(child);
   if (created === null || created.data.cause.kind !== 'task' || created.data.cause.id !== parent) return;
-  await cancelTask(bus, created.data, { by: `task ${parent}`, reason }, signal);
+  await cancelTask(bus, created.data, { by: `task ${parent}`, reason, principal }, signal);
 }

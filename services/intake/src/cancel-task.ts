@@ -3,11 +3,13 @@
 import type { Bus } from '@vm-task/bus/bus';
 import { attemptAt, vmNamedBy } from '@vm-task/shared/attempt-at';
 import { anyHost, type Draft, type Head, isTaskEnd, type Outcome } from '@vm-task/shared/events';
+import { ownershipOf, type Principal } from '@vm-task/shared/people';
 import type { TaskKey } from '@vm-task/shared/subjects';
 
 export interface CancelRequest {
   readonly by: string;
   readonly reason: string;
+  readonly principal?: Principal | undefined;
 }
 
 export type Cancelled =
@@ -38,13 +40,13 @@ type Decision =
   | Cancelled
   | { readonly kind: 'append'; readonly draft: Draft<'task.cancelling'>; readonly expectedSeq: number };
 
-function decideCancel({ pool, task }: TaskKey, { by, reason }: CancelRequest, head: Head | null): Decision {
+function decideCancel({ pool, task }: TaskKey, { by, reason, principal }: CancelRequest, head: Head | null): Decision {
   if (head === null) return { kind: 'unknown' };
   if (head.type === 'task.completed') return { kind: 'over', outcome: head.data.outcome };
   if (isTaskEnd(head)) return { kind: 'over', outcome: 'unknown' };
   if (head.type === 'task.cancelling') return { kind: 'cancelling', seq: head.seq };
   // Between two attempts it is for the one to come: of that no runner has anything to stop, and no host is named.
-  const data = { v: 1 as const, task, pool, attempt: attemptAt(head), by, reason };
+  const data = { v: 1 as const, task, pool, attempt: attemptAt(head), by, reason, ...ownershipOf({ principal }) };
   const host = vmNamedBy(head)?.host ?? anyHost;
   return { kind: 'append', draft: { type: 'task.cancelling', data, host }, expectedSeq: head.seq };
 }

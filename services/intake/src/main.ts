@@ -14,6 +14,7 @@
  * | `work-alerts.ts`, `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
  * | `on-any-event.ts`, `projection/`, `progress-of.ts` | `EVENTS` as tables; what running tasks say of themselves |
  * | `accept-once.ts`, `hash-of-body.ts` | the same key is the same task |
+ * | `people/` | tokens, and who asks |
  * | `http/` | the API that `packages/api` declares |
  *
  * Responsible for I1 (a yes only after the stream's acknowledgement), for its part of I2 (the first terminal event is
@@ -24,6 +25,7 @@ import { findCreated, findLast, hadVmOn } from '@vm-task/bus/find-task';
 import { keysOf } from '@vm-task/bus/idempotency';
 import { lastEventSeq } from '@vm-task/bus/last-event';
 import { childrenOf } from '@vm-task/bus/spawn-task';
+import { nextToken } from '@vm-task/bus/tokens';
 import type { SystemConfig } from '@vm-task/service/config';
 import { runService, type ServiceContext } from '@vm-task/service/service';
 import type { HostToken } from '@vm-task/shared/events';
@@ -42,6 +44,8 @@ import { onTaskCancel } from './on-task-cancel.ts';
 import { onTaskCancelling } from './on-task-cancelling.ts';
 import { onTaskSpawn } from './on-task-spawn.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
+import { createGuessLimit } from './people/guess-limit.ts';
+import { createTokenBook, followTokens } from './people/token-book.ts';
 import { isPlainTask } from './projection/is-plain-task.ts';
 import { keepRetention } from './projection/keep-retention.ts';
 import { openDatabase } from './projection/open-database.ts';
@@ -64,7 +68,12 @@ async function run(context: ServiceContext): Promise<void> {
   const token = readToken(environment.home);
   using projection = await openProjection(context);
   await using expressions = new ExpressionThread();
-  const deps = { bus, config, projection, expressions, token, log, stop, ...brokerQuestions(context), now: Date.now };
+  const people = await openPeople(context);
+  const deps = {
+    ...{ bus, config, projection, expressions, token, log, stop, now: Date.now },
+    ...people,
+    ...brokerQuestions(context),
+  };
   const app = await createApp(deps);
   await using _http = { [Symbol.asyncDispose]: () => closeNow(app) };
   using _announced = announce(environment.home, await listen(app, config.http));
@@ -73,6 +82,7 @@ async function run(context: ServiceContext): Promise<void> {
   const drain = { stop, abort };
   await Promise.all([
     onAnyEvent(deps, stop),
+    followTokens(people.tokens, stop, log),
     bus.workMessages(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), {
       slots: submitSlots,
       ...drain,
@@ -104,6 +114,14 @@ async function run(context: ServiceContext): Promise<void> {
     keepRetention({ db: projection.db, now: bus.now, ...retentionOf(config), log }, sweeps(stop)),
     finishHttp(app, stop, abort),
   ]);
+}
+
+/** Whoever has a token that is there is known from the first request on. */
+async function openPeople({ bus: { connection } }: ServiceContext) {
+  const monotonic = () => performance.now();
+  const tokens = createTokenBook({ next: (after) => nextToken(connection, after), now: Date.now, monotonic });
+  await tokens.refresh();
+  return { tokens, guesses: createGuessLimit(monotonic) };
 }
 
 /** Whatever is in the stream now is caught up with, beside everything else. */

@@ -7,6 +7,7 @@ import { messageReadSchema } from '@vm-task/shared/commands';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { HostToken, Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
+import { mayRead } from '@vm-task/shared/people';
 import { askerOf, type TaskKey } from '@vm-task/shared/subjects';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 
@@ -33,6 +34,7 @@ export async function onMessageRead(
     return reject(`task ${task} was never at work on the host that says so`);
   // A named VM's messages are for whoever works there.
   if (kept.message.to !== task && kept.message.to !== pool) return reject(`the message is not to task ${task}`);
+  if (!mayRead(created.data, kept.message)) return reject(`the message is of another team than task ${task}`);
   await markMessage(bus.connection, parsed.data.id, 'read').catch((error) => {
     if (!(error instanceof VmTaskError && error.code === 'message-not-found')) throw error;
   });

@@ -3,6 +3,7 @@ import type { Handling } from '@vm-task/bus/bus';
 import { parseJson, type RawMessage } from '@vm-task/bus/envelope';
 import { done, type HandlerOutcome, reject } from '@vm-task/bus/outcome';
 import { pipelineCancelSchema } from '@vm-task/shared/commands';
+import { natsSubmitter } from '@vm-task/shared/people';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { type CancellingPipeline, cancelPipeline } from './pipelines/cancel-pipeline.ts';
 
@@ -13,7 +14,8 @@ export async function onPipelineCancel(
   const parsed = pipelineCancelSchema.safeParse(parseJson(event));
   if (!parsed.success) return reject(explainIssues(parsed.error, pipelineCancelSchema));
   const { pipeline, reason } = parsed.data;
-  const cancelled = await cancelPipeline(deps, pipeline, { by: `command ${event.seq}`, reason }, signal);
+  const request = { by: `command ${event.seq}`, reason, principal: natsSubmitter };
+  const cancelled = await cancelPipeline(deps, pipeline, request, signal);
   if (cancelled.kind === 'unknown') return reject(`there is no pipeline ${pipeline}`);
   log.info({ pipeline, ...cancelled }, 'asked to cancel');
   return done();

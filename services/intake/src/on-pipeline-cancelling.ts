@@ -24,17 +24,17 @@ export async function onPipelineCancelling(
   { event, signal }: Handling<Stored>,
 ): Promise<HandlerOutcome> {
   if (event.type !== 'pipeline.cancelling') return done();
-  const { pipeline, by, reason } = event.data;
+  const { pipeline, by, reason, principal } = event.data;
   const state = await deps.readPipeline(pipeline);
   if (state === null || state.phase.name === 'over') return done();
   const live = runsToCancel(state);
-  const request = { by: `pipeline ${pipeline}: ${by}`, reason };
+  const request = { by: `pipeline ${pipeline}: ${by}`, reason, principal };
   const missing: string[] = [];
   for (const taskKey of live) if ((await deps.bus.head(taskKey)) === null) missing.push(taskKey.task);
   if (missing.length > 0) {
     const decisions = (await deps.readDecisions(pipeline)).flatMap(({ data }) => data.start);
     const start = decisions.filter(({ task }) => missing.includes(task));
-    await createTasks(deps.bus, event.data, start, signal);
+    await createTasks(deps.bus, state, start, signal);
   }
   await eachAtOnce(live, atOnce, (taskKey) => cancelTask(deps.bus, taskKey, request, signal));
   // With nothing alive, no end of a task will end it.

@@ -6,6 +6,7 @@ import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import type { SystemConfig } from '@vm-task/service/config';
 import { anyHost } from '@vm-task/shared/events';
 import { pipelineIdFromCause } from '@vm-task/shared/new-ids';
+import { natsSubmitter } from '@vm-task/shared/people';
 import type { Admission } from './admission.ts';
 import { roomPauseMs } from './on-task-submit.ts';
 import type { ReadPipeline } from './pipelines/pipeline-reader.ts';
@@ -37,6 +38,7 @@ export async function onPipelineSubmit(
     parameters: { ...planned.parameters },
     cause,
     resumed: null,
+    principal: natsSubmitter,
   };
   return done({ type: 'pipeline.created', data, host: anyHost }, { expectedSeq: 0 });
 }

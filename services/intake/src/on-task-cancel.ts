@@ -5,6 +5,7 @@ import { done, type HandlerOutcome, reject } from '@vm-task/bus/outcome';
 import { taskCancelSchema } from '@vm-task/shared/commands';
 import type { Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
+import { natsSubmitter } from '@vm-task/shared/people';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { cancelTask } from './cancel-task.ts';
 
@@ -22,7 +23,8 @@ export async function onTaskCancel(deps: CancelDeps, handling: Handling<RawMessa
   const created = await deps.findCreated(task);
   if (created === null) return reject(`there is no task ${task}`);
   const taskKey = { pool: created.data.pool, task };
-  const cancelled = await cancelTask(deps.bus, taskKey, { by: `command ${event.seq}`, reason }, signal);
+  const request = { by: `command ${event.seq}`, reason, principal: natsSubmitter };
+  const cancelled = await cancelTask(deps.bus, taskKey, request, signal);
   if (cancelled.kind === 'unknown') return reject(`task ${task} is no longer kept`);
   log.info({ task, ...cancelled }, 'asked to cancel');
   return done();

@@ -43,6 +43,14 @@ test('the task that a task asked for names its parent, may run anywhere, and is 
   }
 });
 
+test('it is of the team of its parent, and was caused by that', async () => {
+  const { events, deps } = setUp();
+  events.stored.splice(0);
+  events.put(created(parent, undefined, { team: 'red', principal: { kind: 'token', name: 'ci' } }));
+  await onTaskSpawn(deps, question({ run: 'echo hi' }));
+  expect(events.stored[1]?.data).toMatchObject({ team: 'red', principal: { kind: 'task', name: parent } });
+});
+
 test('its time is what its parent has left', async () => {
   const { events, deps } = setUp();
   const asked = question({ run: 'echo hi' });

@@ -5,6 +5,7 @@ import { done, type HandlerOutcome, reject, retry } from '@vm-task/bus/outcome';
 import { boundByTime, planChild } from '@vm-task/pipelines/planning/plan-child';
 import { taskSpawnSchema } from '@vm-task/shared/commands';
 import { anyHost, type HostToken, type Stored } from '@vm-task/shared/events';
+import { ownershipOf } from '@vm-task/shared/people';
 import { askerOf, type TaskKey } from '@vm-task/shared/subjects';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import type { z } from 'zod';
@@ -56,6 +57,8 @@ async function makeChild(
   const full = await deps.admission.refusal({ keepsFiles: planned.spec.artifacts.length > 0 });
   if (full !== null) return retry(roomPauseMs, full);
   const cause = { kind: 'task' as const, id: parent };
-  await deps.bus.append({ type: 'task.created', data: { v: 1, task, ...planned, cause }, host: anyHost }, 0, signal);
+  const ownership = ownershipOf({ team: asking.data.team, principal: { kind: 'task', name: parent } });
+  const data = { v: 1 as const, task, ...planned, cause, ...ownership };
+  await deps.bus.append({ type: 'task.created', data, host: anyHost }, 0, signal);
   return null;
 }

@@ -7,6 +7,7 @@ import type { SystemConfig } from '@vm-task/service/config';
 import { anyHost, type Draft, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { taskIdFromCause } from '@vm-task/shared/new-ids';
+import { natsSubmitter } from '@vm-task/shared/people';
 import type { Admission } from './admission.ts';
 import { planOrReason } from './plan-or-reason.ts';
 
@@ -32,6 +33,7 @@ export async function onTaskSubmit(deps: SubmitDeps, { event }: Handling<RawMess
   const full = await deps.admission.refusal({ keepsFiles: planned.spec.artifacts.length > 0 });
   if (full !== null) return retry(roomPauseMs, full);
   const cause = { kind: 'command' as const, id: String(event.seq) };
-  const created: Draft = { type: 'task.created', data: { v: 1, task, ...planned, cause }, host: anyHost };
+  const data = { v: 1 as const, task, ...planned, cause, principal: natsSubmitter };
+  const created: Draft = { type: 'task.created', data, host: anyHost };
   return done(created, { expectedSeq: 0 });
 }

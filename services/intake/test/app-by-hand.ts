@@ -5,6 +5,8 @@ import type { SystemConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
 import { createApp } from '../src/http/app.ts';
 import type { App } from '../src/http/server.ts';
+import { createGuessLimit } from '../src/people/guess-limit.ts';
+import type { TokenBook } from '../src/people/token-book.ts';
 import type { Projection } from '../src/projection/projection.ts';
 import type { MemoryEvents } from './memory-events.ts';
 
@@ -12,10 +14,13 @@ export interface Parts {
   readonly config: SystemConfig;
   readonly events: MemoryEvents;
   readonly projection: Projection;
+  readonly tokens?: TokenBook;
 }
 
-/** Its token is `right`. */
-export function appOf({ config, events, projection }: Parts): Promise<App> {
+const noTokens: TokenBook = { find: () => ({ kind: 'unknown' }), records: [], refresh: async () => undefined };
+
+/** Its token is `right`; others are in the book. */
+export function appOf({ config, events, projection, tokens = noTokens }: Parts): Promise<App> {
   return createApp({
     config,
     bus: events as unknown as Bus,
@@ -27,6 +32,8 @@ export function appOf({ config, events, projection }: Parts): Promise<App> {
     now: Date.now,
     projection,
     token: 'right',
+    tokens,
+    guesses: createGuessLimit(() => 0),
     log: silentLogger,
     stop: new AbortController().signal,
   });

@@ -128,6 +128,14 @@ async function askOfDeadLetters({ deadLetters }: Client, broker: Broker): Promis
   expect(await deadLetters.drop(letter.seq)).toEqual({ seq: letter.seq });
 }
 
+async function askOfTokens({ tokens }: Client): Promise<void> {
+  const made = await tokens.create({ name: 'ci', role: 'submitter', team: 'red', expires: '90d' });
+  expect(made).toMatchObject({ name: 'ci', status: 'valid', token: expect.stringMatching(/^vmt_/) });
+  expect(await tokens.list()).toMatchObject({ tokens: [{ name: 'ci', team: 'red', createdBy: 'home' }] });
+  expect(await tokens.revoke('ci')).toMatchObject({ status: 'revoked' });
+  expect(await tokens.self()).toMatchObject({ name: 'home', role: 'admin', team: null });
+}
+
 /** Without what its route's schemas do not declare. @throws when something is not as they declare it */
 function asDeclared({ route, json, messages }: Exchange): Omit<Exchange, 'route'> {
   return {
@@ -152,6 +160,7 @@ test('the client asks every route of the contract, and intake sends what is decl
   await askOfSecrets(client);
   await askOfInbox(client);
   await askOfDeadLetters(client, broker);
+  await askOfTokens(client);
   for (const { route, ...sent } of exchanges) {
     expect(sent, `${route.method} ${route.path}`).toEqual(asDeclared({ route, ...sent }));
   }

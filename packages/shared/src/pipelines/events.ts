@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { namePattern, type PipelineId, pipelineIdPattern, type TaskId, taskIdPattern } from '../ids.ts';
 import { jsonSchema } from '../json.ts';
+import { type Ownership, ownershipShape, principalSchema } from '../people.ts';
 import { copiedErrorSchema, copiedOutcomeSchema, errorInfoSchema } from '../task-ending.ts';
 import { taskSpecSchema } from '../task-spec.ts';
 import { openEnum } from '../tolerant.ts';
@@ -77,11 +78,18 @@ export const pipelineEventSchemas = {
         skip: z.array(skipSchema),
       })
       .nullable(),
+    ...ownershipShape,
   }),
-  /** One decision: what has ended, and what follows from it. */
-  'pipeline.advanced': z.strictObject({ v: v1, pipeline, ...changes }),
+  /** One decision: what has ended, and what follows from it. The tasks that it starts are whose the pipeline is. */
+  'pipeline.advanced': z.strictObject({ v: v1, pipeline, ...changes, ...ownershipShape }),
   /** Somebody asked for the end of this pipeline. */
-  'pipeline.cancelling': z.strictObject({ v: v1, pipeline, by: z.string(), reason: z.string() }),
+  'pipeline.cancelling': z.strictObject({
+    v: v1,
+    pipeline,
+    by: z.string(),
+    reason: z.string(),
+    principal: principalSchema.optional(),
+  }),
   /** The one terminal event. */
   'pipeline.completed': z.strictObject({
     v: v1,
@@ -93,6 +101,9 @@ export const pipelineEventSchemas = {
   }),
 } as const;
 
-export type Changes = Omit<z.infer<(typeof pipelineEventSchemas)['pipeline.advanced']>, 'v' | 'pipeline'>;
+export type Changes = Omit<
+  z.infer<(typeof pipelineEventSchemas)['pipeline.advanced']>,
+  'v' | 'pipeline' | keyof Ownership
+>;
 
 export const noChanges: Changes = { ended: [], expand: [], start: [], skip: [], fail: [] };

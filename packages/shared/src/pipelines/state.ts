@@ -3,6 +3,7 @@ import type { ErrorInfo } from '../errors.ts';
 import type { EventData, Stored } from '../events.ts';
 import type { PipelineId, TaskId } from '../ids.ts';
 import type { Json } from '../json.ts';
+import { type Ownership, ownershipOf } from '../people.ts';
 import type { Outcome } from '../task-ending.ts';
 import type { Changes, skipReasons } from './events.ts';
 import type { PipelineSpec } from './spec.ts';
@@ -36,7 +37,7 @@ export type Phase =
   | { readonly name: 'running' | 'cancelling' }
   | { readonly name: 'over'; readonly outcome: PipelineOutcome; readonly error: ErrorInfo | null };
 
-export interface PipelineState {
+export interface PipelineState extends Ownership {
   readonly pipeline: PipelineId;
   /** Of its last event. */
   readonly seq: number;
@@ -104,7 +105,8 @@ function begin({ data, seq }: Stored<'pipeline.created'>): PipelineState {
   const { pipeline, spec, parameters, resumed } = data;
   const stages = Object.fromEntries(spec.stages.map(({ name }) => [name, { kind: 'waiting' } as const]));
   const resumedFrom = resumed?.from ?? null;
-  const state = { pipeline, seq, spec, parameters, resumedFrom, phase: { name: 'running' } as const, stages };
+  const phase = { name: 'running' } as const;
+  const state = { pipeline, seq, spec, parameters, resumedFrom, phase, stages, ...ownershipOf(data) };
   return resumed === null ? state : applyChanges(state, { ...resumed, fail: [] });
 }
 

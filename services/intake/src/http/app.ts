@@ -4,7 +4,7 @@
  * | file | role |
  * |---|---|
  * | `server.ts` | bodies, validation, what routes are given |
- * | `guard.ts` | token and host name |
+ * | `guard.ts` | token, role and host name |
  * | `read-body.ts` | bodies as they come |
  * | `problem.ts`, `client-error.ts`, `method-not-allowed.ts` | errors as problem details |
  * | `find-task.ts` | an id or its beginning → the task |
@@ -17,6 +17,7 @@
  * | `inbox.ts` | messages |
  * | `templates.ts` | tasks and pipelines by name |
  * | `secrets.ts` | secrets: set, listed without their values, removed |
+ * | `tokens.ts` | who may ask for what |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `serve.ts`, `parse-body.ts`, `append-limit.ts` | a route of the contract (`packages/api`), served |
  * | `openapi.ts`, `openapi-components.ts` | all of it described |
@@ -25,7 +26,7 @@
 import { answerTaskRoutes } from './answer-task.ts';
 import { cancelTaskRoute } from './cancel-task.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
-import { requireKnownHost, requireToken } from './guard.ts';
+import { guardApp } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { inboxRoutes } from './inbox.ts';
 import { listHostsRoute } from './list-hosts.ts';
@@ -45,13 +46,11 @@ import { taskArtifactsRoute } from './task-artifacts.ts';
 import { taskEventsRoute } from './task-events.ts';
 import { taskLogsRoute } from './task-logs.ts';
 import { templateRoutes } from './templates.ts';
+import { tokenRoutes } from './tokens.ts';
 
 export async function createApp(deps: HttpDeps): Promise<App> {
   const app = createServer();
-  app.addHook('onRequest', async (request) => {
-    requireKnownHost(request, deps.config.http.host);
-    requireToken(request, deps.token);
-  });
+  guardApp(app, deps, deps.config.http.host);
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, deps.log));
   app.setNotFoundHandler((request, reply) => {
     return sendProblem(notServed(request, reply), request, reply, deps.log);
@@ -79,5 +78,6 @@ function addRoutes(app: App, deps: HttpDeps): void {
   secretRoutes(app, deps);
   deadLetterRoutes(app, deps);
   inboxRoutes(app, deps);
+  tokenRoutes(app, deps);
   healthRoutes(app, deps);
 }

@@ -2,8 +2,10 @@
 import { taskRoutes } from '@vm-task/api/tasks';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { cancelTask } from '../cancel-task.ts';
+import { principalOf } from '../people/asker.ts';
 import { appendLimitMs } from './append-limit.ts';
-import { findTaskToChange } from './find-task.ts';
+import { findOwnTask } from './find-task.ts';
+import { askerOf } from './guard.ts';
 import { ProblemError } from './problem.ts';
 import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
@@ -11,8 +13,9 @@ import type { App, HttpDeps } from './server.ts';
 export function cancelTaskRoute(app: App, deps: HttpDeps): void {
   const { bus, projection } = deps;
   serve(app, taskRoutes.cancel, async (request) => {
-    const { id, pool } = await findTaskToChange(deps, request.params.id);
-    const reasons = { by: `http ${request.id}`, reason: 'cancelled by request' };
+    const asker = askerOf(request);
+    const { id, pool } = await findOwnTask(deps, request.params.id, asker);
+    const reasons = { by: `http ${request.id}`, reason: 'cancelled by request', principal: principalOf(asker) };
     const cancelled = await cancelTask(bus, { pool, task: id }, reasons, AbortSignal.timeout(appendLimitMs));
     switch (cancelled.kind) {
       case 'cancelling':

@@ -1,9 +1,12 @@
 /** The task that a path names by its id, or by an unambiguous beginning of it. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import { isTaskId, type TaskId } from '@vm-task/shared/ids';
+import { isAtLeast } from '@vm-task/shared/people';
 import type { FastifyReply } from 'fastify';
+import { type Asker, requireOwn, sees } from '../people/asker.ts';
 import type { Projection } from '../projection/projection.ts';
 import { resolveId } from '../projection/resolve-id.ts';
+import { askerOf } from './guard.ts';
 import { ProblemError } from './problem.ts';
 import { readProjection, stillBehind } from './read-projection.ts';
 import type { HttpDeps } from './server.ts';
@@ -19,26 +22,40 @@ export interface FoundTask {
 export async function findTask(projection: Projection, given: string, reply: FastifyReply): Promise<FoundTask> {
   const id = parsePrefix('task', given);
   await readProjection(projection, reply);
-  return resolve(projection, id);
+  return resolve(projection, id, askerOf(reply.request));
 }
 
 /** For whoever changes it: by the whole of its id it is known as soon as the stream has it. @throws as `findTask`. */
 export async function findTaskToChange(
   { projection, findCreated }: Pick<HttpDeps, 'projection' | 'findCreated'>,
   given: string,
+  asker: Asker,
 ): Promise<FoundTask> {
   const id = parsePrefix('task', given);
   await projection.upToDate();
-  if (!(projection.isCatchingUp && isTaskId(id))) return resolve(projection, id);
+  if (!(projection.isCatchingUp && isTaskId(id))) return resolve(projection, id, asker);
   const created = await findCreated(id);
-  if (created === null) throw new VmTaskError('task-not-found', `there is no task ${id}`);
+  if (created === null || !sees(asker, created.data)) throw new VmTaskError('task-not-found', `there is no task ${id}`);
   return { id, pool: created.data.pool };
 }
 
+/** The same, for what a submitter may do with its own alone. @throws as `findTask`, `forbidden`. */
+export async function findOwnTask(
+  deps: Pick<HttpDeps, 'projection' | 'findCreated'>,
+  given: string,
+  asker: Asker,
+): Promise<FoundTask> {
+  const found = await findTaskToChange(deps, given, asker);
+  if (isAtLeast(asker.role, 'operator')) return found;
+  const created = await deps.findCreated(found.id);
+  requireOwn(asker, created?.data.principal, `task ${found.id}`);
+  return found;
+}
+
 /** While it catches up, a beginning that means one task may mean two in a moment. */
-function resolve(projection: Projection, id: string): FoundTask {
+function resolve(projection: Projection, id: string, { team }: Asker): FoundTask {
   if (projection.isCatchingUp && !isTaskId(id)) throw stillBehind(projection, `only the whole id names a task now`);
-  const resolved = resolveId(projection.db, id);
+  const resolved = resolveId(projection.db, id, team);
   switch (resolved.kind) {
     case 'task':
       return resolved;

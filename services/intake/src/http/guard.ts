@@ -1,20 +1,36 @@
 /**
- * Who may speak to the API: whoever has the home's token. A web page that resolves its own name to this machine is
- * refused by its name, and no answer ever carries a CORS header.
+ * Who may speak to the API: whoever has the home's token, or one that was made with it. A web page that resolves its own
+ * name to this machine is refused by its name, and no answer ever carries a CORS header.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import type { Route } from '@vm-task/api/route';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import type { FastifyRequest } from 'fastify';
+import { isAtLeast, tokenPrefix } from '@vm-task/shared/people';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Asker, homeAsker } from '../people/asker.ts';
+import type { GuessLimit } from '../people/guess-limit.ts';
+import type { TokenBook } from '../people/token-book.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Answered without a token. */
-    open?: boolean;
+    /** What a token has to be. */
+    access?: Pick<Route, 'role' | 'homeWide'>;
   }
+  interface FastifyRequest {
+    /** Null where nobody needs a token. */
+    asker: Asker | null;
+  }
+}
+
+export interface GuardDeps {
+  /** The home's own. */
+  readonly token: string;
+  readonly tokens: Pick<TokenBook, 'find'>;
+  readonly guesses: GuessLimit;
 }
 
 /** @throws `invalid-config` when the home has none, with what makes one. */
@@ -34,21 +50,80 @@ export function readToken(home: Home): string {
 }
 
 /** @throws `host-refused`. An address cannot be rebound, so only names have to be known. */
-export function requireKnownHost(request: FastifyRequest, configuredHost: string): void {
+function requireKnownHost(request: FastifyRequest, configuredHost: string): void {
   const host = (request.headers.host ?? '').replace(/:\d*$/, '').toLowerCase();
   const address = host.replace(/^\[(.*)\]$/, '$1');
   if (isIP(address) !== 0 || host === 'localhost' || host === configuredHost.toLowerCase()) return;
   throw new VmTaskError('host-refused', `this is not ${JSON.stringify(host)}; use the address in run/http.json`);
 }
 
-/** @throws `unauthorized`. Takes the same time whatever was given. */
-export function requireToken(request: FastifyRequest, token: string): void {
-  if (request.routeOptions.config.open === true) return;
-  const [, given = ''] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
-  if (timingSafeEqual(digest(given), digest(token))) return;
-  throw new VmTaskError(
+/** From here on every request of the app has been let in, and is known as somebody's. */
+export function guardApp(app: FastifyInstance, deps: GuardDeps, configuredHost: string): void {
+  app.decorateRequest('asker', null);
+  app.addHook('onRequest', async (request, reply) => {
+    requireKnownHost(request, configuredHost);
+    request.asker = authorize(deps, request, reply);
+  });
+}
+
+/** Who asks; null where anyone may. @throws `unauthorized`, `too-many-guesses`, `forbidden`, `broker-unreachable`. */
+function authorize(deps: GuardDeps, request: FastifyRequest, reply: FastifyReply): Asker | null {
+  const { access } = request.routeOptions.config;
+  if (access?.role === 'anyone') return null;
+  const asker = identify(deps, request, reply);
+  if (access === undefined) return asker;
+  const what = `${request.method} ${request.routeOptions.url}`;
+  if (!isAtLeast(asker.role, access.role as Exclude<Route['role'], 'anyone'>)) {
+    const message = `${what} takes the role ${access.role}, and the token "${asker.name}" has the role ${asker.role}`;
+    throw new VmTaskError('forbidden', message);
+  }
+  if (access.homeWide === true && asker.team !== null) {
+    const message = `${what} is about the whole home, and the token "${asker.name}" is of the team ${asker.team}`;
+    throw new VmTaskError('forbidden', `${message}; it takes a token without a team`);
+  }
+  return asker;
+}
+
+/** Of a request to a route that takes a token. */
+export function askerOf({ asker }: FastifyRequest): Asker {
+  if (asker === null) throw new Error('the route is open to anyone, so nobody knows who asks');
+  return asker;
+}
+
+/** Takes the same time for every text that is not the home's own token, of which only the hash is looked for. */
+function identify({ token, tokens, guesses }: GuardDeps, { headers, ip }: FastifyRequest, reply: FastifyReply): Asker {
+  const [, given = ''] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (timingSafeEqual(digest(given), digest(token))) return homeAsker;
+  // Whoever gives none guesses nothing.
+  if (given === '') throw needsToken();
+  const found = given.startsWith(tokenPrefix) ? tokens.find(given) : { kind: 'unknown' as const };
+  const retryAfterS = guesses.retryAfterS(ip);
+  if (retryAfterS > 0 && !(found.kind === 'valid' && guesses.isKnown(ip, found.asker.name))) {
+    reply.header('retry-after', retryAfterS);
+    const message = `too many wrong tokens came from ${ip}; tokens are looked at again in ${retryAfterS} s`;
+    throw new VmTaskError('too-many-guesses', message);
+  }
+  switch (found.kind) {
+    case 'valid':
+      guesses.right(ip, found.asker.name);
+      return found.asker;
+    case 'stale':
+      throw new VmTaskError(
+        'broker-unreachable',
+        'NATS does not answer, so nobody knows whether this token still holds',
+      );
+    case 'over':
+      throw new VmTaskError('unauthorized', `${found.why}; ask an admin for another one`);
+    case 'unknown':
+      guesses.wrong(ip);
+      throw needsToken();
+  }
+}
+
+function needsToken(): VmTaskError {
+  return new VmTaskError(
     'unauthorized',
-    'send the token of credentials/http-token in the home as "Authorization: Bearer …"',
+    'send a token as "Authorization: Bearer …": that of credentials/http-token in the home, or one of ./vm-task token create',
   );
 }
 

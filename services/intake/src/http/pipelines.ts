@@ -2,6 +2,7 @@
 import { pipelineRoutes as routes } from '@vm-task/api/pipelines';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { PipelineId } from '@vm-task/shared/ids';
+import { ownershipBy, principalOf } from '../people/asker.ts';
 import { type AcceptedPipeline, acceptPipeline, acceptResumption } from '../pipelines/accept-pipeline.ts';
 import { cancelPipeline } from '../pipelines/cancel-pipeline.ts';
 import { withProgress } from '../progress-of.ts';
@@ -10,7 +11,8 @@ import { listPipelines } from '../projection/list-pipelines.ts';
 import type { Projection } from '../projection/projection.ts';
 import { showPipeline } from '../projection/show-pipeline.ts';
 import { appendLimitMs } from './append-limit.ts';
-import { findPipelineId, findPipelineToChange } from './find-pipeline.ts';
+import { findPipelineId, findPipelineToChange, noLongerKept } from './find-pipeline.ts';
+import { askerOf } from './guard.ts';
 import { livePipeline } from './live-pipeline.ts';
 import { ProblemError } from './problem.ts';
 import { readProjection } from './read-projection.ts';
@@ -29,7 +31,8 @@ export function pipelineRoutes(app: App, deps: HttpDeps): void {
 function submitRoute(app: App, deps: HttpDeps): void {
   serve(app, routes.submit, async (request, reply) => {
     const key = request.headers['idempotency-key'] ?? null;
-    const submission = { body: request.body, key, requestId: request.id };
+    const ownership = ownershipBy(askerOf(request));
+    const submission = { body: request.body, key, requestId: request.id, ownership };
     const pipeline = await acceptPipeline(deps, submission, AbortSignal.timeout(appendLimitMs));
     reply.header('location', `/v1/pipelines/${pipeline.id}`);
     return tell(deps, pipeline);
@@ -37,9 +40,10 @@ function submitRoute(app: App, deps: HttpDeps): void {
 }
 
 function listRoute(app: App, { projection }: HttpDeps): void {
-  serve(app, routes.list, async ({ query: { status, limit, after } }, reply) => {
+  serve(app, routes.list, async (request, reply) => {
+    const { status, limit, after } = request.query;
     await readProjection(projection, reply);
-    return listPipelines(projection.db, status, limit, after ?? null);
+    return listPipelines(projection.db, status, limit, after ?? null, askerOf(request).team);
   });
 }
 
@@ -56,8 +60,9 @@ function showRoute(app: App, { bus, projection, stop }: HttpDeps): void {
 
 function cancelRoute(app: App, deps: HttpDeps): void {
   serve(app, routes.cancel, async (request) => {
-    const id = await findPipelineToChange(deps.projection, request.params.id);
-    const reasons = { by: `http ${request.id}`, reason: 'cancelled by request' };
+    const asker = askerOf(request);
+    const { pipeline: id } = await findPipelineToChange(deps, request.params.id, asker);
+    const reasons = { by: `http ${request.id}`, reason: 'cancelled by request', principal: principalOf(asker) };
     const cancelled = await cancelPipeline(deps, id, reasons, AbortSignal.timeout(appendLimitMs));
     if (cancelled.kind === 'unknown') throw noLongerKept(id);
     if (cancelled.kind === 'over') {
@@ -71,9 +76,10 @@ function cancelRoute(app: App, deps: HttpDeps): void {
 
 function resumeRoute(app: App, deps: HttpDeps): void {
   serve(app, routes.resume, async (request, reply) => {
-    const from = await findPipelineToChange(deps.projection, request.params.id);
-    const key = request.headers['idempotency-key'] ?? null;
-    const pipeline = await acceptResumption(deps, from, key, AbortSignal.timeout(appendLimitMs));
+    const asker = askerOf(request);
+    const from = await findPipelineToChange(deps, request.params.id, asker);
+    const keyed = { key: request.headers['idempotency-key'] ?? null, principal: principalOf(asker) };
+    const pipeline = await acceptResumption(deps, from, keyed, AbortSignal.timeout(appendLimitMs));
     reply.header('location', `/v1/pipelines/${pipeline.id}`);
     return tell(deps, pipeline);
   });
@@ -90,8 +96,4 @@ function requireView(projection: Projection, id: PipelineId) {
   const view = showPipeline(projection.db, id);
   if (view === null) throw noLongerKept(id);
   return view;
-}
-
-function noLongerKept(id: PipelineId): VmTaskError {
-  return new VmTaskError('pipeline-not-found', `pipeline ${id} is no longer kept`);
 }

@@ -2,18 +2,21 @@
 import { taskRoutes } from '@vm-task/api/tasks';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { acceptAgain } from '../accept-task.ts';
+import { principalOf } from '../people/asker.ts';
 import { appendLimitMs } from './append-limit.ts';
-import { findTaskToChange } from './find-task.ts';
+import { findOwnTask } from './find-task.ts';
+import { askerOf } from './guard.ts';
 import { serve } from './serve.ts';
 import type { App, HttpDeps } from './server.ts';
 
 export function retryTaskRoute(app: App, deps: HttpDeps): void {
   serve(app, taskRoutes.retry, async (request, reply) => {
-    const retries = (await findTaskToChange(deps, request.params.id)).id;
+    const asker = askerOf(request);
+    const retries = (await findOwnTask(deps, request.params.id, asker)).id;
     const earlier = await deps.findCreated(retries);
     if (earlier === null) throw new VmTaskError('task-not-found', `task ${retries} is no longer kept`);
-    const key = request.headers['idempotency-key'] ?? null;
-    const { id, seq } = await acceptAgain(deps, earlier, key, AbortSignal.timeout(appendLimitMs));
+    const keyed = { key: request.headers['idempotency-key'] ?? null, principal: principalOf(asker) };
+    const { id, seq } = await acceptAgain(deps, earlier, keyed, AbortSignal.timeout(appendLimitMs));
     deps.projection.expect(seq);
     deps.log.info({ task: id, seq, retries }, 'task accepted');
     reply.header('location', `/v1/tasks/${id}`);

@@ -17,7 +17,7 @@ export function serve<R extends Route>(app: App, route: R, handle: Handler<R>): 
   app.route<Asked<R>>({
     method: route.method,
     url: route.path,
-    config: { open: route.open === true },
+    config: { access: route },
     schema: schemaOf(route),
     handler: (request, reply) => handle(request, reply.code(route.status)),
   });
@@ -25,7 +25,7 @@ export function serve<R extends Route>(app: App, route: R, handle: Handler<R>): 
 
 /** As Fastify checks what is asked, and as `@fastify/swagger` describes all of it. */
 export function schemaOf(route: Route): FastifySchema {
-  const { summary, params, query: querystring, headers, body, status, refusals = [], open } = route;
+  const { summary, params, query: querystring, headers, body, status, refusals = [], role } = route;
   const problem = { [problemType]: { schema: problemSchema } };
   const refused = refusals.map((code) => [code, { description: STATUS_CODES[code], content: problem }]);
   return {
@@ -34,11 +34,21 @@ export function schemaOf(route: Route): FastifySchema {
     ...(querystring === undefined ? {} : { querystring }),
     ...(headers === undefined ? {} : { headers }),
     ...(body === undefined ? {} : { body, consumes: ['application/json', 'application/yaml'] }),
-    ...(open === true ? { security: [] } : {}),
+    ...(role === 'anyone' ? { security: [] } : {}),
+    ...extensionsOf(route),
     response: {
       [status]: { description: STATUS_CODES[status], content: contentOf(route) },
       ...Object.fromEntries(refused),
     },
+  };
+}
+
+/** What a description says beside what OpenAPI knows. */
+function extensionsOf({ role, own, homeWide }: Route): Record<`x-${string}`, unknown> {
+  return {
+    'x-role': role,
+    ...(own === true ? { 'x-own': true } : {}),
+    ...(homeWide === true ? { 'x-home-wide': true } : {}),
   };
 }
 

@@ -12,6 +12,8 @@ import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { type FastifyInstance, type FastifySchemaCompiler, fastify } from 'fastify';
 import type { z } from 'zod';
 import type { Acceptance } from '../accept-task.ts';
+import type { GuessLimit } from '../people/guess-limit.ts';
+import type { TokenBook } from '../people/token-book.ts';
 import type { PipelineAcceptance } from '../pipelines/accept-pipeline.ts';
 import type { Projection } from '../projection/projection.ts';
 import { answerClientError } from './client-error.ts';
@@ -22,7 +24,10 @@ export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly config: SystemConfig;
   readonly projection: Projection;
   readonly expressions: Expressions;
+  /** The home's own. */
   readonly token: string;
+  readonly tokens: TokenBook;
+  readonly guesses: GuessLimit;
   readonly log: Logger;
   /** Aborted at the drain: live streams end, so that their readers go on elsewhere. */
   readonly stop: AbortSignal;

@@ -4,6 +4,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { endEvent, eventStreamType } from '@vm-task/api/live';
 import type { FastifyReply } from 'fastify';
+import { askerOf } from './guard.ts';
 
 interface SseMessage {
   readonly id?: number;
@@ -22,7 +23,7 @@ export function wantsEventStream({ headers }: IncomingMessage): boolean {
   return headers.accept?.includes(eventStreamType) === true;
 }
 
-/** Streams what `source` yields. Its signal is aborted when the reader goes or the service stops. */
+/** Streams what `source` yields. Its signal is aborted when the reader goes, its token is over or the service stops. */
 export function sendMessages(
   reply: FastifyReply,
   stop: AbortSignal,
@@ -30,7 +31,7 @@ export function sendMessages(
 ): FastifyReply {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, stop]);
+  const signal = AbortSignal.any([gone.signal, stop, askerOf(reply.request).over]);
   const out = new PassThrough();
   const beat = () => out.write(': waiting\n\n');
   // The first one carries the headers, so that the reader knows that it is heard.

@@ -5,8 +5,9 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type Draft, type EventData } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import { newPipelineId, pipelineIdFromCause } from '@vm-task/shared/new-ids';
+import { type Ownership, ownershipOf, type Principal } from '@vm-task/shared/people';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
-import { type AcceptanceOf, acceptOnce, type OnceDeps } from '../accept-once.ts';
+import { type AcceptanceOf, acceptOnce, keyOfTeam, type OnceDeps } from '../accept-once.ts';
 import type { ReadPipeline } from './pipeline-reader.ts';
 import { recordedOf } from './recorded.ts';
 
@@ -21,6 +22,8 @@ export type AcceptedPipeline = AcceptanceOf<PipelineId>;
 interface Keyed {
   readonly body: unknown;
   readonly key: string | null;
+  /** Whose it is from now on. */
+  readonly ownership?: Ownership;
 }
 
 /** @throws what `planPipeline` throws, `stream-full`, `idempotency-conflict`, the abort's reason. */
@@ -38,24 +41,24 @@ export async function acceptPipeline(
 }
 
 /**
- * A new pipeline that goes on where an earlier one failed: what succeeded there counts as done.
- * @throws `pipeline-not-found`, `pipeline-not-resumable`, `stream-full`, `idempotency-conflict`, the abort's reason.
+ * A new pipeline that goes on where an earlier one failed: what succeeded there counts as done. It is for the same team.
+ * @throws `pipeline-not-resumable`, `stream-full`, `idempotency-conflict`, the abort's reason.
  */
 export async function acceptResumption(
   deps: PipelineAcceptance,
-  from: PipelineId,
-  key: string | null,
+  earlier: PipelineState,
+  { key, principal }: { readonly key: string | null; readonly principal?: Principal },
   signal: AbortSignal,
 ): Promise<AcceptedPipeline> {
-  const earlier = await deps.readPipeline(from);
-  if (earlier === null) throw new VmTaskError('pipeline-not-found', `pipeline ${from} is no longer kept`);
+  const from = earlier.pipeline;
+  const ownership = ownershipOf({ team: earlier.team, principal });
   const plan = () => {
     requireUnsuccessful(earlier);
     const { spec, parameters } = earlier;
     const cause = { kind: 'resume' as const, id: from };
     return { spec, parameters: { ...parameters }, cause, resumed: { from, ...recordedOf(earlier) } };
   };
-  return accept(deps, plan, { body: { resume: from }, key }, signal);
+  return accept(deps, plan, { body: { resume: from }, key, ownership }, signal);
 }
 
 function requireUnsuccessful({ pipeline, phase }: PipelineState): void {
@@ -67,18 +70,23 @@ function requireUnsuccessful({ pipeline, phase }: PipelineState): void {
 function accept(
   deps: PipelineAcceptance,
   plan: () => Omit<EventData<'pipeline.created'>, 'v' | 'pipeline'>,
-  { body, key }: Keyed,
+  { body, key, ownership = {} }: Keyed,
   signal: AbortSignal,
 ): Promise<AcceptedPipeline> {
   const { now, readPipeline } = deps;
-  const newId = () => (key === null ? newPipelineId(now()) : pipelineIdFromCause(now(), 'http', key));
+  const newId = () =>
+    key === null ? newPipelineId(now()) : pipelineIdFromCause(now(), 'http', keyOfTeam(key, ownership));
   const planOnce = () => {
     const planned = plan();
     return (pipeline: PipelineId): Draft => ({
       type: 'pipeline.created',
-      data: { v: 1, pipeline, ...planned },
+      data: { v: 1, pipeline, ...planned, ...ownershipOf(ownership) },
       host: anyHost,
     });
   };
-  return acceptOnce(deps, { what: 'pipeline', body, key, newId, find: readPipeline, plan: planOnce }, signal);
+  return acceptOnce(
+    deps,
+    { what: 'pipeline', body, key, ownership, newId, find: readPipeline, plan: planOnce },
+    signal,
+  );
 }

@@ -1,10 +1,12 @@
 /** The tasks of a decision. Their ids are in it, so that each exists once, however often they are created. */
 import type { Bus } from '@vm-task/bus/bus';
 import { anyHost, type Draft, type EventData } from '@vm-task/shared/events';
+import { type Ownership, ownershipOf } from '@vm-task/shared/people';
 import type { StartedRun } from '@vm-task/shared/pipelines/events';
 import { eachAtOnce } from '../each-at-once.ts';
 
-type Decision = Pick<EventData<'pipeline.advanced'>, 'pipeline'>;
+/** Its tasks are whose the pipeline is. */
+type Decision = Pick<EventData<'pipeline.advanced'>, 'pipeline' | keyof Ownership>;
 
 /** Each waits for one fsync of the broker. */
 const atOnce = 16;
@@ -20,9 +22,20 @@ export async function createTasks(
   await eachAtOnce(start, atOnce, (run) => bus.append(createdOf(decision, run), 0, signal));
 }
 
-function createdOf({ pipeline }: Decision, { stage, index, run, task, pool, spec }: StartedRun): Draft<'task.created'> {
+function createdOf(
+  { pipeline, ...ownership }: Decision,
+  { stage, index, run, task, pool, spec }: StartedRun,
+): Draft<'task.created'> {
   const cause = { kind: 'pipeline' as const, id: pipeline };
-  const data = { v: 1 as const, task, pool, spec, cause, stage: { pipeline, stage, index, run } };
+  const data = {
+    v: 1 as const,
+    task,
+    pool,
+    spec,
+    cause,
+    stage: { pipeline, stage, index, run },
+    ...ownershipOf(ownership),
+  };
   // A stage that goes on in the VM of an earlier one can run only where that is.
   return { type: 'task.created', data, host: spec.leftVm?.host ?? anyHost };
 }

@@ -4,6 +4,7 @@
  */
 import { nextSteps } from '@vm-task/pipelines/decisions/next-steps';
 import { anyHost, type Draft } from '@vm-task/shared/events';
+import { ownershipOf } from '@vm-task/shared/people';
 import { type Changes, type EndedRun, noChanges } from '@vm-task/shared/pipelines/events';
 import { applyChanges, type PipelineState } from '@vm-task/shared/pipelines/state';
 import { roomFor } from './room-for.ts';
@@ -35,7 +36,8 @@ export async function decide(
     now = applyChanges(now, { ...noChanges, ...step });
   }
   if (isEmpty(changes)) return null;
-  return { type: 'pipeline.advanced', data: { v: 1, pipeline: state.pipeline, ...changes }, host: anyHost };
+  const data = { v: 1 as const, pipeline: state.pipeline, ...changes, ...ownershipOf(state) };
+  return { type: 'pipeline.advanced', data, host: anyHost };
 }
 
 async function take(

@@ -21,7 +21,7 @@ export function applyPipelineEvent(db: DatabaseSync, event: Stored<PipelineEvent
   const known = findKnown(db, event.data.pipeline);
   if (event.type === 'pipeline.created') {
     const state = known === null ? foldPipeline(null, event) : null;
-    if (state !== null) insert(db, event, state);
+    if (state !== null) insert(db, event, state, event.data.team ?? null);
     return;
   }
   if (known === null) return;
@@ -43,13 +43,13 @@ function findKnown(db: DatabaseSync, id: PipelineId): Known | null {
   return (row as unknown as Known | undefined) ?? null;
 }
 
-function insert(db: DatabaseSync, { seq, time }: Stored, state: PipelineState): void {
+function insert(db: DatabaseSync, { seq, time }: Stored, state: PipelineState, team: string | null): void {
   const { spec, parameters, pipeline, phase, resumedFrom, stages } = state;
   const fixed: Fixed = { spec, parameters };
-  const sql = `INSERT INTO pipelines (id, created_seq, seq, status, phase, created_at, resumed_from, fixed)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
-  const columns = [statusOf(phase), JSON.stringify(phase), time.getTime(), resumedFrom, JSON.stringify(fixed)] as const;
-  statement(db, sql).run(pipeline, seq, seq, ...columns);
+  const sql = `INSERT INTO pipelines (id, created_seq, seq, status, phase, created_at, resumed_from, team, fixed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  const columns = [statusOf(phase), JSON.stringify(phase), time.getTime(), resumedFrom, team] as const;
+  statement(db, sql).run(pipeline, seq, seq, ...columns, JSON.stringify(fixed));
   for (const [name, stage] of Object.entries(stages)) saveStage(db, seq, name, undefined, stage);
 }
 

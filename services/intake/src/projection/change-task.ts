@@ -16,18 +16,18 @@ export interface KnownTask extends Course, Kind {
 
 /** Null for one that is not there. */
 export function findKnownTask(db: DatabaseSync, task: string): KnownTask | null {
-  const sql = `SELECT created_seq AS seq, pool, status, outcome, has_setup AS hasSetup,
+  const sql = `SELECT created_seq AS seq, pool, status, outcome, team, has_setup AS hasSetup,
     course AS phase, vm_host AS vmHost, bound_to AS boundTo FROM tasks WHERE id = ?`;
   return (statement(db, sql).get(task) as unknown as KnownTask | undefined) ?? null;
 }
 
 export function createTask(db: DatabaseSync, event: Stored<'task.created'>, { phase, boundTo }: Course): Kind {
   const { seq, time, data } = event;
-  const { task, pool, spec, stage } = data;
+  const { task, pool, spec, stage, team = null } = data;
   const { main, timeouts, labels } = spec;
   const sql = `INSERT INTO tasks
-      (id, created_seq, pool, status, image, has_setup, created_at, pipeline, question, course, bound_to)
-    VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)`;
+      (id, created_seq, pool, status, image, has_setup, created_at, pipeline, team, question, course, bound_to)
+    VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)`;
   statement(db, sql).run(
     task,
     seq,
@@ -36,6 +36,7 @@ export function createTask(db: DatabaseSync, event: Stored<'task.created'>, { ph
     spec.setup.length > 0 ? 1 : 0,
     time.getTime(),
     stage?.pipeline ?? null,
+    team,
     main.kind === 'answer' ? JSON.stringify(questionOf(main.text, time.getTime() + timeouts.totalMs)) : null,
     phase,
     boundTo,
@@ -44,7 +45,7 @@ export function createTask(db: DatabaseSync, event: Stored<'task.created'>, { ph
     statement(db, 'INSERT INTO task_labels (name, value, task) VALUES (?, ?, ?)').run(name, value, seq);
   }
   statement(db, 'INSERT INTO task_events (task, seq) VALUES (?, ?)').run(seq, seq);
-  return { pool, status: 'queued', outcome: null };
+  return { pool, status: 'queued', outcome: null, team };
 }
 
 function questionOf(text: string, untilMs: number): Question {
@@ -57,7 +58,7 @@ export function changeTask(db: DatabaseSync, before: KnownTask, event: Head, cou
   const all: Columns = { status, outcome, course: course.phase, vm_host: course.vmHost, ...columns };
   const set = Object.keys(all).map((name) => `${name} = ?`);
   statement(db, `UPDATE tasks SET ${set.join(', ')} WHERE created_seq = ?`).run(...Object.values(all), before.seq);
-  return { pool: before.pool, status, outcome };
+  return { pool: before.pool, status, outcome, team: before.team };
 }
 
 type Columns = Readonly<Record<string, SQLInputValue>>;

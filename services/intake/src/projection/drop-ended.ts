@@ -37,7 +37,7 @@ function dropTasks(db: DatabaseSync, timeMs: number): number {
   const sql = `DELETE FROM tasks WHERE created_seq IN (
     SELECT created_seq FROM tasks AS ended WHERE completed_at < ?
       AND (pipeline IS NULL OR NOT EXISTS (SELECT 1 FROM pipelines WHERE pipelines.id = ended.pipeline)) LIMIT ${maxAtOnce})
-    RETURNING pool, status, outcome`;
+    RETURNING pool, status, outcome, team`;
   const dropped = statement(db, sql).all(timeMs) as unknown as Kind[];
   const counts = openCountChanges();
   for (const kind of dropped) counts.move(kind, null);

@@ -10,20 +10,24 @@ export interface PipelinePage {
   readonly next: number | null;
 }
 
-/** At most `limit` pipelines that were created before the sequence `before`. */
+/** At most `limit` pipelines that were created before the sequence `before`; of one team, or (null) of all. */
 export function listPipelines(
   db: DatabaseSync,
   status: PipelineStatus | undefined,
   limit: number,
   before: number | null,
+  team: string | null = null,
 ): PipelinePage {
-  const by = status === undefined ? 'NOT INDEXED' : 'INDEXED BY pipelines_by_status';
-  const sql = `SELECT ${pipelineColumns} FROM pipelines ${by}
-    WHERE created_seq < ?${status === undefined ? '' : ' AND status = ?'} ORDER BY created_seq DESC LIMIT ?`;
+  const by = status !== undefined ? 'INDEXED BY pipelines_by_status' : 'NOT INDEXED';
+  const from = team !== null ? 'INDEXED BY pipelines_by_team' : by;
+  const ofTeam = team === null ? '' : ' AND team = ?';
+  const sql = `SELECT ${pipelineColumns} FROM pipelines ${from}
+    WHERE created_seq < ?${status === undefined ? '' : ` AND ${team === null ? '' : '+'}status = ?`}${ofTeam} ORDER BY created_seq DESC LIMIT ?`;
   // One more than wanted tells whether there is a next page.
   const rows = statement(db, sql).all(
     before ?? Number.MAX_SAFE_INTEGER,
     ...(status === undefined ? [] : [status]),
+    ...(team === null ? [] : [team]),
     limit + 1,
   ) as unknown as PipelineRow[];
   const page = rows.slice(0, limit);

@@ -7,6 +7,8 @@ import { summaryColumns, summaryOf, type TaskRow } from './task-row.ts';
 export interface TaskFilter {
   readonly status?: TaskStatus | undefined;
   readonly pool?: string | undefined;
+  /** Tasks of one team; null and none: of all. */
+  readonly team?: string | null | undefined;
   /** Every one of them must be there with that value. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
@@ -42,19 +44,23 @@ interface Lead {
 
 /** First comes what few tasks can have: a status that is not the end, then labels. Nearly all have ended, so the end never leads. */
 function leadOf(filter: TaskFilter): Lead {
-  const { status, pool, labels = {} } = filter;
+  const { status, pool, team = null, labels = {} } = filter;
   const [label, ...others] = Object.entries(labels);
   if (status !== undefined && status !== 'completed') {
     const conditions: Condition[] = [['completed_at IS NULL AND status = ?', status]];
-    return { tables: 'tasks INDEXED BY tasks_live', order: 'created_seq', conditions, rest: { pool, labels } };
+    return { tables: 'tasks INDEXED BY tasks_live', order: 'created_seq', conditions, rest: { pool, team, labels } };
   }
   if (label !== undefined) {
     return {
       tables: 'task_labels AS led CROSS JOIN tasks ON created_seq = led.task',
       order: 'led.task',
       conditions: [['led.name = ? AND led.value = ?', ...label]],
-      rest: { status, pool, labels: Object.fromEntries(others) },
+      rest: { status, pool, team, labels: Object.fromEntries(others) },
     };
+  }
+  if (team !== null) {
+    const conditions: Condition[] = [['team = ?', team]];
+    return { tables: 'tasks INDEXED BY tasks_by_team', order: 'created_seq', conditions, rest: { status, pool } };
   }
   if (pool === undefined)
     return { tables: 'tasks NOT INDEXED', order: 'created_seq', conditions: [], rest: { status } };
@@ -63,11 +69,12 @@ function leadOf(filter: TaskFilter): Lead {
 }
 
 /** A plus keeps an index from being used. */
-function conditionsOf({ status, pool, labels = {} }: TaskFilter): Condition[] {
+function conditionsOf({ status, pool, team = null, labels = {} }: TaskFilter): Condition[] {
   const hasLabel = 'EXISTS (SELECT 1 FROM task_labels AS l WHERE l.name = ? AND l.value = ? AND l.task = created_seq)';
   return [
     ...(status === undefined ? [] : [['+status = ?', status] as const]),
     ...(pool === undefined ? [] : [['+pool = ?', pool] as const]),
+    ...(team === null ? [] : [['+team = ?', team] as const]),
     ...Object.entries(labels).map(([name, value]) => [hasLabel, name, value] as const),
   ];
 }

@@ -38,7 +38,7 @@ const pipeline = samplePipeline();
 function sampleEvents(): Stored[] {
   const events = memoryEvents();
   events.put(created(sampleTask(), { spec: { ...sampleSpec, labels: { team: 'a' } } }));
-  events.put(created(task));
+  events.put(created(task, { team: 'red' }));
   const vm = sampleVm();
   events.put(vmReady(task, { vm }));
   events.put(retrying(task, { vm }));
@@ -75,6 +75,10 @@ const filters: readonly TaskFilter[] = [
   { labels: { team: 'a', at: 'home' } },
   { status: 'queued', pool: 'default', labels: { team: 'a' } },
   { status: 'completed', pool: 'default' },
+  { team: 'red' },
+  { team: 'red', status: 'completed', pool: 'default' },
+  { team: 'red', status: 'queued' },
+  { team: 'red', labels: { team: 'a' } },
 ];
 
 const questions: readonly (readonly [string, (db: DatabaseSync) => void])[] = [
@@ -84,7 +88,8 @@ const questions: readonly (readonly [string, (db: DatabaseSync) => void])[] = [
   ),
   ['pipelines', (db) => listPipelines(db, undefined, 10, null)],
   ['pipelines by status', (db) => listPipelines(db, 'completed', 10, 5)],
-  ['pools and metrics', (db) => countTasks(db)],
+  ['pipelines of a team', (db) => [undefined, 'completed' as const].map((one) => listPipelines(db, one, 10, 5, 'red'))],
+  ['pools and metrics', (db) => [countTasks(db), countTasks(db, 'red')]],
   ['the age of the queue', (db) => oldestQueued(db)],
   ['a task', (db) => readTask(db, task)],
   ['its events', (db) => readTaskEvents(db, task, 0)],
@@ -92,6 +97,7 @@ const questions: readonly (readonly [string, (db: DatabaseSync) => void])[] = [
   ['whether it is plain', (db) => isPlainTask(db, task)],
   ['a pipeline', (db) => showPipeline(db, pipeline)],
   ['beginnings of ids', (db) => [resolveId(db, 'a'), resolvePipelineId(db, 'a')]],
+  ['those of a team', (db) => [resolveId(db, 'a', 'red'), resolvePipelineId(db, 'a', 'red')]],
   ['retention', (db) => dropEndedBefore(db, Date.now())],
 ];
 

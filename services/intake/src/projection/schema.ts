@@ -1,7 +1,7 @@
 /** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` again. */
 
 /** Raised with every change of the tables or of what is written into them; another version is rebuilt from the stream. */
-export const schemaVersion = 8;
+export const schemaVersion = 9;
 
 /**
  * Times are milliseconds since 1970, of the broker's clock. A task, and a pipeline, is known to the other tables by the
@@ -32,6 +32,7 @@ export const tables = `
     unmatched TEXT NOT NULL DEFAULT '[]',
     result TEXT NOT NULL DEFAULT 'null',
     pipeline TEXT,
+    team TEXT,
     question TEXT,
     -- Who may speak for it: how far it is, the host that must run it (or any), the host of its VM. That has its files, too.
     course TEXT NOT NULL,
@@ -39,6 +40,7 @@ export const tables = `
     vm_host TEXT
   ) STRICT;
   CREATE INDEX tasks_by_pool ON tasks (pool);
+  CREATE INDEX tasks_by_team ON tasks (team) WHERE team IS NOT NULL;
   CREATE INDEX tasks_by_end ON tasks (completed_at) WHERE completed_at IS NOT NULL;
   -- Few tasks live at once, so these stay small.
   CREATE INDEX tasks_live ON tasks (status) WHERE completed_at IS NULL;
@@ -52,13 +54,14 @@ export const tables = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX labels_by_task ON task_labels (task);
 
-  -- How many rows of tasks there are of each kind; no outcome is ''.
+  -- How many rows of tasks there are of each kind; no outcome, and no team, is ''.
   CREATE TABLE task_counts (
     status TEXT NOT NULL,
     pool TEXT NOT NULL,
     outcome TEXT NOT NULL,
+    team TEXT NOT NULL,
     tasks INTEGER NOT NULL,
-    PRIMARY KEY (status, pool, outcome)
+    PRIMARY KEY (status, pool, outcome, team)
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE pipelines (
@@ -71,9 +74,11 @@ export const tables = `
     created_at INTEGER NOT NULL,
     completed_at INTEGER,
     resumed_from TEXT,
+    team TEXT,
     fixed TEXT NOT NULL
   ) STRICT;
   CREATE INDEX pipelines_by_status ON pipelines (status);
+  CREATE INDEX pipelines_by_team ON pipelines (team) WHERE team IS NOT NULL;
   CREATE INDEX pipelines_by_end ON pipelines (completed_at) WHERE completed_at IS NOT NULL;
   CREATE INDEX pipelines_by_origin ON pipelines (resumed_from) WHERE resumed_from IS NOT NULL;
 

@@ -9,9 +9,10 @@ export interface Kind {
   readonly pool: string;
   readonly status: TaskStatus;
   readonly outcome: Outcome | null;
+  readonly team: string | null;
 }
 
-export interface TaskCount extends Kind {
+export interface TaskCount extends Omit<Kind, 'team'> {
   readonly tasks: number;
 }
 
@@ -26,7 +27,7 @@ export function openCountChanges(): CountChanges {
   const changes = new Map<string, { readonly kind: Kind; by: number }>();
   const add = (kind: Kind | null, by: number) => {
     if (kind === null) return;
-    const key = `${kind.status} ${kind.pool} ${kind.outcome ?? ''}`;
+    const key = `${kind.status} ${kind.pool} ${kind.outcome ?? ''} ${kind.team ?? ''}`;
     const known = changes.get(key);
     if (known === undefined) changes.set(key, { kind, by });
     else known.by += by;
@@ -37,20 +38,21 @@ export function openCountChanges(): CountChanges {
       add(to, 1);
     },
     save(db) {
-      const sql = `INSERT INTO task_counts (status, pool, outcome, tasks) VALUES (?, ?, ?, ?)
+      const sql = `INSERT INTO task_counts (status, pool, outcome, team, tasks) VALUES (?, ?, ?, ?, ?)
         ON CONFLICT DO UPDATE SET tasks = tasks + excluded.tasks`;
       for (const { kind, by } of changes.values()) {
-        if (by !== 0) statement(db, sql).run(kind.status, kind.pool, kind.outcome ?? '', by);
+        if (by !== 0) statement(db, sql).run(kind.status, kind.pool, kind.outcome ?? '', kind.team ?? '', by);
       }
     },
   };
 }
 
-/** In the order of their statuses and pools. */
-export function countTasks(db: DatabaseSync): readonly TaskCount[] {
-  const sql = `SELECT pool, status, nullif(outcome, '') AS outcome, tasks FROM task_counts WHERE tasks > 0
-    ORDER BY status, pool, task_counts.outcome`;
-  return statement(db, sql).all() as unknown as TaskCount[];
+/** In the order of their statuses and pools; of one team, or (null) of all. */
+export function countTasks(db: DatabaseSync, team: string | null = null): readonly TaskCount[] {
+  const sql = `SELECT pool, status, nullif(outcome, '') AS outcome, sum(tasks) AS tasks FROM task_counts
+    WHERE tasks > 0 ${team === null ? '' : 'AND team = ?'}
+    GROUP BY status, pool, task_counts.outcome ORDER BY status, pool, task_counts.outcome`;
+  return statement(db, sql).all(...(team === null ? [] : [team])) as unknown as TaskCount[];
 }
 
 export interface OldestQueued {

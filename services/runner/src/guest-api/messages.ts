@@ -1,11 +1,12 @@
 /**
  * `/v1/messages`: messages from the task to anybody, and those that were sent to it: to its id, and on a named VM to that.
  */
-import { listMessages, readMessage, sendMessage } from '@vm-task/bus/inbox';
+import { type Kept, listMessages, readMessage, sendMessage } from '@vm-task/bus/inbox';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { parseMessageId } from '@vm-task/shared/ids';
 import { groupOf, type Message, parseSending } from '@vm-task/shared/inbox';
 import { messageIdFromCause, newMessageId } from '@vm-task/shared/new-ids';
+import { mayRead, ownershipOf } from '@vm-task/shared/people';
 import { readMessageSubject } from '@vm-task/shared/subjects';
 import { z } from 'zod';
 import type { GuestApiDeps, GuestApiServer } from './deps.ts';
@@ -28,6 +29,7 @@ export function messageRoutes(app: GuestApiServer, deps: GuestApiDeps): void {
 
 function sendRoute(app: GuestApiServer, { attempt, bus, config, created, secrets }: GuestApiDeps): void {
   const { task, host } = attempt.ready;
+  const ownership = ownershipOf({ team: created.data.team, principal: { kind: 'task', name: task } });
   let sent = 0;
   let urgent = 0;
   app.post('/v1/messages', async ({ body, headers }, reply) => {
@@ -46,7 +48,7 @@ function sendRoute(app: GuestApiServer, { attempt, bus, config, created, secrets
     }));
     const masked = { ...sending, text: secrets.maskText(sending.text), links };
     const keepMs = config.inbox.keep[sending.priority];
-    const message = await sendMessage(bus.connection, masked, { id, keepMs, host });
+    const message = await sendMessage(bus.connection, masked, { id, keepMs, host, ownership });
     return reply.code(201).send(viewOf(message));
   });
 }
@@ -56,7 +58,9 @@ function listRoute(app: GuestApiServer, deps: GuestApiDeps): void {
     const parsed = querySchema.safeParse(query);
     if (!parsed.success) throw new VmTaskError('invalid-request', 'after: must be the "next" of the list before');
     const { after } = parsed.data;
-    const lists = ownNames(deps).map((to) => listMessages(deps.bus.connection, to, { after, limit: listedMax }));
+    const isWanted = ({ message }: Kept) => mayRead(deps.created.data, message);
+    const options = { after, limit: listedMax, isWanted };
+    const lists = ownNames(deps).map((to) => listMessages(deps.bus.connection, to, options));
     const found = (await Promise.all(lists)).flat().sort((a, b) => a.seq - b.seq);
     const page = found.slice(0, listedMax);
     const messages = page.map(({ message }) => message).filter(({ archivedAt }) => archivedAt === null);
@@ -70,8 +74,8 @@ function markRoute(app: GuestApiServer, deps: GuestApiDeps): void {
     const id = parseMessageId((params as { id: string }).id);
     const kept = await readMessage(connection, id);
     // Of another's message the task is not even told that there is one.
-    if (kept === null || !ownNames(deps).includes(kept.message.to))
-      throw new VmTaskError('message-not-found', `there is no message ${id} to this task, or it has gone`);
+    const isOwn = kept !== null && ownNames(deps).includes(kept.message.to) && mayRead(deps.created.data, kept.message);
+    if (!isOwn) throw new VmTaskError('message-not-found', `there is no message ${id} to this task, or it has gone`);
     const { task, host } = deps.attempt.ready;
     // Marks are control's to make: a host may not write over what others have sent.
     await connection.js.publish(readMessageSubject(task, host), JSON.stringify({ v: 1, id }));

@@ -14,6 +14,7 @@ export const slowFiles: readonly string[] = [
   'intake/test/pipelines.int.test.ts',
   'runner/test/unknown-driver.int.test.ts',
   'cli/src/write-bundle.int.test.ts',
+  'cli/src/squatter.int.test.ts',
   'embedded/src/detach.int.test.ts',
   'flows/pipelines.int.test.ts',
   'intake/test/progress.int.test.ts',

@@ -34,7 +34,7 @@ import { createAdmission, measureRoom } from './admission.ts';
 import { ExpressionThread } from './expressions/expression-thread.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
-import { announce, closeNow, finishHttp, listen } from './http/listen.ts';
+import { announce, closeNow, finishHttp, listenAt, listenInHome } from './http/listen.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onDeadletterReplay } from './on-deadletter-replay.ts';
 import { onMessageRead } from './on-message-read.ts';
@@ -67,7 +67,9 @@ async function run(context: ServiceContext): Promise<void> {
   const deps = { bus, config, projection, expressions, token, log, stop, ...brokerQuestions(context), now: Date.now };
   const app = await createApp(deps);
   await using _http = { [Symbol.asyncDispose]: () => closeNow(app) };
-  using _announced = announce(environment.home, await listen(app, config.http));
+  using _inHome = await listenInHome(app, environment.home);
+  using listener = await listenAt(app, config.http);
+  using _announced = announce(environment.home, listener.url);
   // What is submitted needs the stream alone, so nobody waits for the projection.
   context.ready();
   const drain = { stop, abort };
@@ -102,7 +104,7 @@ async function run(context: ServiceContext): Promise<void> {
     workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), slots: pipelineSlots, ...drain }),
     workAlerts({ ...deps, home: environment.home, ...drain }),
     keepRetention({ db: projection.db, now: bus.now, ...retentionOf(config), log }, sweeps(stop)),
-    finishHttp(app, stop, abort),
+    finishHttp(app, listener, stop, abort),
   ]);
 }
 

@@ -19,7 +19,7 @@
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `serve.ts`, `parse-body.ts`, `append-limit.ts` | a route of the contract (`packages/api`), served |
  * | `openapi.ts`, `openapi-components.ts` | all of it described |
- * | `listen.ts` | port and `run/http.json` |
+ * | `listen.ts` | the home's socket, the port and `run/http.json` |
  */
 import { answerTaskRoutes } from './answer-task.ts';
 import { cancelTaskRoute } from './cancel-task.ts';

@@ -15,6 +15,7 @@ export const slowFiles: readonly string[] = [
   'runner/test/unknown-driver.int.test.ts',
   'cli/src/write-bundle.int.test.ts',
   'cli/src/squatter.int.test.ts',
+  'cli/src/remote.int.test.ts',
   'embedded/src/detach.int.test.ts',
   'flows/pipelines.int.test.ts',
   'intake/test/progress.int.test.ts',

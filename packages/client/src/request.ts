@@ -32,7 +32,7 @@ export interface RequestOptions {
 /** What of a `Response` is used. */
 export type Reply = Pick<Response, 'ok' | 'status' | 'body' | 'json' | 'text'>;
 
-/** One request, as the global `fetch` makes it. */
+/** One request, as the global `fetch` makes it. An error of ours is told as it is, `not-up` for who does not answer. */
 export type Ask = (
   url: URL,
   init: {
@@ -91,7 +91,7 @@ async function askOnce(options: RequestOptions, route: Route, question: Question
     signal: signal ?? null,
   });
   const response = await asked.catch((cause: unknown) => {
-    if (signal?.aborted === true) throw cause;
+    if (signal?.aborted === true || cause instanceof VmTaskError) throw cause;
     throw new VmTaskError('not-up', `intake does not answer at ${shown}; see ./vm-task status`, { cause });
   });
   if (!response.ok) throw await refusalOf(response);

@@ -16,7 +16,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
-import { poolNote } from './phase-note.ts';
+import { poolNote } from '../systems/home-system.ts';
 
 /** The supervisor itself drains services (25 s), destroys VMs and stops the broker (10 s). */
 const downGraceMs = 90_000;

@@ -6,8 +6,9 @@ import { spawnSubject } from '@vm-task/shared/subjects';
 import type { Broker } from './broker/broker.ts';
 import { programText } from './guest.ts';
 import type { BrokerHost } from './network.ts';
-import type { Properties, SeenTask } from './properties.ts';
+import type { Properties } from './properties.ts';
 import type { Random } from './random.ts';
+import type { SeenTask } from './seen-of-tasks.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 interface ChildrenParts {

@@ -11,7 +11,8 @@ import type { VmId } from '@vm-task/shared/ids';
 import { epochMs, type HostProcess } from './host.ts';
 import type { Ledger } from './ledger.ts';
 import type { Observations } from './observations.ts';
-import type { Properties, SeenTask } from './properties.ts';
+import type { Properties } from './properties.ts';
+import type { SeenTask } from './seen-of-tasks.ts';
 
 export interface Watched {
   readonly properties: Properties;

@@ -5,7 +5,8 @@ import type { Guests } from './guest.ts';
 import { epochMs } from './host.ts';
 import type { Ledger } from './ledger.ts';
 import type { Violation } from './observations.ts';
-import type { Properties, SeenTask } from './properties.ts';
+import type { Properties } from './properties.ts';
+import type { SeenTask } from './seen-of-tasks.ts';
 
 export interface EndState {
   readonly broker: Broker;

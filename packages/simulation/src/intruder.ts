@@ -16,8 +16,9 @@ import type { Publication, StoredMessage } from './broker/stream.ts';
 import { type PublishOptions, publicationOf } from './broker/wire.ts';
 import type { BrokerHost } from './network.ts';
 import type { Observations } from './observations.ts';
-import type { Properties, SeenTask } from './properties.ts';
+import type { Properties } from './properties.ts';
 import type { Random } from './random.ts';
+import type { SeenTask } from './seen-of-tasks.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 interface IntruderParts {

@@ -9,8 +9,9 @@ import type { Broker } from './broker/broker.ts';
 import type { Publication } from './broker/stream.ts';
 import { publicationOf } from './broker/wire.ts';
 import type { BrokerHost } from './network.ts';
-import type { Properties, SeenTask } from './properties.ts';
+import type { Properties } from './properties.ts';
 import type { Random } from './random.ts';
+import type { SeenTask } from './seen-of-tasks.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 interface LaterVersionParts {

@@ -13,7 +13,7 @@
  * | `faults.ts`, `disturbances.ts`, `load.ts`, `people.ts` | what goes wrong, and what is asked for |
  * | `intruder.ts`, `later-version.ts` | a host that speaks of the tasks of others; a service that nobody understands |
  * | `properties.ts`, `order-kept.ts`, `stored-output.ts`, `deadlines-kept.ts`, `limits-kept.ts`, `pipelines-kept.ts`, `end-state.ts` | I1-I10 and I13: after every step, and at the end |
- * | `sometimes.ts`, `not-stored.ts` | what must have happened, or nothing was proved |
+ * | `sometimes.ts`, `seen-of-tasks.ts`, `not-stored.ts` | what must have happened, or nothing was proved |
  * | `worker.ts`, `simulate.ts` | many seeds, on every processor |
  */
 import { parseArgs } from 'node:util';

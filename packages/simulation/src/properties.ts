@@ -17,19 +17,8 @@ import { LimitsKept } from './limits-kept.ts';
 import type { Observations } from './observations.ts';
 import { OrderKept } from './order-kept.ts';
 import { PipelinesKept } from './pipelines-kept.ts';
-import { isSometimes } from './sometimes.ts';
+import { noteEnding, noteResumption, type SeenTask } from './seen-of-tasks.ts';
 import { StoredOutput } from './stored-output.ts';
-
-export interface SeenTask {
-  readonly created: Stored<'task.created'>;
-  readonly eventStream: Head[];
-  /** Of all its attempts. */
-  readonly vms: VmId[];
-  /** Of the attempt that is under way. */
-  ready: Stored<'vm.ready'> | null;
-  setUp: Stored<'task.setup.done'> | null;
-  completed: Stored<'task.completed'> | null;
-}
 
 export interface Limits {
   readonly poolMax: number;
@@ -136,7 +125,7 @@ export class Properties {
     if (event.type === 'vm.ready') this.#onReady(event, found);
     if (event.type === 'task.retrying') this.#onRetrying(event, found);
     if (event.type === 'task.completed') this.#onCompleted(event, found, guests);
-    this.#noteResumption(found);
+    noteResumption(this.#observations, found);
   }
 
   /** I10: the event's id names the sequence that its decision was made on; that must have been the last of the event stream. */
@@ -201,7 +190,7 @@ export class Properties {
   #onCompleted(event: Stored<'task.completed'>, task: SeenTask, guests: Guests): void {
     task.completed = event;
     this.pipelines.onTaskCompleted(event);
-    this.#noteEnding(event, task);
+    noteEnding(this.#observations, event, task);
     this.#limits.onCompleted(event, task);
     const { outcome, vm, attempt } = event.data;
     const named = task.ready?.data.vm ?? null;
@@ -212,28 +201,6 @@ export class Properties {
     if (end?.exitCode !== 0 || end.isStopped)
       this.#observations.broken('I9', `${event.data.task} succeeded, and its process did not`);
     this.#output.requireWhole(task.created, attempt, event.host);
-  }
-
-  #noteEnding({ data }: Stored<'task.completed'>, { ready }: SeenTask): void {
-    const { outcome, error, attempt, exitCode } = data;
-    const ending = `ended: ${error?.code}`;
-    if (isSometimes(ending)) this.#observations.sometimes(ending);
-    if (outcome === 'succeeded') this.#observations.sometimes('a task succeeded');
-    if (outcome === 'succeeded' && attempt > 1) this.#observations.sometimes('a later attempt succeeded');
-    if (outcome === 'failed' && exitCode !== null) this.#observations.sometimes('a task failed by its exit code');
-    if (outcome === 'cancelled') {
-      const when = ready === null ? 'a task was cancelled before a VM was ready' : 'a task was cancelled while it ran';
-      this.#observations.sometimes(when);
-    }
-  }
-
-  #noteResumption({ eventStream }: SeenTask): void {
-    const begun = eventStream.findLastIndex(({ type }) => type === 'vm.ready');
-    const resumed = eventStream.slice(begun + 1).filter(({ type }) => type === 'task.resumed').length;
-    if (resumed > 0) this.#observations.sometimes('an attempt was resumed');
-    if (resumed > 1) this.#observations.sometimes('an attempt was resumed twice');
-    const cancelled = eventStream.some(({ type }) => type === 'task.cancelling');
-    if (resumed > 0 && cancelled) this.#observations.sometimes('an attempt was cancelled and resumed');
   }
 
   #onGone({ data }: Stored<'vm.gone'>): void {

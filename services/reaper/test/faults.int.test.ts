@@ -29,9 +29,7 @@ import { goneOf, reap } from './reaper.ts';
 
 const hourMs = 3_600_000;
 
-afterEach(() => {
-  vi.useRealTimers();
-});
+afterEach(() => void vi.useRealTimers());
 
 const isThere = (pid: number) => existsSync(`/proc/${pid}`) && startTicksOf(pid) !== null;
 

@@ -16,6 +16,7 @@ export const slowFiles: readonly string[] = [
   'cli/src/write-bundle.int.test.ts',
   'cli/src/squatter.int.test.ts',
   'cli/src/remote.int.test.ts',
+  'intake/test/tls.int.test.ts',
   'embedded/src/detach.int.test.ts',
   'flows/pipelines.int.test.ts',
   'intake/test/progress.int.test.ts',

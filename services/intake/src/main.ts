@@ -35,6 +35,7 @@ import { ExpressionThread } from './expressions/expression-thread.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
 import { announce, closeNow, finishHttp, listenAt, listenInHome } from './http/listen.ts';
+import { readIdentity } from './http/tls.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onDeadletterReplay } from './on-deadletter-replay.ts';
 import { onMessageRead } from './on-message-read.ts';
@@ -62,13 +63,26 @@ await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'CHILDREN', '
 async function run(context: ServiceContext): Promise<void> {
   const { bus, config, log, stop, abort, environment } = context;
   const token = readToken(environment.home);
+  const { tls } = config.http;
+  const identity = tls === undefined ? null : readIdentity(environment.home, tls);
   using projection = await openProjection(context);
   await using expressions = new ExpressionThread();
-  const deps = { bus, config, projection, expressions, token, log, stop, ...brokerQuestions(context), now: Date.now };
+  const deps = {
+    bus,
+    config,
+    projection,
+    expressions,
+    token,
+    identity,
+    log,
+    stop,
+    ...brokerQuestions(context),
+    now: Date.now,
+  };
   const app = await createApp(deps);
   await using _http = { [Symbol.asyncDispose]: () => closeNow(app) };
   using _inHome = await listenInHome(app, environment.home);
-  using listener = await listenAt(app, config.http);
+  using listener = await listenAt(app, config.http, identity);
   using _announced = announce(environment.home, listener.url);
   // What is submitted needs the stream alone, so nobody waits for the projection.
   context.ready();

@@ -27,6 +27,7 @@ export function appOf({ config, events, projection }: Parts): Promise<App> {
     now: Date.now,
     projection,
     token: 'right',
+    identity: null,
     log: silentLogger,
     stop: new AbortController().signal,
   });

@@ -4,7 +4,7 @@
  * | file | role |
  * |---|---|
  * | `server.ts` | bodies, validation, what routes are given |
- * | `guard.ts` | token and host name |
+ * | `guard.ts`, `tls.ts` | token and host name; the certificate |
  * | `read-body.ts` | bodies as they come |
  * | `problem.ts`, `client-error.ts`, `method-not-allowed.ts` | errors as problem details |
  * | `find-task.ts` | an id or its beginning → the task |
@@ -47,7 +47,7 @@ import { templateRoutes } from './templates.ts';
 export async function createApp(deps: HttpDeps): Promise<App> {
   const app = createServer();
   app.addHook('onRequest', async (request) => {
-    requireKnownHost(request, deps.config.http.host);
+    requireKnownHost(request, deps.config.http.host, deps.identity);
     requireToken(request, deps.token);
   });
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, deps.log));

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import type { FastifyRequest } from 'fastify';
+import type { Identity } from './tls.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -33,11 +34,12 @@ export function readToken(home: Home): string {
   throw new VmTaskError('invalid-config', `the HTTP token ${file} is empty; remove it and run ./vm-task up`);
 }
 
-/** @throws `host-refused`. An address cannot be rebound, so only names have to be known. */
-export function requireKnownHost(request: FastifyRequest, configuredHost: string): void {
+/** @throws `host-refused`. An address cannot be rebound, so only names have to be known, by the configuration or by the certificate. */
+export function requireKnownHost(request: FastifyRequest, configuredHost: string, identity: Identity | null): void {
   const host = (request.headers.host ?? '').replace(/:\d*$/, '').toLowerCase();
   const address = host.replace(/^\[(.*)\]$/, '$1');
   if (isIP(address) !== 0 || host === 'localhost' || host === configuredHost.toLowerCase()) return;
+  if (identity?.isFor(host) === true) return;
   throw new VmTaskError('host-refused', `this is not ${JSON.stringify(host)}; use the address in run/http.json`);
 }
 

@@ -6,11 +6,16 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import type { SystemConfig } from '@vm-task/service/config';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { shortSocketPath } from '@vm-task/shared/socket-path';
 import type { App } from './server.ts';
+import type { Identity } from './tls.ts';
+
+/** Who has not proved to speak TLS by then does not. */
+const handshakeMs = 10_000;
 
 export interface Listener extends Disposable {
   readonly url: string;
@@ -47,14 +52,23 @@ export async function listenInHome(app: App, { run, httpSocket }: Home): Promise
   };
 }
 
-/** The app at an address, too. @throws `invalid-config` when there is no listening on that host. */
-export async function listenAt(app: App, { host, port }: SystemConfig['http']): Promise<Listener> {
+/** The app at an address, too, over TLS where there is an identity. @throws `invalid-config` when there is no listening on that host. */
+export async function listenAt(
+  app: App,
+  { host, port }: SystemConfig['http'],
+  identity: Identity | null,
+): Promise<Listener> {
   const open = new Set<Socket>();
   // As the server of the app makes its own.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const options = { allowHalfOpen: true, noDelay: true };
+  const serve = (socket: Socket) => void app.server.emit('connection', socket);
+  const server =
+    identity === null
+      ? createServer(options, serve)
+      : createTlsServer({ ...options, handshakeTimeout: handshakeMs, cert: identity.cert, key: identity.key }, serve);
+  server.on('connection', (socket: Socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    app.server.emit('connection', socket);
   });
   try {
     await listening(server, host, port).catch((error) => {
@@ -67,7 +81,7 @@ export async function listenAt(app: App, { host, port }: SystemConfig['http']): 
   }
   const { address, port: actual, family } = server.address() as AddressInfo;
   return {
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`,
+    url: `${identity === null ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${actual}`,
     stop: () => void server.close(),
     [Symbol.dispose]: () => {
       server.close();

@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '@vm-task/shared/environment';
@@ -67,12 +66,11 @@ beforeEach(async () => {
     if (file?.answer !== undefined) return file.answer(response);
     response.writeHead(file === undefined ? 404 : 200, { 'content-type': 'application/octet-stream' });
     response.end(file?.text ?? '{}');
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  });
   mkdirSync(join(folder.path, 'run'));
   mkdirSync(join(folder.path, 'credentials'));
-  const { port } = server.address() as AddressInfo;
-  writeFileSync(join(folder.path, 'run/http.json'), JSON.stringify({ url: `http://127.0.0.1:${port}` }));
+  server.listen(join(folder.path, 'run/http.sock'));
+  await once(server, 'listening');
   writeFileSync(join(folder.path, 'credentials/http-token'), 'token\n');
 });
 

@@ -7,6 +7,7 @@
  * | `commands/` | what each command does |
  * | `input.ts`, `task-source.ts`, `pipeline-source.ts`, `words.ts` | files, standard input and options as what is submitted |
  * | `file-store.ts`, `checked-bytes.ts` | files that are fetched |
+ * | `systems/` | which system a command speaks to: a home of this machine, or another one over HTTPS |
  * | `doctor/` | what `doctor` looks at, one file for each check |
  * | `screen/`, `exit-codes.ts` | progress, tables, text made safe for a terminal; how a command ends |
  */

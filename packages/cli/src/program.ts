@@ -2,6 +2,7 @@
 import { version } from '@vm-task/service/version';
 import { readEnvironment } from '@vm-task/shared/environment';
 import { Command } from 'commander';
+import { contextCommands, loginCommand } from './program/context-commands.ts';
 import { deadLetterCommands } from './program/dead-letter-commands.ts';
 import type { Define } from './program/define.ts';
 import { imageCommands } from './program/image-commands.ts';
@@ -33,6 +34,12 @@ function takesId(spec: string): boolean {
   return /^\S+ <id>/.test(spec);
 }
 
+/** As it is written: `list`, `image list`. */
+function nameOf(command: Command, root: Command): string {
+  const { parent } = command;
+  return parent === null || parent === root ? command.name() : `${parent.name()} ${command.name()}`;
+}
+
 /** An id may be written in upper case (RFC 9562, section 4). */
 function lowerFirst(word: string, index: number): string {
   return index === 0 ? word.toLowerCase() : word;
@@ -59,7 +66,9 @@ export function createProgram(): Program {
           const options = self.opts<Record<string, unknown>>();
           const environment = readEnvironment(options['home'] as string | undefined);
           const args = takesId(spec) ? self.args.map(lowerFirst) : self.args;
-          exitCode = (await act({ environment, json: options['json'] === true }, args, options)) ?? 0;
+          const isHomeGiven = options['home'] !== undefined;
+          const context = { environment, json: options['json'] === true, command: nameOf(self, root), isHomeGiven };
+          exitCode = (await act(context, args, options)) ?? 0;
         });
   taskCommands(defineIn(root));
   answerCommands(defineIn(root));
@@ -74,6 +83,10 @@ export function createProgram(): Program {
     defineIn(
       root.command('pipeline').description('pipelines: run, show, list, templates, cancel, resume').exitOverride(),
     ),
+  );
+  loginCommand(defineIn(root));
+  contextCommands(
+    defineIn(root.command('context').description('systems on other machines: list, use, rm').exitOverride()),
   );
   templateCommands(
     defineIn(root.command('template').description('templates: install, list, show, run').exitOverride()),

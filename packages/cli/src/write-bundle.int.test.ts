@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { processesOf } from '@vm-task/embedded/processes';
@@ -81,12 +80,10 @@ test('a question to intake loads neither schemas nor what is behind fetch, and h
   await using folder = await makeTempFolder('bundle-loads');
   await writeBundle(folder.path);
   const server = createServer((_request, response) => response.end(JSON.stringify({ tasks: [], next: null })));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   const home = join(folder.path, 'home');
   for (const name of ['run', 'credentials']) await mkdir(join(home, name), { recursive: true });
-  const { port } = server.address() as AddressInfo;
-  await writeFile(join(home, 'run/http.json'), JSON.stringify({ url: `http://127.0.0.1:${port}` }));
+  server.listen(join(home, 'run/http.sock'));
+  await once(server, 'listening');
   await writeFile(join(home, 'credentials/http-token'), 'token\n');
   const loadedBy = async (...words: readonly string[]) => {
     const { code, stderr } = await run(

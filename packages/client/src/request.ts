@@ -13,6 +13,8 @@ const behindPauseMs = 500;
 export interface Address {
   readonly url: string;
   readonly token: string;
+  /** What people are told in place of the URL. */
+  readonly shown?: string;
 }
 
 export interface RequestOptions {
@@ -30,7 +32,7 @@ export interface RequestOptions {
 /** What of a `Response` is used. */
 export type Reply = Pick<Response, 'ok' | 'status' | 'body' | 'json' | 'text'>;
 
-/** One request, as the global `fetch` makes it. */
+/** One request, as the global `fetch` makes it. An error of ours is told as it is, `not-up` for who does not answer. */
 export type Ask = (
   url: URL,
   init: {
@@ -79,7 +81,7 @@ export async function request(options: RequestOptions, route: Route, question: Q
 }
 
 async function askOnce(options: RequestOptions, route: Route, question: Question): Promise<Reply> {
-  const { url, token } = await options.address();
+  const { url, token, shown = url } = await options.address();
   const { body, signal } = question;
   const type = body === undefined ? {} : { 'content-type': 'application/json' };
   const asked = options.fetch(new URL(addressOf(route, question), url), {
@@ -89,8 +91,8 @@ async function askOnce(options: RequestOptions, route: Route, question: Question
     signal: signal ?? null,
   });
   const response = await asked.catch((cause: unknown) => {
-    if (signal?.aborted === true) throw cause;
-    throw new VmTaskError('not-up', `intake does not answer at ${url}; see ./vm-task status`, { cause });
+    if (signal?.aborted === true || cause instanceof VmTaskError) throw cause;
+    throw new VmTaskError('not-up', `intake does not answer at ${shown}; see ./vm-task status`, { cause });
   });
   if (!response.ok) throw await refusalOf(response);
   return response;

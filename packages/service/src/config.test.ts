@@ -60,10 +60,11 @@ test.each([
   ['defaultPool: fast\npools: { fast: { imge: x } }', 'pools.fast.imge: unknown key; did you mean "image"?'],
   ['pools: { default: { sizes: [{ cpus: 1, memoryMB: 512, diskMiB: 600 }] } }', 'did you mean "memoryMiB"?'],
   ['http: { prt: 1 }', 'http.prt: unknown key; did you mean "port"?'],
-  ['http: { host: 0.0.0.0 }', 'http.host: must be an address of the loopback: there is no TLS yet'],
+  ['http: { host: 0.0.0.0 }', 'http.host: must be an address of the loopback while http.tls names no certificate'],
   ['http: { host: 192.168.1.5 }', 'http.host: must be an address of the loopback'],
   ['http: { host: "::" }', 'http.host: must be an address of the loopback'],
   ['http: { host: vm.example }', 'http.host: must be an address of the loopback'],
+  ['http: { tls: { cert: a.pem } }', 'http.tls.key: '],
   ['http: { port: 99999 }', 'http.port: Too big'],
   ['pools: { default: { warm: 9 } }', 'pools.default.warm: 9 is more than max, 4'],
   ['pools: { a: {} }', 'defaultPool: "default" is none of a'],
@@ -113,4 +114,9 @@ test('an option wins over the environment, and a path with control characters is
   expect(readEnvironment('/somewhere').home.root).toBe('/somewhere');
   expect(readEnvironment('relative').home.root).toBe(`${process.cwd()}/relative`);
   expect(() => readEnvironment('/some\nwhere')).toThrow('VM_TASK_HOME has a control character');
+});
+
+test('HTTP may be reached from elsewhere where it has a certificate', () => {
+  const { http } = parseConfig('http: { host: 0.0.0.0, tls: { cert: tls/cert.pem, key: tls/key.pem } }', 'test');
+  expect(http).toEqual({ host: '0.0.0.0', port: 7788, tls: { cert: 'tls/cert.pem', key: 'tls/key.pem' } });
 });

@@ -28,13 +28,23 @@ const webhookSchema = z.strictObject({
 });
 export type WebhookConfig = Readonly<z.infer<typeof webhookSchema>>;
 
-/** The token goes over this connection in the clear, so only this machine may be at its other end. */
-const httpHostSchema = z
-  .string()
-  .refine(
-    (host) => host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.')),
-    'must be an address of the loopback: there is no TLS yet; reach it from elsewhere over SSH (ssh -L)',
-  );
+const isLoopback = (host: string) =>
+  host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+
+const httpSchema = z
+  .strictObject({
+    host: z.string().default('127.0.0.1'),
+    port: z.int().min(0).max(65_535).default(7788),
+    /** A certificate with all that it leads to, and its private key: files, as PEM; a relative path is one in the home. */
+    tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+  })
+  .superRefine(({ host, tls }, context) => {
+    // The token goes over this connection: in the clear only where this machine is at the other end.
+    if (tls !== undefined || isLoopback(host)) return;
+    const message = 'must be an address of the loopback while http.tls names no certificate';
+    context.addIssue({ code: 'custom', path: ['host'], message });
+  });
+export type HttpTls = NonNullable<z.infer<typeof httpSchema>['tls']>;
 
 /** What has nothing to do with pools. */
 const settings = {
@@ -50,9 +60,7 @@ const settings = {
       requireKvm: z.boolean().default(false),
     })
     .prefault({}),
-  http: z
-    .strictObject({ host: httpHostSchema.default('127.0.0.1'), port: z.int().min(0).max(65_535).default(7788) })
-    .prefault({}),
+  http: httpSchema.prefault({}),
   nats: z.strictObject({ port: z.int().min(0).max(65_535).default(4222) }).prefault({}),
   runner: z
     .strictObject({

@@ -26,6 +26,31 @@ export function readEnvironment(homeOption?: string): Environment {
   });
 }
 
+/** Which system the command line speaks to, as far as the environment says. */
+export interface ClientEnvironment {
+  /** `VM_TASK_URL`: a system that is reached over HTTP. */
+  readonly url: string | null;
+  readonly token: string | null;
+  /** `VM_TASK_CA`: the file with the certificate that the system's own has to lead to. */
+  readonly ca: string | null;
+  /** `VM_TASK_HOME` is another one than the usual, which `./vm-task` itself sets. */
+  readonly isHomeNamed: boolean;
+  /** Where `vm-task login` keeps systems. */
+  readonly contexts: string;
+}
+
+export function readClientEnvironment(): ClientEnvironment {
+  const env = process.env;
+  const home = env['VM_TASK_HOME'];
+  return {
+    url: env['VM_TASK_URL'] || null,
+    token: env['VM_TASK_TOKEN'] || null,
+    ca: env['VM_TASK_CA'] || null,
+    isHomeNamed: home !== undefined && resolve(home) !== join(homedir(), '.vm-task'),
+    contexts: join(env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'vm-task', 'contexts.json'),
+  };
+}
+
 /** The environment of a program that is started: this process's own, with `more` on top. */
 export function childEnvironment(more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   return { ...process.env, ...more };

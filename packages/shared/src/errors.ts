@@ -12,6 +12,7 @@ export const errorCodes = {
   'already-up': { status: 409, permanent: true, title: 'The system runs on this home already' },
   interrupted: { status: 500, permanent: true, title: 'Stopped on request before it was done' },
   'not-up': { status: 503, permanent: false, title: 'No system runs on this home' },
+  'not-here': { status: 400, permanent: true, title: 'The command is for the machine that the system is on' },
   'not-ready': { status: 503, permanent: false, title: 'The system did not get ready in time' },
   'invalid-task': { status: 400, permanent: true, title: 'The task cannot be accepted as written' },
   'invalid-template': { status: 400, permanent: true, title: 'The template cannot be used as written' },

@@ -27,6 +27,8 @@ export interface Home {
   readonly nats: string;
   /** Process ids and addresses of what is running. */
   readonly run: string;
+  /** Where intake answers the command line: no other user of this machine can be there. */
+  readonly httpSocket: string;
   readonly logs: string;
   readonly projection: string;
   /** Where a reader of the log stands: `<reader>.json`. What is lost of it is read again. */
@@ -78,6 +80,7 @@ export function homeAt(root: string): Home {
     secretsKey: join(root, 'credentials', 'secrets-key'),
     nats: join(root, 'nats'),
     run: join(root, 'run'),
+    httpSocket: join(root, 'run', 'http.sock'),
     logs: join(root, 'logs'),
     projection: join(root, 'intake', 'projection.sqlite'),
     checkpoints: join(root, 'checkpoints'),

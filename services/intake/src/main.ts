@@ -36,7 +36,8 @@ import { createAdmission, measureRoom } from './admission.ts';
 import { ExpressionThread } from './expressions/expression-thread.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
-import { announce, closeNow, finishHttp, listen } from './http/listen.ts';
+import { announce, closeNow, finishHttp, listenAt, listenInHome } from './http/listen.ts';
+import { readIdentity } from './http/tls.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onDeadletterReplay } from './on-deadletter-replay.ts';
 import { onMessageRead } from './on-message-read.ts';
@@ -66,17 +67,21 @@ await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'CHILDREN', '
 async function run(context: ServiceContext): Promise<void> {
   const { bus, config, log, stop, abort, environment } = context;
   const token = readToken(environment.home);
+  const { tls } = config.http;
+  const identity = tls === undefined ? null : readIdentity(environment.home, tls);
   using projection = await openProjection(context);
   await using expressions = new ExpressionThread();
   const people = await openPeople(context);
   const deps = {
-    ...{ bus, config, projection, expressions, token, log, stop, now: Date.now },
+    ...{ bus, config, projection, expressions, token, identity, log, stop, now: Date.now },
     ...people,
     ...brokerQuestions(context),
   };
   const app = await createApp(deps);
   await using _http = { [Symbol.asyncDispose]: () => closeNow(app) };
-  using _announced = announce(environment.home, await listen(app, config.http));
+  using _inHome = await listenInHome(app, environment.home);
+  using listener = await listenAt(app, config.http, identity);
+  using _announced = announce(environment.home, listener.url);
   // What is submitted needs the stream alone, so nobody waits for the projection.
   context.ready();
   const drain = { stop, abort };
@@ -112,7 +117,7 @@ async function run(context: ServiceContext): Promise<void> {
     workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), slots: pipelineSlots, ...drain }),
     workAlerts({ ...deps, home: environment.home, ...drain }),
     keepRetention({ db: projection.db, now: bus.now, ...retentionOf(config), log }, sweeps(stop)),
-    finishHttp(app, stop, abort),
+    finishHttp(app, listener, stop, abort),
   ]);
 }
 

@@ -54,6 +54,13 @@ export interface AskOptions {
 
 /** Returns when intake is ready, and shows all that there was. */
 export async function startIntake(home: Home): Promise<IntakeProcess> {
+  const intake = await startIntakeOverTls(home);
+  await eventually(async () => (await behindAt(intake.url)) === 0, { what: 'intake has caught up' });
+  return intake;
+}
+
+/** Returns when intake is ready. Of one with a certificate `ask` knows nothing. */
+export async function startIntakeOverTls(home: Home): Promise<IntakeProcess> {
   const { child, said } = launch(home);
   const ready = once(child.stdout ?? child, 'data');
   const ended = once(child, 'exit').then(([code]) => {
@@ -62,7 +69,6 @@ export async function startIntake(home: Home): Promise<IntakeProcess> {
   await Promise.race([ready, ended]);
   ended.catch(() => undefined);
   const { url } = JSON.parse(readFileSync(join(home.run, 'http.json'), 'utf8')) as { url: string };
-  await eventually(async () => (await behindAt(url)) === 0, { what: 'intake has caught up' });
   return {
     url,
     ask(method, path, { body, headers = {}, signal } = {}) {

@@ -1,6 +1,5 @@
 /** `complete`, `approve` and `reject`: answers to stages that wait for one. */
 import { hostname, userInfo } from 'node:os';
-import { createHomeClient } from '@vm-task/embedded/home-client';
 import type { Json } from '@vm-task/shared/json';
 import { readJson } from '@vm-task/shared/json-text';
 import { print, printJson } from '../screen/print.ts';
@@ -8,7 +7,7 @@ import type { Common } from './tasks.ts';
 
 /** `text` is the result: JSON where that says the same, else as it is. */
 export async function complete(common: Common, id: string, text: string): Promise<void> {
-  const completed = await createHomeClient(common.home).tasks.complete(id, parsed(text));
+  const completed = await common.system.client.tasks.complete(id, parsed(text));
   tell(common, completed, 'completed');
 }
 
@@ -19,7 +18,7 @@ export interface Decision {
 }
 
 export async function decide(common: Common, id: string, verb: 'approve' | 'reject', given: Decision): Promise<void> {
-  const { tasks } = createHomeClient(common.home);
+  const { tasks } = common.system.client;
   const decision = { by: given.by ?? `${userInfo().username}@${hostname()}`, comment: given.comment ?? '' };
   if (verb === 'approve') tell(common, await tasks.approve(id, decision), 'approved');
   else tell(common, await tasks.reject(id, decision), 'rejected');

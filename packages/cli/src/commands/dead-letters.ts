@@ -1,14 +1,16 @@
 /** Commands about dead letters: what no handler could take, named by its number in the list. */
 
 import type { DeadLetterView } from '@vm-task/client/views';
-import { createHomeClient } from '@vm-task/embedded/home-client';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
 import type { Common } from './tasks.ts';
 
-export async function listDeadLetters({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
-  const page = await createHomeClient(home).deadLetters.list(query);
+export async function listDeadLetters(
+  { system, json }: Common,
+  query: Readonly<Record<string, string>>,
+): Promise<void> {
+  const page = await system.client.deadLetters.list(query);
   if (json) return printJson(page);
   const rows = page.letters.map((letter) => [
     letter.seq,
@@ -21,8 +23,8 @@ export async function listDeadLetters({ home, json }: Common, query: Readonly<Re
   if (page.next !== null) print(`\nmore: vm-task deadletter list --after ${page.next}`);
 }
 
-export async function showDeadLetter({ home, json }: Common, seq: string): Promise<void> {
-  const letter = await createHomeClient(home).deadLetters.show(seq);
+export async function showDeadLetter({ system, json }: Common, seq: string): Promise<void> {
+  const letter = await system.client.deadLetters.show(seq);
   if (json) return printJson(letter);
   print(table(['field', 'value'], fieldsOf(letter)));
   if (letter.data === null) return print('\nThe message is too large to be shown; it is in its stream.');
@@ -44,14 +46,14 @@ function fieldsOf(letter: DeadLetterView): (readonly [string, string | number | 
   ];
 }
 
-export async function replayDeadLetter({ home, json }: Common, seq: string): Promise<void> {
-  await createHomeClient(home).deadLetters.replay(seq);
+export async function replayDeadLetter({ system, json }: Common, seq: string): Promise<void> {
+  await system.client.deadLetters.replay(seq);
   if (json) printJson({ seq: Number(seq) });
   else print(`${seq} is handled again by the worker that could not; it leaves the list when that succeeds`);
 }
 
-export async function dropDeadLetter({ home, json }: Common, seq: string): Promise<void> {
-  await createHomeClient(home).deadLetters.drop(seq);
+export async function dropDeadLetter({ system, json }: Common, seq: string): Promise<void> {
+  await system.client.deadLetters.drop(seq);
   if (json) printJson({ seq: Number(seq) });
   else print(`${seq} is dropped`);
 }

@@ -1,12 +1,11 @@
 /** The files that a task left behind, in lists. */
-import { createHomeClient } from '@vm-task/embedded/home-client';
 import { fileTable } from '../screen/file-table.ts';
 import { plainLine } from '../screen/plain-text.ts';
 import { note, print, printJson } from '../screen/print.ts';
 import type { Common } from './tasks.ts';
 
-export async function files({ home, json }: Common, task: string): Promise<void> {
-  const view = await createHomeClient(home).tasks.show(task);
+export async function files({ system, json }: Common, task: string): Promise<void> {
+  const view = await system.client.tasks.show(task);
   const { id, artifacts = [], unmatched = [] } = view;
   if (json) return printJson({ id, artifacts, unmatched });
   if (artifacts.length > 0) print(fileTable(view));

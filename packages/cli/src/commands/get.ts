@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Client } from '@vm-task/client/client';
 import type { TaskView } from '@vm-task/client/views';
-import { createHomeClient } from '@vm-task/embedded/home-client';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { shownPath } from '@vm-task/shared/shown-path';
 import { checked } from '../checked-bytes.ts';
@@ -25,8 +24,8 @@ export interface GetOptions {
 const namesMax = 10;
 
 /** @throws `artifact-not-found`, `artifact-refused` for a name that no file can have here, `file-exists`. */
-export async function get({ home, json }: Common, task: string, path: string, options: GetOptions): Promise<number> {
-  const client = createHomeClient(home);
+export async function get({ system, json }: Common, task: string, path: string, options: GetOptions): Promise<number> {
+  const client = system.client;
   const view = await client.tasks.show(task);
   const file = fileOf(view, path);
   if (options.to === '-') return await toStandardOutput(client, view.id, file);

@@ -1,11 +1,10 @@
 /** `host list`: who has VMs, as the hosts say themselves. */
-import { createHomeClient } from '@vm-task/embedded/home-client';
 import { print, printJson } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
 import type { Common } from './tasks.ts';
 
-export async function listHosts({ home, json }: Common): Promise<void> {
-  const { hosts } = await createHomeClient(home).hosts.list();
+export async function listHosts({ system, json }: Common): Promise<void> {
+  const { hosts } = await system.client.hosts.list();
   if (json) return printJson({ hosts });
   const rows = hosts.map(({ name, ageMs, lease }) => {
     const heard = `${Math.round(ageMs / 1_000)} s ago`;

@@ -1,7 +1,6 @@
 /** Commands about messages: send, list, read, archive. */
 import { userInfo } from 'node:os';
 import type { MessageView } from '@vm-task/client/views';
-import { createHomeClient } from '@vm-task/embedded/home-client';
 import { type Group, groups } from '@vm-task/shared/inbox';
 import type { Priority } from '@vm-task/shared/priorities';
 import { readText } from '../input.ts';
@@ -25,19 +24,19 @@ export interface SendOptions {
 }
 
 /** `words` are the text; `-`, or none, takes it from stdin. */
-export async function send({ home, json }: Common, words: readonly string[], options: SendOptions): Promise<void> {
+export async function send({ system, json }: Common, words: readonly string[], options: SendOptions): Promise<void> {
   const { to, priority, from = userInfo().username } = options;
   const text =
     words.length === 0 || (words.length === 1 && words[0] === '-')
       ? await readText('-', 'invalid-message')
       : words.join(' ');
-  const message = await createHomeClient(home).inbox.send({ to, priority, from, text });
+  const message = await system.client.inbox.send({ to, priority, from, text });
   if (json) printJson(message);
   else print(message.id);
 }
 
-export async function listInbox({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
-  const page = await createHomeClient(home).inbox.list(query);
+export async function listInbox({ system, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
+  const page = await system.client.inbox.list(query);
   if (json) return printJson(page);
   const named = new Set([...groups, ...page.messages.map(({ group }) => group)]);
   const shown = [...named].map((group) => groupText(group, page.messages)).filter((text) => text !== null);
@@ -56,24 +55,24 @@ function rowOf({ id, sentAt, to, from, priority, expiresAt, text }: MessageView)
 }
 
 /** Prints what is there and what comes, until the command is ended. */
-export async function followInbox({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
+export async function followInbox({ system, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
   const { signal } = new AbortController();
-  for await (const message of createHomeClient(home).inbox.follow(query, signal)) {
+  for await (const message of system.client.inbox.follow(query, signal)) {
     if (json) printJsonLine(message);
     else print([titleOf(message.group), ...rowOf(message)].map((cell) => shorten(cell, 200)).join('  '));
   }
 }
 
 /** Prints the whole text, and marks it as read. */
-export async function readInboxMessage({ home, json }: Common, id: string): Promise<void> {
-  const message = await createHomeClient(home).inbox.read(id);
+export async function readInboxMessage({ system, json }: Common, id: string): Promise<void> {
+  const message = await system.client.inbox.read(id);
   if (json) return printJson(message);
   const links = message.links.map(({ title, href }) => `\n${plainLines(title)}: ${plainLines(href)}`).join('');
   print(`${plainLines(message.text)}${links}`);
 }
 
-export async function archiveInboxMessage({ home, json }: Common, id: string): Promise<void> {
-  const message = await createHomeClient(home).inbox.archive(id);
+export async function archiveInboxMessage({ system, json }: Common, id: string): Promise<void> {
+  const message = await system.client.inbox.archive(id);
   if (json) printJson(message);
   else print(`${message.id} is put away; inbox list --archived still shows it`);
 }

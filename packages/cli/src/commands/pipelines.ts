@@ -1,7 +1,6 @@
 /** Commands about pipelines that answer at once: show, list, cancel, resume. */
 
 import type { PipelineSummary, PipelineView, RunView, StageView } from '@vm-task/client/views';
-import { createHomeClient } from '@vm-task/embedded/home-client';
 import { drawGraph, type GraphStage } from '../screen/graph.ts';
 import { print, printJson } from '../screen/print.ts';
 import { progressText } from '../screen/progress-text.ts';
@@ -11,8 +10,8 @@ import type { Common } from './tasks.ts';
 
 type Cell = string | number | null;
 
-export async function showPipeline({ home, json }: Common, id: string): Promise<void> {
-  const view = await createHomeClient(home).pipelines.show(id);
+export async function showPipeline({ system, json }: Common, id: string): Promise<void> {
+  const view = await system.client.pipelines.show(id);
   if (json) return printJson(view);
   print(table(['field', 'value'], fieldsOf(view)));
   print(`\n${drawGraph(view.stages.map(graphStageOf))}`);
@@ -73,8 +72,8 @@ function resultOf({ task, question, error, progress }: RunView): string {
   return task === null || task.result === null ? '' : resultText(task.result, 70);
 }
 
-export async function listPipelines({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
-  const page = await createHomeClient(home).pipelines.list(query);
+export async function listPipelines({ system, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
+  const page = await system.client.pipelines.list(query);
   if (json) return printJson(page);
   print(table(['id', 'name', 'status', 'stages', 'created'], page.pipelines.map(summaryRow)));
   if (page.next !== null) print(`\nmore: vm-task pipeline list --after ${page.next}`);
@@ -85,8 +84,8 @@ function summaryRow({ id, name, outcome, status, progress, createdAt }: Pipeline
   return [id, name, outcome ?? status, counts.map(([standing, count]) => `${count} ${standing}`).join(', '), createdAt];
 }
 
-export async function cancelPipeline({ home, json }: Common, id: string): Promise<void> {
-  const { id: pipeline } = await createHomeClient(home).pipelines.cancel(id);
+export async function cancelPipeline({ system, json }: Common, id: string): Promise<void> {
+  const { id: pipeline } = await system.client.pipelines.cancel(id);
   if (json) printJson({ id: pipeline, status: 'cancelling' });
   else print(`${pipeline} is being cancelled`);
 }

@@ -5,29 +5,27 @@
 
 import type { Client } from '@vm-task/client/client';
 import type { PipelineView } from '@vm-task/client/views';
-import { ensureUp } from '@vm-task/embedded/detach';
-import { createHomeClient } from '@vm-task/embedded/home-client';
-import type { Home } from '@vm-task/shared/home';
 import { exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
 import { note, print, printJson } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
 import { startNote } from '../screen/start-note.ts';
+import type { System } from '../systems/system.ts';
 import { cancelOnInterrupt } from './interrupt.ts';
 import { newLines, runningNote } from './pipeline-lines.ts';
 import { stageTable } from './pipelines.ts';
 
 export interface RunPipelineOptions {
-  readonly home: Home;
+  readonly system: System;
   readonly json: boolean;
   /** Makes the pipeline; gives its id. */
   readonly submit: (client: Client) => Promise<string>;
 }
 
-export async function runPipeline({ home, json, submit }: RunPipelineOptions): Promise<number> {
+export async function runPipeline({ system, json, submit }: RunPipelineOptions): Promise<number> {
   using progress = startProgress({ quiet: json });
-  await ensureUp(home, (what) => progress.update(startNote(what)));
-  const client = createHomeClient(home);
+  await system.up((what) => progress.update(startNote(what)));
+  const client = system.client;
   const id = await submit(client);
   await using interrupt = cancelOnInterrupt(`pipeline ${id}`, () => client.pipelines.cancel(id), progress);
   progress.clear();

@@ -5,15 +5,13 @@
 
 import type { Client } from '@vm-task/client/client';
 import type { EventView, TaskView } from '@vm-task/client/views';
-import { ensureUp } from '@vm-task/embedded/detach';
-import { createHomeClient } from '@vm-task/embedded/home-client';
-import type { Home } from '@vm-task/shared/home';
 import type { ProgressView } from '@vm-task/shared/progress';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { plainLine } from '../screen/plain-text.ts';
 import { note, printJson, printResult } from '../screen/print.ts';
 import { type Progress, startProgress } from '../screen/progress.ts';
 import { startNote } from '../screen/start-note.ts';
+import type { System } from '../systems/system.ts';
 import { cancelOnInterrupt } from './interrupt.ts';
 import { phaseNote } from './phase-note.ts';
 import { untilVmGone } from './until-vm-gone.ts';
@@ -21,22 +19,22 @@ import { untilVmGone } from './until-vm-gone.ts';
 const lineFeed = 10;
 
 export interface RunOptions {
-  readonly home: Home;
+  readonly system: System;
   readonly json: boolean;
   /** Makes the task; gives its id. */
   readonly submit: (client: Client) => Promise<string>;
 }
 
-export async function run({ home, json, submit }: RunOptions): Promise<number> {
+export async function run({ system, json, submit }: RunOptions): Promise<number> {
   using progress = startProgress({ quiet: json });
-  await ensureUp(home, (what) => progress.update(startNote(what)));
-  const client = createHomeClient(home);
+  await system.up((what) => progress.update(startNote(what)));
+  const client = system.client;
   const id = await submit(client);
   // Whoever watches can find it again, whatever becomes of this command.
   if (!json && process.stderr.isTTY) note(`task ${id}`);
   progress.update(`task ${id} is queued`);
   await using interrupt = cancelOnInterrupt(id, () => client.tasks.cancel(id), progress);
-  const following: Following = { home, client, id, json, progress, said: null, isLineOpen: false };
+  const following: Following = { system, client, id, json, progress, said: null, isLineOpen: false };
   const ended = await Promise.race([followToTheEnd(following), interrupt.left]);
   if (ended === 'left') {
     note(`task ${id} is being cancelled; ./vm-task show ${id} tells when it is over`);
@@ -51,7 +49,7 @@ export async function run({ home, json, submit }: RunOptions): Promise<number> {
 }
 
 interface Following {
-  readonly home: Home;
+  readonly system: System;
   readonly client: Client;
   readonly id: string;
   readonly json: boolean;
@@ -76,9 +74,9 @@ async function followToTheEnd(following: Following): Promise<Ending> {
 
 /** The terminal event. */
 async function followPhases(following: Following, signal: AbortSignal): Promise<EventView | null> {
-  const { home, client, id, json, progress } = following;
+  const { system, client, id, json, progress } = following;
   let last: EventView | null = null;
-  const say = () => progress.update(phaseNote(home, last, following.said));
+  const say = () => progress.update(phaseNote(system, last, following.said));
   const refresh = setInterval(say, 500);
   try {
     for await (const event of client.tasks.followEvents(id, signal)) {

@@ -1,7 +1,5 @@
 /** Commands about secrets: set, list, rm. A value comes from standard input and is never an argument. */
 import type { SecretView } from '@vm-task/client/views';
-import { ensureUp } from '@vm-task/embedded/detach';
-import { createHomeClient } from '@vm-task/embedded/home-client';
 import { readText } from '../input.ts';
 import { print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
@@ -10,11 +8,11 @@ import { table } from '../screen/table.ts';
 import { askSecret } from './ask-secret.ts';
 import type { Common } from './tasks.ts';
 
-export async function setSecret({ home, json }: Common, name: string): Promise<void> {
+export async function setSecret({ system, json }: Common, name: string): Promise<void> {
   const value = process.stdin.isTTY ? await askSecret(`value of ${name}: `) : await fromInput();
   using progress = startProgress({ quiet: json });
-  await ensureUp(home, (what) => progress.update(startNote(what)));
-  const secret = await createHomeClient(home).secrets.set(name, value);
+  await system.up((what) => progress.update(startNote(what)));
+  const secret = await system.client.secrets.set(name, value);
   if (json) return printJson(secret);
   print(`${secret.name}, version ${secret.version}: ${hostsOf(secret)}`);
 }
@@ -24,8 +22,8 @@ async function fromInput(): Promise<string> {
   return (await readText('-', 'invalid-secret')).replace(/\r?\n$/, '');
 }
 
-export async function listSecrets({ home, json }: Common): Promise<void> {
-  const { secrets } = await createHomeClient(home).secrets.list();
+export async function listSecrets({ system, json }: Common): Promise<void> {
+  const { secrets } = await system.client.secrets.list();
   if (json) return printJson({ secrets });
   const rows = secrets.map((secret) => [
     secret.name,
@@ -37,8 +35,8 @@ export async function listSecrets({ home, json }: Common): Promise<void> {
   print(table(['name', 'team', 'version', 'set at', 'hosts'], rows));
 }
 
-export async function removeSecret({ home, json }: Common, name: string): Promise<void> {
-  const removed = await createHomeClient(home).secrets.remove(name);
+export async function removeSecret({ system, json }: Common, name: string): Promise<void> {
+  const removed = await system.client.secrets.remove(name);
   if (json) return printJson(removed);
   print(`removed ${removed.name}`);
 }

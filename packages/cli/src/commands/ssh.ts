@@ -7,10 +7,10 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { createHomeClient } from '@vm-task/embedded/home-client';
 import { VmTaskError } from '@vm-task/shared/errors';
+import type { Home } from '@vm-task/shared/home';
 import { parseVmId, type VmId } from '@vm-task/shared/ids';
 import { type VmAccess, vmAccessSchema } from '@vm-task/shared/vm-access';
 import { printJson } from '../screen/print.ts';
-import type { Common } from './tasks.ts';
 
 const program = 'ssh';
 
@@ -24,7 +24,11 @@ interface Login {
  * Ends with the exit code of the login. With `--json` says where one could log in, and does not.
  * @throws `task-already-over`, `no-vm-yet`, `vm-lost`, `tool-missing`.
  */
-export async function ssh({ home, json }: Common, id: string, command: readonly string[]): Promise<number> {
+export async function ssh(
+  { home, json }: { readonly home: Home; readonly json: boolean },
+  id: string,
+  command: readonly string[],
+): Promise<number> {
   const { vm, access } = await machineOf(home, id);
   const key = home.vm(vm).sshKey;
   if (!existsSync(key)) throw new VmTaskError('vm-lost', `${vm} is not on this host, or not any more`);
@@ -42,7 +46,7 @@ export async function ssh({ home, json }: Common, id: string, command: readonly 
   }
 }
 
-async function machineOf(home: Common['home'], id: string): Promise<{ vm: VmId; access: VmAccess }> {
+async function machineOf(home: Home, id: string): Promise<{ vm: VmId; access: VmAccess }> {
   const client = createHomeClient(home);
   const task = await client.tasks.show(id);
   if (task.outcome !== null)

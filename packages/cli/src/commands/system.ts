@@ -17,8 +17,8 @@ import { exitCodes } from '../exit-codes.ts';
 import { note, print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 import { table } from '../screen/table.ts';
+import { poolNote } from '../systems/home-system.ts';
 import { type IsolationOptions, isolation, refusals } from './isolation.ts';
-import { poolNote } from './phase-note.ts';
 
 /** The supervisor itself drains services (25 s), destroys VMs and stops the broker (10 s). */
 const downGraceMs = 90_000;

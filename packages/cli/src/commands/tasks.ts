@@ -1,25 +1,23 @@
 /** Commands about tasks that answer at once: show, list, events, cancel, retry; and logs, which may follow. */
 
 import type { TaskSummary, TaskView } from '@vm-task/client/views';
-import { createHomeClient } from '@vm-task/embedded/home-client';
-import type { Home } from '@vm-task/shared/home';
 import { fileTable } from '../screen/file-table.ts';
 import { plainLine, shorten } from '../screen/plain-text.ts';
 import { print, printJson, printJsonLine, printResult } from '../screen/print.ts';
 import { progressText } from '../screen/progress-text.ts';
 import { humanDuration, table } from '../screen/table.ts';
-import { poolNote } from './phase-note.ts';
+import type { System } from '../systems/system.ts';
 
 /** `files` lists all of them. */
 const shownFilesMax = 20;
 
 export interface Common {
-  readonly home: Home;
+  readonly system: System;
   readonly json: boolean;
 }
 
-export async function show({ home, json }: Common, id: string): Promise<void> {
-  const view = await createHomeClient(home).tasks.show(id);
+export async function show({ system, json }: Common, id: string): Promise<void> {
+  const view = await system.client.tasks.show(id);
   if (json) return printJson(view);
   print(table(['field', 'value'], fieldsOf(view)));
   if (view.attempts.length > 0)
@@ -76,8 +74,8 @@ function attemptRows(view: TaskView): (string | number | null)[][] {
   ]);
 }
 
-export async function list({ home, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
-  const page = await createHomeClient(home).tasks.list(query);
+export async function list({ system, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
+  const page = await system.client.tasks.list(query);
   if (json) return printJson(page);
   print(table(['id', 'status', 'exit', 'pool', 'image', 'created', 'note'], page.tasks.map(rowOf)));
   if (page.next !== null) print(`\nmore: vm-task list --after ${page.next}`);
@@ -88,40 +86,40 @@ function rowOf(task: TaskSummary): (string | number | null)[] {
   return [task.id, task.outcome ?? task.status, task.exitCode, task.pool, task.image, task.createdAt, note];
 }
 
-export async function events({ home, json }: Common, id: string): Promise<void> {
-  const answer = await createHomeClient(home).tasks.events(id);
+export async function events({ system, json }: Common, id: string): Promise<void> {
+  const answer = await system.client.tasks.events(id);
   if (json) return printJson(answer);
   const rows = answer.events.map(({ seq, time, type, data }) => [seq, time, type, shorten(JSON.stringify(data), 100)]);
   print(table(['seq', 'time', 'type', 'data'], rows));
 }
 
-export async function cancel({ home, json }: Common, id: string): Promise<void> {
-  const client = createHomeClient(home);
+export async function cancel({ system, json }: Common, id: string): Promise<void> {
+  const client = system.client;
   const { id: task } = await client.tasks.show(id);
   await client.tasks.cancel(task);
   if (json) printJson({ id: task, status: 'cancelling' });
   else print(`${task} is being cancelled`);
 }
 
-export async function retry({ home, json }: Common, id: string): Promise<void> {
-  const task = await createHomeClient(home).tasks.retry(id);
+export async function retry({ system, json }: Common, id: string): Promise<void> {
+  const task = await system.client.tasks.retry(id);
   if (json) printJson({ id: task });
   else print(task);
 }
 
 /** Output as it was written: the process's stdout on stdout, everything else on stderr. */
-export async function logs({ home, json }: Common, id: string, follow: boolean): Promise<void> {
+export async function logs({ system, json }: Common, id: string, follow: boolean): Promise<void> {
   const { signal } = new AbortController();
-  for await (const { event, data } of createHomeClient(home).tasks.output(id, { follow, signal })) {
+  for await (const { event, data } of system.client.tasks.output(id, { follow, signal })) {
     if (event !== 'output') continue;
     if (json) printJsonLine(data);
     else (data.stream === 'stdout' ? process.stdout : process.stderr).write(Buffer.from(data.data, 'base64'));
   }
 }
 
-export async function pools({ home, json }: Common): Promise<void> {
-  const answer = await createHomeClient(home).pools.list();
-  const known = answer.pools.map((pool) => ({ ...pool, note: poolNote(home, pool.name) }));
+export async function pools({ system, json }: Common): Promise<void> {
+  const answer = await system.client.pools.list();
+  const known = answer.pools.map((pool) => ({ ...pool, note: system.poolNote(pool.name) }));
   if (json) return printJson({ pools: known });
   const rows = known.map((pool) => {
     const counts = Object.entries(pool.tasks).filter(([, count]) => count > 0);

@@ -1,7 +1,5 @@
 /** Commands about templates: install, list, show, run. */
 import { existsSync } from 'node:fs';
-import { ensureUp } from '@vm-task/embedded/detach';
-import { createHomeClient } from '@vm-task/embedded/home-client';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { TemplateKind } from '@vm-task/shared/templates/template-file';
 import { parseYaml } from '@vm-task/shared/yaml-text';
@@ -17,9 +15,9 @@ import { run } from './run.ts';
 import { runPipeline } from './run-pipeline.ts';
 import type { Common } from './tasks.ts';
 
-export async function installTemplates({ home, json }: Common, paths: readonly string[]): Promise<void> {
-  await whenUp({ home, json });
-  const client = createHomeClient(home);
+export async function installTemplates({ system, json }: Common, paths: readonly string[]): Promise<void> {
+  await whenUp({ system, json });
+  const client = system.client;
   const templates = [];
   for (const path of paths) {
     const file = parseYaml(await readText(path, 'invalid-template'), sourceOf(path), 'invalid-template');
@@ -29,8 +27,8 @@ export async function installTemplates({ home, json }: Common, paths: readonly s
   for (const { name, version, kind } of templates) print(`${name}@${version} (${kind})`);
 }
 
-export async function listTemplates({ home, json }: Common, kind?: TemplateKind): Promise<void> {
-  const { templates } = await createHomeClient(home).templates.list();
+export async function listTemplates({ system, json }: Common, kind?: TemplateKind): Promise<void> {
+  const { templates } = await system.client.templates.list();
   const wanted = templates.filter((template) => kind === undefined || template.kind === kind);
   if (json) return printJson({ templates: wanted });
   const rows = wanted.map(({ name, version, description, parameters, ...template }) => [
@@ -46,8 +44,8 @@ export async function listTemplates({ home, json }: Common, kind?: TemplateKind)
 const nameOf = ([name, { default: value }]: [string, { readonly default?: unknown }]) =>
   value === undefined ? `${name}*` : name;
 
-export async function showTemplate({ home, json }: Common, ref: string): Promise<void> {
-  const view = await createHomeClient(home).templates.show(ref);
+export async function showTemplate({ system, json }: Common, ref: string): Promise<void> {
+  const view = await system.client.templates.show(ref);
   if (json) return printJson(view);
   print(`# ${view.name}@${view.version}, installed ${view.installedAt}\n${plainLines(dump(view.file))}`);
 }
@@ -60,18 +58,18 @@ export interface RunTemplateOptions {
 
 /** Runs it as the task or pipeline that it is, and follows that to its end. */
 export async function runTemplate(
-  { home, json }: Common,
+  { system, json }: Common,
   ref: string,
   { settings, key }: RunTemplateOptions,
 ): Promise<number> {
-  await whenUp({ home, json });
-  const client = createHomeClient(home);
+  await whenUp({ system, json });
+  const client = system.client;
   const { name, version, kind, parameters } = await client.templates.show(ref);
   const given = readSettings(settings, parameters);
   // The version that the values were read for, whatever is installed meanwhile.
   const submit = () => client.templates.run(`${name}@${version}`, given, key);
-  if (kind === 'task') return run({ home, json, submit });
-  if (kind === 'pipeline') return runPipeline({ home, json, submit });
+  if (kind === 'task') return run({ system, json, submit });
+  if (kind === 'pipeline') return runPipeline({ system, json, submit });
   throw new VmTaskError('invalid-template', `${ref} is a ${kind}, which this version of vm-task cannot run`);
 }
 
@@ -80,7 +78,7 @@ export function isTemplateRef(word: string): boolean {
   return word !== '-' && /^[a-z0-9-]{1,32}(@[0-9]+)?$/.test(word) && !existsSync(word);
 }
 
-async function whenUp({ home, json }: Common): Promise<void> {
+async function whenUp({ system, json }: Common): Promise<void> {
   using progress = startProgress({ quiet: json });
-  await ensureUp(home, (what) => progress.update(startNote(what)));
+  await system.up((what) => progress.update(startNote(what)));
 }

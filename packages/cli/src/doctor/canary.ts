@@ -13,6 +13,7 @@ import { phaseNote } from '../commands/phase-note.ts';
 import { untilVmGone } from '../commands/until-vm-gone.ts';
 import type { Progress } from '../screen/progress.ts';
 import { humanDuration } from '../screen/table.ts';
+import { poolNote } from '../systems/home-system.ts';
 import { type Finding, fail, pass, warn } from './check.ts';
 import type { Checked } from './run-checks.ts';
 
@@ -46,7 +47,8 @@ async function runCanary(home: Home, progress: Progress): Promise<Finding> {
 
 async function follow(client: Client, home: Home, id: string, progress: Progress): Promise<void> {
   let last: EventView | null = null;
-  const tell = () => progress.update(`canary task: ${phaseNote(home, last, null)}`);
+  const tell = () =>
+    progress.update(`canary task: ${phaseNote({ poolNote: (pool) => poolNote(home, pool) }, last, null)}`);
   // An image that is built tells more than the events do.
   const refresh = setInterval(tell, 500);
   try {

@@ -1,5 +1,5 @@
 /** Secrets: set, listed without their values, removed. */
-import { type Define, homeOf } from './define.ts';
+import { type Define, systemOf } from './define.ts';
 
 const secrets = () => import('../commands/secrets.ts');
 
@@ -7,12 +7,12 @@ export function secretCommands(define: Define): void {
   define(
     'set <name>',
     'set a secret; its value is asked for, or read from standard input',
-    async (context, [name = '']) => (await secrets()).setSecret(homeOf(context), name),
+    async (context, [name = '']) => (await secrets()).setSecret(await systemOf(context), name),
   );
   define('list', 'secrets, and the hosts that lack them; never their values', async (context) =>
-    (await secrets()).listSecrets(homeOf(context)),
+    (await secrets()).listSecrets(await systemOf(context)),
   );
   define('rm <name>', 'remove a secret', async (context, [name = '']) =>
-    (await secrets()).removeSecret(homeOf(context), name),
+    (await secrets()).removeSecret(await systemOf(context), name),
   );
 }

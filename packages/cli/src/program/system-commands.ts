@@ -4,7 +4,7 @@
  */
 import { type Role, roles } from '@vm-task/shared/roles';
 import { Option } from 'commander';
-import { asRunning, configured, type Define, homeOf } from './define.ts';
+import { asRunning, configured, type Define, onMachine, systemOf } from './define.ts';
 
 export function systemCommands(define: Define): void {
   define('up', 'run the whole system on this machine, in the foreground', async (context, _args, options) => {
@@ -34,19 +34,19 @@ export function systemCommands(define: Define): void {
     'doctor',
     'look for what is amiss, and say what sets it right; exit code 1 if a check fails',
     async (context, _args, options) =>
-      (await import('../commands/doctor.ts')).doctor({ ...context, prove: options['prove'] === true }),
+      (await import('../commands/doctor.ts')).doctor({ ...onMachine(context), prove: options['prove'] === true }),
   ).option('--prove', 'run a task through the real system, too, and audit what it left');
 }
 
 export function poolCommands(define: Define): void {
   define('list', 'pools, their limits and their tasks', async (context) =>
-    (await import('../commands/tasks.ts')).pools(homeOf(context)),
+    (await import('../commands/tasks.ts')).pools(await systemOf(context)),
   );
 }
 
 export function hostCommands(define: Define): void {
   define('list', 'hosts, what they have and when they were last heard of', async (context) =>
-    (await import('../commands/hosts.ts')).listHosts(homeOf(context)),
+    (await import('../commands/hosts.ts')).listHosts(await systemOf(context)),
   );
 }
 

@@ -1,11 +1,26 @@
 /** Tasks: run, submit, looked at, stopped. */
 import { type Command, Option } from 'commander';
 import { queryFrom, taskFrom } from '../read-options.ts';
-import { type Define, homeOf } from './define.ts';
+import { type Define, homeOf, systemOf } from './define.ts';
 
 const tasks = () => import('../commands/tasks.ts');
 
 export function taskCommands(define: Define): void {
+  submissionCommands(define);
+  lookingCommands(define);
+  fileCommands(define);
+  define('cancel <id>', 'stop a task', async (context, [id = '']) =>
+    (await tasks()).cancel(await systemOf(context), id),
+  );
+  define('retry <id>', 'run a task once more, as a new task, and print its id', async (context, [id = '']) =>
+    (await tasks()).retry(await systemOf(context), id),
+  );
+  define('ssh <id> [words...]', 'log in to the VM of a task that has one', async (context, [id = '', ...command]) =>
+    (await import('../commands/ssh.ts')).ssh(homeOf(context), id, command),
+  ).usage('[options] ID [-- COMMAND…]');
+}
+
+function submissionCommands(define: Define): void {
   takesTask(
     define(
       'run [words...]',
@@ -13,7 +28,7 @@ export function taskCommands(define: Define): void {
       async (context, words, options) => {
         const task = await taskFrom(words, options);
         const { run } = await import('../commands/run.ts');
-        return run({ ...homeOf(context), submit: (client) => client.tasks.submit(task) });
+        return run({ ...(await systemOf(context)), submit: (client) => client.tasks.submit(task) });
       },
     ),
   );
@@ -23,15 +38,20 @@ export function taskCommands(define: Define): void {
       'submit a task file, or a command after "--", and print its id',
       async (context, words, options) =>
         (await import('../commands/submit.ts')).submit(
-          homeOf(context),
+          await systemOf(context),
           await taskFrom(words, options),
           options['key'] as string | undefined,
         ),
     ),
   ).option('--key <text>', 'idempotency key: the same key is the same task, for a day');
-  define('show <id>', 'what became of a task', async (context, [id = '']) => (await tasks()).show(homeOf(context), id));
+}
+
+function lookingCommands(define: Define): void {
+  define('show <id>', 'what became of a task', async (context, [id = '']) =>
+    (await tasks()).show(await systemOf(context), id),
+  );
   define('list', 'tasks, the newest first', async (context, _args, options) =>
-    (await tasks()).list(homeOf(context), queryFrom(options)),
+    (await tasks()).list(await systemOf(context), queryFrom(options)),
   )
     .addOption(
       new Option(
@@ -43,27 +63,25 @@ export function taskCommands(define: Define): void {
     .option('--after <cursor>', 'the page behind this one')
     .option('--limit <n>', 'tasks on a page');
   define('logs <id>', "a task's output", async (context, [id = ''], options) =>
-    (await tasks()).logs(homeOf(context), id, options['follow'] === true),
+    (await tasks()).logs(await systemOf(context), id, options['follow'] === true),
   ).option('-f, --follow', 'go on until the task is over');
-  define('events <id>', "a task's events", async (context, [id = '']) => (await tasks()).events(homeOf(context), id));
+  define('events <id>', "a task's events", async (context, [id = '']) =>
+    (await tasks()).events(await systemOf(context), id),
+  );
+}
+
+function fileCommands(define: Define): void {
   define('files <id>', 'files that a task left behind', async (context, [id = '']) =>
-    (await import('../commands/files.ts')).files(homeOf(context), id),
+    (await import('../commands/files.ts')).files(await systemOf(context), id),
   );
   define('get <id> <path>', 'fetch a file that a task left behind', async (context, [id = '', path = ''], options) =>
-    (await import('../commands/get.ts')).get(homeOf(context), id, path, {
+    (await import('../commands/get.ts')).get(await systemOf(context), id, path, {
       to: String(options['to']),
       force: options['force'] === true,
     }),
   )
     .option('--to <folder>', 'where it goes, under its own name; - is standard output', '.')
     .option('--force', 'in the place of a file that is there');
-  define('cancel <id>', 'stop a task', async (context, [id = '']) => (await tasks()).cancel(homeOf(context), id));
-  define('retry <id>', 'run a task once more, as a new task, and print its id', async (context, [id = '']) =>
-    (await tasks()).retry(homeOf(context), id),
-  );
-  define('ssh <id> [words...]', 'log in to the VM of a task that has one', async (context, [id = '', ...command]) =>
-    (await import('../commands/ssh.ts')).ssh(homeOf(context), id, command),
-  ).usage('[options] ID [-- COMMAND…]');
 }
 
 function takesTask(command: Command): Command {

@@ -2,13 +2,13 @@
 import { tokenRoles } from '@vm-task/shared/people';
 import { Option } from 'commander';
 import type { NewTokenOptions } from '../commands/tokens.ts';
-import { type Define, homeOf } from './define.ts';
+import { type Define, systemOf } from './define.ts';
 
 const tokens = () => import('../commands/tokens.ts');
 
 export function tokenCommands(define: Define): void {
   define('create <name>', 'make a token; it is printed once, and kept nowhere', async (context, [name = ''], options) =>
-    (await tokens()).createToken(homeOf(context), name, options as unknown as NewTokenOptions),
+    (await tokens()).createToken(await systemOf(context), name, options as unknown as NewTokenOptions),
   )
     .addOption(
       new Option('--role <role>', 'what it may do, each what those before it may: see docs/teams.md')
@@ -18,9 +18,9 @@ export function tokenCommands(define: Define): void {
     .option('--team <team>', 'it submits for this team, and sees what is of this team alone')
     .option('--expires <duration>', 'from now on, as 90d (default: it holds until it is revoked)');
   define('list', 'tokens, those that are over included', async (context) =>
-    (await tokens()).listTokens(homeOf(context)),
+    (await tokens()).listTokens(await systemOf(context)),
   );
   define('revoke <name>', 'within seconds it opens nothing, and its live streams end', async (context, [name = '']) =>
-    (await tokens()).revokeToken(homeOf(context), name),
+    (await tokens()).revokeToken(await systemOf(context), name),
   );
 }

@@ -4,7 +4,7 @@
  * | file | role |
  * |---|---|
  * | `server.ts` | bodies, validation, what routes are given |
- * | `guard.ts` | token, role and host name |
+ * | `guard.ts`, `tls.ts` | token, role and host name; the certificate |
  * | `read-body.ts` | bodies as they come |
  * | `problem.ts`, `client-error.ts`, `method-not-allowed.ts` | errors as problem details |
  * | `find-task.ts` | an id or its beginning → the task |
@@ -21,7 +21,7 @@
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `serve.ts`, `parse-body.ts`, `append-limit.ts` | a route of the contract (`packages/api`), served |
  * | `openapi.ts`, `openapi-components.ts` | all of it described |
- * | `listen.ts` | port and `run/http.json` |
+ * | `listen.ts` | the home's socket, the port and `run/http.json` |
  */
 import { answerTaskRoutes } from './answer-task.ts';
 import { cancelTaskRoute } from './cancel-task.ts';

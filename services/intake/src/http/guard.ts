@@ -14,6 +14,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Asker, homeAsker } from '../people/asker.ts';
 import type { GuessLimit } from '../people/guess-limit.ts';
 import type { TokenBook } from '../people/token-book.ts';
+import type { Identity } from './tls.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -31,6 +32,8 @@ export interface GuardDeps {
   readonly token: string;
   readonly tokens: Pick<TokenBook, 'find'>;
   readonly guesses: GuessLimit;
+  /** Null where the address is listened at without TLS. */
+  readonly identity: Identity | null;
 }
 
 /** @throws `invalid-config` when the home has none, with what makes one. */
@@ -49,11 +52,12 @@ export function readToken(home: Home): string {
   throw new VmTaskError('invalid-config', `the HTTP token ${file} is empty; remove it and run ./vm-task up`);
 }
 
-/** @throws `host-refused`. An address cannot be rebound, so only names have to be known. */
-function requireKnownHost(request: FastifyRequest, configuredHost: string): void {
+/** @throws `host-refused`. An address cannot be rebound, so only names have to be known, by the configuration or by the certificate. */
+function requireKnownHost(request: FastifyRequest, configuredHost: string, identity: Identity | null): void {
   const host = (request.headers.host ?? '').replace(/:\d*$/, '').toLowerCase();
   const address = host.replace(/^\[(.*)\]$/, '$1');
   if (isIP(address) !== 0 || host === 'localhost' || host === configuredHost.toLowerCase()) return;
+  if (identity?.isFor(host) === true) return;
   throw new VmTaskError('host-refused', `this is not ${JSON.stringify(host)}; use the address in run/http.json`);
 }
 
@@ -61,7 +65,7 @@ function requireKnownHost(request: FastifyRequest, configuredHost: string): void
 export function guardApp(app: FastifyInstance, deps: GuardDeps, configuredHost: string): void {
   app.decorateRequest('asker', null);
   app.addHook('onRequest', async (request, reply) => {
-    requireKnownHost(request, configuredHost);
+    requireKnownHost(request, configuredHost, deps.identity);
     request.asker = authorize(deps, request, reply);
   });
 }

@@ -19,7 +19,8 @@ async function appWith(...records: Parameters<typeof storedTokens>) {
   const stored = storedTokens(...records);
   await stored.book.refresh();
   const app = createServer();
-  guardApp(app, { token: 'right', tokens: stored.book, guesses: createGuessLimit(() => 0) }, 'localhost');
+  const deps = { token: 'right', tokens: stored.book, guesses: createGuessLimit(() => 0), identity: null };
+  guardApp(app, deps, 'localhost');
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, silentLogger));
   for (const route of allRoutes) {
     serve(app, route, () => Promise.reject(new VmTaskError('not-found', 'nothing is served here')));

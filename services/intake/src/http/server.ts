@@ -18,6 +18,7 @@ import type { PipelineAcceptance } from '../pipelines/accept-pipeline.ts';
 import type { Projection } from '../projection/projection.ts';
 import { answerClientError } from './client-error.ts';
 import { readBodies } from './read-body.ts';
+import type { Identity } from './tls.ts';
 
 export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly bus: Bus;
@@ -28,6 +29,8 @@ export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly token: string;
   readonly tokens: TokenBook;
   readonly guesses: GuessLimit;
+  /** Null where the address is listened at without TLS. */
+  readonly identity: Identity | null;
   readonly log: Logger;
   /** Aborted at the drain: live streams end, so that their readers go on elsewhere. */
   readonly stop: AbortSignal;

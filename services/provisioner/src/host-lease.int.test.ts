@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { newHostKey, readHostKey } from '@vm-task/bus/host-key';
 import { readLeases } from '@vm-task/bus/host-leases';
 import { deadlineFrom } from '@vm-task/hypervisor/ledger/deadline';
 import { parseConfig } from '@vm-task/service/config';
@@ -16,6 +18,9 @@ test('a host reports its pools and VMs, whose they are and until when, and at it
   await using broker = await startBroker({ users: ['provisioner'] });
   await using host = await broker.connect({ user: 'provisioner' });
   await using folder = await makeTempFolder('lease');
+  const home = homeAt(folder.path);
+  await mkdir(home.credentials);
+  await writeFile(home.secretsKey, newHostKey(), { mode: 0o600 });
   const hypervisor = createFakeHypervisor();
   const deadline = deadlineFrom(Date.now() + 60_000, Date.now());
   const task = sampleTask();
@@ -23,7 +28,7 @@ test('a host reports its pools and VMs, whose they are and until when, and at it
   const claimed = await leaveClaimedVm(hypervisor, { task, attempt: 1, deadline });
   const stop = new AbortController();
   const config = parseConfig('pools: { default: { max: 3 } }', 'test');
-  const options = { host: 'host-1', home: homeAt(folder.path), config, hypervisor, log: silentLogger };
+  const options = { host: 'host-1', home, config, hypervisor, log: silentLogger };
   const keeping = keepLease(host.connection, { ...options, stop: stop.signal });
   const lease = async () => (await readLeases(broker.connection))[0]?.lease ?? null;
   const told = await eventually(lease, { what: 'the lease is there' });
@@ -32,6 +37,7 @@ test('a host reports its pools and VMs, whose they are and until when, and at it
     draining: false,
     pools: [{ name: 'default', driver: 'qemu', max: 3 }],
     unreadableVms: 0,
+    secretsKey: readHostKey(home)?.publicKey,
   });
   const vms = told.vms.map(({ vm, state, task: of, deadline: until }) => [vm, state, of, until]);
   expect(vms.sort()).toEqual(

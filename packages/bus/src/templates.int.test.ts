@@ -32,7 +32,7 @@ test("a team's templates are its own, and of one name it has its own and not the
   expect((await store('greet', 'red 2', 'red')).version).toBe(2);
   await store('only', 'red', 'red');
   const runOf = async (ref: string, team: string | null) =>
-    ((await findTemplate(connection, ref, team)).file.task as { run: string }).run;
+    ((await findTemplate(connection, ref, team)).file as unknown as { task: { run: string } }).task.run;
   expect([await runOf('greet', 'red'), await runOf('greet@1', 'red')]).toEqual(['red 2', 'red']);
   for (const team of ['blue', 're', null]) {
     expect(await runOf('greet', team)).toBe('shared');

@@ -10,7 +10,8 @@ interface Telling {
 
 /** Somebody who floods the stream with types of his own is reported so many times by one process. */
 const toldMax = 100;
-const told = new Set<string>();
+/** What each speaker has told: one for each process, and in tests many after one another. */
+const toldBy = new WeakMap<Announce, Set<string>>();
 
 /** Of an event of a type or version that this build does not know: it waits for a newer one. */
 export async function reportUnknown(
@@ -39,6 +40,8 @@ async function tellOnce(
   signal: AbortSignal,
 ): Promise<void> {
   const about = `${alert.kind} ${alert.id}`;
+  const told = toldBy.get(announce) ?? new Set();
+  toldBy.set(announce, told);
   if (told.has(about) || told.size >= toldMax) return;
   told.add(about);
   const draft: Draft = { type: 'alert.raised', data: { v: 1, severity: 'warning', ...alert }, host };

@@ -1,5 +1,5 @@
 /** What a route of the HTTP API is: intake serves it and the client asks it by one and the same declaration. */
-import type { TokenRole } from '@vm-task/shared/people';
+import type { TokenRole } from '@vm-task/shared/token-roles';
 import type { z } from 'zod';
 
 export interface Route {

@@ -1,7 +1,8 @@
 /** Tokens of people and programs: made, listed, revoked; and what the token that asks may do. */
 import { durationSchema } from '@vm-task/shared/durations';
 import { nameForm, namePattern } from '@vm-task/shared/ids';
-import { tokenRecordSchema, tokenRoles } from '@vm-task/shared/people';
+import { tokenRecordSchema } from '@vm-task/shared/people';
+import { tokenRoles } from '@vm-task/shared/token-roles';
 import { z } from 'zod';
 import type { Route } from './route.ts';
 

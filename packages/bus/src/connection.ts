@@ -1,6 +1,12 @@
 /** One service's connection to the broker: authenticated, never giving up, and gated on the server's version. */
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect, jwtAuthenticator, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import {
+  type Authenticator,
+  connect,
+  jwtAuthenticator,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { compareVersions } from '@vm-task/shared/versions';
 import { minimumServerVersion, untestedServerVersion } from './streams.ts';
@@ -11,12 +17,18 @@ export interface Login {
   readonly seed: string;
 }
 
+/** What a server without operator mode asks for. */
+export interface Password {
+  readonly user: string;
+  readonly pass: string;
+}
+
 export type BrokerAddress = {
   readonly servers: readonly string[];
   readonly user: string;
   /** Under which the broker's own API is for this user, where that is not its usual name. */
   readonly apiPrefix?: string | undefined;
-} & ({ readonly pass: string } | { readonly login: () => Login });
+} & (Password | { readonly login: () => Login | Password });
 
 export interface Connection extends AsyncDisposable {
   readonly nc: NatsConnection;
@@ -92,14 +104,15 @@ export async function openConnection(
   }
 }
 
-/** The token of a user is asked for at every connect: another one may have taken its place. */
+/** Whoever logs in is asked at every connect: another credential may have taken the place of the one before. */
 function loginOf(address: BrokerAddress): NodeConnectionOptions {
   if ('pass' in address) return { user: address.user, pass: address.pass };
   const { login } = address;
-  const authenticator = jwtAuthenticator(
-    () => login().jwt,
-    () => new TextEncoder().encode(login().seed),
-  );
+  const authenticator: Authenticator = (nonce) => {
+    const now = login();
+    if ('pass' in now) return { user: now.user, pass: now.pass };
+    return jwtAuthenticator(now.jwt, new TextEncoder().encode(now.seed))(nonce);
+  };
   return { authenticator };
 }
 

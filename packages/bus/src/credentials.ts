@@ -30,15 +30,8 @@ export function credentialFile(home: Home, user: BrokerUser): string {
  * @throws `invalid-config` when the home has none, with what makes them.
  */
 export function readBrokerAddress(home: Home, user: BrokerUser): BrokerAddress {
-  const found = readCredentials(home, user);
-  if ('pass' in found) return found;
-  const { servers, user: name, apiPrefix } = found;
-  const login = () => {
-    const now = readCredentials(home, user);
-    if ('pass' in now) throw new VmTaskError('invalid-config', `${credentialFile(home, user)} has a password now`);
-    return now;
-  };
-  return { servers, user: name, apiPrefix, login };
+  const { servers, user: name, apiPrefix } = readCredentials(home, user);
+  return { servers, user: name, apiPrefix, login: () => readCredentials(home, user) };
 }
 
 function readCredentials(home: Home, user: BrokerUser): z.output<typeof fileSchema> {

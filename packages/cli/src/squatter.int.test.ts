@@ -35,7 +35,7 @@ needs.root(test)('learns no token from any command: they speak to a socket of th
   await using folder = await makeTempFolder('squatter');
   const home = homeAt(folder.path);
   for (const path of [home.credentials, home.run]) mkdirSync(path, { mode: 0o700 });
-  const address = JSON.stringify(broker.server.address('intake', 'intake'));
+  const address = JSON.stringify(await broker.credentialsOf('intake'));
   writeFileSync(credentialFile(home, 'intake'), address, { mode: 0o600 });
   writeFileSync(join(home.credentials, 'http-token'), token, { mode: 0o600 });
   writeFileSync(home.config, 'http: { port: 0 }');

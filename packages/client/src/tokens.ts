@@ -1,6 +1,6 @@
 /** Tokens of people and programs. */
 import { routes } from '@vm-task/api/api';
-import type { TokenRole } from '@vm-task/shared/people';
+import type { TokenRole } from '@vm-task/shared/token-roles';
 import type { Http } from './http.ts';
 
 const { tokens } = routes;

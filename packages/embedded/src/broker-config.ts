@@ -2,7 +2,7 @@
  * The embedded nats-server: its configuration, made anew at each start, and the credentials of its users, made at the
  * first. JSON is a subset of the server's configuration language, so nothing needs quoting by hand.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostApiPrefix, isHostUser, type Scope } from '@vm-task/bus/accounts';
 import { type BrokerUser, brokerUsers, credentialFile } from '@vm-task/bus/credentials';
@@ -16,8 +16,9 @@ import {
 } from '@vm-task/bus/operator';
 import { maxPayloadBytes } from '@vm-task/bus/streams';
 import { writePrivateFile } from '@vm-task/service/private-file';
+import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { makeKeys } from './operator-keys.ts';
+import { keysFile, makeKeys, readKeys } from './operator-keys.ts';
 
 /** More than all streams may have together: the disk is watched by intake, not by the broker. */
 const maxFileBytes = 1024 ** 4;
@@ -28,20 +29,30 @@ export interface BrokerFiles {
   readonly url: string;
 }
 
-/** Writes the configuration and every user's credentials for a server on this port of the loopback, which does not run. */
+/**
+ * Writes the configuration and every user's credentials for a server on this port of the loopback, which does not run.
+ *
+ * @throws `invalid-config` where the streams are of an account that the home has no key of.
+ */
 export async function writeBrokerFiles(home: Home, scope: Scope, port: number): Promise<BrokerFiles> {
   mkdirSync(home.nats, { recursive: true, mode: 0o700 });
   mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
   const url = `nats://127.0.0.1:${port}`;
+  const known = readKeys(home);
+  if (known === null) requireNoSignedStreams(home);
   const keys = makeKeys(home, scope);
   await writeCredentials(home, keys, scope, url, 'known keys');
-  const tokens = await signAccounts(keys, scope);
   // What it has learnt of accounts is what stands in its configuration, or older.
   rmSync(tokensFolder(home), { recursive: true, force: true });
   moveStreams(home, keys);
+  return { config: writeConfig(home, port, await signAccounts(keys, scope)), url };
+}
+
+/** What the server is given at its next start: also one that it makes by itself, after a crash. */
+export function writeConfig(home: Home, port: number, tokens: OperatorTokens): string {
   const config = join(home.nats, 'nats.conf');
   writePrivateFile(config, `${JSON.stringify(brokerConfig(home, port, tokens), null, 2)}\n`);
-  return { config, url };
+  return config;
 }
 
 /** Of every user: with the key that it has had, or with a new one. Whoever is connected logs in with it next. */
@@ -91,6 +102,15 @@ function brokerConfig(home: Home, port: number, tokens: OperatorTokens): object 
 
 function storeFolder(home: Home): string {
   return join(home.nats, 'data');
+}
+
+/** New keys would have an account of their own, and all that was stored would be out of sight. */
+function requireNoSignedStreams(home: Home): void {
+  const accounts = join(storeFolder(home), 'jetstream');
+  const signed = existsSync(accounts) ? readdirSync(accounts).filter((name) => /^A[A-Z2-7]{55}$/.test(name)) : [];
+  if (signed.length === 0) return;
+  const message = `${accounts}/${signed[0]} has this home's streams, and the key of their account is lost with ${keysFile(home)}: restore that from a backup, or move ${home.nats} away and begin anew`;
+  throw new VmTaskError('invalid-config', message);
 }
 
 /** Releases before operator mode had the streams in a folder of their account's name; now that is its key. */

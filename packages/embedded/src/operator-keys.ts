@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scope } from '@vm-task/bus/accounts';
 import { completeKeys, type OperatorKeys } from '@vm-task/bus/operator';
-import { writePrivateFile } from '@vm-task/service/private-file';
+import { writeDurablePrivateFile } from '@vm-task/service/private-file';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { z } from 'zod';
@@ -14,7 +14,7 @@ const fileSchema = z.object({
   signers: z.record(z.string(), z.array(z.string()).min(1)),
 });
 
-function keysFile(home: Home): string {
+export function keysFile(home: Home): string {
   return join(home.credentials, 'operator.json');
 }
 
@@ -26,7 +26,7 @@ export function makeKeys(home: Home, scope: Scope): OperatorKeys {
 }
 
 export function writeKeys(home: Home, keys: OperatorKeys): void {
-  writePrivateFile(keysFile(home), `${JSON.stringify(keys, null, 2)}\n`);
+  writeDurablePrivateFile(keysFile(home), `${JSON.stringify(keys, null, 2)}\n`);
 }
 
 /** Null in a home that has not been up in operator mode. @throws `invalid-config` where the file cannot be used. */
@@ -36,7 +36,7 @@ export function readKeys(home: Home): OperatorKeys | null {
     return fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    const message = `${file} cannot be used (${(error as Error).message}); restore it from a backup, or remove it and every nats-*.json beside it: new ones are made at the next up`;
+    const message = `${file} cannot be used (${(error as Error).message}); restore it from a backup: it names the account that has the home's streams`;
     throw new VmTaskError('invalid-config', message, { cause: error });
   }
 }

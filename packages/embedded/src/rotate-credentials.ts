@@ -3,16 +3,21 @@
  * both valid, each service logs in anew when it sees its file replaced, and what was before holds no longer when nobody
  * uses it. Whoever is killed in between leaves both valid, and the next rotation ends that.
  */
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Scope } from '@vm-task/bus/accounts';
 import { connectedByOthers, openAsOwner, replaceAccounts } from '@vm-task/bus/broker-owner';
 import type { Connection } from '@vm-task/bus/connection';
 import { newSigners, type OperatorKeys, signAccounts, withoutOldSigners } from '@vm-task/bus/operator';
+import { lockFile } from '@vm-task/hypervisor/file-lock';
 import type { Home } from '@vm-task/shared/home';
-import { writeCredentials } from './broker-config.ts';
+import { writeConfig, writeCredentials } from './broker-config.ts';
+import { claimSide } from './claim-side.ts';
 import { makeKeys, writeKeys } from './operator-keys.ts';
 
 const pollMs = 250;
+/** Services look once a second. Who uses a credential that was stolen, or a client that nobody ends, has no say. */
+const usualPatienceMs = 30_000;
 
 export interface Rotating {
   readonly scope: Scope;
@@ -22,36 +27,51 @@ export interface Rotating {
   readonly signal: AbortSignal;
   /** Told who still uses what was before, whenever that changes. */
   readonly onWaiting: (names: readonly string[]) => void;
+  /** So long who is connected may take to log in anew. */
+  readonly patienceMs?: number;
 }
 
 /**
- * When it returns, nothing that was signed before is let in any more. An abort leaves both valid.
+ * When it returns, nothing that was signed before is let in any more. An abort leaves both valid. Returns the names of those
+ * who went on with what was before for longer than services need, and were disconnected by it.
  *
- * @throws the signal's reason; `broker-unreachable`.
+ * @throws the signal's reason; `broker-unreachable`; `already-up` where a start is under way.
  */
-export async function rotateCredentials(home: Home, rotating: Rotating): Promise<void> {
-  const { scope, url, isUp } = rotating;
+export async function rotateCredentials(home: Home, rotating: Rotating): Promise<readonly string[]> {
+  const { scope, url, isUp, signal } = rotating;
+  // A start reads the keys and gives them to the server: nobody alters them between.
+  await using _start = isUp ? null : await claimSide(home, 'control', signal);
+  await using _other = await lockFile(join(home.run, 'rotation.lock'), () => undefined, signal);
   const both = newSigners(makeKeys(home, scope));
   const only = withoutOldSigners(both);
   if (!isUp) {
     // The next start gives the broker what stands here.
     writeKeys(home, only);
-    return writeCredentials(home, only, scope, url, 'new keys');
+    await writeCredentials(home, only, scope, url, 'new keys');
+    return [];
   }
   await using owner = await openAsOwner([url], both);
-  writeKeys(home, both);
-  await replaceAccounts(owner, await signAccounts(both, scope));
+  const hold = async (keys: OperatorKeys) => {
+    const tokens = await signAccounts(keys, scope);
+    writeKeys(home, keys);
+    // A server that starts again by itself takes what stands there.
+    writeConfig(home, Number(new URL(url).port), tokens);
+    await replaceAccounts(owner, tokens);
+  };
+  await hold(both);
   await writeCredentials(home, both, scope, url, 'new keys');
-  await untilAllUse(only, owner, rotating);
-  writeKeys(home, only);
-  await replaceAccounts(owner, await signAccounts(only, scope));
+  const left = await untilAllUse(only, owner, rotating);
+  await hold(only);
+  return left;
 }
 
-async function untilAllUse(keys: OperatorKeys, owner: Connection, { signal, onWaiting }: Rotating): Promise<void> {
+async function untilAllUse(keys: OperatorKeys, owner: Connection, rotating: Rotating): Promise<readonly string[]> {
+  const { signal, onWaiting, patienceMs = usualPatienceMs } = rotating;
+  const until = performance.now() + patienceMs;
   let told = '';
   for (;;) {
     const others = await connectedByOthers(owner, keys);
-    if (others.length === 0) return;
+    if (others.length === 0 || performance.now() > until) return others;
     if (told !== others.join()) onWaiting(others);
     told = others.join();
     await delay(pollMs, undefined, { signal });

@@ -19,10 +19,8 @@
  * | `repository.ts` | where this checkout's parts are |
  */
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { newHostKey, readHostKey } from '@vm-task/bus/host-key';
 import { serverProgram } from '@vm-task/bus/streams';
-import { type FileLock, lockFile } from '@vm-task/hypervisor/file-lock';
 import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import type { SystemConfig } from '@vm-task/service/config';
 import { writePrivateFile } from '@vm-task/service/private-file';
@@ -34,6 +32,7 @@ import { type Role, works } from '@vm-task/shared/roles';
 import { awaitBroker } from './await-broker.ts';
 import { type Board, createBoard } from './board.ts';
 import { requireBrokerProgram } from './broker.ts';
+import { claimSide } from './claim-side.ts';
 import { makeHttpToken } from './http-token.ts';
 import { runningConfigFile } from './running-config.ts';
 import { type SystemState, stateFile } from './state.ts';
@@ -142,19 +141,6 @@ async function claimHome(home: Home, role: Role, signal: AbortSignal): Promise<A
   }
   return locks.move();
 }
-
-async function claimSide(home: Home, side: 'control' | 'host', signal: AbortSignal): Promise<FileLock> {
-  const taken = new AbortController();
-  const onWait = () =>
-    taken.abort(new VmTaskError('already-up', `vm-task is up already on ${home.root}; see ./vm-task status`));
-  try {
-    return await lockFile(join(home.run, lockOf[side]), onWait, AbortSignal.any([signal, taken.signal]));
-  } catch (error) {
-    throw taken.signal.aborted ? taken.signal.reason : error;
-  }
-}
-
-const lockOf = { control: 'up.lock', host: 'up-host.lock' } as const;
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

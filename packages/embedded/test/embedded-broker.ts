@@ -1,4 +1,5 @@
 /** A server as `up` starts it: generated configuration, generated credentials, every stream made. */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Connection, openConnection } from '@vm-task/bus/connection';
 import { type BrokerUser, readBrokerAddress } from '@vm-task/bus/credentials';
@@ -15,29 +16,28 @@ export interface EmbeddedBroker extends AsyncDisposable {
   readonly home: Home;
   readonly url: string;
   connect(user: BrokerUser): Promise<Connection>;
-  /** As `down` and `up`: with the credentials that the home has then. */
-  restart(): Promise<void>;
+  /** Kills the server, which its supervision starts again; returns when it is ready. */
+  crash(): Promise<void>;
 }
 
 export async function startEmbedded(root: string): Promise<EmbeddedBroker> {
   const home = homeAt(root);
+  mkdirSync(home.run, { recursive: true });
   const port = await freePort(0);
-  let { end, url } = await start(home, port);
+  const { end, url, crash } = await start(home, port);
   return {
     home,
-    get url() {
-      return url;
-    },
+    url,
     connect: (user) => openConnection(readBrokerAddress(home, user), `test ${user}`),
-    async restart() {
-      await end();
-      ({ end, url } = await start(home, port));
-    },
+    crash,
     [Symbol.asyncDispose]: () => end(),
   };
 }
 
-async function start(home: Home, port: number): Promise<{ end: () => Promise<void>; url: string }> {
+async function start(
+  home: Home,
+  port: number,
+): Promise<{ end: () => Promise<void>; crash: () => Promise<void>; url: string }> {
   const { config, url } = await writeBrokerFiles(home, sampleScope, port);
   const stop = new AbortController();
   const reports: ChildReport[] = [];
@@ -56,5 +56,11 @@ async function start(home: Home, port: number): Promise<{ end: () => Promise<voi
     stop.abort();
     await over;
   };
-  return { end, url };
+  const isReady = () => reports.at(-1)?.state === 'ready';
+  const crash = async () => {
+    const before = reports.length;
+    process.kill(reports.at(-1)?.pid ?? 0, 'SIGKILL');
+    await eventually(() => reports.length > before && isReady(), { what: 'the server is ready again' });
+  };
+  return { end, crash, url };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { isAtLeast, mayRead, ownershipOf, tokenRoles } from './people.ts';
+import { mayRead, ownershipOf } from './people.ts';
+import { isAtLeast, tokenRoles } from './token-roles.ts';
 
 test('each role may what those before it may, and no more', () => {
   const may = tokenRoles.map((role) => tokenRoles.filter((least) => isAtLeast(role, least)).length);

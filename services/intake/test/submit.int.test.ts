@@ -69,11 +69,11 @@ test('whoever was told yes finds the task at once', async () => {
 test('a message by a bare TCP client is a task, also when it came while intake was down', async () => {
   await using broker = await startIntakeBroker();
   await using folder = await makeHome(broker);
-  await publishByHand(broker.server.port, 'task.submit', '{"run":"echo before"}');
+  await publishByHand(broker, 'task.submit', '{"run":"echo before"}');
   await using intake = await startIntake(folder.home);
   const list = async () => ((await (await intake.ask('GET', '/v1/tasks')).json()) as { tasks: unknown[] }).tasks;
   await eventually(async () => (await list()).length === 1, { what: 'the stored command became a task' });
-  await publishByHand(broker.server.port, 'task.submit', '{"run":"echo 垃圾域名"}');
+  await publishByHand(broker, 'task.submit', '{"run":"echo 垃圾域名"}');
   await eventually(async () => (await list()).length === 2, { what: 'the second command became a task' });
   expect(await createdTasks(broker)).toBe(2);
 });
@@ -99,10 +99,9 @@ test('a command that can be no task is a dead letter with its reason, and an ale
 
 test('any client that asks for it gets the acknowledgement that its command is stored', async () => {
   await using broker = await startIntakeBroker();
-  const { port } = broker.server;
-  expect(await requestByHand(port, 'task.submit', '{"run":"echo hi"}')).toMatchObject({ stream: 'COMMANDS', seq: 1 });
-  expect(await requestByHand(port, 'task.cancel', '{}')).toMatchObject({ stream: 'COMMANDS', seq: 2 });
-  await expect(requestByHand(port, 'task.created.default.x.any', '{}')).rejects.toThrow(/Permissions Violation/);
+  expect(await requestByHand(broker, 'task.submit', '{"run":"echo hi"}')).toMatchObject({ stream: 'COMMANDS', seq: 1 });
+  expect(await requestByHand(broker, 'task.cancel', '{}')).toMatchObject({ stream: 'COMMANDS', seq: 2 });
+  await expect(requestByHand(broker, 'task.created.default.x.any', '{}')).rejects.toThrow(/Permissions Violation/);
 });
 
 test('a flood of bad commands is as many dead letters, and one alert', async () => {

@@ -1,5 +1,6 @@
 /** Tokens as the broker would have them, without one. */
-import type { TokenRecord, TokenRole } from '@vm-task/shared/people';
+import type { TokenRecord } from '@vm-task/shared/people';
+import type { TokenRole } from '@vm-task/shared/token-roles';
 import { createTokenBook, hashOfToken, type TokenBook } from '../src/people/token-book.ts';
 
 /** Of the token `vmt_<name>`. */

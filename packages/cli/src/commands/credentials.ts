@@ -8,7 +8,7 @@ import { readHostId } from '@vm-task/hypervisor/host/host-id';
 import type { SystemConfig } from '@vm-task/service/config';
 import type { Environment } from '@vm-task/shared/environment';
 import { VmTaskError } from '@vm-task/shared/errors';
-import { print, printJson } from '../screen/print.ts';
+import { note, print, printJson } from '../screen/print.ts';
 import { startProgress } from '../screen/progress.ts';
 
 interface Options {
@@ -30,10 +30,11 @@ export async function rotate({ environment: { home }, config, json }: Options): 
   process.once('SIGINT', onInterrupt);
   process.once('SIGTERM', onInterrupt);
   const onWaiting = (names: readonly string[]) => progress.update(`waiting for ${names.join(', ')} to log in anew`);
-  await rotateCredentials(home, { scope, url, isUp, signal: interrupted.signal, onWaiting });
+  const ended = await rotateCredentials(home, { scope, url, isUp, signal: interrupted.signal, onWaiting });
   process.off('SIGINT', onInterrupt);
   process.off('SIGTERM', onInterrupt);
-  if (json) printJson({ rotated: true });
+  for (const name of ended) note(`${name} went on with what it had before, and was disconnected`);
+  if (json) printJson({ rotated: true, disconnected: ended });
   else print('every user of the broker has a new credential, and none of before is let in');
   return 0;
 }

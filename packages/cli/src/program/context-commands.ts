@@ -10,7 +10,10 @@ export function loginCommand(define: Define): void {
     'send commands to a system on another machine; the token comes from stdin',
     async (context, [url = ''], options) => (await contexts()).login(context, url, options as LoginOptions),
   )
-    .option('--ca <file>', "the certificate that the system's own has to lead to: its credentials/ca.pem")
+    .option(
+      '--ca <file>',
+      "the certificate that the system's own has to lead to: that of its http.tls, or its authority's",
+    )
     .option('--name <name>', 'what it is called in `context` (default: its host)');
 }
 

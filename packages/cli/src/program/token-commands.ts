@@ -1,5 +1,5 @@
 /** Who may ask this home for what. */
-import { tokenRoles } from '@vm-task/shared/people';
+import { tokenRoles } from '@vm-task/shared/token-roles';
 import { Option } from 'commander';
 import type { NewTokenOptions } from '../commands/tokens.ts';
 import { type Define, systemOf } from './define.ts';

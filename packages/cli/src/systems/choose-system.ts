@@ -50,6 +50,6 @@ export function readCa(file: string): string {
   if (/^-----BEGIN CERTIFICATE-----$/m.test(text) && !text.includes('PRIVATE KEY')) return text;
   throw new VmTaskError(
     'invalid-config',
-    `${file} has to be a certificate alone, as PEM; on the system it is credentials/ca.pem of the home`,
+    `${file} has to be a certificate alone, as PEM; on the system it is that of http.tls.cert, or of its authority`,
   );
 }

@@ -1,7 +1,7 @@
 /** The task that a path names by its id, or by an unambiguous beginning of it. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import { isTaskId, type TaskId } from '@vm-task/shared/ids';
-import { isAtLeast } from '@vm-task/shared/people';
+import { isAtLeast } from '@vm-task/shared/token-roles';
 import type { FastifyReply } from 'fastify';
 import { type Asker, requireOwn, sees } from '../people/asker.ts';
 import type { Projection } from '../projection/projection.ts';

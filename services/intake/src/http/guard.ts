@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import type { Route } from '@vm-task/api/route';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { isAtLeast, tokenPrefix } from '@vm-task/shared/people';
+import { tokenPrefix } from '@vm-task/shared/people';
+import { isAtLeast } from '@vm-task/shared/token-roles';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Asker, homeAsker } from '../people/asker.ts';
 import type { GuessLimit } from '../people/guess-limit.ts';
@@ -68,6 +69,11 @@ export function guardApp(app: FastifyInstance, deps: GuardDeps, configuredHost: 
     requireKnownHost(request, configuredHost, deps.identity);
     request.asker = authorize(deps, request, reply);
   });
+  // A body may take a minute to arrive, and the token may be over by then.
+  app.addHook('preHandler', async ({ asker }) => {
+    if (asker?.over.aborted === true)
+      throw new VmTaskError('unauthorized', 'the token is over; ask an admin for another one');
+  });
 }
 
 /** Who asks; null where anyone may. @throws `unauthorized`, `too-many-guesses`, `forbidden`, `broker-unreachable`. */
@@ -94,22 +100,18 @@ export function askerOf({ asker }: FastifyRequest): Asker {
   return asker;
 }
 
+/** Of a request over a socket the address is none, whatever its type says. */
+type Asked = Pick<FastifyRequest, 'headers'> & { readonly ip?: string };
+
 /** Takes the same time for every text that is not the home's own token, of which only the hash is looked for. */
-function identify({ token, tokens, guesses }: GuardDeps, { headers, ip }: FastifyRequest, reply: FastifyReply): Asker {
+function identify({ token, tokens, guesses }: GuardDeps, { headers, ip }: Asked, reply: FastifyReply): Asker {
   const [, given = ''] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   if (timingSafeEqual(digest(given), digest(token))) return homeAsker;
   // Whoever gives none guesses nothing.
   if (given === '') throw needsToken();
   const found = given.startsWith(tokenPrefix) ? tokens.find(given) : { kind: 'unknown' as const };
-  const retryAfterS = guesses.retryAfterS(ip);
-  if (retryAfterS > 0 && !(found.kind === 'valid' && guesses.isKnown(ip, found.asker.name))) {
-    reply.header('retry-after', retryAfterS);
-    const message = `too many wrong tokens came from ${ip}; tokens are looked at again in ${retryAfterS} s`;
-    throw new VmTaskError('too-many-guesses', message);
-  }
   switch (found.kind) {
     case 'valid':
-      guesses.right(ip, found.asker.name);
       return found.asker;
     case 'stale':
       throw new VmTaskError(
@@ -119,9 +121,19 @@ function identify({ token, tokens, guesses }: GuardDeps, { headers, ip }: Fastif
     case 'over':
       throw new VmTaskError('unauthorized', `${found.why}; ask an admin for another one`);
     case 'unknown':
-      guesses.wrong(ip);
-      throw needsToken();
+      refuseGuess(guesses, ip ?? ofSocket, reply);
   }
+}
+
+/** Whoever asks at the home's socket has no address. */
+const ofSocket = 'the socket';
+
+function refuseGuess(guesses: GuessLimit, address: string, reply: FastifyReply): never {
+  const retryAfterS = guesses.retryAfterS(address);
+  guesses.wrong(address);
+  if (retryAfterS === 0) throw needsToken();
+  reply.header('retry-after', retryAfterS);
+  throw new VmTaskError('too-many-guesses', `too many wrong tokens came from ${address}; wait for ${retryAfterS} s`);
 }
 
 function needsToken(): VmTaskError {

@@ -1,6 +1,7 @@
 /** Whoever asks by HTTP, as its token says. */
 import { VmTaskError } from '@vm-task/shared/errors';
-import { homeTokenName, isAtLeast, type Ownership, type Principal, type TokenRole } from '@vm-task/shared/people';
+import { homeTokenName, type Ownership, type Principal } from '@vm-task/shared/people';
+import { isAtLeast, type TokenRole } from '@vm-task/shared/token-roles';
 
 export interface Asker {
   /** Of the token. */

@@ -1,27 +1,23 @@
 /**
- * Guessing is slowed: from an address that has sent so many wrong tokens, none is looked at until its minute is over, but
- * for those that were right from there before. So whoever guesses learns nothing, and shuts nobody out who is at work.
+ * Guessing is slowed: an address that has sent so many wrong tokens is told to wait until its minute is over. A token that
+ * is right is let in all the same, because 256 bits are not guessed, and nobody may shut out others of his address.
  */
 import { isIPv6 } from 'node:net';
 
 const wrongMax = 10;
 const windowMs = 60_000;
-/** Of each kind, in memory. */
+/** Addresses, in memory. */
 const keptMax = 1_000;
 
 export interface GuessLimit {
-  /** Seconds until tokens from there are looked at again; 0 when they are. */
+  /** Seconds that somebody there has to wait who sends a wrong token; 0 for none. */
   retryAfterS(address: string): number;
   wrong(address: string): void;
-  right(address: string, name: string): void;
-  /** True when the token of that name was right from there before. */
-  isKnown(address: string, name: string): boolean;
 }
 
 /** `now`: milliseconds that never go back. */
 export function createGuessLimit(now: () => number): GuessLimit {
   const guesses = new Map<string, { count: number; readonly untilMs: number }>();
-  const known = new Set<string>();
   return {
     retryAfterS(address) {
       const found = guesses.get(networkOf(address));
@@ -39,17 +35,10 @@ export function createGuessLimit(now: () => number): GuessLimit {
       dropOldest(guesses);
       guesses.set(key, { count: 1, untilMs: now() + windowMs });
     },
-    right(address, name) {
-      const key = `${networkOf(address)} ${name}`;
-      known.delete(key);
-      dropOldest(known);
-      known.add(key);
-    },
-    isKnown: (address, name) => known.has(`${networkOf(address)} ${name}`),
   };
 }
 
-function dropOldest(kept: Map<string, unknown> | Set<string>): void {
+function dropOldest(kept: Map<string, unknown>): void {
   if (kept.size < keptMax) return;
   const [oldest] = kept.keys();
   if (oldest !== undefined) kept.delete(oldest);

@@ -34,7 +34,11 @@ export async function listAuditLog({ system, json }: Common, options: AuditLogOp
   if (records.length === 0)
     note(`nothing of that is recorded for the last ${options.since}; --since looks further back`);
   else print(table(['at', 'who', 'team', 'act', 'about', 'from', 'status'], records.map(rowOf)));
-  if (next !== null) print(`\nmore: vm-task audit-log --since ${options.since} --after ${next}`);
+  if (next === null) return;
+  const same = (['since', 'who', 'about', 'limit'] as const).flatMap((name) =>
+    options[name] === undefined ? [] : [`--${name} ${options[name]}`],
+  );
+  print(`\nmore: vm-task audit-log ${same.join(' ')} --after ${next}`);
 }
 
 /** Prints what is there and what comes, until the command is ended. */

@@ -8,11 +8,12 @@
  * | `tasks.ts`, `task-output.ts` | tasks; their events, output and files |
  * | `pipelines.ts`, `templates.ts` | pipelines; tasks and pipelines by name |
  * | `inbox.ts`, `dead-letters.ts` | messages; what no handler could take |
- * | `tokens.ts` | who may ask for what |
+ * | `tokens.ts`, `audit.ts` | who may ask for what; who did what |
  * | `pools.ts`, `hosts.ts`, `secrets.ts`, `system.ts` | pools; hosts; secrets; health, metrics, the description |
  * | `accepted.ts`, `paging.ts`, `live.ts` | what several have in common: submissions, pages, server-sent events |
  * | `problem.ts` | errors |
  */
+import { auditRoutes } from './audit.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { hostRoutes } from './hosts.ts';
 import { inboxRoutes } from './inbox.ts';
@@ -33,6 +34,7 @@ export const routes = {
   inbox: inboxRoutes,
   deadLetters: deadLetterRoutes,
   tokens: tokenRoutes,
+  audit: auditRoutes,
   pools: poolRoutes,
   hosts: hostRoutes,
   secrets: secretRoutes,

@@ -2,10 +2,11 @@
 import type { EventType } from '@vm-task/shared/events';
 import { flow, ownInitiative } from '@vm-task/shared/flow';
 import { controlServices, hostServices, type ServiceName, services } from '@vm-task/shared/roles';
-import { commandSubjects, eventPatterns, replaySubject, subjectMatches } from '@vm-task/shared/subjects';
+import { auditSubject, commandSubjects, eventPatterns, replaySubject, subjectMatches } from '@vm-task/shared/subjects';
 import { describe, expect, test } from 'vitest';
 import { accountsFor, hostApiPrefix, permissionsOf } from './accounts.ts';
 import { brokerUsers } from './credentials.ts';
+import { streams } from './streams.ts';
 
 const scope = { host: 'host-1', pools: ['default', 'large'] };
 
@@ -93,6 +94,22 @@ test('intake alone reads and writes who may ask for what', () => {
       expect(mays(subject)).toEqual(['intake']);
     expect(mays(`${hostApiPrefix}.STREAM.MSG.GET.KV_${bucket}`)).toEqual([]);
   }
+});
+
+test('intake alone writes and reads the audit log, and it may not remove anything of it', () => {
+  const mays = (subject: string) => services.filter((one) => may(one, subject));
+  for (const subject of [
+    auditSubject('home'),
+    auditSubject(null),
+    '$JS.API.CONSUMER.CREATE.AUDIT',
+    '$JS.API.STREAM.MSG.GET.AUDIT',
+  ])
+    expect(mays(subject), subject).toEqual(['intake']);
+  for (const request of ['STREAM.MSG.DELETE', 'STREAM.PURGE', 'STREAM.DELETE', 'STREAM.UPDATE'])
+    expect(mays(`$JS.API.${request}.AUDIT`), request).toEqual([]);
+  expect(mays(`${hostApiPrefix}.STREAM.MSG.GET.AUDIT`)).toEqual([]);
+  expect(may('submit', auditSubject('home'))).toBe(false);
+  expect(streams.AUDIT).toMatchObject({ deny_delete: true, deny_purge: true, discard: 'old' });
 });
 
 test('intake alone asks for replays, and every service hears of its own', () => {

@@ -9,6 +9,7 @@ import { consumerFor, type FlowRow, flow, ownInitiative } from '@vm-task/shared/
 import { type controlServices, hostServices, type ServiceName } from '@vm-task/shared/roles';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import {
+  auditPattern,
   commandSubjects,
   deadPattern,
   duePatterns,
@@ -198,7 +199,7 @@ function hostServicesOf({ host, pools }: Scope): Service[] {
 
 /** The streams that a service reads messages of, besides those of its rows in the flow table. */
 const alsoReads: Readonly<Record<ServiceName, readonly StreamName[]>> = {
-  intake: ['CHILDREN', 'LOGS', 'INBOX'],
+  intake: ['CHILDREN', 'LOGS', 'INBOX', 'AUDIT'],
   provisioner: [],
   runner: ['CHILDREN', 'LOGS', 'INBOX'],
   reaper: ['CHILDREN', 'LOGS', 'TIMERS'],
@@ -234,6 +235,7 @@ const extras: Readonly<Record<(typeof controlServices)[number], readonly string[
     commandSubjects.replay,
     replaySubject('*', '*'),
     inboxPattern,
+    auditPattern,
   ],
   reaper: [
     timerPatterns.retry,

@@ -5,6 +5,7 @@
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
 import type { StreamName } from '@vm-task/shared/stream-name';
 import {
+  auditPattern,
   commandSubjects,
   deadPattern,
   duePatterns,
@@ -124,6 +125,21 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     max_bytes: 1 * GiB,
     storage: StorageType.File,
     allow_msg_ttl: true,
+  },
+  /** The audit log (`audit-log.ts`). The oldest goes first, and nothing in any other way: nobody deletes or purges here. */
+  AUDIT: {
+    name: 'AUDIT',
+    subjects: [auditPattern],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: 365 * days,
+    /** Two to three million acts. */
+    max_bytes: 1 * GiB,
+    /** One has 300 bytes; what is longer is none. */
+    max_msg_size: 4 * 1024,
+    storage: StorageType.File,
+    deny_delete: true,
+    deny_purge: true,
   },
 };
 

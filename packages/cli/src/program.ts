@@ -18,7 +18,7 @@ import {
 } from './program/system-commands.ts';
 import { taskCommands } from './program/task-commands.ts';
 import { templateCommands } from './program/template-commands.ts';
-import { tokenCommands } from './program/token-commands.ts';
+import { auditLogCommand, tokenCommands } from './program/token-commands.ts';
 
 const exitCodeHelp = `
 Exit codes: run ends as the task's process did (128 + n when signal n ended it);
@@ -94,6 +94,7 @@ export function createProgram(): Program {
   tokenCommands(
     defineIn(root.command('token').description('tokens of people and programs: create, list, revoke').exitOverride()),
   );
+  auditLogCommand(defineIn(root));
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
   credentialCommands(
     defineIn(root.command('credentials').description('credentials of the broker: rotate').exitOverride()),

@@ -3,13 +3,14 @@
  *
  * | file | role |
  * |---|---|
- * | `tasks.ts`, `pipelines.ts`, `templates.ts`, `inbox.ts`, `dead-letters.ts`, `secrets.ts`, `tokens.ts` | the questions, by subject |
+ * | `tasks.ts`, `pipelines.ts`, `templates.ts`, `inbox.ts`, `dead-letters.ts`, `secrets.ts`, `tokens.ts`, `audit.ts` | the questions, by subject |
  * | `keyed.ts` | submissions that may be repeated |
  * | `http.ts` | a route of the contract, asked |
  * | `request.ts`, `event-stream.ts` | one request; server-sent events over broken connections |
  * | `read.ts`, `reader-of.ts`, `as-data.ts`, `views.ts` | answers of this version and later ones |
  */
 import { routes } from '@vm-task/api/api';
+import { auditMethods } from './audit.ts';
 import { deadLetterMethods } from './dead-letters.ts';
 import { createHttp } from './http.ts';
 import { inboxMethods } from './inbox.ts';
@@ -42,6 +43,7 @@ export function createClient(address: Address | (() => Address | Promise<Address
     inbox: inboxMethods(http),
     deadLetters: deadLetterMethods(http),
     tokens: tokenMethods(http),
+    audit: auditMethods(http),
     pools: { list: () => ask(pools.list) },
     secrets: secretMethods(http),
     hosts: { list: () => ask(hosts.list) },

@@ -1,4 +1,5 @@
 /** What is read, by the names that the API gives it. */
+import type { AuditEntryView as SentAuditEntry } from '@vm-task/api/audit';
 import type { DeadLetterView as SentDeadLetter } from '@vm-task/api/dead-letters';
 import type { MessageView as SentMessage } from '@vm-task/api/inbox';
 import type {
@@ -12,6 +13,7 @@ import type { TaskView as SentTask, TaskSummary as SentTaskSummary } from '@vm-t
 import type { TokenView as SentToken } from '@vm-task/api/tokens';
 import type { Read } from './read.ts';
 
+export type AuditEntryView = Read<SentAuditEntry>;
 export type DeadLetterView = Read<SentDeadLetter>;
 export type EventView = Read<SentEvent>;
 export type MessageView = Read<SentMessage>;

@@ -238,6 +238,14 @@ export function inboxMessage(id: MessageId, host: HostToken | '*'): string {
   return `inbox.*.*.${id}.${host}`;
 }
 
+/** Records of acts, by who did it; see `audit-record.ts`. */
+export const auditPattern = 'audit.*.*';
+
+/** What a token did, by its name, or what was refused to somebody unknown (null). */
+export function auditSubject(tokenName: string | null): string {
+  return tokenName === null ? 'audit.unknown.any' : `audit.token.${tokenName}`;
+}
+
 /** True when `subject` is one of those that `pattern` (with `*` and a final `>`) selects. */
 export function subjectMatches(pattern: string, subject: string): boolean {
   const wanted = pattern.split('.');

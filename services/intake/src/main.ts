@@ -14,13 +14,14 @@
  * | `work-alerts.ts`, `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
  * | `on-any-event.ts`, `projection/`, `progress-of.ts` | `EVENTS` as tables; what running tasks say of themselves |
  * | `accept-once.ts`, `hash-of-body.ts` | the same key is the same task |
- * | `people/` | tokens, and who asks |
+ * | `people/` | tokens, who asks, and what of it is recorded |
  * | `http/` | the API that `packages/api` declares |
  *
  * Responsible for I1 (a yes only after the stream's acknowledgement), for its part of I2 (the first terminal event is
  * what is shown) and I13 (new tasks are refused while there is still room for running ones).
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { storeAuditRecord } from '@vm-task/bus/audit-log';
 import { findCreated, findLast, hadVmOn } from '@vm-task/bus/find-task';
 import { keysOf } from '@vm-task/bus/idempotency';
 import { lastEventSeq } from '@vm-task/bus/last-event';
@@ -45,13 +46,14 @@ import { onTaskCancel } from './on-task-cancel.ts';
 import { onTaskCancelling } from './on-task-cancelling.ts';
 import { onTaskSpawn } from './on-task-spawn.ts';
 import { onTaskSubmit } from './on-task-submit.ts';
+import { createAuditTrail } from './people/audit-trail.ts';
 import { createGuessLimit } from './people/guess-limit.ts';
 import { createTokenBook, followTokens } from './people/token-book.ts';
 import { isPlainTask } from './projection/is-plain-task.ts';
 import { keepRetention } from './projection/keep-retention.ts';
 import { openDatabase } from './projection/open-database.ts';
 import { createProjection, type Projection } from './projection/projection.ts';
-import { reportRefusal } from './report-refusal.ts';
+import { reportAuditFailure, reportRefusal } from './report-refusal.ts';
 import { workAlerts } from './work-alerts.ts';
 import { pipelineReader, workPipelines } from './work-pipelines.ts';
 
@@ -59,10 +61,16 @@ import { pipelineReader, workPipelines } from './work-pipelines.ts';
 const submitSlots = 16;
 const cancelSlots = 4;
 const pipelineSlots = 64;
+/** An answer waits for its record in the audit log no longer. */
+const auditMs = 2_000;
 /** Retention is counted in days. */
 const retentionSweepMs = 60_000;
 
-await runService({ name: 'intake', streams: ['EVENTS', 'COMMANDS', 'CHILDREN', 'LOGS', 'DEAD', 'INBOX'], run });
+await runService({
+  name: 'intake',
+  streams: ['EVENTS', 'COMMANDS', 'CHILDREN', 'LOGS', 'DEAD', 'INBOX', 'AUDIT'],
+  run,
+});
 
 async function run(context: ServiceContext): Promise<void> {
   const { bus, config, log, stop, abort, environment } = context;
@@ -122,11 +130,18 @@ async function run(context: ServiceContext): Promise<void> {
 }
 
 /** Whoever has a token that is there is known from the first request on. */
-async function openPeople({ bus: { connection } }: ServiceContext) {
+async function openPeople({ bus, log, stop }: ServiceContext) {
+  const { connection } = bus;
   const monotonic = () => performance.now();
   const tokens = createTokenBook({ next: (after) => nextToken(connection, after), now: Date.now, monotonic });
   await tokens.refresh();
-  return { tokens, guesses: createGuessLimit(monotonic) };
+  const audit = createAuditTrail({
+    store: (record) => storeAuditRecord(connection, record, auditMs),
+    report: () => reportAuditFailure({ bus, log, stop }),
+    monotonic,
+    log,
+  });
+  return { tokens, guesses: createGuessLimit(monotonic), audit };
 }
 
 /** Whatever is in the stream now is caught up with, beside everything else. */

@@ -34,6 +34,7 @@ export function appOf({ config, events, projection, tokens = noTokens }: Parts):
     token: 'right',
     tokens,
     guesses: createGuessLimit(() => 0),
+    audit: { act: async () => undefined, refusal: async () => undefined, guess: async () => undefined },
     identity: null,
     log: silentLogger,
     stop: new AbortController().signal,

@@ -136,6 +136,15 @@ async function askOfTokens({ tokens }: Client): Promise<void> {
   expect(await tokens.self()).toMatchObject({ name: 'home', role: 'admin', team: null });
 }
 
+async function askOfAudit({ audit }: Client): Promise<void> {
+  const { records } = await audit.list({ who: 'home', since: '1h', limit: 1 });
+  expect(records).toMatchObject([{ act: 'POST /v1/tasks', who: { name: 'home', team: null }, outcome: 202 }]);
+  for await (const record of audit.follow({ about: 'ci' }, signal)) {
+    expect(record).toMatchObject({ act: 'POST /v1/tokens', about: [{ kind: 'token', id: 'ci' }] });
+    break;
+  }
+}
+
 /** Without what its route's schemas do not declare. @throws when something is not as they declare it */
 function asDeclared({ route, json, messages }: Exchange): Omit<Exchange, 'route'> {
   return {
@@ -161,6 +170,7 @@ test('the client asks every route of the contract, and intake sends what is decl
   await askOfInbox(client);
   await askOfDeadLetters(client, broker);
   await askOfTokens(client);
+  await askOfAudit(client);
   for (const { route, ...sent } of exchanges) {
     expect(sent, `${route.method} ${route.path}`).toEqual(asDeclared({ route, ...sent }));
   }

@@ -1,6 +1,7 @@
-/** Who may ask this home for what. */
+/** Who may ask this home for what, and who did. */
 import { tokenRoles } from '@vm-task/shared/token-roles';
 import { Option } from 'commander';
+import type { AuditLogOptions } from '../commands/audit-log.ts';
 import type { NewTokenOptions } from '../commands/tokens.ts';
 import { type Define, systemOf } from './define.ts';
 
@@ -23,4 +24,18 @@ export function tokenCommands(define: Define): void {
   define('revoke <name>', 'within seconds it opens nothing, and its live streams end', async (context, [name = '']) =>
     (await tokens()).revokeToken(await systemOf(context), name),
   );
+}
+
+export function auditLogCommand(define: Define): void {
+  define('audit-log', 'who did what over HTTP, the oldest first', async (context, _args, options) => {
+    const { followAuditLog, listAuditLog } = await import('../commands/audit-log.ts');
+    const wanted = options as unknown as AuditLogOptions;
+    return (options['follow'] === true ? followAuditLog : listAuditLog)(await systemOf(context), wanted);
+  })
+    .option('--since <duration>', 'how far back', '24h')
+    .option('--who <name>', 'only what the token of this name did')
+    .option('--about <id>', 'only what was about this id, the beginning of one, or name')
+    .option('-f, --follow', 'go on with what comes')
+    .option('--after <seq>', 'the page behind this one')
+    .option('--limit <n>', 'records on a page (default: 200)');
 }

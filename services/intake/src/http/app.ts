@@ -18,12 +18,15 @@
  * | `templates.ts` | tasks and pipelines by name |
  * | `secrets.ts` | secrets: set, listed without their values, removed |
  * | `tokens.ts` | who may ask for what |
+ * | `audit-acts.ts`, `audit.ts` | the audit log, written for every route, and shown |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `serve.ts`, `parse-body.ts`, `append-limit.ts` | a route of the contract (`packages/api`), served |
  * | `openapi.ts`, `openapi-components.ts` | all of it described |
  * | `listen.ts` | the home's socket, the port and `run/http.json` |
  */
 import { answerTaskRoutes } from './answer-task.ts';
+import { auditRoute } from './audit.ts';
+import { auditActs } from './audit-acts.ts';
 import { cancelTaskRoute } from './cancel-task.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { guardApp } from './guard.ts';
@@ -51,6 +54,7 @@ import { tokenRoutes } from './tokens.ts';
 export async function createApp(deps: HttpDeps): Promise<App> {
   const app = createServer();
   guardApp(app, deps, deps.config.http.host);
+  auditActs(app, deps);
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, deps.log));
   app.setNotFoundHandler((request, reply) => {
     return sendProblem(notServed(request, reply), request, reply, deps.log);
@@ -79,5 +83,6 @@ function addRoutes(app: App, deps: HttpDeps): void {
   deadLetterRoutes(app, deps);
   inboxRoutes(app, deps);
   tokenRoutes(app, deps);
+  auditRoute(app, deps);
   healthRoutes(app, deps);
 }

@@ -67,7 +67,11 @@ export function guardApp(app: FastifyInstance, deps: GuardDeps, configuredHost: 
   app.decorateRequest('asker', null);
   app.addHook('onRequest', async (request, reply) => {
     requireKnownHost(request, configuredHost, deps.identity);
-    request.asker = authorize(deps, request, reply);
+    const { access } = request.routeOptions.config;
+    if (access?.role === 'anyone') return;
+    // Who is refused is known, too.
+    request.asker = identify(deps, request, reply);
+    if (access !== undefined) requireAccess(request.asker, access, actOf(request));
   });
   // A body may take a minute to arrive, and the token may be over by then.
   app.addHook('preHandler', async ({ asker }) => {
@@ -76,13 +80,23 @@ export function guardApp(app: FastifyInstance, deps: GuardDeps, configuredHost: 
   });
 }
 
-/** Who asks; null where anyone may. @throws `unauthorized`, `too-many-guesses`, `forbidden`, `broker-unreachable`. */
-function authorize(deps: GuardDeps, request: FastifyRequest, reply: FastifyReply): Asker | null {
-  const { access } = request.routeOptions.config;
-  if (access?.role === 'anyone') return null;
-  const asker = identify(deps, request, reply);
-  if (access === undefined) return asker;
-  const what = `${request.method} ${request.routeOptions.url}`;
+/** What is asked for: the method and the route's pattern, in which there is nothing that somebody wrote. */
+export function actOf({ method, routeOptions }: FastifyRequest): string {
+  return `${method} ${routeOptions.url ?? '(no route)'}`;
+}
+
+/** The address that a request came from; `socket` for the home's own. */
+export function originOf({ ip }: { readonly ip: string | undefined }): string {
+  return ip ?? 'socket';
+}
+
+/** Empty where none is sent. */
+export function tokenIn({ headers }: Pick<FastifyRequest, 'headers'>): string {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+}
+
+/** @throws `forbidden`. */
+function requireAccess(asker: Asker, access: Pick<Route, 'role' | 'homeWide'>, what: string): void {
   if (!isAtLeast(asker.role, access.role as Exclude<Route['role'], 'anyone'>)) {
     const message = `${what} takes the role ${access.role}, and the token "${asker.name}" has the role ${asker.role}`;
     throw new VmTaskError('forbidden', message);
@@ -91,7 +105,6 @@ function authorize(deps: GuardDeps, request: FastifyRequest, reply: FastifyReply
     const message = `${what} is about the whole home, and the token "${asker.name}" is of the team ${asker.team}`;
     throw new VmTaskError('forbidden', `${message}; it takes a token without a team`);
   }
-  return asker;
 }
 
 /** Of a request to a route that takes a token. */
@@ -100,12 +113,13 @@ export function askerOf({ asker }: FastifyRequest): Asker {
   return asker;
 }
 
-/** Of a request over a socket the address is none, whatever its type says. */
-type Asked = Pick<FastifyRequest, 'headers'> & { readonly ip?: string };
-
-/** Takes the same time for every text that is not the home's own token, of which only the hash is looked for. */
-function identify({ token, tokens, guesses }: GuardDeps, { headers, ip }: Asked, reply: FastifyReply): Asker {
-  const [, given = ''] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+/**
+ * Takes the same time for every text that is not the home's own token, of which only the hash is looked for.
+ *
+ * @throws `unauthorized`, `too-many-guesses`, `broker-unreachable`
+ */
+function identify({ token, tokens, guesses }: GuardDeps, request: FastifyRequest, reply: FastifyReply): Asker {
+  const [given, ip] = [tokenIn(request), originOf(request)];
   if (timingSafeEqual(digest(given), digest(token))) return homeAsker;
   // Whoever gives none guesses nothing.
   if (given === '') throw needsToken();
@@ -121,12 +135,9 @@ function identify({ token, tokens, guesses }: GuardDeps, { headers, ip }: Asked,
     case 'over':
       throw new VmTaskError('unauthorized', `${found.why}; ask an admin for another one`);
     case 'unknown':
-      refuseGuess(guesses, ip ?? ofSocket, reply);
+      refuseGuess(guesses, ip, reply);
   }
 }
-
-/** Whoever asks at the home's socket has no address. */
-const ofSocket = 'the socket';
 
 function refuseGuess(guesses: GuessLimit, address: string, reply: FastifyReply): never {
   const retryAfterS = guesses.retryAfterS(address);

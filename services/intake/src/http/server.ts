@@ -12,6 +12,7 @@ import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { type FastifyInstance, type FastifySchemaCompiler, fastify } from 'fastify';
 import type { z } from 'zod';
 import type { Acceptance } from '../accept-task.ts';
+import type { AuditTrail } from '../people/audit-trail.ts';
 import type { GuessLimit } from '../people/guess-limit.ts';
 import type { TokenBook } from '../people/token-book.ts';
 import type { PipelineAcceptance } from '../pipelines/accept-pipeline.ts';
@@ -29,6 +30,7 @@ export interface HttpDeps extends Acceptance, PipelineAcceptance {
   readonly token: string;
   readonly tokens: TokenBook;
   readonly guesses: GuessLimit;
+  readonly audit: AuditTrail;
   /** Null where the address is listened at without TLS. */
   readonly identity: Identity | null;
   readonly log: Logger;

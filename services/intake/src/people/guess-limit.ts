@@ -38,14 +38,14 @@ export function createGuessLimit(now: () => number): GuessLimit {
   };
 }
 
-function dropOldest(kept: Map<string, unknown>): void {
+export function dropOldest(kept: Map<string, unknown> | Set<string>): void {
   if (kept.size < keptMax) return;
   const [oldest] = kept.keys();
   if (oldest !== undefined) kept.delete(oldest);
 }
 
 /** Whoever has an IPv6 address has 2^64 of them. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address) || address.startsWith('::ffff:')) return address.replace('::ffff:', '');
   const [head = '', tail = ''] = address.split('::');
   const left = head === '' ? [] : head.split(':');

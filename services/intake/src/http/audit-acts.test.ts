@@ -5,7 +5,7 @@ import { silentLogger } from '@vm-task/service/log';
 import { type AuditRecord, auditRecordSchema } from '@vm-task/shared/audit-record';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { newTaskId } from '@vm-task/shared/new-ids';
-import { tokenRoles } from '@vm-task/shared/people';
+import { tokenRoles } from '@vm-task/shared/token-roles';
 import { expect, test } from 'vitest';
 import { eachRole, storedTokens, tokenRecord } from '../../test/token-records.ts';
 import { createGuessLimit } from '../people/guess-limit.ts';

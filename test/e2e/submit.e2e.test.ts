@@ -35,7 +35,7 @@ const allCompleted = (wanted: number) =>
   );
 
 describe('submitting', () => {
-  it('takes a message that a bare TCP client publishes to task.submit', async () => {
+  it('takes a message that any NATS client publishes to task.submit', async () => {
     await publishBare('task.submit', '{"run":"echo hi"}');
     const [task] = await allCompleted(1);
     expect(task).toMatchObject({ outcome: 'succeeded', result: 'hi\n' });

@@ -5,20 +5,22 @@ import { dirname } from 'node:path';
 
 /** Readers see the old content or the new, never a part; nobody else can open it at any moment. */
 export function writePrivateFile(path: string, content: string): void {
-  const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  writeFileSync(draft, content, { mode: 0o600, flag: 'wx' });
-  renameSync(draft, path);
+  replace(path, content, false);
 }
 
 /** As `writePrivateFile`, and when it returns a power cut leaves the new content. */
 export function writeDurablePrivateFile(path: string, content: string): void {
-  const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  writeFileSync(draft, content, { mode: 0o600, flag: 'wx', flush: true });
-  renameSync(draft, path);
+  replace(path, content, true);
   const folder = openSync(dirname(path), 'r');
   try {
     fsyncSync(folder);
   } finally {
     closeSync(folder);
   }
+}
+
+function replace(path: string, content: string, flush: boolean): void {
+  const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  writeFileSync(draft, content, { mode: 0o600, flag: 'wx', flush });
+  renameSync(draft, path);
 }

@@ -1,5 +1,4 @@
 import { parseConfig } from '@vm-task/service/config';
-import { secretNamesOf } from '@vm-task/shared/task-spec';
 import { parseYaml } from '@vm-task/shared/yaml-text';
 import { describe, expect, test } from 'vitest';
 import { parseTaskFile, planTask } from './plan-task.ts';
@@ -249,28 +248,6 @@ describe('a plan', () => {
   });
 });
 
-test.each([
-  'https://me:hunter2@host/a.git',
-  'https://hunter2@host/a.git',
-  'http://:hunter2@host/a',
-  'ssh://git:hunter2@host/a',
-])('a git URL with a password is refused, and the refusal does not repeat it: %s', (url) => {
-  const file = { setup: [{ git: { url, path: 'a' } }], run: 'true' };
-  const refused = () => planTask(file, config);
-  expect(refused).toThrow(/setup.0.git.url: has a user name or a password in it/);
-  expect(refused).not.toThrow('hunter2');
-});
-
-test.each([
-  ['http://host/a', 'goes with https:// and a host'],
-  ['ssh://git@host/a', 'goes with https:// and a host'],
-  ['https://a.helper=!reboot;/x', 'goes with https:// and a host'],
-  ['https://me@host/a', 'setup.0.git.url: has a user name'],
-])('a secret of a git step goes with plain https alone: %s', (url, message) => {
-  const file = { setup: [{ git: { url, path: 'a', secret: 'git-token' } }], run: 'true' };
-  expect(() => planTask(file, config)).toThrow(message);
-});
-
 test('artifacts are a list, or paths that may have secrets', () => {
   const spec = (artifacts: unknown) => planTask({ run, artifacts }, config).spec;
   expect(spec(['a/*'])).toMatchObject({ artifacts: ['a/*'] });
@@ -284,22 +261,6 @@ test('artifacts are a list, or paths that may have secrets', () => {
   expect(() => spec(['../a'])).toThrow('artifacts.0: must be relative');
   expect(() => spec('a')).toThrow('artifacts');
 });
-
-test('a git step names its secret, and a user only with one', () => {
-  const git = { url: 'https://git.example:8443/a', path: 'a', secret: 'git-token', user: 'me' };
-  const { spec } = planTask({ setup: [{ git }], run: 'true' }, config);
-  expect(spec.setup).toEqual([{ kind: 'git', ...git }]);
-  expect(secretNamesOf({ ...spec, secrets: { KEY: 'other', AGAIN: 'git-token' } })).toEqual(['other', 'git-token']);
-  const alone = { setup: [{ git: { ...git, secret: undefined } }], run: 'true' };
-  expect(() => planTask(alone, config)).toThrow('setup.0.git.user: goes with secret only');
-});
-
-test.each(['ssh://git@host/a.git', 'https://host/@scope/a.git', 'ssh://git@host:2222/a'])(
-  'a git URL without one is taken: %s',
-  (url) => {
-    expect(planTask({ setup: [{ git: { url, path: 'a' } }], run: 'true' }, config).spec.setup).toMatchObject([{ url }]);
-  },
-);
 
 test('a task file may be YAML or JSON: both are the same task', () => {
   const yaml = parseYaml('run: |\n  echo hi\ninputs: { topic: "垃圾域名", limit: 15 }', 'a', 'invalid-task');

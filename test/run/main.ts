@@ -105,10 +105,11 @@ async function giveUp(by: Interruption, run: OwnRun): Promise<number> {
 
 /** That nothing is left is one test more. */
 async function conclude(results: readonly SuiteResult[], run: OwnRun): Promise<number> {
-  const hasFailed = results.some(({ steps }) => steps.some(({ count }) => count.failed > 0));
+  const hasFailed = results.some(({ steps }) => steps.some(({ count }) => count.failed.length > 0));
   const left = await run.end({ keep: hasFailed });
   if (left.length > 0) say('', 'left behind by the tests:', ...left.map((what) => `  ${what}`));
-  const clean: StepResult = { name: 'nothing-left', seconds: 0, count: countProgram(left.length === 0 ? 0 : 1) };
+  const count = countProgram('nothing-left', left.length === 0 ? 0 : 1);
+  const clean: StepResult = { name: 'nothing-left', seconds: 0, count };
   const all = results.map((suite, index) =>
     index === results.length - 1 ? { ...suite, steps: [...suite.steps, clean] } : suite,
   );
@@ -116,5 +117,5 @@ async function conclude(results: readonly SuiteResult[], run: OwnRun): Promise<n
   const notChosen = hasCore ? longSuites.filter((name) => !results.some((result) => result.name === name)) : [];
   const budget = JSON.parse(readFileSync(join(root, 'test/budget.json'), 'utf8')) as Budget;
   say(...summaryLines(all, notChosen, budget));
-  return all.some(({ steps }) => steps.some(({ count }) => count.failed > 0)) ? 1 : 0;
+  return all.some(({ steps }) => steps.some(({ count }) => count.failed.length > 0)) ? 1 : 0;
 }

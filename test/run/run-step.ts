@@ -30,7 +30,7 @@ export async function runStep(step: Step, { run, seed, env }: StepOptions): Prom
   });
   const [exitCode] = (await once(child, 'exit')) as [number | null];
   const seconds = (performance.now() - began) / 1_000;
-  if (step.counts === 'one') return { name: step.name, seconds, count: countProgram(exitCode) };
+  if (step.counts === 'one') return { name: step.name, seconds, count: countProgram(step.name, exitCode) };
   const text = await readFile(report, 'utf8').catch(() => '');
-  return { name: step.name, seconds, count: countReport(text, exitCode) };
+  return { name: step.name, seconds, count: countReport(step.name, text, exitCode) };
 }

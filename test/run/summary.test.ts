@@ -8,14 +8,16 @@ const budget = { core: 100, unit: 10, e2e: 90 };
 const step = (name: string, seconds: number, count: Partial<StepResult['count']> = {}): StepResult => ({
   name,
   seconds,
-  count: { passed: 2, failed: 0, skipped: [], ...count },
+  count: { passed: 2, failed: [], skipped: [], ...count },
 });
 
 const linesFor = (...steps: readonly StepResult[]) =>
   summaryLines([{ name: 'core', seed: 7, steps }], ['chaos', 'images'], budget);
 
 test('the last line is the sum, as CI reads it', () => {
-  expect(linesFor(step('unit', 5), step('e2e', 50, { failed: 1 })).at(-1)).toBe('4 passed, 1 failed');
+  expect(linesFor(step('unit', 5), step('e2e', 50, { failed: ['a.test.ts: it works'] })).at(-1)).toBe(
+    '4 passed, 1 failed',
+  );
   const skipped = [{ title: 'a guest reaches nothing', need: 'root' }];
   expect(linesFor(step('unit', 5, { passed: 1_234, skipped })).at(-1)).toBe('1234 passed, 0 failed, 1 skipped');
 });
@@ -31,9 +33,10 @@ test('each step and each suite has its time beside its budget, and what is over 
   ]);
 });
 
-test('how a suite that failed is run again is said', () => {
+test('what failed is named beside how its suite is run again', () => {
   const again = 'core failed; again: npm test -- --suite core --seed 7';
-  expect(linesFor(step('unit', 5, { failed: 1 }))).toContain(again);
+  const text = linesFor(step('unit', 5, { failed: ['a.test.ts: it works'] })).join('\n');
+  expect(text).toContain(`${again}\n  a.test.ts: it works\n`);
   expect(linesFor(step('unit', 5))).not.toContain(again);
 });
 

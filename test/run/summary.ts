@@ -20,8 +20,8 @@ export interface SuiteResult {
 export type Budget = Readonly<Record<string, number>>;
 
 /**
- * A table of time against budget, what was not run and why, and the sum as CI reads it: the last line is exactly
- * `N passed, N failed`, with `, N skipped` where there are any.
+ * A table of time against budget, what was not run and why, what failed, and the sum as CI reads it: the last line is
+ * exactly `N passed, N failed`, with `, N skipped` where there are any.
  */
 export function summaryLines(
   results: readonly SuiteResult[],
@@ -42,13 +42,16 @@ export function summaryLines(
     ...rows
       .filter(({ isOver }) => isOver)
       .map(({ name }) => `OVER BUDGET: ${name} took longer than test/budget.json has for it`),
-    ...['', `${all.passed} passed, ${all.failed} failed${skipped}`],
+    ...['', `${all.passed} passed, ${all.failed.length} failed${skipped}`],
   ];
 }
 
 function failedLines(results: readonly SuiteResult[]): string[] {
-  const failed = results.filter(({ steps }) => steps.some(({ count }) => count.failed > 0));
-  return failed.flatMap(({ name, seed }) => ['', `${name} failed; again: ${againLine(name, seed)}`]);
+  return results.flatMap(({ name, seed, steps }) => {
+    const failed = steps.flatMap(({ count }) => count.failed);
+    const titles = failed.map((title) => `  ${title}`);
+    return failed.length === 0 ? [] : ['', `${name} failed; again: ${againLine(name, seed)}`, ...titles];
+  });
 }
 
 function totalOf(steps: readonly StepResult[]): Omit<StepResult, 'name'> {
@@ -61,7 +64,14 @@ function rowOf({ name, count, seconds }: StepResult, budget: Budget) {
   const isOver = limit !== undefined && seconds > limit;
   const { passed, failed, skipped } = count;
   const time = `${isOver ? '!' : ''}${Math.round(seconds)} s`;
-  const text = line(name, `${passed}`, `${failed}`, `${skipped.length}`, time, limit === undefined ? '' : `${limit} s`);
+  const text = line(
+    name,
+    `${passed}`,
+    `${failed.length}`,
+    `${skipped.length}`,
+    time,
+    limit === undefined ? '' : `${limit} s`,
+  );
   return { name: name.trim(), isOver, text };
 }
 

@@ -24,7 +24,6 @@ const exempt: Readonly<Record<string, string>> = {
   'hypervisor/host/host-id:': 'the name of the host, made once',
   'bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
   'bus/tokens:': 'only said by HTTP, each one conditional publish: whoever asks again is told what is there',
-  'bus/audit-log:': 'only written for HTTP, behind the act, and never anew',
   'intake/projection/statement:inTransaction.exec-3': 'the rollback of a disk that is full',
   'runner/guest-api/messages:markRoute.publish':
     'only said by HTTP, and the same whenever it is said again: inbox tests of intake',

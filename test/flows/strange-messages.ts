@@ -53,6 +53,7 @@ export function subjectFor(pattern: string, { task, host }: About): string {
     dead: ['somebody', 'EVENTS', '1', host],
     inbox: ['operators', 'normal', newMessageId(now), host],
     $KV: ['strange'],
+    audit: ['token', 'somebody'],
   };
   const [what = '', happened = ''] = pattern.split('.');
   const fitting = [...(values[`${what}.${happened}`] ?? values[what] ?? [])];

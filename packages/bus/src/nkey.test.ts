@@ -8,6 +8,7 @@ it.each(['operator', 'account', 'user'] as const)('signs as the key of a %s that
   const text = new TextEncoder().encode('any text');
   const theirs = fromSeed(new TextEncoder().encode(seed));
   expect(pair.getPublicKey()).toBe(theirs.getPublicKey());
+  expect(Buffer.from(pair.getPrivateKey())).toEqual(Buffer.from(theirs.getPrivateKey()));
   expect(Buffer.from(pair.sign(text))).toEqual(Buffer.from(theirs.sign(text)));
   expect(fromPublic(pair.getPublicKey()).verify(text, pair.sign(text))).toBe(true);
 });

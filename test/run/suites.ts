@@ -50,8 +50,8 @@ const unit = project('unit');
 
 const table = {
   quick: {
-    about: 'format, lint, types, unit tests, the quick ones with real servers, a few hundred seeds of the simulation',
-    steps: [lint, types, browserTypes, unit, project('quick-int'), program('quick-simulation', simulation(400))],
+    about: 'format, lint, types, unit tests, the quick ones with real servers, some seeds of the simulation',
+    steps: [lint, types, browserTypes, unit, project('quick-int'), program('quick-simulation', simulation(250))],
     seed: 'daily',
   },
   core: {

@@ -45,6 +45,7 @@ export const errorCodes = {
   'no-size-fits': { status: 400, permanent: true, title: 'The pool has no size that is large enough' },
   'image-not-found': { status: 400, permanent: true, title: 'There is no image of that name' },
   'image-in-use': { status: 409, permanent: true, title: 'Something still runs from the image' },
+  'image-altered': { status: 500, permanent: true, title: 'The image is not what was signed' },
   'image-refused': { status: 400, permanent: true, title: 'The disk cannot be imported' },
   'image-unreadable': { status: 500, permanent: true, title: 'The image was written by another version' },
   'image-build-failed': { status: 500, permanent: false, title: 'The image could not be built' },

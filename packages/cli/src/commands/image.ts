@@ -72,11 +72,16 @@ export async function importImageFile(
 export async function listImages({ environment, json }: ImageOptions): Promise<void> {
   const images = await listStore(storeOf(environment));
   if (json) printJson({ images: images.map(toJson) });
-  else print(table(['image', 'state', 'disk', 'runtimes', 'used by'], images.map(toRow)));
+  else print([table(['image', 'state', 'disk', 'runtimes', 'used by'], images.map(toRow)), ...whys(images)].join('\n'));
+}
+
+function whys(images: readonly ListedImage[]): string[] {
+  return images.flatMap((listed) => (listed.state === 'unusable' ? ['', listed.why] : []));
 }
 
 function toJson(listed: ListedImage): object {
   if (listed.state === 'to-build') return { ...listed.ref, state: listed.state };
+  if (listed.state === 'unusable') return { ...listed.ref, state: listed.state, why: listed.why };
   const { ref, state, image, diskBytes, usedBy } = listed;
   return { ...ref, state, fingerprint: image.fingerprint, diskBytes, runtimes: image.runtimes, usedBy };
 }
@@ -84,6 +89,7 @@ function toJson(listed: ListedImage): object {
 function toRow(listed: ListedImage): (string | null)[] {
   const name = formatImageRef(listed.ref);
   if (listed.state === 'to-build') return [name, 'built at first use', null, null, null];
+  if (listed.state === 'unusable') return [name, 'not usable', null, null, null];
   const mebibytes = `${Math.round(listed.diskBytes / 1024 ** 2)} MiB`;
   const vms = listed.usedBy.length === 0 ? '' : `${listed.usedBy.length} VMs`;
   return [name, 'ready', mebibytes, Object.keys(listed.image.runtimes).sort().join(', '), vms];
@@ -108,7 +114,7 @@ export async function removeImageVersions(
 async function versionsOf(store: ImageStore, name: string) {
   if (name.includes('@')) return [parseImageVersion(name)];
   const wanted = parseImageRef(name).name;
-  const versions = (await listStore(store)).filter(({ state, ref }) => state === 'ready' && ref.name === wanted);
+  const versions = (await listStore(store)).filter(({ state, ref }) => state !== 'to-build' && ref.name === wanted);
   if (versions.length === 0) throw new VmTaskError('image-not-found', `there is no image "${name}" to remove`);
   return versions.map(({ ref }) => ref);
 }

@@ -4,22 +4,26 @@ import { compareVersions } from '@vm-task/shared/versions';
 import { hostArchitecture } from './architecture.ts';
 import { buildImage } from './build-image.ts';
 import { recipeFingerprint } from './fingerprint.ts';
-import type { Image, ImageRef } from './image.ts';
+import type { ImageRef } from './image.ts';
 import { formatImageRef } from './image-ref.ts';
-import { type ImageStore, registeredImage, registeredImages, type Watch } from './image-store.ts';
+import { type ImageStore, type RegisteredImage, registeredImage, registeredRefs, type Watch } from './image-store.ts';
 import { type Recipe, readRecipe, recipeNames } from './recipe.ts';
 import { newestVersion } from './version.ts';
 
 /** What a name stands for at this moment. */
 export type Resolution =
-  | { readonly kind: 'registered'; readonly image: Image }
+  | { readonly kind: 'registered'; readonly image: RegisteredImage }
   /** Not built yet, or what it is made of has changed since. */
   | { readonly kind: 'to-build'; readonly recipe: Recipe };
 
-/** The image of that name, built first if it must be. @throws when there is none: `image-not-found`. */
-export async function ensureImage(store: ImageStore, ref: ImageRef, watch: Watch): Promise<Image> {
+/** The image of that name, built first if it must be. @throws when there is none: `image-not-found`; `image-altered`. */
+export async function ensureImage(store: ImageStore, ref: ImageRef, watch: Watch): Promise<RegisteredImage> {
   const resolution = await resolveImage(store, ref);
-  return resolution.kind === 'registered' ? resolution.image : await buildImage(store, resolution.recipe, watch);
+  if (resolution.kind === 'registered') return resolution.image;
+  const { ref: built } = await buildImage(store, resolution.recipe, watch);
+  const image = await registeredImage(store, built);
+  if (image !== null) return image;
+  throw await notFound(store, ref, []);
 }
 
 /**
@@ -28,12 +32,12 @@ export async function ensureImage(store: ImageStore, ref: ImageRef, watch: Watch
  */
 export async function resolveImage(store: ImageStore, ref: ImageRef): Promise<Resolution> {
   const recipe = await readRecipe(store.recipesFolder, ref.name);
-  const registered = (await registeredImages(store)).filter((image) => image.ref.name === ref.name);
-  const versions = registered.map((image) => image.ref.version);
+  const known = (await registeredRefs(store)).filter(({ name }) => name === ref.name);
+  const versions = known.map(({ version }) => version);
   const version = ref.version ?? newestVersion(recipe === null ? versions : [...versions, recipe.version]);
   if (version !== null && version === recipe?.version) return await resolveRecipe(store, recipe);
-  const image = registered.find((candidate) => candidate.ref.version === version);
-  if (image !== undefined) return { kind: 'registered', image };
+  const image = version === null ? null : await registeredImage(store, { name: ref.name, version });
+  if (image !== null) return { kind: 'registered', image };
   throw await notFound(store, ref, recipe === null ? versions : [...versions, recipe.version]);
 }
 
@@ -51,10 +55,8 @@ async function notFound(store: ImageStore, ref: ImageRef, versions: readonly str
       `${wanted}; versions of ${ref.name} are ${versions.toSorted(compareVersions).join(', ')}`,
     );
   }
-  const images = await registeredImages(store);
-  const known = [
-    ...new Set([...images.map((image) => image.ref.name), ...(await recipeNames(store.recipesFolder))]),
-  ].sort();
+  const refs = await registeredRefs(store);
+  const known = [...new Set([...refs.map(({ name }) => name), ...(await recipeNames(store.recipesFolder))])].sort();
   const near = nearest(ref.name, known);
   const hint = near === null ? '' : ` (did you mean "${near}"?)`;
   return new VmTaskError('image-not-found', `${wanted}${hint}; known are ${known.join(', ')}`);

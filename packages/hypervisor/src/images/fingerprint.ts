@@ -26,8 +26,8 @@ function sorted(record: Readonly<Record<string, unknown>>): [string, unknown][] 
 }
 
 /** SHA-256 of a file's bytes. */
-export async function fileSha256(path: string): Promise<string> {
+export async function fileSha256(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(path), hash, { signal });
   return hash.digest('hex');
 }

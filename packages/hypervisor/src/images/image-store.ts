@@ -7,12 +7,14 @@
  * | `recipe.ts`, `recipes-folder.ts`, `fingerprint.ts` | what a built image is made of |
  * | `ensure-image.ts` | from a name to an image, built if it must be: the way in for drivers |
  * | `build-image.ts`, `bootstrap.ts`, `debian-sources.ts`, `write-overlay.ts`, `scratch.ts`, `make-disk.ts` | recipe to disk |
+ * | `signature.ts` | what each file was when the home took the image in |
  * | `import-image.ts`, `inspect-disk.ts`, `foreign-disk.ts` | somebody's disk to ours, trusting nothing in it |
  * | `list-images.ts`, `check-image.ts`, `remove-image.ts`, `image-users.ts` | what there is, and away with what nothing uses |
  *
  * An image is made in the cache, `images/<fingerprint>/`, by renaming a finished folder there. A home knows it as
- * `images/<name>@<version>/`, a folder with hard links to the same files.
+ * `images/<name>@<version>/`, a folder with hard links to the same files, and their signature.
  */
+import type { KeyObject } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -21,8 +23,20 @@ import { tolerant } from '@vm-task/shared/tolerant';
 import { type FileLock, lockFile } from '../file-lock.ts';
 import { emptyIfMissing } from '../host/missing.ts';
 import type { Report } from '../hypervisor.ts';
+import { readJson, writeJson } from '../ledger/json-file.ts';
 import { type Image, type ImageManifest, type ImageVersion, imageManifestSchema } from './image.ts';
 import { formatImageRef, parseImageVersion } from './image-ref.ts';
+import {
+  type Files,
+  filesSchema,
+  hashFiles,
+  newKey,
+  readKey,
+  readSignature,
+  signatureName,
+  writeKey,
+  writeSignature,
+} from './signature.ts';
 
 export interface ImageStore {
   readonly home: Home;
@@ -37,41 +51,87 @@ export interface Watch {
   readonly signal: AbortSignal;
 }
 
+/** An image that the home has signed. */
+export interface RegisteredImage extends Image {
+  readonly files: Files;
+}
+
 /** The finished image in the cache, or null. */
 export async function cachedImage(store: ImageStore, fingerprint: string): Promise<Image | null> {
   return await readImage(cacheFolder(store, fingerprint));
 }
 
-/** The image that this home knows by exactly that name and version, or null. */
-export async function registeredImage(store: ImageStore, ref: ImageVersion): Promise<Image | null> {
+/** What is there by exactly that name and version, whether it can be used or not, or null: for whoever removes it. */
+export async function knownImage(store: ImageStore, ref: ImageVersion): Promise<Image | null> {
   return await readImage(homeFolder(store, ref));
 }
 
-/** Every image that this home knows. */
-export async function registeredImages(store: ImageStore): Promise<Image[]> {
-  const names = await readdir(store.home.images).catch(emptyIfMissing);
-  // Folders being linked or removed have a dot in front.
-  const refs = names.filter((name) => !name.startsWith('.')).map(parseImageVersion);
-  const images = await Promise.all(refs.map((ref) => registeredImage(store, ref)));
-  return images.filter((image) => image !== null);
+/** The image that this home knows by exactly that name and version, or null. @throws `image-altered` when it has signed another one. */
+export async function registeredImage(store: ImageStore, ref: ImageVersion): Promise<RegisteredImage | null> {
+  const image = await knownImage(store, ref);
+  return image === null ? null : { ...image, files: await readSignature(image.folder, await homeKey(store)) };
 }
 
-/** Makes a finished folder in the cache known to this home, in place of what had its name before. */
-export async function registerImage(store: ImageStore, image: Image, watch: Watch): Promise<Image> {
+/** The names of all that this home knows, whether they can be used or not. */
+export async function registeredRefs(store: ImageStore): Promise<ImageVersion[]> {
+  const names = await readdir(store.home.images).catch(emptyIfMissing);
+  // Folders being linked or removed have a dot in front.
+  return names.filter((name) => !name.startsWith('.')).map(parseImageVersion);
+}
+
+/** Makes a finished folder in the cache known to this home, in place of what had its name before. Call it with the image's lock held. */
+export async function registerImage(store: ImageStore, image: Image, watch: Watch): Promise<RegisteredImage> {
   await mkdir(store.home.images, { recursive: true });
+  const [key, files] = [await homeKey(store), await hashesOf(image, watch.signal)];
   await using _lock = await lockHome(store, watch);
   const staging = join(store.home.images, '.link');
   await rm(staging, { recursive: true, force: true });
   await mkdir(staging);
-  for (const file of await readdir(image.folder)) {
+  for (const file of Object.keys(files)) {
     await link(join(image.folder, file), join(staging, file)).catch((error) => {
       throw linkError(store, error);
     });
   }
+  await writeSignature(staging, files, key);
   await takeAway(store, image.ref);
   await rename(staging, homeFolder(store, image.ref));
-  return { ...image, folder: homeFolder(store, image.ref) };
+  return { ...image, files, folder: homeFolder(store, image.ref) };
 }
+
+const hashesName = 'hashes.json';
+
+/** Reading a disk takes seconds: once for a cache, whose homes are one user's. */
+async function hashesOf({ folder }: Image, signal: AbortSignal): Promise<Files> {
+  const path = join(folder, hashesName);
+  const known = await readJson(path, filesSchema);
+  if (known.kind === 'value') return known.value;
+  const files = await hashFiles(folder, hashesName, signal);
+  await writeJson(path, files);
+  return files;
+}
+
+/** With the key that it makes a home signs what it has from before there was one. */
+async function homeKey(store: ImageStore): Promise<KeyObject> {
+  const path = store.home.imagesKey;
+  const known = await readKey(path);
+  if (known !== null) return known;
+  await mkdir(store.home.images, { recursive: true });
+  await mkdir(store.home.credentials, { recursive: true, mode: 0o700 });
+  const limit = AbortSignal.timeout(keyLimitMs);
+  await using _lock = await lockFile(join(store.home.images, '.lock-key'), () => {}, limit);
+  const made = await readKey(path);
+  if (made !== null) return made;
+  const key = newKey();
+  for (const ref of await registeredRefs(store)) {
+    const folder = homeFolder(store, ref);
+    await writeSignature(folder, await hashFiles(folder, signatureName, limit), key);
+  }
+  await writeKey(path, key);
+  return key;
+}
+
+/** Another process hashes every disk of the home. */
+const keyLimitMs = 600_000;
 
 /** Takes the name away at once, then the links. VMs keep their own. */
 export async function unregisterImage(store: ImageStore, ref: ImageVersion, watch: Watch): Promise<void> {

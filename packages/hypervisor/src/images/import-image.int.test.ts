@@ -9,7 +9,7 @@ import type { DiskFormat } from './disk-formats.ts';
 import { diskReader } from './foreign-disk.ts';
 import { type Image, imageDisk } from './image.ts';
 import { parseImageVersion } from './image-ref.ts';
-import { registeredImages } from './image-store.ts';
+import { registeredImage, registeredRefs } from './image-store.ts';
 import { importImage } from './import-image.ts';
 
 const run = promisify(execFile);
@@ -26,7 +26,7 @@ async function expectRefused(lent: LentStore, file: string, format: DiskFormat, 
   const refusal = importAs(lent, 'mine@1', file, format);
   await expect(refusal).rejects.toMatchObject({ code: 'image-refused' });
   for (const word of words) await expect(refusal).rejects.toThrow(word);
-  expect(await registeredImages(lent.store)).toEqual([]);
+  expect(await registeredRefs(lent.store)).toEqual([]);
   const left = await readdir(lent.store.cache.images).catch(() => []);
   expect(left.filter((name) => !name.startsWith('.lock-'))).toEqual([]);
 }
@@ -45,7 +45,7 @@ test('a raw disk becomes a read-only qcow2 of ours with the same content', async
     source: 'import',
     runtimes,
   });
-  expect(await registeredImages(lent.store)).toEqual([image]);
+  expect(await registeredImage(lent.store, image.ref)).toEqual(image);
   await qemuImg('compare', '-f', 'raw', '-F', 'qcow2', file, imageDisk(image));
   expect((await stat(imageDisk(image))).mode & 0o777).toBe(0o444);
 });
@@ -141,6 +141,6 @@ test('an aborted import leaves nothing', async () => {
   const report = () => stop.abort(new Error('enough'));
   const request = { ref: parseImageVersion('mine@1'), file, format: 'qcow2' as const, runtimes, reader };
   await expect(importImage(lent.store, request, { report, signal: stop.signal })).rejects.toThrow('enough');
-  expect(await registeredImages(lent.store)).toEqual([]);
+  expect(await registeredRefs(lent.store)).toEqual([]);
   expect((await readdir(lent.store.cache.images)).filter((name) => !name.startsWith('.lock-'))).toEqual([]);
 });

@@ -8,14 +8,15 @@ import { hostArchitecture } from './architecture.ts';
 import type { DiskFormat } from './disk-formats.ts';
 import { fileSha256 } from './fingerprint.ts';
 import { type ForeignDisk, handOver, hasNamespaces, takeBack, tryQemuImg } from './foreign-disk.ts';
-import type { Image, ImageManifest, ImageVersion } from './image.ts';
+import type { ImageManifest, ImageVersion } from './image.ts';
 import { formatImageRef } from './image-ref.ts';
 import {
   cachedImage,
   finishImage,
   type ImageStore,
+  knownImage,
   lockImage,
-  registeredImage,
+  type RegisteredImage,
   registerImage,
   type Watch,
 } from './image-store.ts';
@@ -40,7 +41,7 @@ const minMemoryMiB = 256;
  * in it is ever read again by anything but its guest, and nobody can alter it between the check and the use.
  * @throws `image-refused` with what is wrong with the name or the disk. Failed or aborted, it leaves nothing.
  */
-export async function importImage(store: ImageStore, request: ImportRequest, watch: Watch): Promise<Image> {
+export async function importImage(store: ImageStore, request: ImportRequest, watch: Watch): Promise<RegisteredImage> {
   const name = formatImageRef(request.ref);
   await using _lock = await lockImage(store, `import-${name}`, watch);
   await checkName(store, request.ref);
@@ -62,7 +63,7 @@ async function checkName(store: ImageStore, ref: ImageVersion): Promise<void> {
   if ((await readRecipe(store.recipesFolder, ref.name)) !== null) {
     throw new VmTaskError('image-refused', `"${ref.name}" is the name of a recipe; import the disk under another name`);
   }
-  if ((await registeredImage(store, ref)) !== null) {
+  if ((await knownImage(store, ref)) !== null) {
     const name = formatImageRef(ref);
     const advice = `give it another version, or remove that one first: vm-task image rm ${name}`;
     throw new VmTaskError('image-refused', `${name} is there already, and an image never changes; ${advice}`);
@@ -108,7 +109,7 @@ async function convert(
   await takeBack(foreign, 'disk.qcow2', disk);
   await rm(foreign.folder, { recursive: true });
   say('reading it once more', 0.9);
-  const content = await fileSha256(disk);
+  const content = await fileSha256(disk, signal);
   const made = {
     ...ref,
     architecture: hostArchitecture(),

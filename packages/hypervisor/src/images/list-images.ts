@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
+import { errorInfo } from '@vm-task/shared/errors';
 import type { VmId } from '@vm-task/shared/ids';
 import { compareVersions } from '@vm-task/shared/versions';
 import { resolveImage } from './ensure-image.ts';
 import { type Image, type ImageVersion, imageDisk } from './image.ts';
-import { type ImageStore, registeredImages } from './image-store.ts';
+import { type ImageStore, registeredImage, registeredRefs } from './image-store.ts';
 import { imageUsers } from './image-users.ts';
 import { readRecipe, recipeNames } from './recipe.ts';
 
@@ -16,22 +17,34 @@ export type ListedImage =
       readonly diskBytes: number;
       readonly usedBy: readonly VmId[];
     }
+  /** It is there and is not used: `image-altered`, `image-unreadable`. */
+  | { readonly state: 'unusable'; readonly ref: ImageVersion; readonly why: string }
   /** There is a recipe, and no image that is made of exactly what it says now: the first use builds it. */
   | { readonly state: 'to-build'; readonly ref: ImageVersion };
 
 /** Every image of the home and every recipe that is to be built, by name and then by version as a number. */
 export async function listImages(store: ImageStore): Promise<ListedImage[]> {
   const toBuild = await recipesToBuild(store);
-  const isStale = (image: Image) =>
-    toBuild.some(({ ref }) => ref.name === image.ref.name && ref.version === image.ref.version);
-  const current = (await registeredImages(store)).filter((image) => !isStale(image));
-  const ready = await Promise.all(current.map((image) => describe(store, image)));
-  return [...ready, ...toBuild].sort(
+  const isStale = (ref: ImageVersion) =>
+    toBuild.some((other) => other.ref.name === ref.name && other.ref.version === ref.version);
+  const current = (await registeredRefs(store)).filter((ref) => !isStale(ref));
+  const found = await Promise.all(current.map((ref) => describe(store, ref)));
+  return [...found.filter((one) => one !== null), ...toBuild].sort(
     (a, b) => a.ref.name.localeCompare(b.ref.name) || compareVersions(a.ref.version, b.ref.version),
   );
 }
 
-async function describe(store: ImageStore, image: Image): Promise<ListedImage> {
+/** Null when it was removed meanwhile. */
+async function describe(store: ImageStore, ref: ImageVersion): Promise<ListedImage | null> {
+  try {
+    const image = await registeredImage(store, ref);
+    return image === null ? null : await describeImage(store, image);
+  } catch (error) {
+    return { state: 'unusable', ref, why: errorInfo(error).message };
+  }
+}
+
+async function describeImage(store: ImageStore, image: Image): Promise<ListedImage> {
   const { blocks } = await stat(imageDisk(image));
   // st_blocks counts units of 512 bytes, whatever the filesystem's own are.
   return {
@@ -49,8 +62,13 @@ async function recipesToBuild(store: ImageStore): Promise<ListedImage[]> {
     const recipe = await readRecipe(store.recipesFolder, name);
     if (recipe === null) continue;
     const ref = { name: recipe.name, version: recipe.version };
-    const resolution = await resolveImage(store, ref);
-    if (resolution.kind === 'to-build') listed.push({ state: 'to-build', ref });
+    if (await isToBuild(store, ref)) listed.push({ state: 'to-build', ref });
   }
   return listed;
+}
+
+/** One that is there and is not used is not to be built, either: somebody has to see it. */
+async function isToBuild(store: ImageStore, ref: ImageVersion): Promise<boolean> {
+  const resolution = await resolveImage(store, ref).catch(() => null);
+  return resolution?.kind === 'to-build';
 }

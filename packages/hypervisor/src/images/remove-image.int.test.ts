@@ -9,7 +9,7 @@ import { ensureImage } from './ensure-image.ts';
 import { diskReader } from './foreign-disk.ts';
 import { type Image, imageDisk } from './image.ts';
 import { formatImageRef, parseImageRef, parseImageVersion } from './image-ref.ts';
-import { type ImageStore, registeredImages } from './image-store.ts';
+import { type ImageStore, registeredRefs } from './image-store.ts';
 import { importImage } from './import-image.ts';
 import { listImages } from './list-images.ts';
 import { removeImage } from './remove-image.ts';
@@ -38,7 +38,7 @@ test('removing takes exactly that version, and its bytes when nobody else has th
   await using lent = await lendStore();
   for (const name of ['mine@3.9', 'mine@3.10', 'other@3.9']) await importEmpty(lent, lent.store, name);
   expect(await remove(lent.store, 'mine@3.9')).toMatchObject({ kind: 'freed' });
-  const left = (await registeredImages(lent.store)).map((image) => formatImageRef(image.ref));
+  const left = (await registeredRefs(lent.store)).map(formatImageRef);
   expect(left.sort()).toEqual(['mine@3.10', 'other@3.9']);
   expect(await cached(lent.store)).toHaveLength(2);
 });
@@ -64,7 +64,7 @@ test('what another home or a snapshot has stays in the cache until the last of t
   await importEmpty(lent, lent.store, 'mine@1');
   const theirs = await importEmpty(lent, other, 'mine@1');
   expect(await remove(lent.store, 'mine@1')).toEqual({ kind: 'shared', links: 1 });
-  expect(await registeredImages(other)).toEqual([theirs]);
+  expect(await registeredRefs(other)).toEqual([theirs.ref]);
   expect(await cached(other)).toEqual([theirs.fingerprint]);
   expect(await remove(other, 'mine@1')).toMatchObject({ kind: 'freed' });
   expect(await cached(other)).toEqual([]);

@@ -5,9 +5,9 @@ import { formatImageRef } from './image-ref.ts';
 import {
   cachedImage,
   type ImageStore,
+  knownImage,
   lockImage,
-  registeredImage,
-  registeredImages,
+  registeredRefs,
   unregisterImage,
   type Watch,
 } from './image-store.ts';
@@ -23,7 +23,7 @@ export type Removal =
  * they go with the last hard link. @throws `image-in-use` with the VMs that run from it; `image-not-found`.
  */
 export async function removeImage(store: ImageStore, ref: ImageVersion, watch: Watch): Promise<Removal> {
-  const image = await registeredImage(store, ref);
+  const image = await knownImage(store, ref);
   if (image === null) throw await notFound(store, ref);
   const vms = await imageUsers(store.home, image);
   if (vms.length > 0) {
@@ -45,7 +45,7 @@ export async function removeImage(store: ImageStore, ref: ImageVersion, watch: W
 }
 
 async function notFound(store: ImageStore, ref: ImageVersion): Promise<VmTaskError> {
-  const known = (await registeredImages(store)).map((image) => formatImageRef(image.ref)).sort();
+  const known = (await registeredRefs(store)).map(formatImageRef).sort();
   const list = known.length === 0 ? 'this home has none' : `this home has ${known.join(', ')}`;
   return new VmTaskError('image-not-found', `there is no image ${formatImageRef(ref)} to remove; ${list}`);
 }

@@ -8,9 +8,9 @@ import type { HostFacts } from '../drivers/qemu/host-facts.ts';
 import type { Walls } from '../drivers/qemu/jail/probe.ts';
 import { lockFile } from '../file-lock.ts';
 import { freezerSlot, releaseUids } from '../host/uids.ts';
-import type { Image } from '../images/image.ts';
 import { formatImageRef } from '../images/image-ref.ts';
-import type { Watch } from '../images/image-store.ts';
+import type { RegisteredImage, Watch } from '../images/image-store.ts';
+import { requireUnaltered } from '../images/signature.ts';
 import { syncFolder, writeJson } from '../ledger/json-file.ts';
 import { freeze, runFolder } from './freeze.ts';
 import type { Snapshot, SnapshotManifest } from './snapshot.ts';
@@ -19,12 +19,11 @@ import { manifestName, markUsed, readSnapshot, removeUnused, snapshotFolder } fr
 
 export interface SnapshotPlan {
   readonly cache: Cache;
-  readonly image: Image;
+  readonly image: RegisteredImage;
   readonly size: Size;
   readonly accelerator: Accelerator;
   readonly walls: Walls;
   readonly qemuVersion: string;
-  /** Whom QEMU runs as while the image boots, or null. */
   /** Whom the image runs as while it boots to be frozen. */
   readonly reserveOwner: HostFacts['reserveOwner'];
   readonly maxSnapshots: number;
@@ -60,6 +59,8 @@ async function make(plan: SnapshotPlan, key: string, signal: AbortSignal): Promi
   await rm(draft, { recursive: true, force: true });
   try {
     await mkdir(join(draft, 'snapshot'), { recursive: true, mode: 0o700 });
+    // Once for all clones of it: what boots now is what each of them has in its memory and below its disk.
+    await requireUnaltered(image.folder, image.files, signal);
     const owner = await reserveOwner(freezerSlot, draft);
     const manifest = await freeze({ image, size, accelerator, walls, folder: draft, owner }, signal);
     await finish(join(draft, runFolder), join(draft, 'snapshot'), manifest);

@@ -4,9 +4,9 @@ import type { VmId } from '@vm-task/shared/ids';
 import { nullIfMissing } from '../../host/missing.ts';
 import type { Capacity, CreateOutcome, MachineState, Missing, Report } from '../../hypervisor.ts';
 import { ensureImage } from '../../images/ensure-image.ts';
-import type { Image, ImageRef } from '../../images/image.ts';
+import type { ImageRef } from '../../images/image.ts';
 import { formatImageRef, parseImageRef } from '../../images/image-ref.ts';
-import { type ImageStore, registeredImage, type Watch } from '../../images/image-store.ts';
+import { type ImageStore, type RegisteredImage, registeredImage, type Watch } from '../../images/image-store.ts';
 import { recipesFolder } from '../../images/recipes-folder.ts';
 import type { Deadline } from '../../ledger/deadline.ts';
 import { recordedProcess } from '../../ledger/ledger.ts';
@@ -117,11 +117,11 @@ export class QemuDriver implements Driver {
   }
 
   /** An image named by its exact version, as it is known; what it is made of was looked at when it was prepared. */
-  async #registered({ name, version }: ImageRef): Promise<Image | null> {
+  async #registered({ name, version }: ImageRef): Promise<RegisteredImage | null> {
     return version === null ? null : await registeredImage(this.#images, { name, version });
   }
 
-  async #snapshot({ size }: CloneClass, image: Image, watch: Watch): Promise<Snapshot> {
+  async #snapshot({ size }: CloneClass, image: RegisteredImage, watch: Watch): Promise<Snapshot> {
     const { environment, config } = this.#options;
     const { qemuVersion, accelerator, walls, reserveOwner } = await this.#hostFacts();
     const { maxSnapshots } = config.host;

@@ -2,7 +2,6 @@
 
 import type { DiskFormat } from '@vm-task/hypervisor/images/disk-formats';
 import { ensureImage } from '@vm-task/hypervisor/images/ensure-image';
-import { diskReader } from '@vm-task/hypervisor/images/foreign-disk';
 import type { Image } from '@vm-task/hypervisor/images/image';
 import { formatImageRef, parseImageRef, parseImageVersion } from '@vm-task/hypervisor/images/image-ref';
 import type { ImageStore, Watch } from '@vm-task/hypervisor/images/image-store';
@@ -61,9 +60,9 @@ export async function importImageFile(
 ): Promise<void> {
   const ref = parseImageVersion(request.name);
   const runtimes = { shell: ['/bin/sh'] };
-  const reader = diskReader(loadConfig(environment.home).host.uidBase);
+  const { uidBase } = loadConfig(environment.home).host;
   const image = await watched(json, (watch) =>
-    importImage(storeOf(environment), { ...request, ref, runtimes, reader }, watch),
+    importImage(storeOf(environment), { ...request, ref, runtimes, uidBase }, watch),
   );
   if (json) printJson({ ...image.ref, fingerprint: image.fingerprint });
   else print(`${formatImageRef(image.ref)} is imported`);

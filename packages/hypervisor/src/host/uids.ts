@@ -21,6 +21,9 @@ export const uidsFolder = '/run/vm-task/uids';
 /** Beyond every slot: `maxVms` is at most so much. What boots to be frozen gets the first that is free from here on. */
 export const freezerSlot = 4_096;
 
+/** Beyond those. Programs that read foreign disks get one of so many. */
+export const readerSlots = { first: freezerSlot + 1, count: 64 } as const;
+
 export interface UidRange {
   readonly folder: string;
   readonly base: number;
@@ -101,11 +104,17 @@ async function isStale(path: string, uid: number): Promise<boolean> {
 
 /** Whether any process of this machine has the uid: what was left of a home that somebody removed by hand. */
 async function hasProcess(uid: number): Promise<boolean> {
-  for (const pid of (await readdir('/proc')).filter(isUid)) {
+  return (await processesOf(uid)).length > 0;
+}
+
+/** pids of all that have it, as any of their four uids. */
+export async function processesOf(uid: number): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter(isUid);
+  const found = pids.map(async (pid) => {
     const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
-    if (new RegExp(`^Uid:.*\\b${uid}\\b`, 'm').test(status)) return true;
-  }
-  return false;
+    return new RegExp(`^Uid:.*\\b${uid}\\b`, 'm').test(status) ? [Number(pid)] : [];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 function isUid(name: string): boolean {

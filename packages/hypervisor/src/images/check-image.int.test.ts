@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { lendStore, unwatched } from '../../test/lend-store.ts';
 import { checkImage } from './check-image.ts';
-import { diskReader } from './foreign-disk.ts';
 import { imageDisk } from './image.ts';
 import { parseImageRef, parseImageVersion } from './image-ref.ts';
 import { importImage } from './import-image.ts';
@@ -20,7 +19,7 @@ test('an image is whole until something of it is lost or spoilt', async () => {
   const wanted = {
     ref: parseImageVersion('mine@1'),
     runtimes: { shell: ['/bin/sh'] },
-    reader: diskReader(1_879_048_192),
+    uidBase: 1_879_048_192,
   };
   const image = await importImage(lent.store, { ...wanted, file, format: 'qcow2' }, unwatched);
   expect(await checkImage(lent.store, ref, signal)).toBe('whole');

@@ -5,19 +5,28 @@ import { join } from 'node:path';
 import { needs } from '@vm-task/testing/needs';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test, vi } from 'vitest';
-import { diskReader, type ForeignDisk, handOver, hasNamespaces, takeBack, tryInJail } from './foreign-disk.ts';
+import { releaseUids } from '../host/uids.ts';
+import { type ForeignDisk, handOver, hasNamespaces, reserveReader, takeBack, tryInJail } from './foreign-disk.ts';
 
 const signal = new AbortController().signal;
 
 async function lendDisk() {
   const root = await makeTempFolder('foreign');
-  const reader = diskReader(1_879_048_192);
+  const reader = await reserveReader(1_879_048_192, root.path);
   const isolated = await hasNamespaces(reader, signal);
   const foreign: ForeignDisk = { folder: join(root.path, 'foreign'), reader, isolated };
   await mkdir(foreign.folder, { mode: 0o700 });
   await writeFile(join(foreign.folder, 'source'), '', { mode: 0o600 });
   await handOver(foreign, 'source');
-  return { ...root, root: root.path, foreign, [Symbol.asyncDispose]: () => root[Symbol.asyncDispose]() };
+  return {
+    ...root,
+    root: root.path,
+    foreign,
+    async [Symbol.asyncDispose]() {
+      await releaseUids(root.path);
+      await root[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** What a program in qemu-img's place is: the words that a shell prints there. */
@@ -58,14 +67,32 @@ needs.root(test)('where there can be no namespaces, it is that user without capa
   expect(said).toBe(`${lent.foreign.reader?.uid}\nCapBnd:\t0000000000000000\n`);
 });
 
-needs.root(test)('what it leaves running ends with it', async () => {
-  await using lent = await lendDisk();
+async function expectNothingLingers(foreign: ForeignDisk): Promise<void> {
   // /proc is the host's, so it says the number that the process has there.
   const lingers = `perl -e 'open F, ">pid"; print F readlink "/proc/self"; close F; sleep 1000'`;
-  await seenFromInside(lent.foreign, `setsid ${lingers} >/dev/null 2>&1 </dev/null & until [ -s pid ]; do :; done`);
-  const pid = await readFile(join(lent.foreign.folder, 'pid'), 'utf8');
+  await seenFromInside(foreign, `setsid ${lingers} >/dev/null 2>&1 </dev/null & until [ -s pid ]; do :; done`);
+  const pid = await readFile(join(foreign.folder, 'pid'), 'utf8');
   expect(pid).toMatch(/^[0-9]+$/);
   expect(existsSync(`/proc/${pid}`)).toBe(false);
+}
+
+needs.root(test)('what it leaves running ends with it', async () => {
+  await using lent = await lendDisk();
+  await expectNothingLingers(lent.foreign);
+});
+
+needs.root(test)(
+  'the same where there can be no namespaces, so that nothing alters the disk that was looked at',
+  async () => {
+    await using lent = await lendDisk();
+    await expectNothingLingers({ ...lent.foreign, isolated: false });
+  },
+);
+
+needs.root(test)('two who read at once are two users', async () => {
+  await using one = await lendDisk();
+  await using other = await lendDisk();
+  expect(one.foreign.reader).not.toEqual(other.foreign.reader);
 });
 
 needs.root(test)('aborted, it is gone at once, although the first process of a namespace ignores SIGTERM', async () => {

@@ -5,17 +5,21 @@
 import { constants } from 'node:fs';
 import { chown, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Owner } from '../host/own-folder.ts';
+import { processesOf, readerSlots, reserveUid, uidsFolder } from '../host/uids.ts';
 import { type ToolOutcome, tryTool } from '../run-tool.ts';
 
-/** Beyond every slot's uid (`maxVms` is at most 4096) and the freezer's. */
-const readerSlot = 4_097;
-
-/** Whom qemu-img runs as: somebody who owns nothing else on this host. Null when we are not root: then it runs as we do. */
-export function diskReader(uidBase: number): Owner | null {
-  const id = uidBase + readerSlot;
-  return process.geteuid?.() === 0 ? { uid: id, gid: id } : null;
+/**
+ * Whom qemu-img runs as: a user that nobody else on this machine has before `releaseUids(folder)`. Null when we are not root:
+ * then it runs as we do.
+ */
+export async function reserveReader(uidBase: number, folder: string): Promise<Owner | null> {
+  if (process.geteuid?.() !== 0) return null;
+  const range = { folder: uidsFolder, base: uidBase + readerSlots.first, count: readerSlots.count };
+  const id = await reserveUid(range, 0, folder);
+  return { uid: id, gid: id };
 }
 
 export interface ForeignDisk {
@@ -71,8 +75,35 @@ export async function tryInJail(
   const clean = ['-i', 'PATH=/usr/local/bin:/usr/bin:/bin', 'TMPDIR=.'];
   const own = isolated ? namespaces : [];
   const program = [...clean, ...own, ...(reader === null ? limited : jailed(reader)), ...argv];
-  // The first process of a namespace heeds SIGKILL alone.
-  return await tryTool('env', program, { cwd: folder, endBy: 'SIGKILL', signal });
+  try {
+    // The first process of a namespace heeds SIGKILL alone.
+    return await tryTool('env', program, { cwd: folder, endBy: 'SIGKILL', signal });
+  } finally {
+    if (reader !== null && !isolated) await endProcessesOf(reader.uid);
+  }
+}
+
+/** What it has started could write into the disk after that was looked at. With namespaces the kernel has ended it. */
+async function endProcessesOf(uid: number): Promise<void> {
+  const giveUpAt = performance.now() + goneLimitMs;
+  for (let left = await processesOf(uid); left.length > 0; left = await processesOf(uid)) {
+    if (performance.now() > giveUpAt) {
+      throw new VmTaskError('image-refused', `qemu-img left processes that cannot be ended: ${left.join(', ')}`);
+    }
+    for (const pid of left) kill(pid);
+    await delay(pauseMs);
+  }
+}
+
+const goneLimitMs = 10_000;
+const pauseMs = 5;
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** What `env`, `prlimit` and `setpriv` end with when there is no such program. */

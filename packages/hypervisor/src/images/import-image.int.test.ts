@@ -6,7 +6,6 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { type LentStore, lendStore, unwatched } from '../../test/lend-store.ts';
 import type { DiskFormat } from './disk-formats.ts';
-import { diskReader } from './foreign-disk.ts';
 import { type Image, imageDisk } from './image.ts';
 import { parseImageVersion } from './image-ref.ts';
 import { registeredImage, registeredRefs } from './image-store.ts';
@@ -15,10 +14,10 @@ import { importImage } from './import-image.ts';
 const run = promisify(execFile);
 const qemuImg = (...args: string[]) => run('qemu-img', args);
 const runtimes = { shell: ['/bin/sh'] };
-const reader = diskReader(1_879_048_192);
+const uidBase = 1_879_048_192;
 
 function importAs(lent: LentStore, name: string, file: string, format: DiskFormat): Promise<Image> {
-  return importImage(lent.store, { ref: parseImageVersion(name), file, format, runtimes, reader }, unwatched);
+  return importImage(lent.store, { ref: parseImageVersion(name), file, format, runtimes, uidBase }, unwatched);
 }
 
 /** The import is refused with all of these words, and nothing of it stays. */
@@ -139,7 +138,7 @@ test('an aborted import leaves nothing', async () => {
   await qemuImg('create', '-f', 'qcow2', file, '16M');
   const stop = new AbortController();
   const report = () => stop.abort(new Error('enough'));
-  const request = { ref: parseImageVersion('mine@1'), file, format: 'qcow2' as const, runtimes, reader };
+  const request = { ref: parseImageVersion('mine@1'), file, format: 'qcow2' as const, runtimes, uidBase };
   await expect(importImage(lent.store, request, { report, signal: stop.signal })).rejects.toThrow('enough');
   expect(await registeredRefs(lent.store)).toEqual([]);
   expect((await readdir(lent.store.cache.images)).filter((name) => !name.startsWith('.lock-'))).toEqual([]);

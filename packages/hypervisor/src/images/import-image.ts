@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
-import type { Owner } from '../host/own-folder.ts';
+import { releaseUids } from '../host/uids.ts';
 import { runTool } from '../run-tool.ts';
 import { hostArchitecture } from './architecture.ts';
 import type { DiskFormat } from './disk-formats.ts';
 import { fileSha256 } from './fingerprint.ts';
-import { type ForeignDisk, handOver, hasNamespaces, takeBack, tryQemuImg } from './foreign-disk.ts';
+import { type ForeignDisk, handOver, hasNamespaces, reserveReader, takeBack, tryQemuImg } from './foreign-disk.ts';
 import type { ImageManifest, ImageVersion } from './image.ts';
 import { formatImageRef } from './image-ref.ts';
 import {
@@ -29,8 +29,8 @@ export interface ImportRequest {
   readonly format: DiskFormat;
   /** What a task may name as its runtime, and the argv that a script's path is appended to. */
   readonly runtimes: Record<string, string[]>;
-  /** Whom qemu-img runs as (`diskReader`). */
-  readonly reader: Owner | null;
+  /** `host.uidBase` of the configuration: qemu-img runs as a user above it (`reserveReader`). */
+  readonly uidBase: number;
 }
 
 /** What Debian's smallest installation boots with; nobody can know it of somebody else's disk. */
@@ -55,6 +55,7 @@ export async function importImage(store: ImageStore, request: ImportRequest, wat
     const same = await cachedImage(store, manifest.fingerprint);
     return await registerImage(store, same ?? (await finishImage(store, staging, manifest)), watch);
   } finally {
+    await releaseUids(staging);
     await rm(staging, { recursive: true, force: true });
   }
 }
@@ -85,12 +86,13 @@ async function convertDisk(foreign: ForeignDisk, format: DiskFormat, signal: Abo
 }
 
 async function convert(
-  { ref, file, format, runtimes, reader }: ImportRequest,
+  { ref, file, format, runtimes, uidBase }: ImportRequest,
   staging: string,
   watch: Watch,
 ): Promise<ImageManifest> {
   const { signal } = watch;
   const say = (note: string, fraction: number) => watch.report({ note: `image ${ref.name}: ${note}`, fraction });
+  const reader = await reserveReader(uidBase, staging);
   const isolated = await hasNamespaces(reader, signal);
   if (reader !== null && !isolated) say('read without namespaces of its own, which this host does not permit', 0);
   const foreign: ForeignDisk = { folder: join(staging, 'foreign'), reader, isolated };

@@ -6,7 +6,6 @@ import { newVmId } from '@vm-task/shared/new-ids';
 import { expect, test } from 'vitest';
 import { type LentStore, lendStore, unwatched } from '../../test/lend-store.ts';
 import { ensureImage } from './ensure-image.ts';
-import { diskReader } from './foreign-disk.ts';
 import { type Image, imageDisk } from './image.ts';
 import { formatImageRef, parseImageRef, parseImageVersion } from './image-ref.ts';
 import { type ImageStore, registeredRefs } from './image-store.ts';
@@ -25,7 +24,7 @@ async function importEmpty(lent: LentStore, store: ImageStore, name: string): Pr
     file,
     format: 'qcow2',
     runtimes,
-    reader: diskReader(1_879_048_192),
+    uidBase: 1_879_048_192,
   } as const;
   return await importImage(store, request, unwatched);
 }

@@ -7,7 +7,6 @@ import { expect, test } from 'vitest';
 import { type LentStore, lendStore, unwatched } from '../../test/lend-store.ts';
 import { checkImage } from './check-image.ts';
 import { ensureImage } from './ensure-image.ts';
-import { diskReader } from './foreign-disk.ts';
 import { parseImageRef, parseImageVersion } from './image-ref.ts';
 import { type ImageStore, type RegisteredImage, registeredImage } from './image-store.ts';
 import { importImage } from './import-image.ts';
@@ -21,8 +20,8 @@ const one = parseImageRef('mine@1');
 async function importEmpty(lent: LentStore, store: ImageStore, name: string): Promise<RegisteredImage> {
   const file = join(lent.folder, `${name}.qcow2`);
   await promisify(execFile)('qemu-img', ['create', '-f', 'qcow2', file, '16M']);
-  const reader = diskReader(1_879_048_192);
-  const request = { ref: parseImageVersion(name), file, format: 'qcow2', runtimes: { shell: ['/bin/sh'] }, reader };
+  const uidBase = 1_879_048_192;
+  const request = { ref: parseImageVersion(name), file, format: 'qcow2', runtimes: { shell: ['/bin/sh'] }, uidBase };
   return await importImage(store, { ...request, format: 'qcow2' }, unwatched);
 }
 

@@ -107,12 +107,13 @@ async function hasProcess(uid: number): Promise<boolean> {
   return (await processesOf(uid)).length > 0;
 }
 
-/** pids of all that have it, as any of their four uids. */
+/** pids of all that have it, as any of their four uids. What has ended and waits for its parent does nothing more. */
 export async function processesOf(uid: number): Promise<number[]> {
   const pids = (await readdir('/proc')).filter(isUid);
   const found = pids.map(async (pid) => {
     const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
-    return new RegExp(`^Uid:.*\\b${uid}\\b`, 'm').test(status) ? [Number(pid)] : [];
+    const isIts = new RegExp(`^Uid:.*\\b${uid}\\b`, 'm').test(status);
+    return isIts && !/^State:\s+Z/m.test(status) ? [Number(pid)] : [];
   });
   return (await Promise.all(found)).flat();
 }

@@ -16,10 +16,12 @@ const probe = (targets: readonly string[]) => `
 
 const hostServices = [`127.0.0.1:${hostPort}`, `${addresses.host}:${hostPort}`];
 const internetService = `${addresses.internet}:${internetPort}`;
+const deniedService = `${addresses.denied}:${internetPort}`;
 const privateService = `${addresses.privateNetwork}:${internetPort}`;
 const everything = [
   ...hostServices,
   internetService,
+  deniedService,
   privateService,
   // How a guest of QEMU's user networking sees the host's loopback, and 0.0.0.0, which a host takes for its own.
   `10.0.2.2:${hostPort}`,
@@ -43,7 +45,7 @@ const onHost = `
   const [egress, ...commands] = process.argv.slice(1);
   if (egress === 'host') console.log(JSON.stringify(commands.map((command) => execFileSync('bash', ['-c', command]).toString())));
   else {
-    await using vms = await lendVms();
+    await using vms = await lendVms({ config: 'egress: { deny: [203.0.113.64/28] }' });
     const vmClass = { ...smallClass, egress };
     await vms.hypervisor.prepare(vmClass, () => {}, new AbortController().signal);
     const vm = await vms.ready(vmClass);

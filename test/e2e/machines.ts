@@ -15,7 +15,7 @@ export interface Machines extends AsyncDisposable {
 /** `share`: what a task may use of each of them. */
 export async function lendMachines(names: readonly string[], size: Size, share: Size = size): Promise<Machines> {
   await using made = new AsyncDisposableStack();
-  const vms = made.use(await lendVms(names.length));
+  const vms = made.use(await lendVms({ max: names.length }));
   await vms.hypervisor.prepare({ ...smallClass, size }, () => {}, new AbortController().signal);
   const ready = await Promise.all(names.map(async (name) => [name, await vms.ready({ ...smallClass, size })] as const));
   const machines = new Map(ready);

@@ -18,12 +18,21 @@ export const addresses = {
   host: '198.51.100.1',
   gateway: '198.51.100.2',
   internet: '203.0.113.7',
+  denied: '203.0.113.66',
   privateNetwork: '10.9.9.9',
   /** The git server that the examples name. */
   examples: '198.51.100.10',
 } as const;
-/** A provider's own, the metadata service of clouds, private ones, one for benchmarks. */
-export const specialAddresses = ['100.64.0.9', '169.254.169.254', '172.16.5.4', '192.168.77.1', '198.18.0.9'] as const;
+/** A provider's own, two services of clouds for their machines, private ones, a relay of old, one for benchmarks. */
+export const specialAddresses = [
+  '100.64.0.9',
+  '168.63.129.16',
+  '169.254.169.254',
+  '172.16.5.4',
+  '192.168.77.1',
+  '192.88.99.1',
+  '198.18.0.9',
+] as const;
 export const hostPort = 4222;
 export const internetPort = 8080;
 
@@ -96,7 +105,13 @@ async function layCable(host: string, internet: string): Promise<void> {
   await ip('-n', host, 'address', 'add', `${addresses.host}/24`, 'dev', 'cable');
   await ip('-n', host, 'route', 'add', 'default', 'via', addresses.gateway);
   await ip('-n', internet, 'address', 'add', `${addresses.gateway}/24`, 'dev', 'cable');
-  for (const address of [addresses.internet, addresses.privateNetwork, addresses.examples, ...specialAddresses]) {
+  for (const address of [
+    addresses.internet,
+    addresses.denied,
+    addresses.privateNetwork,
+    addresses.examples,
+    ...specialAddresses,
+  ]) {
     await ip('-n', internet, 'address', 'add', `${address}/32`, 'dev', 'lo');
   }
 }

@@ -35,12 +35,18 @@ export interface TestVms extends AsyncDisposable {
   ssh(vm: ReadyVm, command: string): Promise<string>;
 }
 
-/** At most `max` at once. */
-export async function lendVms(max = 2): Promise<TestVms> {
+interface VmsOptions {
+  /** At most so many at once. */
+  readonly max?: number;
+  /** As in `vm-task.yaml`. */
+  readonly config?: string;
+}
+
+export async function lendVms({ max = 2, config = '' }: VmsOptions = {}): Promise<TestVms> {
   const inherited = readEnvironment();
   const home = homeAt(await makeHomeFolder('home'));
   const environment = { ...inherited, home };
-  const hypervisor = createHypervisor({ environment, config: parseConfig('', 'the defaults') });
+  const hypervisor = createHypervisor({ environment, config: parseConfig(config, 'the configuration of this test') });
   const create = (vmClass: VmClass = smallClass, signal = new AbortController().signal) => {
     const now = Date.now();
     return hypervisor.create(vmClass, { poolMax: max, hostMax: max }, deadlineFrom(now + 3_600_000, now), signal);

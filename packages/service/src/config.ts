@@ -60,6 +60,15 @@ const settings = {
       requireKvm: z.boolean().default(false),
     })
     .prefault({}),
+  egress: z
+    .strictObject({
+      /** Where no VM may go, whatever its egress: addresses and ranges, such as 203.0.113.0/24. */
+      deny: z
+        .array(z.union([z.cidrv4(), z.ipv4()]))
+        .max(256)
+        .default([]),
+    })
+    .prefault({}),
   http: httpSchema.prefault({}),
   nats: z.strictObject({ port: z.int().min(0).max(65_535).default(4222) }).prefault({}),
   runner: z

@@ -6,6 +6,7 @@ export const standInFacts: HostFacts = {
   accelerator: 'tcg',
   walls: { kind: 'lacking', why: 'an sshd of this host stands in for the guest' },
   reserveOwner: async () => null,
+  denied: [],
   prober: null,
 };
 

@@ -11,4 +11,8 @@ export interface DriverConfig {
     /** No clone is made where guests do not run with KVM. */
     readonly requireKvm: boolean;
   };
+  readonly egress: {
+    /** IPv4 addresses and ranges that no VM may go to. */
+    readonly deny: readonly string[];
+  };
 }

@@ -75,7 +75,16 @@ async function programOf(plan: BootPlan, argv: readonly string[], port: number):
   const { image, size, accelerator, walls, folder, owner, logs } = plan;
   if (walls.kind === 'lacking') return { argv, folder, runAs: owner, port: null, logs };
   const readOnly = [files.base, ...bootFiles(image)];
-  const jail = { folder, readOnly, accelerator, limits: limitsOf(size), egress: 'none', port, owner } as const;
+  const jail = {
+    folder,
+    readOnly,
+    accelerator,
+    limits: limitsOf(size),
+    egress: 'none',
+    denied: [],
+    port,
+    owner,
+  } as const;
   return { ...(await jailed(argv, jail)), folder, logs };
 }
 

@@ -10,6 +10,7 @@ import { updateRecord } from '../../ledger/ledger.ts';
 import type { Snapshot } from '../../snapshots/snapshot.ts';
 import { linkSnapshot } from '../../snapshots/snapshot-store.ts';
 import { type Accelerator, commandLine, files } from './command-line.ts';
+import type { HostFacts } from './host-facts.ts';
 import { isAddressInUse } from './jail/hold-port.ts';
 import { jailed } from './jail/jail.ts';
 import { limitsOf } from './jail/limits.ts';
@@ -30,6 +31,7 @@ export interface ClonePlan {
   readonly snapshot: Snapshot;
   readonly accelerator: Accelerator;
   readonly walls: Walls;
+  readonly denied: HostFacts['denied'];
   readonly owner: Owner | null;
 }
 
@@ -72,7 +74,10 @@ async function startOnce(plan: ClonePlan, record: CloneRecord, signal: AbortSign
   }
 }
 
-async function programOf({ home, accelerator, walls, owner }: ClonePlan, record: CloneRecord): Promise<Program> {
+async function programOf(
+  { home, accelerator, walls, denied, owner }: ClonePlan,
+  record: CloneRecord,
+): Promise<Program> {
   const { vm, size, port, egress } = record;
   const { run: folder } = home.vm(vm);
   const restricted = egress === 'none';
@@ -82,7 +87,7 @@ async function programOf({ home, accelerator, walls, owner }: ClonePlan, record:
   // A guest that may use the internet has no other way to it than out of its jail.
   if (restricted && walls.kind === 'lacking') return { argv, folder, runAs: owner, port: null, logs };
   const readOnly = Object.values(files);
-  const jail = { folder, readOnly, accelerator, limits: limitsOf(size), egress, port, owner };
+  const jail = { folder, readOnly, accelerator, limits: limitsOf(size), egress, denied, port, owner };
   return { ...(await jailed(argv, jail)), folder, logs };
 }
 

@@ -83,8 +83,8 @@ async function bringUp(
   signal: AbortSignal,
 ): Promise<ReadyVm> {
   const { home, facts, snapshot, vmClass, askedAt } = plan;
-  const { accelerator, walls } = facts;
-  const { vm, port } = await startClone({ home, snapshot, accelerator, walls, owner }, intent, signal);
+  const { accelerator, walls, denied } = facts;
+  const { vm, port } = await startClone({ home, snapshot, accelerator, walls, denied, owner }, intent, signal);
   const runningMs = Math.round(performance.now() - askedAt);
   const identity = newIdentity(vm);
   const access = { host: '127.0.0.1', port, user: snapshot.user, hostKey: snapshot.hostKey };

@@ -19,6 +19,8 @@ export interface HostFacts {
    * before `releaseUids(folder)`. Null when we are not root and all run as us.
    */
   reserveOwner(n: number, folder: string): Promise<Owner | null>;
+  /** Where no VM may go: IPv4 addresses and ranges. */
+  readonly denied: readonly string[];
   /** Whom programs run as that try out what this host can do. */
   readonly prober: Owner | null;
 }
@@ -42,6 +44,7 @@ export async function hostFacts({ cache }: Environment, config: DriverConfig): P
     accelerator,
     walls: await findWalls(prober),
     prober,
+    denied: config.egress.deny,
     async reserveOwner(n, folder) {
       if (!isRoot) return null;
       const range = { folder: uidsFolder, base: config.host.uidBase, count: freezerSlot + 1 };

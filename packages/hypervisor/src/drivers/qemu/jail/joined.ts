@@ -1,7 +1,7 @@
 /**
  * QEMU in a network namespace of its own, for guests that may use the internet. pasta joins it to the host's network
  * as an ordinary program that opens sockets, so what a guest sends can reach what the host can. Hence routes: to
- * private, link-local and other special ranges and to every address of the host there is none, and loopback is the
+ * private, link-local and other special ranges, to every address of the host and to what is denied there is none, and loopback is the
  * namespace's own. IPv4 only.
  */
 import { writeFile } from 'node:fs/promises';
@@ -10,15 +10,17 @@ import { join } from 'node:path';
 import { enterJail, jailWords } from './inside.ts';
 import type { Jailed, JailOptions } from './options.ts';
 
-/** RFC 6890's special ranges and multicast: nothing there is the internet. */
+/** RFC 6890's special ranges and multicast: nothing there is the internet. And where a cloud answers its own machines. */
 const specialRanges = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
+  '168.63.129.16/32',
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
+  '192.88.99.0/24',
   '192.168.0.0/16',
   '198.18.0.0/15',
   '224.0.0.0/4',
@@ -56,10 +58,10 @@ mknod -m 666 /dev/net/tun c 10 200
 exec setpriv --reuid="$uid" --regid="$gid" --clear-groups --inh-caps=-all -- "$@"`;
 
 export async function joinedProgram(program: readonly string[], options: JailOptions): Promise<Jailed> {
-  const { folder, port, owner } = options;
+  const { folder, port, owner, denied } = options;
   await writeFile(join(folder, resolver), `nameserver ${own.resolver}\n`, { mode: 0o644 });
   const words = jailWords(program, options, resolver);
-  const command = ['unshare', '--mount', '--', 'sh', '-c', enter, 'enter', ...closedRanges(), '--', ...words];
+  const command = ['unshare', '--mount', '--', 'sh', '-c', enter, 'enter', ...closedRanges(denied), '--', ...words];
   const joined = ['pasta', ...pastaOptions(port), '--', ...command];
   if (owner === null) return { argv: joined, runAs: null, port: null };
   const { uid, gid } = owner;
@@ -79,9 +81,9 @@ function pastaOptions(port: number): string[] {
   ];
 }
 
-/** The special ranges, and every address that the host has now: services listen there, too. */
-export function closedRanges(): string[] {
+/** The special ranges, every address that the host has now, as services listen there, too, and what is denied. */
+function closedRanges(denied: readonly string[]): string[] {
   const addresses = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const ofHost = addresses.filter(({ family }) => family === 'IPv4').map(({ address }) => `${address}/32`);
-  return [...new Set([...specialRanges, ...ofHost])];
+  return [...new Set([...specialRanges, ...ofHost, ...denied])];
 }

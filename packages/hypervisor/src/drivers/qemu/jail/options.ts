@@ -6,6 +6,8 @@ import type { Inside } from './inside.ts';
 
 export interface JailOptions extends Inside {
   readonly egress: Egress;
+  /** Where nobody may go who may go anywhere: IPv4 addresses and ranges. */
+  readonly denied: readonly string[];
   /** Where the program listens inside, and where that is reached from on the host, on 127.0.0.1. */
   readonly port: number;
   /** Whom all of it runs as when we are root. Else null, and it runs as we do. */

@@ -59,7 +59,8 @@ async function complaintOf(egress: Egress, owner: Owner | null): Promise<string 
 
 async function tryJail(folder: string, egress: Egress, owner: Owner | null): Promise<string | null> {
   const port = await freePort();
-  const options = { folder, egress, port, owner, readOnly: [], accelerator: 'tcg', limits: limitsOf(anySize) } as const;
+  const inside = { folder, readOnly: [], accelerator: 'tcg', limits: limitsOf(anySize) } as const;
+  const options = { ...inside, egress, denied: [], port, owner } as const;
   const { argv, runAs, port: held } = await jailed(['true'], options);
   const path = join(folder, 'complaint');
   await using log = await open(path, 'w');

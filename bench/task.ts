@@ -32,7 +32,14 @@ const config = parseConfig(JSON.stringify(settings), 'the benchmark');
 const pool = config.pools['warm'];
 const [size] = pool === undefined ? [] : config.drivers.describe('warm', pool).sizes;
 if (size === undefined) throw new Error('the pool has no size');
-const vmClass = { driver: 'qemu', pool: 'floor', image: { name: image, version: null }, size, egress: 'none' } as const;
+const vmClass = {
+  driver: 'qemu',
+  pool: 'floor',
+  image: { name: image, version: null },
+  size,
+  egress: 'none',
+  allow: [],
+} as const;
 const forever = new AbortController().signal;
 
 const floor: number[] = [];

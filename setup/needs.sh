@@ -34,6 +34,8 @@ perl               perl            0
 
 # What only the tests start. What one suite alone needs is in a table of its own: `<suite>_programs`, with _ for -.
 test_programs='
-sshd openssh-server 0
-git  git            0
+sshd    openssh-server 0
+git     git            0
+haproxy haproxy        0
+dnsmasq dnsmasq-base   0
 '

@@ -51,18 +51,33 @@ export interface NetworkLab extends AsyncDisposable {
 const greeter = (address: string, port: number) =>
   `require('net').createServer((s) => s.on('error', () => {}).end('hello')).listen(${port}, '${address}', () => console.log('up'))`;
 
-/** Answers every question with the public address. */
+/** Answers with the name's address, every other question with the public one, and writes down who was asked for. */
 const resolver = `
+const [names, questions] = process.argv.slice(1);
+const nameOf = (question, at = 12) => {
+  const length = question[at];
+  return length === 0 ? '' : '.' + question.subarray(at + 1, at + 1 + length) + nameOf(question, at + 1 + length);
+};
 const socket = require('dgram').createSocket('udp4');
 socket.on('message', (question, peer) => {
   const end = question.indexOf(0, 12) + 5;
+  const name = nameOf(question).slice(1);
+  if (questions) require('fs').appendFileSync(questions, name + '\\n');
+  const address = JSON.parse(names)[name] ?? '${addresses.internet}';
   const header = Buffer.concat([question.subarray(0, 2), Buffer.from('81800001000100000000', 'hex')]);
-  const record = Buffer.from('c00c0001000100000001' + '0004' + '${addresses.internet}'.split('.').map((n) => (+n).toString(16).padStart(2, '0')).join(''), 'hex');
+  const record = Buffer.from('c00c0001000100000001' + '0004' + address.split('.').map((n) => (+n).toString(16).padStart(2, '0')).join(''), 'hex');
   socket.send(Buffer.concat([header, question.subarray(12, end), record]), peer.port, peer.address);
 });
 socket.bind(53, '${addresses.gateway}', () => console.log('up'));`;
 
-export async function lendNetworkLab(): Promise<NetworkLab> {
+interface LabOptions {
+  /** Addresses of names on its internet. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** A file that gets the name of each question. */
+  readonly questions?: string;
+}
+
+export async function lendNetworkLab({ names = {}, questions = '' }: LabOptions = {}): Promise<NetworkLab> {
   await using made = new AsyncDisposableStack();
   const folder = made.use(await makeTempFolder('network'));
   const host = await addNamespace(made, 'host');
@@ -70,7 +85,7 @@ export async function lendNetworkLab(): Promise<NetworkLab> {
   await layCable(host, internet);
   for (const address of ['127.0.0.1', addresses.host]) await serve(made, host, node(greeter(address, hostPort)));
   await serve(made, internet, node(greeter('0.0.0.0', internetPort)));
-  await serve(made, internet, node(resolver));
+  await serve(made, internet, [...node(resolver), JSON.stringify(names), questions]);
   const resolvConf = join(folder.path, 'resolv.conf');
   await writeFile(resolvConf, `nameserver ${addresses.gateway}\n`);
   // `ip netns exec` has a mount namespace of its own, so the resolver is this program's alone.

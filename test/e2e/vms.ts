@@ -20,6 +20,7 @@ export const smallClass: CloneClass = {
   image: { name: 'base', version: null },
   size: { cpus: 1, memoryMiB: 384, diskMiB: 2048 },
   egress: 'none',
+  allow: [],
 };
 
 /** Building the image and freezing it, where the cache has neither. */

@@ -14,7 +14,10 @@ import { lendVms, prepareLimitMs, smallClass, type TestVms } from './vms.ts';
 
 const run = promisify(execFile);
 
-const cloneWith = (egress: CloneClass['egress']): CloneClass => ({ ...smallClass, egress });
+type Egress = CloneClass['egress'] | 'names';
+
+const cloneWith = (egress: Egress): CloneClass =>
+  egress === 'names' ? { ...smallClass, allow: ['packages.example:443'] } : { ...smallClass, egress };
 
 beforeAll(async () => {
   await using vms = await lendVms();
@@ -41,7 +44,7 @@ wait`;
 
 const numbers = { ns: ['cgroup', 'time'] } as const;
 
-for (const egress of ['none', 'internet'] as const) {
+for (const egress of ['none', 'names', 'internet'] as const) {
   needs.root(test)(
     `egress ${egress}: QEMU shares no namespace that matters with the host, and has no capability`,
     async () => {
@@ -79,7 +82,7 @@ for (const egress of ['none', 'internet'] as const) {
       const { port } = server.address() as AddressInfo;
       const [vm, other] = [await vms.ready(cloneWith(egress)), await vms.ready(cloneWith(egress))];
       const ports = [port, other.access.port, vm.access.port];
-      const addresses = ['127.0.0.1', '192.0.2.1', '10.0.2.2', '0.0.0.0'];
+      const addresses = ['127.0.0.1', '192.0.2.1', '192.0.2.2', '192.0.2.9', '10.0.2.2', '0.0.0.0'];
       const targets = addresses.flatMap((address) => ports.map((number) => `${address}:${number}`));
       const own = [`127.0.0.1:${vm.access.port}`, `0.0.0.0:${vm.access.port}`];
       // What does not answer is what is far away, and not what the probe cannot see.

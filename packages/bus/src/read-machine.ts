@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import { lastOf, readHistory } from './task-history.ts';
 
 export type TaskMachine = Pick<EventData<'vm.ready'>, 'vm' | 'host' | 'pool' | 'image' | 'driver'> &
-  Pick<TaskSpec, 'size' | 'egress'>;
+  Pick<TaskSpec, 'size' | 'egress' | 'allow'>;
 
 /** @throws `left-vm-gone` for a task that had none, or is no longer kept. */
 export async function readMachine(connection: Connection, taskKey: TaskKey): Promise<TaskMachine> {
@@ -17,6 +17,6 @@ export async function readMachine(connection: Connection, taskKey: TaskKey): Pro
     throw new VmTaskError('left-vm-gone', `task ${taskKey.task} left no VM, or is no longer kept; run its stage again`);
   }
   const { vm, host, pool, image, driver } = ready.data;
-  const { size, egress } = created.data.spec;
-  return { vm, host, pool, image, driver, size, egress };
+  const { size, egress, allow } = created.data.spec;
+  return { vm, host, pool, image, driver, size, egress, ...(allow === undefined ? {} : { allow }) };
 }

@@ -5,7 +5,7 @@ import type { TaskOptions } from './task-source.ts';
 
 /** A file, unless the words come after `--`. */
 export async function taskFrom(words: readonly string[], options: Record<string, unknown>): Promise<unknown> {
-  const wanted = Object.entries(options).filter(([name]) => ['image', 'pool', 'egress'].includes(name));
+  const wanted = Object.entries(options).filter(([name]) => ['image', 'pool', 'egress', 'allow'].includes(name));
   const dashes = process.argv.indexOf('--');
   const isCommand = dashes !== -1 && words.length > 0;
   const { expressionsNote, readTask } = await import('./task-source.ts');

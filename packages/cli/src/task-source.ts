@@ -8,11 +8,24 @@ export interface TaskOptions {
   readonly image?: string;
   readonly pool?: string;
   readonly egress?: string;
+  /** In place of `egress`. */
+  readonly allow?: readonly string[];
 }
 
 /** The task as it will be submitted, checked here already so that a slip costs nothing. @throws `invalid-task`. */
-export async function readTask(words: readonly string[], isCommand: boolean, options: TaskOptions): Promise<unknown> {
-  const task = { ...(isCommand ? { command: words } : await readTaskFile(words)), ...options };
+export async function readTask(
+  words: readonly string[],
+  isCommand: boolean,
+  { allow, ...options }: TaskOptions,
+): Promise<unknown> {
+  if (allow !== undefined && options.egress !== undefined) {
+    throw new VmTaskError(
+      'invalid-task',
+      'give --egress or --allow, not both: with --allow the VM reaches that and nothing else',
+    );
+  }
+  const egress = allow === undefined ? {} : { egress: { allow } };
+  const task = { ...(isCommand ? { command: words } : await readTaskFile(words)), ...options, ...egress };
   parseTaskFile(task);
   return task;
 }

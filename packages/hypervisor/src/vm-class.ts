@@ -17,6 +17,8 @@ export interface VmRequest {
   readonly image: string;
   readonly size: Size;
   readonly egress: Egress;
+  /** With `none`: what it reaches by name all the same (`@vm-task/shared/egress`). */
+  readonly allow?: string[] | undefined;
 }
 
 /** What a pool makes of a request. */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { durationSchema } from './durations.ts';
+import { allowMax, targetSchema } from './egress.ts';
 import { jsonObjectSchema } from './json.ts';
 import { nameSchema } from './names.ts';
 import { bytesOf, isOwnVariable, stringMaxBytes, variableOfInput } from './process-strings.ts';
@@ -125,6 +126,12 @@ const artifactsSchema = z.union([
   }),
 ]);
 
+/** `allow`: what the VM reaches by name; nothing else. */
+const egressSchema = z.union([
+  z.enum(['none', 'internet']),
+  z.strictObject({ allow: z.array(targetSchema).min(1).max(allowMax) }),
+]);
+
 /** Whoever needs more of them writes a pipeline. */
 const childrenMax = 100;
 
@@ -148,7 +155,7 @@ export const taskFileSchema = z
     stdin: z.string().optional(),
     env: z.record(envNameSchema, textSchema).optional(),
     secrets: z.record(envNameSchema, nameSchema).optional(),
-    egress: z.enum(['none', 'internet']).optional(),
+    egress: egressSchema.optional(),
     artifacts: artifactsSchema.optional(),
     resources: sizeSchema.partial().optional(),
     timeouts: timeoutsSchema.optional(),

@@ -15,6 +15,8 @@ export const taskSpecSchema = z.strictObject({
   image: z.string(),
   size: sizeSchema,
   egress: z.enum(['none', 'internet']),
+  /** With `none`: what it reaches by name all the same. An older provisioner passes over it, and the VM reaches nothing. */
+  allow: z.array(z.string()).optional(),
   setup: z.array(
     z.discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('git'), ...gitStepSchema.shape }),

@@ -156,7 +156,7 @@ export class Ledger {
     const full = fullFor(all, vmClass.pool, capacity);
     if (full !== null) return full;
     const ofPool = all.filter(({ record }) => record.pool === vmClass.pool);
-    const { pool, image, size, egress } = vmClass as CloneClass;
+    const { pool, image, size, egress, allow } = vmClass as CloneClass;
     const record: CloneRecord = {
       version: 1,
       driver: 'qemu',
@@ -166,6 +166,7 @@ export class Ledger {
       snapshot: 'simulated',
       size,
       egress,
+      allow: [...allow],
       resources: ['slots', 'files', 'process', 'port'],
       slots: { pool: ofPool.length, host: all.length },
       uid: null,
@@ -265,9 +266,9 @@ export class Ledger {
 }
 
 /** Whatever is asked for, there is one image. */
-function resolvedSpecOf(pool: string, { size, egress }: VmRequest): ResolvedSpec {
+function resolvedSpecOf(pool: string, { size, egress, allow = [] }: VmRequest): ResolvedSpec {
   const image = { name: 'python', version: '3.2.0' };
-  const vmClass: ExactCloneClass = { driver: 'qemu', pool, image, size, egress };
+  const vmClass: ExactCloneClass = { driver: 'qemu', pool, image, size, egress, allow };
   return { vmClass, image: 'python@3.2.0', runtimes: { shell: ['/bin/sh', '-eu'] } };
 }
 

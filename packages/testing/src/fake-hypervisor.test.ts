@@ -9,6 +9,7 @@ const vmClass: CloneClass = {
   image: { name: 'python', version: null },
   size: { cpus: 1, memoryMiB: 512, diskMiB: 4096 },
   egress: 'none',
+  allow: [],
 };
 const deadline = { at: new Date(0).toISOString(), bootId: 'boot', uptimeMs: 1 };
 const capacity = { poolMax: 2, hostMax: 3 };

@@ -118,16 +118,21 @@ export function createFakeHypervisor({
   };
 }
 
-function resolvedSpecOf(pool: string, { image, size, egress }: VmRequest): ResolvedSpec {
+function resolvedSpecOf(pool: string, { image, size, egress, allow = [] }: VmRequest): ResolvedSpec {
   const { ref, runtimes } = fakeImage;
   if (image.split('@')[0] !== ref.name) {
     throw new VmTaskError('image-not-found', `there is no image "${image}"; known are ${ref.name}`);
   }
-  const vmClass: ExactCloneClass = { driver: 'qemu', pool, image: ref, size, egress };
+  const vmClass: ExactCloneClass = { driver: 'qemu', pool, image: ref, size, egress, allow };
   return { vmClass, image: `${ref.name}@${ref.version}`, runtimes };
 }
 
-function recordOf(vm: VmId, { pool, image, size, egress }: CloneClass, deadline: Deadline, index: number): CloneRecord {
+function recordOf(
+  vm: VmId,
+  { pool, image, size, egress, allow }: CloneClass,
+  deadline: Deadline,
+  index: number,
+): CloneRecord {
   return {
     version: 1,
     driver: 'qemu',
@@ -137,6 +142,7 @@ function recordOf(vm: VmId, { pool, image, size, egress }: CloneClass, deadline:
     snapshot: 'fake',
     size,
     egress,
+    allow: [...allow],
     resources: ['slots', 'files', 'process', 'port'],
     slots: { pool: index, host: index },
     uid: null,

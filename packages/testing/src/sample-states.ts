@@ -20,6 +20,7 @@ function record(changes: Partial<CloneRecord>): CloneRecord {
     snapshot: 'snapshot-1',
     size: sampleSpec.size,
     egress: 'none',
+    allow: [],
     resources: ['slots', 'files', 'process', 'port'],
     slots: { pool: 0, host: 0 },
     uid: null,

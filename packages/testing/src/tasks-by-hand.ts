@@ -36,6 +36,7 @@ export const vmClass: CloneClass = {
   image: fakeImage.ref,
   size: sampleSpec.size,
   egress: 'none',
+  allow: [],
 };
 
 /** A VM that some provisioner made and left warm. */

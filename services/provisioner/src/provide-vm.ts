@@ -106,8 +106,8 @@ async function resolveSpec(
 ): Promise<Found> {
   const { pool, spec } = attempt.created.data;
   try {
-    const { image, size, egress } = spec;
-    const resolved = await preparations.resolve(pool, { image, size, egress }, patience);
+    const { image, size, egress, allow } = spec;
+    const resolved = await preparations.resolve(pool, { image, size, egress, allow }, patience);
     requireRuntime(resolved, spec);
     return { kind: 'found', resolved };
   } catch (error) {

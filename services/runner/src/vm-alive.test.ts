@@ -41,7 +41,7 @@ function recordOf(vm: CloneRecord['vm'], process: CloneRecord['process']): Clone
     image: { name: 'python', version: '1' },
     snapshot: 'key',
     size: { cpus: 1, memoryMiB: 512, diskMiB: 4096 },
-    egress: 'none',
+    egress: 'none', allow: [],
     resources: ['process'],
     slots: { pool: 0, host: 0 },
     uid: null,

@@ -1,6 +1,6 @@
 /** Tasks: run, submit, looked at, stopped. */
 import { type Command, Option } from 'commander';
-import { queryFrom, taskFrom } from '../read-options.ts';
+import { collect, queryFrom, taskFrom } from '../read-options.ts';
 import { type Define, homeOf, systemOf } from './define.ts';
 
 const tasks = () => import('../commands/tasks.ts');
@@ -89,5 +89,10 @@ function takesTask(command: Command): Command {
     .usage('[options] FILE | -- COMMAND ARGUMENT…')
     .option('--image <name>', 'image, as name or name@version')
     .option('--pool <name>', 'pool')
-    .addOption(new Option('--egress <mode>', "the VM's way out").choices(['none', 'internet']));
+    .addOption(new Option('--egress <mode>', "the VM's way out").choices(['none', 'internet']))
+    .option(
+      '--allow <name:port>',
+      'what the VM reaches by name, *.NAME:443 for all below it (again for more)',
+      collect,
+    );
 }

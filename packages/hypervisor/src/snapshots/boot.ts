@@ -80,8 +80,7 @@ async function programOf(plan: BootPlan, argv: readonly string[], port: number):
     readOnly,
     accelerator,
     limits: limitsOf(size),
-    egress: 'none',
-    denied: [],
+    wayOut: { kind: 'none' },
     port,
     owner,
   } as const;

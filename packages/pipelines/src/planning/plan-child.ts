@@ -18,6 +18,8 @@ export function planChild(file: unknown, parent: Parent, config: Pools): Planned
   if (spec.egress === 'internet' && parent.spec.egress !== 'internet') {
     throw childRefused('its parent has no network to give');
   }
+  const further = parent.spec.egress === 'internet' ? [] : withoutAll(spec.allow ?? [], parent.spec.allow ?? []);
+  if (further.length > 0) throw childRefused(`its parent does not reach ${further.join(', ')}`);
   const known = new Set(secretNamesOf(parent.spec));
   const foreign = secretNamesOf(spec).find((name) => !known.has(name));
   if (foreign !== undefined) throw childRefused(`its parent does not have the secret ${foreign}`);
@@ -25,6 +27,10 @@ export function planChild(file: unknown, parent: Parent, config: Pools): Planned
   const maxAttempts = Math.min(spec.retry.maxAttempts, parent.spec.retry.maxAttempts);
   const bounded = { ...spec, retry: { ...spec.retry, maxAttempts } };
   return { pool, spec: withTotal(bounded, parent.spec.timeouts.totalMs) };
+}
+
+function withoutAll(texts: readonly string[], known: readonly string[]): string[] {
+  return texts.filter((text) => !known.includes(text));
 }
 
 /** The child with no more time than its parent had left when it asked. The same question always gives the same. */

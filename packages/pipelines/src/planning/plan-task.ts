@@ -46,8 +46,10 @@ export function parseTaskFile(submitted: unknown): TaskFile {
 }
 
 function specFrom(file: TaskFile, machine: VmRequest): TaskSpec {
+  const { allow, ...rest } = machine;
   return {
-    ...machine,
+    ...rest,
+    ...(allow === undefined ? {} : { allow }),
     setup: (file.setup ?? []).map((step) =>
       step.git === undefined ? { kind: 'run', script: step.run ?? '' } : { kind: 'git', ...step.git },
     ),

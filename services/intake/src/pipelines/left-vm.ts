@@ -63,6 +63,7 @@ export function inPlace(
 /** A second attempt would begin with what the first one did to the VM, so there is none. */
 function placeOf({ retry }: TaskSpec, left: Left | null): Partial<TaskSpec> {
   if (left === null) return {};
-  const { image, size, egress } = left.machine;
-  return { image, size, egress, leftVm: left.vm, retry: { ...retry, maxAttempts: 1 } };
+  const { image, size, egress, allow } = left.machine;
+  const named = allow === undefined ? {} : { allow };
+  return { image, size, egress, ...named, leftVm: left.vm, retry: { ...retry, maxAttempts: 1 } };
 }

@@ -14,6 +14,7 @@ import type { HostFacts } from './host-facts.ts';
 import { isAddressInUse } from './jail/hold-port.ts';
 import { jailed } from './jail/jail.ts';
 import { limitsOf } from './jail/limits.ts';
+import { wayOutOf } from './jail/options.ts';
 import type { Walls } from './jail/probe.ts';
 import { mark } from './marked-process.ts';
 import { qemuProgram } from './qemu-version.ts';
@@ -78,16 +79,17 @@ async function programOf(
   { home, accelerator, walls, denied, owner }: ClonePlan,
   record: CloneRecord,
 ): Promise<Program> {
-  const { vm, size, port, egress } = record;
+  const { vm, size, port } = record;
   const { run: folder } = home.vm(vm);
-  const restricted = egress === 'none';
+  const wayOut = wayOutOf(record, denied);
+  const restricted = wayOut.kind === 'none';
   const machine = { mark: mark(home, vm), size, accelerator, port, restricted, start: { kind: 'clone' } } as const;
   const argv = [qemuProgram, ...commandLine(machine)];
   const logs = logsOf(home, vm);
-  // A guest that may use the internet has no other way to it than out of its jail.
+  // A guest that may reach something has no other way to it than out of its jail.
   if (restricted && walls.kind === 'lacking') return { argv, folder, runAs: owner, port: null, logs };
   const readOnly = Object.values(files);
-  const jail = { folder, readOnly, accelerator, limits: limitsOf(size), egress, denied, port, owner };
+  const jail = { folder, readOnly, accelerator, limits: limitsOf(size), wayOut, port, owner };
   return { ...(await jailed(argv, jail)), folder, logs };
 }
 

@@ -55,7 +55,8 @@ export async function createVm(plan: CreatePlan, signal: AbortSignal): Promise<C
 
 async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots, owner: Owner | null): Promise<CloneRecord> {
   const { vmClass, snapshot, deadline } = plan;
-  const { pool, image, size, egress } = vmClass;
+  const { pool, image, size, egress, allow } = vmClass;
+  const isJoined = egress === 'internet' || allow.length > 0;
   return {
     version: 1,
     driver: 'qemu',
@@ -65,7 +66,8 @@ async function newRecord(plan: CreatePlan, vm: VmId, slots: Slots, owner: Owner 
     snapshot: snapshot.key,
     size,
     egress,
-    resources: ['slots', 'files', 'process', 'port', ...(egress === 'internet' ? (['namespace'] as const) : [])],
+    allow: [...allow],
+    resources: ['slots', 'files', 'process', 'port', ...(isJoined ? (['namespace'] as const) : [])],
     slots,
     uid: owner?.uid ?? null,
     port: await freePort(),

@@ -30,5 +30,9 @@ export function planClone(file: TaskFile, name: string, pool: ClonePoolConfig): 
   if (size === null) throw noSizeFits(file, name, pool.sizes);
   const image = file.image ?? pool.image;
   requireAllowedImage(image, name, pool);
-  return { image, size, egress: file.egress ?? 'none' };
+  return { image, size, ...egressOf(file) };
+}
+
+function egressOf({ egress = 'none' }: TaskFile): Pick<VmRequest, 'egress' | 'allow'> {
+  return typeof egress === 'string' ? { egress } : { egress: 'none', allow: [...new Set(egress.allow)].sort() };
 }

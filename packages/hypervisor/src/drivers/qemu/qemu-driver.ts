@@ -23,7 +23,7 @@ import { createVm } from './create-vm.ts';
 import { checkImages, checkKvm, checkWalls } from './doctor.ts';
 import { endVm } from './end-vm.ts';
 import { type HostFacts, hostFacts } from './host-facts.ts';
-import { proveInternet } from './jail/probe.ts';
+import { proveEgress } from './jail/probe.ts';
 import { markedProcesses } from './marked-process.ts';
 import type { ClonePoolConfig } from './pool.ts';
 import type { CloneClass, ExactCloneClass } from './record.ts';
@@ -48,14 +48,14 @@ export class QemuDriver implements Driver {
     if (this.#options.config.host.requireKvm) await this.#hostFacts();
     const image = await ensureImage(this.#images, parseImageRef(request.image), { report, signal });
     const { name, version } = image.ref;
-    const { size, egress } = request;
-    const vmClass: ExactCloneClass = { driver: 'qemu', pool, image: { name, version }, size, egress };
+    const { size, egress, allow = [] } = request;
+    const vmClass: ExactCloneClass = { driver: 'qemu', pool, image: { name, version }, size, egress, allow };
     return { vmClass, image: formatImageRef(image.ref), runtimes: image.runtimes };
   }
 
   async prepare(vmClass: CloneClass, report: Report, signal: AbortSignal): Promise<void> {
     const watch = { report, signal };
-    if (vmClass.egress === 'internet') await proveInternet((await this.#hostFacts()).prober);
+    await proveEgress(vmClass, (await this.#hostFacts()).prober);
     await this.#snapshot(vmClass, await ensureImage(this.#images, vmClass.image, watch), watch);
   }
 

@@ -9,6 +9,8 @@ export interface CloneClass extends VmClass {
   readonly driver: 'qemu';
   readonly image: ImageRef;
   readonly egress: Egress;
+  /** What it reaches by name; of an egress `internet` nothing more. */
+  readonly allow: readonly string[];
 }
 
 /** A class whose image is one exact version, as it is resolved. */
@@ -24,6 +26,8 @@ export const cloneRecordSchema = z.strictObject({
   /** The key of the snapshot that it was cloned from. */
   snapshot: z.string(),
   egress: z.enum(['none', 'internet']),
+  /** Of a VM of an earlier version there is none. */
+  allow: z.array(z.string()).default([]),
   /** Whom QEMU runs as: the slot's own uid when we are root, else null and it runs as us. */
   uid: z.int().nullable(),
   /** Where its SSH is forwarded from, on 127.0.0.1. */

@@ -4,7 +4,7 @@
  * connections in the namespace. It is in another process namespace than QEMU and keeps to itself, because a socket of
  * the host's network in the hands of a guest that broke out would be a way into that network.
  */
-import { enterJail, jailWords } from './inside.ts';
+import { enterJail, jailWords, showProcesses } from './inside.ts';
 import type { Jailed, JailOptions } from './options.ts';
 
 const proxy = '/usr/lib/systemd/systemd-socket-proxyd';
@@ -16,6 +16,7 @@ const proxy = '/usr/lib/systemd/systemd-socket-proxyd';
 const enter = `set -eu
 [ -x ${proxy} ] || { echo '${proxy} is not installed' >&2; exit 1; }
 ip link set lo up
+${showProcesses}
 port=$1
 shift
 sh -c 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"' proxy setpriv --no-new-privs --bounding-set=-all --inh-caps=-all -- \\
@@ -26,7 +27,7 @@ ${enterJail}`;
 export function aloneProgram(program: readonly string[], options: JailOptions): Jailed {
   const { port, owner } = options;
   const namespaces = ['--user', '--map-root-user', '--mount', '--net', '--pid', '--fork', '--kill-child=KILL'];
-  const words = jailWords(program, options, null);
+  const words = jailWords(program, options, { resolver: null, hidden: null });
   return {
     argv: ['unshare', ...namespaces, '--', 'sh', '-c', enter, 'enter', String(port), ...words],
     runAs: owner,

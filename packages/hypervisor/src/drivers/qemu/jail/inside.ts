@@ -1,4 +1,4 @@
-/** From a network namespace to the program behind its walls: the part that both egress modes have in common. */
+/** From a network namespace to the program behind its walls: the part that all ways out have in common. */
 import type { Accelerator } from '../command-line.ts';
 import { type Limits, limitWords } from './limits.ts';
 
@@ -17,6 +17,12 @@ const place = '/vm';
 const step = '/mnt';
 
 /**
+ * As root of a user and a process namespace. bubblewrap looks for its child in /proc, and in the one of another namespace it finds
+ * whatever process has that number there, or none. Inside a container whose /proc is partly hidden the kernel refuses this.
+ */
+export const showProcesses = 'mount -t proc proc /proc 2>/dev/null || :';
+
+/**
  * As root of a user namespace, in the VM's folder, which only its own user may enter, however deep in a home it lies:
  * so it is mounted where it can be named. Then nobody makes a user namespace within this one, the limits hold, and
  * bubblewrap does the rest. Arguments: limits in pairs, `--`, bubblewrap's command line.
@@ -28,8 +34,21 @@ while [ "$1" != -- ]; do ulimit "$1" "$2" 2>/dev/null || :; shift 2; done
 shift
 exec "$@"`;
 
-/** What follows `enterJail`'s script. `resolver`: a file of the folder that becomes /etc/resolv.conf, or null for none. */
-export function jailWords(program: readonly string[], inside: Inside, resolver: string | null): string[] {
+/** Debian's programs, their libraries and firmware. All are in /usr, whatever the old names say. */
+export const systemWords = [
+  ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin'],
+  ...['--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
+] as const;
+
+export interface Names {
+  /** A file of the folder that becomes /etc/resolv.conf, or null for none. */
+  readonly resolver: string | null;
+  /** A folder of the folder that is empty inside, or null. */
+  readonly hidden: string | null;
+}
+
+/** What follows `enterJail`'s script. */
+export function jailWords(program: readonly string[], inside: Inside, { resolver, hidden }: Names): string[] {
   const { folder: _, readOnly, accelerator, limits } = inside;
   const devices = ['/dev/null', '/dev/urandom', ...(accelerator === 'kvm' ? ['/dev/kvm'] : [])];
   return [
@@ -37,12 +56,11 @@ export function jailWords(program: readonly string[], inside: Inside, resolver: 
     '--',
     ...['bwrap', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', 'vm-task'],
     ...['--as-pid-1', '--die-with-parent'],
-    // Debian's QEMU, its libraries and its firmware. All are in /usr, whatever the old names say.
-    ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin'],
-    ...['--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
+    ...systemWords,
     ...devices.flatMap((device) => ['--dev-bind', device, device]),
     ...(resolver === null ? [] : ['--ro-bind', `${step}/${resolver}`, '/etc/resolv.conf']),
     ...['--bind', step, place, '--chdir', place],
+    ...(hidden === null ? [] : ['--tmpfs', `${place}/${hidden}`]),
     ...readOnly.flatMap((name) => ['--ro-bind', `${step}/${name}`, `${place}/${name}`]),
     ...['--remount-ro', '/'],
     // The bounding set is emptied by whoever has this one capability, and with it that one goes, too.

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { freePort } from '../../../host/free-port.ts';
 import { type Owner, ownFolder } from '../../../host/own-folder.ts';
-import type { Egress } from '../../../vm-class.ts';
+import type { CloneClass } from '../record.ts';
 import { holdPort } from './hold-port.ts';
 import { jailed } from './jail.ts';
 import { limitsOf } from './limits.ts';
+import { type WayOut, wayOutOf } from './options.ts';
 
 /** What stands around a QEMU that reaches no network. */
 export type Walls =
@@ -31,36 +32,39 @@ const anySize = { cpus: 1, memoryMiB: 1, diskMiB: 1 };
 
 /** What can be had here. @throws when the host does not answer in time: then it is asked again. */
 export async function findWalls(owner: Owner | null): Promise<Walls> {
-  const why = await complaintOf('none', owner);
+  const why = await complaintOf({ kind: 'none' }, owner);
   return why === null ? { kind: 'whole' } : { kind: 'lacking', why };
 }
 
-/** Returns when a namespace could be made and joined. @throws when not: `egress-unavailable`, with what is missing. */
-export async function proveInternet(owner: Owner | null): Promise<void> {
-  const complaint = await complaintOf('internet', owner);
+/** Returns when namespaces could be made and joined as the class needs it. @throws when not: `egress-unavailable`, with what is missing. */
+export async function proveEgress(vmClass: Pick<CloneClass, 'egress' | 'allow'>, owner: Owner | null): Promise<void> {
+  const wayOut = wayOutOf(vmClass, []);
+  if (wayOut.kind === 'none') return;
+  const complaint = await complaintOf(wayOut, owner);
   if (complaint === null) return;
-  const remedy =
-    'apt-get install passt bubblewrap, and as an ordinary user allow user namespaces and open /dev/net/tun to it';
-  const needed = 'egress: internet needs a network namespace joined by pasta, and none can be made here';
+  const isNamed = wayOut.kind === 'names';
+  const packages = isNamed ? 'passt bubblewrap haproxy dnsmasq-base systemd' : 'passt bubblewrap';
+  const remedy = `apt-get install ${packages}, and as an ordinary user allow user namespaces and open /dev/net/tun to it`;
+  const needed = `egress: ${isNamed ? '{ allow }' : 'internet'} needs a network namespace joined by pasta, and none can be made here`;
   throw new VmTaskError('egress-unavailable', `${needed}: ${complaint}; ${remedy}`);
 }
 
 /** Null when a program ended well in its jail; else what was said. Nothing that was started is left. */
-async function complaintOf(egress: Egress, owner: Owner | null): Promise<string | null> {
+async function complaintOf(wayOut: WayOut, owner: Owner | null): Promise<string | null> {
   const folder = await mkdtemp(join(tmpdir(), 'vm-task-probe-'));
   try {
     await chmod(folder, 0o700);
     await ownFolder(folder, owner);
-    return await tryJail(folder, egress, owner);
+    return await tryJail(folder, wayOut, owner);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function tryJail(folder: string, egress: Egress, owner: Owner | null): Promise<string | null> {
+async function tryJail(folder: string, wayOut: WayOut, owner: Owner | null): Promise<string | null> {
   const port = await freePort();
   const inside = { folder, readOnly: [], accelerator: 'tcg', limits: limitsOf(anySize) } as const;
-  const options = { ...inside, egress, denied: [], port, owner } as const;
+  const options = { ...inside, wayOut, port, owner } as const;
   const { argv, runAs, port: held } = await jailed(['true'], options);
   const path = join(folder, 'complaint');
   await using log = await open(path, 'w');

@@ -11,7 +11,8 @@ const vmClass: ExactCloneClass = {
   pool: 'default',
   image: { name: 'python', version: '3.2.0' },
   size: sampleSpec.size,
-  egress: 'none', allow: [],
+  egress: 'none',
+  allow: [],
 };
 const wanted: Wanted = { task: sampleTask(), attempt: 1, vmClass, warm: true };
 const choose = (states: readonly VmState[]) => chooseVm(states, wanted, hostClock());

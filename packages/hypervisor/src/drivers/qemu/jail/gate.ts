@@ -38,7 +38,16 @@ function domainOf({ name, isWildcard }: Target): string {
 export function resolverText(allow: readonly string[]): string {
   const record = ({ name, isWildcard, address }: Door) =>
     isWildcard ? `address=/${name}/${address}` : `host-record=${name},${address}`;
-  const base = ['user=', 'group=', 'no-resolv', 'no-hosts', 'no-poll', 'bind-interfaces', 'cache-size=0', `listen-address=${link.gate}`];
+  const base = [
+    'user=',
+    'group=',
+    'no-resolv',
+    'no-hosts',
+    'no-poll',
+    'bind-interfaces',
+    'cache-size=0',
+    `listen-address=${link.gate}`,
+  ];
   return `${[...base, ...new Set(doorsOf(allow).map(record))].join('\n')}\n`;
 }
 

@@ -59,7 +59,16 @@ exec setpriv --reuid="$uid" --regid="$gid" --clear-groups --inh-caps=-all -- "$@
 
 /** The shell script as root of such a namespace and of a mount namespace; the host's port leads to the same one there. */
 export function joinedScript(script: string, args: readonly string[], port: number, owner: Owner | null): Jailed {
-  const command = ['unshare', '--mount', '--', 'sh', '-c', `set -eu\n${showProcesses}\n${setRoutes}\n${script}`, 'enter', ...args];
+  const command = [
+    'unshare',
+    '--mount',
+    '--',
+    'sh',
+    '-c',
+    `set -eu\n${showProcesses}\n${setRoutes}\n${script}`,
+    'enter',
+    ...args,
+  ];
   const joined = ['pasta', ...pastaOptions(port), '--', ...command];
   if (owner === null) return { argv: joined, runAs: null, port: null };
   const { uid, gid } = owner;

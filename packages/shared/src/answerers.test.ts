@@ -1,6 +1,7 @@
 import { created, sampleSpec, sampleTask } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
-import { type Answerers, answerersText } from './answerers.ts';
+import type { Answerers } from './answerers.ts';
+import { answerersText } from './answerers-text.ts';
 import { eventSchemas } from './events.ts';
 import { asWritten } from './features.ts';
 import { readAs, readEventData } from './read-event.ts';

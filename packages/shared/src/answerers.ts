@@ -15,11 +15,3 @@ export function mayAnswer(answerers: Answerers | undefined, who: Principal | und
   if (who?.kind !== 'token') return false;
   return 'only' in answerers ? answerers.only.includes(who.name) : answerers.allBut !== who.name;
 }
-
-/** In words, behind "may be answered by". */
-export function answerersText(answerers: Answerers): string {
-  if ('allBut' in answerers) return `any operator but "${answerers.allBut}", which submitted the pipeline`;
-  const names = answerers.only.map((name) => `"${name}"`);
-  const last = names.pop();
-  return `${names.length === 0 ? last : `${names.join(', ')} or ${last}`} only`;
-}

@@ -4,7 +4,8 @@
  */
 import { isStoredAs } from '@vm-task/bus/append';
 import type { Bus } from '@vm-task/bus/bus';
-import { answerersText, mayAnswer } from '@vm-task/shared/answerers';
+import { mayAnswer } from '@vm-task/shared/answerers';
+import { answerersText } from '@vm-task/shared/answerers-text';
 import { formatDuration } from '@vm-task/shared/durations';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type Draft, type EventData, type Stored } from '@vm-task/shared/events';

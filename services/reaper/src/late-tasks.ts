@@ -1,6 +1,7 @@
 /** Tasks that somebody wants to hear of when they are not done in time (`alertAfter`). Nothing is stopped by it. */
 
-import { type Answerers, answerersText } from '@vm-task/shared/answerers';
+import type { Answerers } from '@vm-task/shared/answerers';
+import { answerersText } from '@vm-task/shared/answerers-text';
 import { formatDuration } from '@vm-task/shared/durations';
 import { anyHost, type Draft, type Head, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';

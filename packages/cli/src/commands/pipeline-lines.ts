@@ -1,7 +1,7 @@
 /** What has changed in a pipeline between two looks, one line for each run of a stage that has moved on. */
 
 import type { PipelineView, RunView, StageView } from '@vm-task/client/views';
-import { answerersText } from '@vm-task/shared/answerers';
+import { answerersText } from '@vm-task/shared/answerers-text';
 import type { Json } from '@vm-task/shared/json';
 import { shorten } from '../screen/plain-text.ts';
 import { progressText } from '../screen/progress-text.ts';

@@ -1,7 +1,7 @@
 /** Commands about tasks that answer at once: show, list, events, cancel, retry; and logs, which may follow. */
 
 import type { TaskSummary, TaskView } from '@vm-task/client/views';
-import { answerersText } from '@vm-task/shared/answerers';
+import { answerersText } from '@vm-task/shared/answerers-text';
 import { fileTable } from '../screen/file-table.ts';
 import { plainLine, shorten } from '../screen/plain-text.ts';
 import { print, printJson, printJsonLine, printResult } from '../screen/print.ts';

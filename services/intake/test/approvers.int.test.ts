@@ -1,10 +1,14 @@
 /** Stages that only some may answer, over HTTP and on a real broker. */
 import { appendFileSync } from 'node:fs';
+import { encode, eventId } from '@vm-task/bus/envelope';
 import { writeFeatures } from '@vm-task/bus/features';
 import { type Client, createClient } from '@vm-task/client/client';
 import { version } from '@vm-task/service/version';
+import { manualPool, type TaskId } from '@vm-task/shared/ids';
+import { eventSubject, eventsOf } from '@vm-task/shared/subjects';
 import type { TokenRole } from '@vm-task/shared/token-roles';
 import { eventually } from '@vm-task/testing/conditions';
+import { completed } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { makeHome, startIntake, startIntakeBroker, token } from './intake-process.ts';
 
@@ -102,4 +106,26 @@ test('while a service is there that would let everybody answer, such a pipeline 
   const message = expect.stringContaining('a service of 0.2.0-rc.1 is there');
   await expect(restricted).rejects.toEqual(expect.objectContaining({ code: 'not-switched-on', message }));
   expect(await system.admin.pipelines.submit({ pipeline: asking() })).toMatch(/^[0-9a-f-]{36}$/);
+});
+
+test('a host that says that it was approved is not believed, and whoever may approve still can', async () => {
+  await using system = await startSystem();
+  const anna = await system.make('anna', 'operator');
+  const pipeline = await system.admin.pipelines.submit({ pipeline: asking({ approvers: ['anna'] }) });
+  const task = (await stageOf(anna, pipeline)) as TaskId;
+  const { js, jsm } = system.broker.connection;
+  const key = { task, pool: manualPool };
+  const asked = await jsm.streams.getMessage('EVENTS', { last_by_subj: eventsOf(key) });
+  const seq = asked?.seq ?? 0;
+  const value = { approved: true, by: 'anna', comment: '' };
+  const forged = completed(task, { pool: manualPool, vm: null, result: { kind: 'json', source: 'answer', value } });
+  const { payload, headers } = encode(forged, eventId(forged, seq), 'host', new Date());
+  const expectation = { lastSubjectSequence: seq, lastSubjectSequenceSubject: eventsOf(key) };
+  await js.publish(eventSubject(forged), payload, { headers, expect: expectation });
+  // What is shown from now on knows of what is stored behind it.
+  await system.admin.tasks.submit({ run: 'true' });
+  expect(await anna.tasks.show(task)).toMatchObject({ status: 'queued', outcome: null });
+  expect(await anna.pipelines.show(pipeline)).toMatchObject({ status: 'running' });
+  await anna.tasks.approve(task, by);
+  expect((await anna.tasks.events(task)).events.at(-1)).toMatchObject({ data: { principal: { name: 'anna' } } });
 });

@@ -53,9 +53,10 @@ async function openOne(
   if (opened !== null && isFor(opened, host, secret) && isWanted(opened)) return opened.value;
   const why =
     entry !== undefined && box === undefined
-      ? `was set anew while ${host} was not there, which has no value of it now`
+      ? `was set while ${host} was not there or had no key, so it has no value of it`
       : `is not encrypted for the key that ${host} has now`;
-  throw new VmTaskError('secret-unusable', `the secret "${secret.name}" ${why}; set it again: ${commandFor(secret)}`);
+  const command = `${commandFor(secret)}${entry?.shared === true ? ' --shared' : ''}`;
+  throw new VmTaskError('secret-unusable', `the secret "${secret.name}" ${why}; set it again: ${command}`);
 }
 
 function isFor({ host, team, name }: Content, wantedHost: HostToken, wanted: SecretKey): boolean {

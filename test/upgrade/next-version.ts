@@ -57,11 +57,10 @@ const replacements: readonly Replacement[] = [
   ],
   [
     'packages/shared/src/features.ts',
-    `export const additions: Additions = {};`,
-    `export const additions: Additions = {
+    `export const additions = {`,
+    `export const additions = {
   'task.completed@2': { since: '${nextVersion}', before: ({ costs: _, ...data }) => ({ ...data, v: 1 }) },
-  '${nextType}@1': { since: '${nextVersion}' },
-};`,
+  '${nextType}@1': { since: '${nextVersion}' },`,
   ],
   [
     'packages/bus/src/envelope.ts',

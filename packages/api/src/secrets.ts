@@ -1,20 +1,25 @@
 /** Secrets: their values are set, and never answered. */
 import { nameSchema } from '@vm-task/shared/names';
+import { teamSchema } from '@vm-task/shared/people';
 import { z } from 'zod';
 import type { Route } from './route.ts';
 
 const secretSchema = z.object({
   name: z.string(),
-  /** Null: everybody's. */
+  /** Null: the home's. */
   team: z.string().nullable(),
+  shared: z.boolean().describe("of the home's: tasks of teams get it, too"),
   /** From 1, higher at each setting. */
   version: z.int(),
   setAt: z.iso.datetime(),
   hosts: z.array(
     z.object({
       name: z.string(),
-      /** Encrypted for it; not encrypted for it, or only an older version; or it has no key to encrypt for yet. */
-      state: z.enum(['has', 'lacks', 'no-key']),
+      state: z
+        .enum(['has', 'lacks', 'absent', 'no-key'])
+        .describe(
+          'has: encrypted for it; lacks: not encrypted for the key that it has now; absent: likewise, and it was not heard of for 5 minutes, so it is left out; no-key: it has no key to encrypt for yet',
+        ),
     }),
   ),
 });
@@ -23,7 +28,12 @@ export type SecretView = z.infer<typeof secretSchema>;
 const secretBodySchema = z.strictObject({
   name: nameSchema,
   value: z.string(),
-  team: z.null().optional(),
+  team: teamSchema.nullable().optional().describe("whose it is; by default the token's team, or the home's"),
+  shared: z.boolean().optional().describe("of the home's: tasks of teams get it, too"),
+});
+
+const querySchema = z.strictObject({
+  team: teamSchema.optional().describe('whose; by default what the token sees'),
 });
 
 export const secretRoutes = {
@@ -31,8 +41,7 @@ export const secretRoutes = {
     method: 'POST',
     path: '/v1/secrets',
     role: 'operator',
-    homeWide: true,
-    summary: 'Set a secret: its value is encrypted for every host that is known',
+    summary: 'Set a secret: its value is encrypted for every host that is there',
     body: secretBodySchema,
     status: 200,
     answer: secretSchema,
@@ -42,8 +51,8 @@ export const secretRoutes = {
     method: 'GET',
     path: '/v1/secrets',
     role: 'operator',
-    homeWide: true,
     summary: 'List secrets, and which hosts have them; never their values',
+    query: querySchema,
     status: 200,
     answer: z.object({ secrets: z.array(secretSchema) }),
   },
@@ -51,11 +60,13 @@ export const secretRoutes = {
     method: 'DELETE',
     path: '/v1/secrets/:name',
     role: 'operator',
-    homeWide: true,
     summary: 'Remove a secret',
     params: z.object({ name: z.string() }),
+    query: z.strictObject({
+      team: teamSchema.optional().describe("whose; by default the token's team, or the home's"),
+    }),
     status: 200,
-    answer: z.object({ name: z.string() }),
+    answer: z.object({ name: z.string(), team: z.string().nullable() }),
     refusals: [400, 404],
   },
 } as const satisfies Record<string, Route>;

@@ -11,6 +11,7 @@
  * | `cancelling` | `task.cancelling` |
  * | `completed` | `task.completed` |
  */
+import { answerersSchema } from '@vm-task/shared/answerers';
 import { jsonSchema } from '@vm-task/shared/json';
 import { progressViewSchema } from '@vm-task/shared/progress';
 import { errorInfoSchema, outcomes } from '@vm-task/shared/task-ending';
@@ -88,7 +89,11 @@ const attemptSchema = z.object({
   error: errorInfoSchema.nullable(),
 });
 
-const questionSchema = z.object({ text: z.string(), until: time });
+const questionSchema = z.object({
+  text: z.string(),
+  until: time,
+  answerers: answerersSchema.optional().describe('tokens that may answer; without it all that have the role'),
+});
 
 /** Of a stage that waits for somebody. */
 export const openQuestionSchema = questionSchema

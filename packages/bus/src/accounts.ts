@@ -186,7 +186,7 @@ function hostServicesOf({ host, pools }: Scope): Service[] {
     ...reads.flatMap((stream) => [`STREAM.INFO.${stream}`, `STREAM.MSG.GET.${stream}`]),
     ...durables.map(({ stream, name }) => `CONSUMER.INFO.${stream}.${name}`),
     // Of the bucket of all hosts, those that are encrypted for this one.
-    `DIRECT.GET.KV_secrets.$KV.secrets.${host}.*`,
+    `DIRECT.GET.KV_secrets.$KV.secrets.${host}.>`,
   ];
   const pulls = durables.map(({ stream, name }) => `CONSUMER.MSG.NEXT.${stream}.${name}`);
   const api = (isStream: boolean) => (request: string) => ({

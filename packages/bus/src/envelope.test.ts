@@ -89,7 +89,7 @@ test('the id of an event follows from the decision, not from who made it or with
 test.each([
   ['is not JSON', '{"v":1', 'it is no object'],
   ['is empty', '', 'it is no object'],
-  ['is of a version from another time', JSON.stringify({ ...created(task).data, v: 2 }), 'its version is 2, and 1'],
+  ['is of a version from another time', JSON.stringify({ ...created(task).data, v: 3 }), 'its version is 3, and 2'],
   ['names a task by something else than an id', JSON.stringify({ ...created(task).data, task: '../../etc' }), 'task: '],
   ['names a pool that would be a wildcard', JSON.stringify({ ...created(task).data, pool: '>' }), 'pool: '],
   ['has no version', '{}', 'it has no version'],

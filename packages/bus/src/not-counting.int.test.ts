@@ -27,7 +27,7 @@ test('an event of a newer version is left to a newer service, reported once, and
   await using broker = await startBroker();
   const [task, other] = [sampleTask(), sampleTask()];
   const draft = created(task);
-  const seq = await publishUnknown(broker, draft, 0, { ...draft.data, v: 2 });
+  const seq = await publishUnknown(broker, draft, 0, { ...draft.data, v: 99 });
   const handled: unknown[] = [];
   await using _working = workEvents(broker, flow.provisionerOnTaskCreated, async ({ event }) => {
     handled.push('task' in event.data && event.data.task);

@@ -4,10 +4,20 @@ import type { Http } from './http.ts';
 
 const { secrets } = routes;
 
+interface Owner {
+  readonly team?: string | undefined;
+}
+
+export interface SecretOptions extends Owner {
+  readonly shared?: boolean | undefined;
+}
+
 export function secretMethods({ ask }: Http) {
   return {
-    set: (name: string, value: string) => ask(secrets.set, { body: { name, value } }),
-    list: () => ask(secrets.list),
-    remove: (name: string) => ask(secrets.remove, { params: { name } }),
+    set: (name: string, value: string, more: SecretOptions = {}) =>
+      ask(secrets.set, { body: { name, value, ...more } }),
+    /** Without a team, all that the token may list. */
+    list: (of: Owner = {}) => ask(secrets.list, { query: { ...of } }),
+    remove: (name: string, of: Owner = {}) => ask(secrets.remove, { params: { name }, query: { ...of } }),
   };
 }

@@ -77,6 +77,8 @@ const settings = {
       maxTasks: z.int().min(1).max(1_024).default(32),
     })
     .prefault({}),
+  /** What holds for a team alone, by its name. */
+  teams: z.record(nameSchema, z.strictObject({ approvals: z.enum(['strict']).optional() })).default({}),
   cancel: z
     .strictObject({
       /** From SIGTERM to SIGKILL. */

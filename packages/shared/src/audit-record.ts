@@ -3,7 +3,16 @@ import { z } from 'zod';
 import { teamSchema } from './people.ts';
 import { openEnum } from './tolerant.ts';
 
-export const auditThings = ['task', 'pipeline', 'template', 'token', 'secret', 'message', 'deadletter'] as const;
+export const auditThings = [
+  'task',
+  'pipeline',
+  'template',
+  'token',
+  'secret',
+  'message',
+  'deadletter',
+  'team',
+] as const;
 export type AuditThing = (typeof auditThings)[number];
 
 /** An id, the beginning of one, a name, or a template's name with its version. */

@@ -2,6 +2,7 @@ import * as sample from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
 import { type Course, courseAfter, maySpeak } from './course.ts';
 import { anyHost, type Draft, type Head } from './events.ts';
+import { manualPool } from './ids.ts';
 
 const task = sample.sampleTask();
 const vm = sample.sampleVm();
@@ -34,6 +35,12 @@ test('a task that waits is for every host to take, or to end; one that is bound 
   expect(mayOf(courseOf(created), 'host-2')).toEqual(['vm.ready', 'task.retrying', 'task.completed']);
   expect(mayOf(courseOf(bound), 'host-1')).toEqual(['vm.ready', 'task.retrying', 'task.completed']);
   expect(mayOf(courseOf(bound), 'host-2')).toEqual([]);
+});
+
+test('of a task that people answer no host says anything, so none can answer it', () => {
+  const asked = courseOf(sample.created(task, { pool: manualPool }));
+  expect(mayOf(asked, 'host-1')).toEqual([]);
+  expect(mayOf(asked, anyHost)).toContain('task.completed');
 });
 
 test('an attempt that has a VM is for its host alone, and gets no second one', () => {

@@ -3,13 +3,17 @@
  * see the same events: whatever else is stored on a task's subjects moves its sequence and never its state.
  */
 import { anyHost, type Head, type HostToken, isTaskEnd, typeOf } from './events.ts';
+import { manualPool } from './ids.ts';
+
+/** The host of tasks that people answer: no host has anything to say of them, and none has this name. */
+const noHost = '';
 
 /** What of a task decides on who may speak next. */
 export interface Course {
   readonly phase: 'waiting' | 'working' | 'cancelling' | 'over';
   /** The host that has the attempt's VM, or null. */
   readonly vmHost: HostToken | null;
-  /** The host that must run the task, or `any`. */
+  /** The host that must run the task, or `any`; empty for one that none runs. */
   readonly boundTo: HostToken;
 }
 
@@ -30,7 +34,7 @@ export function maySpeak(course: Course | null, event: Pick<Head, 'type' | 'host
 /** The course after an event that may speak. */
 export function courseAfter(course: Course | null, event: Head): Course {
   if (isTaskEnd(event)) return { vmHost: null, boundTo: anyHost, ...course, phase: 'over' };
-  const known = course ?? { phase: 'waiting', vmHost: null, boundTo: event.host };
+  const known = course ?? { phase: 'waiting', vmHost: null, boundTo: boundBy(event) };
   switch (typeOf(event)) {
     case 'vm.ready':
       return { ...known, phase: 'working', vmHost: event.host };
@@ -41,4 +45,8 @@ export function courseAfter(course: Course | null, event: Head): Course {
     default:
       return known;
   }
+}
+
+function boundBy(event: Head): HostToken {
+  return event.type === 'task.created' && event.data.pool === manualPool ? noHost : event.host;
 }

@@ -20,6 +20,7 @@ export const errorCodes = {
   'invalid-request': { status: 400, permanent: true, title: 'The request has a part that cannot be understood' },
   'invalid-id': { status: 400, permanent: true, title: 'Not an id of the kind that is expected here' },
   'unreadable-event': { status: 500, permanent: true, title: 'A stored message cannot be read' },
+  'not-switched-on': { status: 503, permanent: false, title: 'A service is there that is too old for that' },
   'newer-event': { status: 503, permanent: false, title: 'A stored message is of a version that is not known here' },
   'broker-unreachable': { status: 503, permanent: false, title: 'NATS is unreachable or rejected the credentials' },
   'broker-denied': {

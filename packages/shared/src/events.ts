@@ -39,7 +39,8 @@ export type { Outcome, TaskResult };
 export const eventSchemas = {
   /** The task is accepted: from here on it will end, exactly once. */
   'task.created': z.strictObject({
-    v: v1,
+    /** 2 where not everybody may answer (`answerers.ts`). */
+    v: z.literal([1, 2]),
     task,
     pool,
     spec: taskSpecSchema,

@@ -25,8 +25,15 @@ export interface Addition {
 /** By `<type>@<version>`: `task.completed@2`. */
 export type Additions = Readonly<Record<string, Addition>>;
 
-/** None yet. One goes when no version is supported any more that does not read it. */
-export const additions: Additions = {};
+/** A service of this version or a newer one knows that not everybody may answer; an older one would let everybody. */
+const answerers: Addition = { since: '0.2.0-rc.1.dev' };
+
+/** One goes when no version is supported any more that does not read it. */
+export const additions = {
+  'task.created@2': answerers,
+  'pipeline.created@2': answerers,
+  'pipeline.advanced@2': answerers,
+} as const satisfies Additions;
 
 /** `version`: of the record; null where there is none yet, and then no addition is on. */
 export function isOn({ since }: Addition, version: string | null): boolean {
@@ -47,7 +54,10 @@ export function asWritten(
   for (let at = data.v; at >= 1; at--) {
     const addition = known[`${type}@${at}`];
     if (addition === undefined || isOn(addition, version)) break;
-    if (addition.before === undefined) throw new Error(`${type} is not switched on: not every service can read it`);
+    if (addition.before === undefined) {
+      const what = at === 1 ? type : `version ${at} of ${type}`;
+      throw new Error(`${what} is not switched on: not every service can read it`);
+    }
     written = addition.before(written);
   }
   return written;

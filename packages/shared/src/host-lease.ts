@@ -1,6 +1,7 @@
 /**
  * What a host says of itself: its entry in the bucket `hosts`, which its provisioner renews. How old it is, is told by the
- * broker's times alone. It is for people to look at: nothing is decided by it.
+ * broker's times alone. It is for people to look at, says which versions are there (`features.ts`), and which hosts get secrets that
+ * are set.
  */
 import { z } from 'zod';
 

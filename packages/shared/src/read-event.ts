@@ -6,13 +6,15 @@ import { tolerant } from './tolerant.ts';
 /** From one version's data to the next one's: pure, and tested with what that version wrote. */
 export type Upcaster = (data: Readonly<Record<string, unknown>>) => Record<string, unknown>;
 
-/** By type and by the version that it takes. No event has had a second version yet. */
+/** By type and by the version that it takes. No version has replaced another one yet. */
 export type Upcasters = { readonly [T in EventType]?: Readonly<Record<number, Upcaster>> };
 const upcasters: Upcasters = {};
 
-/** An event type as readers know it: its newest version, and how to read that. */
+/** An event type as readers know it: its newest version, and how to read that and those before. */
 export interface ReadableType {
   readonly version: number;
+  /** Those that the schema takes as they are: an older one that only lacks something stays what it is. */
+  readonly asTheyAre: ReadonlySet<number>;
   readonly schema: z.ZodType;
   readonly upcasters: Readonly<Record<number, Upcaster>>;
 }
@@ -26,6 +28,7 @@ const readable = Object.fromEntries(
     type,
     {
       version: Math.max(...schema.shape.v.values),
+      asTheyAre: new Set<number>(schema.shape.v.values),
       schema: tolerant(schema),
       upcasters: upcasters[type as EventType] ?? {},
     },
@@ -44,7 +47,7 @@ export function readEventData(type: EventType, json: unknown): ReadData {
 }
 
 /** Unknown is what is of a newer version, and what is of a known one and does not fit it. */
-export function readAs({ version, schema, upcasters: known }: ReadableType, json: unknown): ReadData {
+export function readAs({ version, asTheyAre, schema, upcasters: known }: ReadableType, json: unknown): ReadData {
   if (typeof json !== 'object' || json === null) return { kind: 'unknown', why: 'it is no object' };
   let data = json as Record<string, unknown>;
   const said = data['v'];
@@ -52,7 +55,7 @@ export function readAs({ version, schema, upcasters: known }: ReadableType, json
     return { kind: 'unknown', why: 'it has no version' };
   if (said > version)
     return { kind: 'unknown', why: `its version is ${said}, and ${version} is the newest known here` };
-  for (let at = said; at < version; at++) {
+  for (let at = said; !asTheyAre.has(at); at++) {
     const upcast = known[at];
     if (upcast === undefined) return { kind: 'unknown', why: `nothing here makes version ${at + 1} of version ${at}` };
     data = upcast(data);

@@ -3,6 +3,7 @@
  * chosen. Nothing here depends on configuration any more, so every service reads the same task.
  */
 import { z } from 'zod';
+import { answerersSchema } from './answerers.ts';
 import { jsonObjectSchema } from './json.ts';
 import { keepSchema, leftVmSchema } from './kept-vm.ts';
 import { needsSchema } from './needs.ts';
@@ -27,7 +28,13 @@ export const taskSpecSchema = z.strictObject({
     z.strictObject({ kind: z.literal('script'), runtime: z.string(), script: z.string() }),
     z.strictObject({ kind: z.literal('command'), argv: z.array(z.string()).min(1) }),
     /** Nothing runs: the task waits in the pool `manual` for somebody's answer. */
-    z.strictObject({ kind: z.literal('answer'), from: z.enum(['external', 'approval']), text: z.string() }),
+    z.strictObject({
+      kind: z.literal('answer'),
+      from: z.enum(['external', 'approval']),
+      text: z.string(),
+      /** Without it, whoever has the role. */
+      answerers: answerersSchema.optional(),
+    }),
   ]),
   stdin: z.string(),
   inputs: jsonObjectSchema,
@@ -57,6 +64,11 @@ export type SetupStep = TaskSpec['setup'][number];
 export function secretNamesOf({ secrets, setup }: Pick<TaskSpec, 'secrets' | 'setup'>): readonly string[] {
   const ofSteps = setup.flatMap((step) => (step.kind === 'git' && step.secret !== undefined ? [step.secret] : []));
   return [...new Set([...Object.values(secrets), ...ofSteps])];
+}
+
+/** The version of an event with such tasks: a service that does not know who may answer must not take part. */
+export function eventVersionOf(...specs: readonly Pick<TaskSpec, 'main'>[]): 1 | 2 {
+  return specs.some(({ main }) => main.kind === 'answer' && main.answerers !== undefined) ? 2 : 1;
 }
 
 /** A task's JSON may have 4 MiB: half of the broker's largest message, so that headers and the event around it fit. */

@@ -5,7 +5,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { headers as newHeaders } from '@nats-io/transport-node';
 import type { RawMessage } from '@vm-task/bus/envelope';
-import type { Draft } from '@vm-task/shared/events';
+import type { Answerers } from '@vm-task/shared/answerers';
+import { anyHost, type Draft } from '@vm-task/shared/events';
+import { manualPool } from '@vm-task/shared/ids';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import * as sample from './sample-events.ts';
 
@@ -45,7 +47,13 @@ function messageIn(line: string): RawMessage {
 
 /** A story that has every type of event, and in which every field that may be there is there once. */
 export function wholeStory(): readonly Draft[] {
-  return [...taskStory(), ...shortStories(), ...pipelineStory(), sample.alertRaised({ links: [link] })];
+  return [
+    ...taskStory(),
+    ...shortStories(),
+    ...pipelineStory(),
+    ...askingStory(),
+    sample.alertRaised({ links: [link] }),
+  ];
 }
 
 const link = { title: 'the task', href: '/v1/tasks/x' };
@@ -119,6 +127,19 @@ function taskStory(): readonly Draft[] {
   ];
 }
 
+/** It waits for certain people, and one of them has answered. */
+function asked(answerers: Answerers): readonly Draft[] {
+  const task = sample.sampleTask();
+  const main = { kind: 'answer' as const, from: 'approval' as const, text: 'go on?', answerers };
+  const answer = { kind: 'json' as const, source: 'answer' as const, value: { approved: true } };
+  const ended = { result: answer, output: null, processMs: null, exitCode: null };
+  const principal = { kind: 'token' as const, name: 'anna' };
+  return [
+    sample.created(task, { v: 2, pool: manualPool, spec: { ...sample.sampleSpec, main } }),
+    sample.completed(task, { pool: manualPool, ...ended, principal }, anyHost),
+  ];
+}
+
 /** A plain one, and one that waits for a person. */
 function shortStories(): readonly Draft[] {
   const [plain, manual] = [sample.sampleTask(), sample.sampleTask()];
@@ -131,6 +152,8 @@ function shortStories(): readonly Draft[] {
     sample.completed(plain, { vm }),
     sample.created(manual, { spec: { ...sample.sampleSpec, main } }),
     sample.completed(manual, { result: answer, output: null, processMs: null, exitCode: null }),
+    ...asked({ only: ['anna'] }),
+    ...asked({ allBut: 'ci' }),
   ];
 }
 
@@ -156,5 +179,29 @@ function pipelineStory(): readonly Draft[] {
     sample.pipelineAdvanced(pipeline, { ended, expand, start, skip, fail }),
     sample.pipelineCancelling(pipeline),
     sample.pipelineCompleted(pipeline, { ended, skip, fail, outcome: 'failed', error: lost }),
+  ];
+}
+
+/** Somebody goes on with a pipeline of another one, in which not everybody may answer. */
+function askingStory(): readonly Draft[] {
+  const [pipeline, task] = [sample.samplePipeline(), sample.sampleTask()];
+  const [first] = sample.sharedVmSpec.stages;
+  if (first === undefined) throw new Error('the sample has two stages');
+  const asking = { ...first, kind: 'approval' as const, task: {} };
+  const stages = [
+    { ...asking, answerers: { tokens: ['anna', 'ci'], submitter: true } },
+    { ...asking, name: 'other', answerers: { tokens: null, submitter: false } },
+  ];
+  const token = (name: string) => ({ kind: 'token' as const, name });
+  const ownership = { team: 'red', principal: token('ops') };
+  const main = { kind: 'answer' as const, from: 'approval' as const, text: '', answerers: { only: ['anna', 'ci'] } };
+  const spec = { ...sample.sampleSpec, main };
+  const start = [{ stage: 'first', index: 0, run: 1, task, pool: manualPool, spec }];
+  const created = { spec: { ...sample.sharedVmSpec, stages }, submitter: token('ci'), ...ownership };
+  return [
+    sample.pipelineCreated(pipeline, { v: 2, ...created }),
+    sample.pipelineAdvanced(pipeline, { v: 2, start, ...ownership }),
+    sample.pipelineCancelling(pipeline),
+    sample.pipelineCompleted(pipeline, { outcome: 'cancelled' }),
   ];
 }

@@ -1,8 +1,10 @@
 import type { Appended } from '@vm-task/bus/append';
 import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
+import type { Answerers } from '@vm-task/shared/answerers';
 import type { Stored } from '@vm-task/shared/events';
 import { manualPool } from '@vm-task/shared/ids';
 import { newTaskId } from '@vm-task/shared/new-ids';
+import type { Principal } from '@vm-task/shared/people';
 import { asNewer } from '@vm-task/testing/newer-events';
 import { created } from '@vm-task/testing/sample-events';
 import { expect, test } from 'vitest';
@@ -11,12 +13,13 @@ import { type Answer, answerTask } from './answer-task.ts';
 
 const { signal } = new AbortController();
 
-function ask(from: 'external' | 'approval', deadlineMs = 60_000) {
+function ask(from: 'external' | 'approval', deadlineMs = 60_000, answerers?: Answerers) {
   const events = memoryEvents();
   const task = newTaskId(Date.now());
   const spec = questionSpec({
     from,
     text: 'Is it right?',
+    answerers,
     deadlineMs,
     alertAfterMs: undefined,
     inputs: {},
@@ -25,7 +28,8 @@ function ask(from: 'external' | 'approval', deadlineMs = 60_000) {
   const asked = events.put(created(task, { pool: manualPool, spec, cause: { kind: 'pipeline', id: task } }));
   const clock = { ms: asked.time.getTime() };
   const bus = { ...events, now: async () => new Date(clock.ms) };
-  const answer = (given: Answer) => answerTask({ bus, findCreated: events.findCreated }, task, given, signal);
+  const answer = (given: Answer & { principal?: Principal }) =>
+    answerTask({ bus, findCreated: events.findCreated }, task, given, signal);
   return { events, task, clock, answer };
 }
 
@@ -75,6 +79,36 @@ test('who decided is kept, with the comment; a rejection fails the stage with bo
   await no.answer({ kind: 'reject', by: 'li@desk', comment: 'wrong list' });
   const error = { code: 'rejected', message: 'rejected by li@desk: wrong list' };
   expect(no.events.stored[1]).toMatchObject({ data: { outcome: 'failed', error } });
+});
+
+const token = (name: string): Principal => ({ kind: 'token', name });
+
+test('with approvers nobody else answers, whatever they answer and whatever way it comes; who did is kept', async () => {
+  const { events, answer, task } = ask('approval', 60_000, { only: ['anna', 'berta'] });
+  const may = `task ${task} may be answered by "anna" or "berta" only; `;
+  const others: [Principal | undefined, string][] = [
+    [token('ci'), 'this is the token "ci"'],
+    [{ kind: 'nats', name: 'anna' }, 'this comes with no token'],
+    [undefined, 'this comes with no token'],
+  ];
+  for (const [principal, who] of others) {
+    for (const kind of ['approve', 'reject'] as const) {
+      const refused = answer({ ...approve, kind, ...(principal === undefined ? {} : { principal }) });
+      await expect(refused).rejects.toMatchObject({ code: 'forbidden', message: `${may}${who}` });
+    }
+  }
+  expect(events.stored).toHaveLength(1);
+  expect(await answer({ ...approve, principal: token('berta') })).toMatchObject({ kind: 'stored' });
+  expect(events.stored[1]).toMatchObject({ data: { outcome: 'succeeded', principal: token('berta') } });
+});
+
+test('where everybody may but who submitted it, that one may not, and what has no token is nobody', async () => {
+  const { answer, task } = ask('external', 60_000, { allBut: 'ci' });
+  const complete = { kind: 'complete', result: 1 } as const;
+  const message = `task ${task} may be answered by any operator but "ci", which submitted the pipeline; this is the token "ci"`;
+  await expect(answer({ ...complete, principal: token('ci') })).rejects.toMatchObject({ code: 'forbidden', message });
+  await expect(answer(complete)).rejects.toMatchObject({ code: 'forbidden' });
+  expect(await answer({ ...complete, principal: token('ops') })).toMatchObject({ kind: 'stored' });
 });
 
 test('after the deadline nothing is taken, whether the task has been ended or not', async () => {

@@ -4,6 +4,8 @@
  */
 import { isStoredAs } from '@vm-task/bus/append';
 import type { Bus } from '@vm-task/bus/bus';
+import { mayAnswer } from '@vm-task/shared/answerers';
+import { answerersText } from '@vm-task/shared/answerers-text';
 import { formatDuration } from '@vm-task/shared/durations';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { anyHost, type Draft, type EventData, type Stored } from '@vm-task/shared/events';
@@ -28,7 +30,7 @@ export interface Answering {
 /** As what a process may leave. */
 const resultMaxBytes = 256 * 1024;
 
-/** @throws `task-not-found`, `not-answerable`, `answer-too-late`, `result-too-large`, `invalid-request`. */
+/** @throws `task-not-found`, `not-answerable`, `forbidden`, `answer-too-late`, `result-too-large`, `invalid-request`. */
 export async function answerTask(
   { bus, findCreated }: Answering,
   task: TaskId,
@@ -38,6 +40,7 @@ export async function answerTask(
   const created = await findCreated(task);
   if (created === null) throw new VmTaskError('task-not-found', `task ${task} is no longer kept`);
   requireQuestion(created, answer);
+  requireAnswerer(created, answer.principal);
   const draft = endingBy(created, answer);
   for (;;) {
     const head = await bus.head(created.data);
@@ -61,6 +64,14 @@ function requireQuestion({ data: { task, spec } }: Stored<'task.created'>, { kin
   const how = { external: `./vm-task complete ${task}`, approval: `./vm-task approve ${task}, or reject` };
   const hint = spec.main.kind === 'answer' ? `it waits for ${how[spec.main.from]}` : 'it runs in a VM, which ends it';
   throw new VmTaskError('not-answerable', `task ${task} takes no "${kind}": ${hint}`);
+}
+
+/** Wherever the answer comes from. */
+function requireAnswerer({ data: { task, spec } }: Stored<'task.created'>, who: Principal | undefined): void {
+  const answerers = spec.main.kind === 'answer' ? spec.main.answerers : undefined;
+  if (answerers === undefined || mayAnswer(answerers, who)) return;
+  const asked = who?.kind === 'token' ? `this is the token "${who.name}"` : 'this comes with no token';
+  throw new VmTaskError('forbidden', `task ${task} may be answered by ${answerersText(answerers)}; ${asked}`);
 }
 
 /** The reaper ends what is out of time; until it has, nobody else may. */

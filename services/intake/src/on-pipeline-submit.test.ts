@@ -8,6 +8,7 @@ import { config } from '../test/task-events.ts';
 import { onPipelineSubmit, type SubmitPipelineDeps } from './on-pipeline-submit.ts';
 
 const deps: SubmitPipelineDeps = {
+  bus: { features: { version: null } },
   config,
   admission: { refusal: async () => null },
   readPipeline: async () => null,
@@ -53,4 +54,16 @@ test('without room the command waits in its stream', async () => {
     kind: 'retry',
     reason: 'the disk is full',
   });
+});
+
+test('who may answer is written in a version that an older service does not read, and not before all read it', async () => {
+  const asking = { stages: { may: { kind: 'approval', approvers: ['anna'] } } };
+  await expect(onPipelineSubmit(deps, command({ pipeline: asking }))).rejects.toMatchObject({
+    code: 'not-switched-on',
+  });
+  const on = { ...deps, bus: { features: { version: '0.2.0' } } };
+  expect(await onPipelineSubmit(on, command({ pipeline: asking }))).toMatchObject({
+    event: { data: { v: 2, spec: { stages: [{ answerers: { tokens: ['anna'], submitter: false } }] } } },
+  });
+  expect(await onPipelineSubmit(on, command({ pipeline }))).toMatchObject({ event: { data: { v: 1 } } });
 });

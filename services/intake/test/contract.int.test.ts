@@ -104,7 +104,7 @@ async function askOfSecrets({ secrets }: Client): Promise<void> {
   const { secrets: found } = await secrets.list();
   expect(found).toMatchObject([{ name: 'api-key', version: 1 }]);
   expect(JSON.stringify(found)).not.toContain('hunter2');
-  expect(await secrets.remove('api-key')).toEqual({ name: 'api-key' });
+  expect(await secrets.remove('api-key')).toEqual({ name: 'api-key', team: null });
 }
 
 async function askOfInbox({ inbox }: Client): Promise<void> {

@@ -110,7 +110,8 @@ async function fill(client: Client) {
   });
   const { name } = await client.templates.install({ name: 'red-only', task: { run: 'true' } });
   const { id: message } = await client.inbox.send({ to: 'anna', priority: 'normal', from: 'red', text: 'ours' });
-  return { task, stage, pipeline, template: name, message };
+  const { name: secret } = await client.secrets.set('red-key', 'hunter22');
+  return { task, stage, pipeline, template: name, message, secret };
 }
 
 const bodies: Readonly<Record<string, object>> = {
@@ -130,7 +131,7 @@ async function answerOf(intake: IntakeProcess, text: string, { method, path }: R
 
 /** Everything that is stored, by the streams' last sequences. */
 async function positions({ connection }: Broker): Promise<number[]> {
-  const streams = ['EVENTS', 'INBOX', 'COMMANDS', 'KV_templates', 'KV_teamtemplates', 'KV_tokens'];
+  const streams = ['EVENTS', 'INBOX', 'COMMANDS', 'KV_templates', 'KV_teamtemplates', 'KV_tokens', 'KV_secrets'];
   return Promise.all(streams.map(async (name) => (await connection.jsm.streams.info(name)).state.last_seq));
 }
 
@@ -146,11 +147,13 @@ test('each route answers to another team, and to its ids, as about what does not
     pipeline: newPipelineId(0),
     template: 'not-there',
     message: newMessageId(0),
+    secret: 'not-there',
   };
   const kinds = (path: string): (keyof typeof reds)[] => {
     if (path.startsWith('/v1/tasks/:')) return ['task', 'stage'];
     if (path.startsWith('/v1/pipelines/:')) return ['pipeline'];
     if (path.startsWith('/v1/templates/:')) return ['template'];
+    if (path.startsWith('/v1/secrets/:')) return ['secret'];
     return path.startsWith('/v1/inbox/:') ? ['message'] : [];
   };
   const asked = allRoutes.filter(({ path, homeWide }) => homeWide !== true && /[:*]/.test(path));

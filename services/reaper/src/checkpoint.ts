@@ -16,7 +16,7 @@ import type { LiveTask } from './task-view.ts';
 
 /** Plain JSON. Another version of the fold has another `v`. */
 export interface Checkpoint {
-  readonly v: 1;
+  readonly v: 2;
   /** When the stream was made: another one has another past. */
   readonly stream: string;
   /** Of the last message that it knows of. */
@@ -79,7 +79,7 @@ export async function resumeFrom(
   { created, lastSeq }: Pick<StreamFacts, 'created' | 'lastSeq'>,
 ): Promise<Resumption> {
   const checkpoint = store.load();
-  if (checkpoint?.v !== 1 || checkpoint.stream !== created || checkpoint.seq > lastSeq) {
+  if (checkpoint?.v !== 2 || checkpoint.stream !== created || checkpoint.seq > lastSeq) {
     return { checkpoint: null, again: [] };
   }
   const unknown = checkpoint.tasks.filter(({ hasUnknown }) => hasUnknown);

@@ -31,6 +31,14 @@ test('a task is late so long after it was submitted, whatever phase it is in, an
   expect(late.nextMs()).toBe(null);
 });
 
+test('of one that waits for certain people, people are told who they are', () => {
+  const main = { kind: 'answer' as const, from: 'approval' as const, text: '', answerers: { only: ['anna'] } };
+  const spec = { ...sample.sampleSpec, main, alertAfterMs: 1_000 };
+  const late = lateTasksOf([1_000, sample.created(sample.sampleTask(), { spec })]);
+  const text = late.takeDue(2_000).map((one) => lateAlert(one).data.text);
+  expect(text).toEqual([expect.stringMatching(/; it goes on, and may be answered by "anna" only$/)]);
+});
+
 test('what was taken is due until the log has the alert', () => {
   const task = sample.sampleTask();
   const late = lateTasksOf([0, created(task, 10_000)]);

@@ -1,5 +1,7 @@
 /** Tasks that somebody wants to hear of when they are not done in time (`alertAfter`). Nothing is stopped by it. */
 
+import type { Answerers } from '@vm-task/shared/answerers';
+import { answerersText } from '@vm-task/shared/answerers-text';
 import { formatDuration } from '@vm-task/shared/durations';
 import { anyHost, type Draft, type Head, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
@@ -9,6 +11,8 @@ export interface LateTask {
   readonly task: TaskId;
   readonly pool: string;
   readonly afterMs: number;
+  /** Of one that waits for people, where not everybody may answer. */
+  readonly answerers?: Answerers | undefined;
   /** By the broker's clock. */
   readonly atMs: number;
 }
@@ -67,8 +71,9 @@ export class LateTasks {
   #await({ data: { task, pool, spec }, time }: Stored<'task.created'>): void {
     const { alertAfterMs: afterMs } = spec;
     if (afterMs === undefined) return;
+    const answerers = spec.main.kind === 'answer' ? spec.main.answerers : undefined;
     const late = { task, pool, afterMs, atMs: time.getTime() + afterMs };
-    this.#add(late);
+    this.#add(answerers === undefined ? late : { ...late, answerers });
   }
 
   #add(late: LateTask): void {
@@ -78,8 +83,9 @@ export class LateTasks {
 }
 
 /** Named after the task, so that the broker stores it once, whichever reaper raises it. */
-export function lateAlert({ task, pool, afterMs }: LateTask): Draft<'alert.raised'> {
-  const text = `task ${task} of pool "${pool}" is not done ${formatDuration(afterMs)} after it was submitted; it goes on`;
+export function lateAlert({ task, pool, afterMs, answerers }: LateTask): Draft<'alert.raised'> {
+  const late = `task ${task} of pool "${pool}" is not done ${formatDuration(afterMs)} after it was submitted; it goes on`;
+  const text = answerers === undefined ? late : `${late}, and may be answered by ${answerersText(answerers)}`;
   const links = [{ title: 'task', href: `/v1/tasks/${task}` }];
   return { type: 'alert.raised', data: { v: 1, severity: 'warning', kind, id: task, text, links }, host: anyHost };
 }

@@ -51,7 +51,7 @@ export class LiveLog {
 
   checkpoint(stream: string): Checkpoint {
     return {
-      v: 1,
+      v: 2,
       stream,
       seq: this.#seq,
       tasks: this.deadlines.live(),

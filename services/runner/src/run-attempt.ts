@@ -2,11 +2,11 @@
 
 import { findSetUp, readCreated } from '@vm-task/bus/find-task';
 import { readHostKey } from '@vm-task/bus/host-key';
+import { openSecret } from '@vm-task/bus/open-secret';
 import { beginLog, type LogWriter, openLogWriter } from '@vm-task/bus/output-log';
-import { openSecret } from '@vm-task/bus/secrets';
 import type { Job, JobEnd } from '@vm-task/guest/job';
 import type { Logger } from '@vm-task/service/log';
-import type { Draft, Stored } from '@vm-task/shared/events';
+import type { Draft, EventData, Stored } from '@vm-task/shared/events';
 import type { LogStream } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import type { Attempt } from './attempt.ts';
@@ -98,7 +98,7 @@ class Run {
     const reading = [this.#created(), this.#openLog('stdout'), this.#openLog('stderr')] as const;
     const [created, ...logs] = await Promise.all(reading);
     const submitted = created.data.spec;
-    this.#secrets = await this.#readSecrets(submitted);
+    this.#secrets = await this.#readSecrets(created.data);
     const spec = await this.#give(submitted);
     const job = planMain(this.#attempt, spec, this.#secrets.environment, this.#needs);
     const ended = await this.#setUp(spec, created);
@@ -115,10 +115,10 @@ class Run {
     return this.#limit;
   }
 
-  #readSecrets(spec: TaskSpec): Promise<Secrets> {
+  #readSecrets(task: EventData<'task.created'>): Promise<Secrets> {
     const { bus, home } = this.#parts;
     const { host } = this.#attempt.ready;
-    return readSecrets(home, spec, (name) => openSecret(bus.connection, host, name, readHostKey(home)));
+    return readSecrets(home, task, (secret) => openSecret(bus.connection, host, secret, readHostKey(home)));
   }
 
   /** What needed stages left behind is at hand, and the environment says where their files are. */

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { readSecrets } from './secrets.ts';
 
 const none = async () => null;
-const needing = (secrets: Record<string, string>) => ({ secrets, setup: [] });
+const needing = (secrets: Record<string, string>, team?: string) => ({ spec: { secrets, setup: [] }, team });
 
 async function homeWith(content: string | Buffer, mode = 0o600) {
   const folder = await makeTempFolder('secrets');
@@ -72,20 +72,20 @@ test('a value that is too short to mask, too long for a variable, or no text is 
 test('what a git step gives as a password is one line, is masked, and is not in the environment of the process', async () => {
   await using stage = await homeWith('hunter2\n');
   const step = { kind: 'git', url: 'https://host/a', path: 'a', secret: 'key' } as const;
-  const secrets = await readSecrets(stage.home, { secrets: {}, setup: [step] }, none);
+  const secrets = await readSecrets(stage.home, { spec: { secrets: {}, setup: [step] } }, none);
   expect(secrets.environment).toEqual({});
   expect(secrets.gitPassword('key')).toBe('hunter2');
   expect(secrets.maskText(`basic ${Buffer.from('me:hunter2').toString('base64')}`)).not.toContain('aHVudGVyMg');
   expect(secrets.maskText('pass hunter2')).toBe('pass *******');
   await writeFile(stage.home.secret('key'), 'hunter2\nquit=1\n', { mode: 0o600 });
-  const longer = await readSecrets(stage.home, { secrets: {}, setup: [step] }, none);
+  const longer = await readSecrets(stage.home, { spec: { secrets: {}, setup: [step] } }, none);
   expect(() => longer.gitPassword('key')).toThrow('the secret "key" has more than one line');
 });
 
 test('what was set for all hosts counts where the home has no file of that name', async () => {
   await using stage = await homeWith('of the file');
   const asked: string[] = [];
-  const stored = async (name: string) => {
+  const stored = async ({ name }: { readonly name: string }) => {
     asked.push(name);
     return name === 'other' ? 'that was set' : null;
   };
@@ -97,4 +97,15 @@ test('what was set for all hosts counts where the home has no file of that name'
   // Whoever has put a file there means it.
   await chmod(stage.home.secret('key'), 0o644);
   await expect(readSecrets(stage.home, needing({ KEY: 'key' }), stored)).rejects.toThrow('chmod 600');
+});
+
+test("a task of a team gets what was set for it, and never a file, which is the home's", async () => {
+  await using stage = await homeWith('of the file');
+  const stored = async ({ team, name }: { readonly team: string | null; readonly name: string }) =>
+    team === 'red' && name === 'other' ? 'of red' : null;
+  const read = (name: string) => readSecrets(stage.home, needing({ KEY: name }, 'red'), stored);
+  expect((await read('other')).environment).toEqual({ KEY: 'of red' });
+  await expect(read('key')).rejects.toThrow(
+    'none was set for the team red and this host; set it by ./vm-task secret set key --team red',
+  );
 });

@@ -2,6 +2,8 @@
  * A task's secrets: those of its main process, those that its `git` steps give to their servers, and all of them masked
  * wherever its text goes.
  */
+
+import type { SecretKey } from '@vm-task/bus/secret-entries';
 import { Mask, type Masker, secretsMaxBytes } from '@vm-task/guest/mask';
 import { findSecret } from '@vm-task/service/secret-file';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -62,20 +64,24 @@ export class Secrets {
   }
 }
 
-/** What control has set, encrypted for this host; null for what it has not. */
-export type OpenStored = (name: string) => Promise<string | null>;
+/** What control has set for tasks of the team (null: of none), encrypted for this host; null for what it has not. */
+export type OpenStored = (secret: SecretKey) => Promise<string | null>;
+
+/** Of a task. */
+export interface SecretsOf {
+  readonly spec: Pick<TaskSpec, 'secrets' | 'setup'>;
+  readonly team?: string | undefined;
+}
 
 /**
- * Each secret of the task, read once: the home's file of that name, or else what was set for all hosts.
- * @throws `secret-unusable`, with what sets it right.
+ * Each secret of the task, read once: the home's file of that name, or else what was set. Files are the home's, so a task of a
+ * team gets what was set alone. @throws `secret-unusable`, with what sets it right.
  */
-export async function readSecrets(
-  home: Home,
-  spec: Pick<TaskSpec, 'secrets' | 'setup'>,
-  openStored: OpenStored,
-): Promise<Secrets> {
+export async function readSecrets(home: Home, { spec, team }: SecretsOf, openStored: OpenStored): Promise<Secrets> {
   const names = secretNamesOf(spec);
-  const read = names.map(async (name) => [name, await readOne(home, name, openStored)] as const);
+  const readOne = (name: string) =>
+    team === undefined ? readOfHome(home, name, openStored) : readOfTeam({ team, name }, openStored);
+  const read = names.map(async (name) => [name, await readOne(name)] as const);
   const values = new Map(await Promise.all(read));
   const environment = Object.entries(spec.secrets).map(
     ([variable, name]) => [variable, values.get(name) ?? ''] as const,
@@ -87,12 +93,26 @@ export async function readSecrets(
 }
 
 /** A file that is there and cannot be used is an error, whatever was set beside it. */
-async function readOne(home: Home, name: string, openStored: OpenStored): Promise<string> {
-  const value = (await findSecret(home, name)) ?? (await openStored(name));
+async function readOfHome(home: Home, name: string, openStored: OpenStored): Promise<string> {
+  const value = (await findSecret(home, name)) ?? (await openStored({ team: null, name }));
   if (value !== null) return value;
   const remedy = `set it by ./vm-task secret set ${name}, or write the value there, mode 0600`;
   throw new VmTaskError(
     'secret-unusable',
     `the secret "${name}" cannot be read: there is no ${home.secret(name)}, and none was set for this host; ${remedy}`,
+  );
+}
+
+async function readOfTeam(
+  secret: { readonly team: string; readonly name: string },
+  openStored: OpenStored,
+): Promise<string> {
+  const value = await openStored(secret);
+  if (value !== null) return value;
+  const { team, name } = secret;
+  const remedy = `set it by ./vm-task secret set ${name} --team ${team}, or let the home share its own (--shared)`;
+  throw new VmTaskError(
+    'secret-unusable',
+    `the secret "${name}" cannot be read: none was set for the team ${team} and this host; ${remedy}`,
   );
 }

@@ -13,6 +13,7 @@ import { type Home, homeAt } from '@vm-task/shared/home';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Needs } from '@vm-task/shared/needs';
 import { newTaskId, newVmId } from '@vm-task/shared/new-ids';
+import { ownershipOf } from '@vm-task/shared/people';
 import { factsOfLog } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
@@ -59,6 +60,8 @@ export interface Rig extends AsyncDisposable {
   nextAttempt(task: Task): Promise<Task>;
   /** `submit`, and its terminal event; `needs`: what it is given of needed stages. */
   run(file: object, needs?: Needs): Promise<Completed>;
+  /** The same, of a task of the team. */
+  runFor(team: string, file: object): Promise<Completed>;
   events(task: Task): Promise<Stored[]>;
   /** What its host has written into `LOGS`; thrown when a stream of it has a gap or a repetition. */
   output(task: Task): Promise<Record<'setup' | 'stdout' | 'stderr', Buffer>>;
@@ -85,6 +88,7 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
     retrying: (task) => waitForRetry(broker, task),
     nextAttempt: (task) => nextAttempt(broker, task),
     run: async (file, needs) => waitForEnd(broker, await submit(broker, guest, home, file, { needs })),
+    runFor: async (team, file) => waitForEnd(broker, await submit(broker, guest, home, file, { team })),
     events: (task) => readEvents(broker.connection, task),
     output: ({ task }) => readOutput(broker.connection, task),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
@@ -134,6 +138,7 @@ async function startOne(
 
 interface Given {
   readonly needs?: Needs | undefined;
+  readonly team?: string | undefined;
   readonly driver?: string | undefined;
 }
 
@@ -142,7 +147,7 @@ async function submit(
   guest: Reached,
   home: Home,
   file: object,
-  { needs, driver = 'qemu' }: Given,
+  { needs, team, driver = 'qemu' }: Given,
 ): Promise<Task> {
   const { pool, spec: planned } = planTask(file, config);
   const spec = needs === undefined ? planned : { ...planned, needs };
@@ -151,13 +156,14 @@ async function submit(
   const key = home.vm(vm).sshKey;
   await mkdir(dirname(key), { recursive: true });
   await writeFile(key, guest.privateKey, { mode: 0o600 });
-  const created = await append(bus, createdDraft(task, pool, spec), 0);
+  const created = await append(bus, createdDraft(task, pool, spec, team), 0);
   const ready = await append(bus, readyDraft({ ...readyData(task, pool, vm, spec, guest), driver }), created.seq);
   return { task, pool, ready: ready as Stored<'vm.ready'> };
 }
 
-function createdDraft(task: TaskId, pool: string, spec: TaskSpec): Draft<'task.created'> {
-  const data = { v: 1 as const, task, pool, spec, cause: { kind: 'command' as const, id: '1' } };
+function createdDraft(task: TaskId, pool: string, spec: TaskSpec, team?: string): Draft<'task.created'> {
+  const cause = { kind: 'command' as const, id: '1' };
+  const data = { v: 1 as const, task, pool, spec, cause, ...ownershipOf({ team }) };
   return { type: 'task.created', data, host: anyHost };
 }
 

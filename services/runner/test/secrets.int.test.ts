@@ -151,3 +151,23 @@ test('a secret that was set for all hosts is opened by the runner of its host, a
   expect(lost).toMatchObject({ outcome: 'failed', error: { code: 'secret-unusable' } });
   expect(lost.error?.message).toContain('./vm-task secret set set-key');
 });
+
+test("a task of a team finds its team's secret, and of the home's those alone that are shared; no file", async () => {
+  await writeFile(rig.home.secretsKey, newHostKey(), { mode: 0o600 });
+  const keys = new Map([[sampleHost, readHostKey(rig.home)?.publicKey ?? '']]);
+  const set = (name: string, value: string, more: { readonly team?: string; readonly shared?: boolean }) =>
+    storeSecret(rig.broker.connection, { name, value, team: null, ...more }, keys, new Date());
+  await set('of-red', '1234', { team: 'red' });
+  await set('of-all', '12345', { shared: true });
+  await set('of-home', '123456', {});
+  const lengthFor = async (team: string, name: string) => {
+    const { error, result } = await rig.runFor(team, { secrets: { KEY: name }, run: 'printf %s "${#KEY}"' });
+    return error === null ? result?.value : error.code;
+  };
+  expect(await lengthFor('red', 'of-red')).toBe('4');
+  expect(await lengthFor('red', 'of-all')).toBe('5');
+  expect(await lengthFor('blue', 'of-red')).toBe('secret-unusable');
+  expect(await lengthFor('red', 'of-home')).toBe('secret-unusable');
+  // There is such a file, which is the home's.
+  expect(await lengthFor('red', 'analysis-key')).toBe('secret-unusable');
+});

@@ -50,6 +50,13 @@ test('whoever is to decide is told about what, how, and until when, once', () =>
   expect(newLines(waiting, said)).toEqual([]);
 });
 
+test('where not everybody may answer, it is said who may', () => {
+  const question = { text: '', until: '2026-01-01T00:00:00.000Z', answerers: { only: ['anna', 'berta'] } };
+  expect(newLines(view('external', { question }), new Set())).toEqual([
+    'ask: waits for ./vm-task complete T --result …, until 2026-01-01T00:00:00.000Z, by "anna" or "berta" only',
+  ]);
+});
+
 test('a stage that has failed is reported once its reason is known', () => {
   const said = new Set<string>();
   const failed = { task: { ...task, status: 'completed', outcome: 'failed' } as const, durationMs: 1_000 };

@@ -1,6 +1,7 @@
 /** What has changed in a pipeline between two looks, one line for each run of a stage that has moved on. */
 
 import type { PipelineView, RunView, StageView } from '@vm-task/client/views';
+import { answerersText } from '@vm-task/shared/answerers-text';
 import type { Json } from '@vm-task/shared/json';
 import { shorten } from '../screen/plain-text.ts';
 import { progressText } from '../screen/progress-text.ts';
@@ -51,9 +52,14 @@ function lineOf(stage: StageView, run: RunView): string | null {
 }
 
 function startLine({ kind }: StageView, name: string, { task, question }: RunView): string | null {
-  const until = question === null ? '' : `, until ${question.until}`;
-  if (kind === 'approval') return `${name}: waits for ./vm-task approve ${task?.id}, or reject${until}`;
-  if (kind === 'external') return `${name}: waits for ./vm-task complete ${task?.id} --result …${until}`;
+  const { until, answerers } = question ?? {};
+  const rest = [
+    ...(until === undefined ? [] : [`until ${until}`]),
+    ...(answerers === undefined ? [] : [`by ${answerersText(answerers)}`]),
+  ];
+  const more = rest.map((part) => `, ${part}`).join('');
+  if (kind === 'approval') return `${name}: waits for ./vm-task approve ${task?.id}, or reject${more}`;
+  if (kind === 'external') return `${name}: waits for ./vm-task complete ${task?.id} --result …${more}`;
   return task === null || task.vm === null ? null : `${name}: runs in ${task.vm}`;
 }
 

@@ -1,6 +1,7 @@
 /** Commands about tasks that answer at once: show, list, events, cancel, retry; and logs, which may follow. */
 
 import type { TaskSummary, TaskView } from '@vm-task/client/views';
+import { answerersText } from '@vm-task/shared/answerers-text';
 import { fileTable } from '../screen/file-table.ts';
 import { plainLine, shorten } from '../screen/plain-text.ts';
 import { print, printJson, printJsonLine, printResult } from '../screen/print.ts';
@@ -56,9 +57,10 @@ export function timingsText({ phases = [], totalMs }: TaskView['timings']): stri
   return [...sums, ['total', totalMs] as const].map(([name, ms]) => `${name} ${humanDuration(ms)}`).join(', ');
 }
 
-function questionFields({ text, until }: NonNullable<TaskView['question']>): [string, string][] {
+function questionFields({ text, until, answerers }: NonNullable<TaskView['question']>): [string, string][] {
   return [
     ['question', text],
+    ...(answerers === undefined ? [] : [['answered by', answerersText(answerers)] as [string, string]]),
     ['answer until', until],
   ];
 }

@@ -5,6 +5,7 @@
  * | file | role |
  * |---|---|
  * | `plan-pipeline.ts`, `order.ts`, `shared-vm.ts` | a pipeline's file: checked, ordered, which stages share a VM |
+ * | `approvers.ts` | who may answer what its stages ask |
  * | `plan-task.ts`, `manual-task.ts`, `pools.ts` | a task's file: every default applied, the machine chosen |
  * | `../expressions/` | CEL, and texts with expressions in them |
  * | `../templates/` | templates: checked when installed, filled when run |
@@ -33,6 +34,7 @@ import {
   type Problem,
   typeOf,
 } from '../expressions/template.ts';
+import { answerersIn, approverProblems } from './approvers.ts';
 import { orderStages } from './order.ts';
 import { planTask } from './plan-task.ts';
 import type { Pools } from './pools.ts';
@@ -90,6 +92,7 @@ function specFrom(file: PipelineFile): PipelineSpec {
   const problems = stages.flatMap(({ name, own, task }) => [
     ...alwaysProblems(name, own),
     ...ownProblems(name, own, task),
+    ...approverProblems(name, own),
   ]);
   if (problems.length > 0) throw new VmTaskError('invalid-pipeline', problems.join('; '));
   const ordered = resolveSharing(orderStages(stages.map((stage) => stageFrom(stage, stages))));
@@ -117,6 +120,7 @@ function stageFrom({ name, own, task }: NamedStage, stages: readonly NamedStage[
     task,
     description: own.description ?? '',
     deadlineMs: own.deadline ?? defaultDeadlineMs,
+    ...answerersIn(own),
     ...(own.vm === undefined ? {} : { vm: own.vm }),
   };
 }

@@ -15,6 +15,8 @@ const pipeline = z.string().regex(pipelineIdPattern) as unknown as z.ZodType<Pip
 const task = z.string().regex(taskIdPattern) as unknown as z.ZodType<TaskId>;
 const name = z.string().regex(namePattern);
 const v1 = z.literal(1);
+/** 2 where not everybody may answer what a stage asks (`answerers.ts`). */
+const v1or2 = z.literal([1, 2]);
 /** Which item; 0 for a stage that has none. */
 const index = z.int().min(0);
 
@@ -64,7 +66,7 @@ const changes = {
 export const pipelineEventSchemas = {
   /** The pipeline is accepted: from here on it will end, exactly once. */
   'pipeline.created': z.strictObject({
-    v: v1,
+    v: v1or2,
     pipeline,
     spec: pipelineSpecSchema,
     parameters: z.record(z.string(), jsonSchema),
@@ -78,10 +80,12 @@ export const pipelineEventSchemas = {
         skip: z.array(skipSchema),
       })
       .nullable(),
+    /** Of one that goes on with an earlier one: who had submitted that. */
+    submitter: principalSchema.optional(),
     ...ownershipShape,
   }),
   /** One decision: what has ended, and what follows from it. The tasks that it starts are whose the pipeline is. */
-  'pipeline.advanced': z.strictObject({ v: v1, pipeline, ...changes, ...ownershipShape }),
+  'pipeline.advanced': z.strictObject({ v: v1or2, pipeline, ...changes, ...ownershipShape }),
   /** Somebody asked for the end of this pipeline. */
   'pipeline.cancelling': z.strictObject({
     v: v1,

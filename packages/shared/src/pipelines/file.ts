@@ -14,6 +14,7 @@ import { parametersSchema } from './parameters.ts';
 export const maxStages = 100;
 /** Of one `forEach`: as many tasks as one event can start. */
 export const maxItems = 256;
+const maxApprovers = 32;
 
 export const stageKinds = ['task', 'external', 'approval'] as const;
 export const failurePolicies = ['stop', 'continue'] as const;
@@ -33,6 +34,9 @@ const stageKeys = {
   /** Of `external` and `approval`: what is to be done, or decided. */
   description: z.string().max(4_000).optional(),
   deadline: durationSchema.optional(),
+  /** Names of tokens: nobody else may answer, and whoever submitted the pipeline only with `allowSubmitter`. */
+  approvers: z.array(nameSchema).min(1).max(maxApprovers).optional(),
+  allowSubmitter: z.boolean().optional(),
 } as const;
 const isStageKey = (key: string): key is keyof typeof stageKeys => Object.hasOwn(stageKeys, key);
 

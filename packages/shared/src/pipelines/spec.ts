@@ -22,6 +22,8 @@ export const stageSpecSchema = z.strictObject({
   task: jsonObjectSchema,
   description: z.string(),
   deadlineMs: z.int(),
+  /** Who may answer: tokens by their names, or null for all that have the role; and whether the pipeline's submitter is one of them. Without it, all. */
+  answerers: z.strictObject({ tokens: z.array(z.string()).min(1).nullable(), submitter: z.boolean() }).optional(),
   /** It runs in the VM that was this stage's. */
   vm: z.strictObject({ of: z.string() }).optional(),
 });
@@ -35,3 +37,8 @@ export const pipelineSpecSchema = z.strictObject({
   stages: z.array(stageSpecSchema).min(1),
 });
 export type PipelineSpec = z.infer<typeof pipelineSpecSchema>;
+
+/** The version of its first event: a service that does not know who may answer must not take part. */
+export function createdVersionOf({ stages }: Pick<PipelineSpec, 'stages'>): 1 | 2 {
+  return stages.some(({ answerers }) => answerers !== undefined) ? 2 : 1;
+}

@@ -3,7 +3,7 @@ import type { ErrorInfo } from '../errors.ts';
 import type { EventData, Stored } from '../events.ts';
 import type { PipelineId, TaskId } from '../ids.ts';
 import type { Json } from '../json.ts';
-import { type Ownership, ownershipOf } from '../people.ts';
+import { type Ownership, ownershipOf, type Principal } from '../people.ts';
 import type { Outcome } from '../task-ending.ts';
 import type { Changes, skipReasons } from './events.ts';
 import type { PipelineSpec } from './spec.ts';
@@ -44,6 +44,8 @@ export interface PipelineState extends Ownership {
   readonly spec: PipelineSpec;
   readonly parameters: Readonly<Record<string, Json>>;
   readonly resumedFrom: PipelineId | null;
+  /** Who submitted it, or the first of those that it goes on with. */
+  readonly submitter?: Principal | undefined;
   readonly phase: Phase;
   readonly stages: Readonly<Record<string, StageState>>;
 }
@@ -106,7 +108,9 @@ function begin({ data, seq }: Stored<'pipeline.created'>): PipelineState {
   const stages = Object.fromEntries(spec.stages.map(({ name }) => [name, { kind: 'waiting' } as const]));
   const resumedFrom = resumed?.from ?? null;
   const phase = { name: 'running' } as const;
-  const state = { pipeline, seq, spec, parameters, resumedFrom, phase, stages, ...ownershipOf(data) };
+  const submitter = data.submitter ?? data.principal;
+  const own = { ...(submitter === undefined ? {} : { submitter }), ...ownershipOf(data) };
+  const state = { pipeline, seq, spec, parameters, resumedFrom, phase, stages, ...own };
   return resumed === null ? state : applyChanges(state, { ...resumed, fail: [] });
 }
 

@@ -58,30 +58,47 @@ async function record(
   if (!isReading && access !== undefined) return audit.act({ ...said, about: aboutOf(request, reply, payload) });
 }
 
-/** What was named in the address, and what the answer says was made. */
+/** What was named in the address, what the answer says was made, and whose it is where that is not said by its id. */
 function aboutOf(request: FastifyRequest, reply: FastifyReply, payload: unknown): AuditRecord['about'] {
   const kind = things[request.routeOptions.url?.split('/')[2] ?? ''];
   if (kind === undefined) return [];
   const isDone = reply.statusCode < 400;
   const { id, name, seq } = request.params as Record<string, unknown>;
   const given = namedByIds.has(kind) || isDone ? checked(id ?? name ?? seq) : null;
-  const answered = isDone ? answeredBy(payload) : null;
+  if (!isDone) return given === null ? [] : [{ kind, id: given }];
+  const location = String(reply.getHeader('location') ?? '').split('/');
+  const team = kind === 'secret' ? checked(memberOf(payload, 'team')) : null;
+  return [
+    ...namedAndMade(kind, given, answeredBy(payload), things[location[2] ?? ''] ?? kind),
+    ...(team === null ? [] : [{ kind: 'team' as const, id: team }]),
+  ];
+}
+
+function namedAndMade(
+  kind: AuditThing,
+  given: string | null,
+  answered: string | null,
+  made: AuditThing,
+): AuditRecord['about'] {
   // An id may have been given by its beginning.
   const named = given !== null && answered?.startsWith(given) === true ? answered : given;
-  const location = String(reply.getHeader('location') ?? '').split('/');
-  const made =
-    answered === null || answered === named ? [] : [{ kind: things[location[2] ?? ''] ?? kind, id: answered }];
-  return [...(named === null ? [] : [{ kind, id: named }]), ...made];
+  return [
+    ...(named === null ? [] : [{ kind, id: named }]),
+    ...(answered === null || answered === named ? [] : [{ kind: made, id: answered }]),
+  ];
+}
+
+function answeredBy(payload: unknown): string | null {
+  return checked(memberOf(payload, 'id') ?? memberOf(payload, 'name'));
 }
 
 /** Of the JSON of a success. */
-function answeredBy(payload: unknown): string | null {
-  if (typeof payload !== 'string') return null;
+function memberOf(payload: unknown, key: 'id' | 'name' | 'team'): unknown {
+  if (typeof payload !== 'string') return undefined;
   try {
-    const { id, name } = JSON.parse(payload) as { readonly id?: unknown; readonly name?: unknown };
-    return checked(id ?? name);
+    return (JSON.parse(payload) as { readonly [key: string]: unknown })[key];
   } catch {
-    return null;
+    return undefined;
   }
 }
 

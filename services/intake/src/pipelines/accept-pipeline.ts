@@ -1,4 +1,5 @@
 /** Accepting a pipeline by HTTP, as `accept-task.ts` does with tasks: a yes only after the stream's acknowledgement (I1). */
+import type { Bus } from '@vm-task/bus/bus';
 import { planPipeline } from '@vm-task/pipelines/planning/plan-pipeline';
 import type { SystemConfig } from '@vm-task/service/config';
 import { VmTaskError } from '@vm-task/shared/errors';
@@ -6,12 +7,15 @@ import { anyHost, type Draft, type EventData } from '@vm-task/shared/events';
 import type { PipelineId } from '@vm-task/shared/ids';
 import { newPipelineId, pipelineIdFromCause } from '@vm-task/shared/new-ids';
 import { type Ownership, ownershipOf, type Principal } from '@vm-task/shared/people';
+import { createdVersionOf } from '@vm-task/shared/pipelines/spec';
 import type { PipelineState } from '@vm-task/shared/pipelines/state';
 import { type AcceptanceOf, acceptOnce, keyOfTeam, type OnceDeps } from '../accept-once.ts';
 import type { ReadPipeline } from './pipeline-reader.ts';
 import { recordedOf } from './recorded.ts';
+import { withAnswerers } from './with-answerers.ts';
 
 export interface PipelineAcceptance extends OnceDeps {
+  readonly bus: Pick<Bus, 'append' | 'features'>;
   readonly config: SystemConfig;
   readonly readPipeline: ReadPipeline;
   readonly now: () => number;
@@ -34,14 +38,16 @@ export async function acceptPipeline(
 ): Promise<AcceptedPipeline> {
   const cause = { kind: 'http' as const, id: submission.requestId };
   const plan = () => {
-    const { spec, parameters } = planPipeline(submission.body, deps.config);
+    const planned = planPipeline(submission.body, deps.config);
+    const { spec, parameters } = withAnswerers(submission.ownership ?? {}, planned, deps);
     return { spec, parameters: { ...parameters }, cause, resumed: null };
   };
   return accept(deps, plan, submission, signal);
 }
 
 /**
- * A new pipeline that goes on where an earlier one failed: what succeeded there counts as done. It is for the same team.
+ * A new pipeline that goes on where an earlier one failed: what succeeded there counts as done. It is for the same team, and
+ * whoever submitted the earlier one is its submitter, too, whoever resumes it.
  * @throws `pipeline-not-resumable`, `stream-full`, `idempotency-conflict`, the abort's reason.
  */
 export async function acceptResumption(
@@ -52,11 +58,13 @@ export async function acceptResumption(
 ): Promise<AcceptedPipeline> {
   const from = earlier.pipeline;
   const ownership = ownershipOf({ team: earlier.team, principal });
+  const { submitter } = earlier;
   const plan = () => {
     requireUnsuccessful(earlier);
-    const { spec, parameters } = earlier;
+    const { spec, parameters } = withAnswerers({ team: earlier.team, principal: submitter }, earlier, deps);
     const cause = { kind: 'resume' as const, id: from };
-    return { spec, parameters: { ...parameters }, cause, resumed: { from, ...recordedOf(earlier) } };
+    const resumed = { from, ...recordedOf(earlier) };
+    return { spec, parameters: { ...parameters }, cause, resumed, ...(submitter === undefined ? {} : { submitter }) };
   };
   return accept(deps, plan, { body: { resume: from }, key, ownership }, signal);
 }
@@ -80,7 +88,7 @@ function accept(
     const planned = plan();
     return (pipeline: PipelineId): Draft => ({
       type: 'pipeline.created',
-      data: { v: 1, pipeline, ...planned, ...ownershipOf(ownership) },
+      data: { v: createdVersionOf(planned.spec), pipeline, ...planned, ...ownershipOf(ownership) },
       host: anyHost,
     });
   };

@@ -3,6 +3,7 @@ import type { Bus } from '@vm-task/bus/bus';
 import { anyHost, type Draft, type EventData } from '@vm-task/shared/events';
 import { type Ownership, ownershipOf } from '@vm-task/shared/people';
 import type { StartedRun } from '@vm-task/shared/pipelines/events';
+import { eventVersionOf } from '@vm-task/shared/task-spec';
 import { eachAtOnce } from '../each-at-once.ts';
 
 /** Its tasks are whose the pipeline is. */
@@ -28,7 +29,7 @@ function createdOf(
 ): Draft<'task.created'> {
   const cause = { kind: 'pipeline' as const, id: pipeline };
   const data = {
-    v: 1 as const,
+    v: eventVersionOf(spec),
     task,
     pool,
     spec,

@@ -7,6 +7,7 @@ import { anyHost, type Draft } from '@vm-task/shared/events';
 import { ownershipOf } from '@vm-task/shared/people';
 import { type Changes, type EndedRun, noChanges } from '@vm-task/shared/pipelines/events';
 import { applyChanges, type PipelineState } from '@vm-task/shared/pipelines/state';
+import { eventVersionOf } from '@vm-task/shared/task-spec';
 import { roomFor } from './room-for.ts';
 import { beginStage, type Starting, startRuns } from './start-stage.ts';
 
@@ -36,7 +37,8 @@ export async function decide(
     now = applyChanges(now, { ...noChanges, ...step });
   }
   if (isEmpty(changes)) return null;
-  const data = { v: 1 as const, pipeline: state.pipeline, ...changes, ...ownershipOf(state) };
+  const v = eventVersionOf(...changes.start.map(({ spec }) => spec));
+  const data = { v, pipeline: state.pipeline, ...changes, ...ownershipOf(state) };
   return { type: 'pipeline.advanced', data, host: anyHost };
 }
 

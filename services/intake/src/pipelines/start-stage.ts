@@ -3,8 +3,10 @@ import type { Drivers } from '@vm-task/hypervisor/drivers/drivers';
 import { unstarted } from '@vm-task/pipelines/decisions/next-steps';
 import { type Budget, type Expressions, type Filled, fillOnce } from '@vm-task/pipelines/expressions/fill';
 import { checkTemplate, isScript, TemplateError } from '@vm-task/pipelines/expressions/template';
+import { answerersFor } from '@vm-task/pipelines/planning/approvers';
 import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
 import { scopeOf } from '@vm-task/pipelines/planning/plan-pipeline';
+import type { Answerers } from '@vm-task/shared/answerers';
 import { type ErrorInfo, VmTaskError } from '@vm-task/shared/errors';
 import { manualPool } from '@vm-task/shared/ids';
 import type { Json } from '@vm-task/shared/json';
@@ -117,18 +119,24 @@ async function startRun(
   const needs = stage.needs.length === 0 ? {} : { needs: await outputs.needs(state, stage) };
   const run = 1;
   const left = await leftFor(state, stage, starting);
-  const { pool, spec } = inPlace(state, stage, left, (more) => planFilled(stage, filled.value, plan, more));
+  const planning = { plan, answerers: answerersFor(stage, state.submitter) };
+  const { pool, spec } = inPlace(state, stage, left, (more) => planFilled(stage, filled.value, planning, more));
   const task = taskIdFromCause(atMs, 'pipeline', state.pipeline, stage.name, String(index), String(run));
   return { stage: stage.name, index, run, task, pool, spec: { ...spec, ...needs } };
 }
 
-function planFilled(stage: StageSpec, filled: Json, plan: Starting['plan'], more: Record<string, Json>) {
+function planFilled(
+  stage: StageSpec,
+  filled: Json,
+  { plan, answerers }: Pick<Starting, 'plan'> & { readonly answerers: Answerers | undefined },
+  more: Record<string, Json>,
+) {
   const { description = '', ...own } = filled as Record<string, Json>;
   const task = { ...own, ...more };
   if (stage.kind === 'task') return plan(task);
   const text = typeof description === 'string' ? description : JSON.stringify(description);
   const { inputs, labels, alertAfterMs } = plan({ command: ['true'], ...task }).spec;
-  const question = { from: stage.kind, text, deadlineMs: stage.deadlineMs, inputs, labels, alertAfterMs };
+  const question = { from: stage.kind, text, answerers, deadlineMs: stage.deadlineMs, inputs, labels, alertAfterMs };
   return { pool: manualPool, spec: questionSpec(question) };
 }
 

@@ -37,7 +37,7 @@ export function createTask(db: DatabaseSync, event: Stored<'task.created'>, { ph
     time.getTime(),
     stage?.pipeline ?? null,
     team,
-    main.kind === 'answer' ? JSON.stringify(questionOf(main.text, time.getTime() + timeouts.totalMs)) : null,
+    main.kind === 'answer' ? JSON.stringify(questionOf(main, time.getTime() + timeouts.totalMs)) : null,
     phase,
     boundTo,
   );
@@ -48,8 +48,8 @@ export function createTask(db: DatabaseSync, event: Stored<'task.created'>, { ph
   return { pool, status: 'queued', outcome: null, team };
 }
 
-function questionOf(text: string, untilMs: number): Question {
-  return { text, until: isoTime(untilMs) };
+function questionOf({ text, answerers }: Pick<Question, 'text' | 'answerers'>, untilMs: number): Question {
+  return { text, until: isoTime(untilMs), ...(answerers === undefined ? {} : { answerers }) };
 }
 
 /** Returns what the task is counted as from now on. */

@@ -80,6 +80,7 @@ test('a task that ended without a VM has waited, and one for somebody has waited
     inputs: {},
     labels: {},
     alertAfterMs: undefined,
+    answerers: undefined,
   } as const;
   asked.put(created(task, { run: 'x' }, { spec: questionSpec(question) }));
   asked.put(completed(task, null, { processMs: null }));

@@ -1,5 +1,5 @@
 import { questionSpec } from '@vm-task/pipelines/planning/manual-task';
-import type { Stored } from '@vm-task/shared/events';
+import { anyHost, type Stored } from '@vm-task/shared/events';
 import type { TaskId } from '@vm-task/shared/ids';
 import { newPipelineId, newTaskId, newVmId } from '@vm-task/shared/new-ids';
 import { cancelling, retrying, setupDone, vmReady } from '@vm-task/testing/sample-events';
@@ -245,12 +245,13 @@ test('a task that waits for an answer shows what is asked, and until when, for a
   const events = memoryEvents();
   const task = newTaskId(start);
   const asked = { text: '删除这些域名？', deadlineMs: 60_000, inputs: {}, labels: {}, alertAfterMs: undefined };
-  const spec = questionSpec({ from: 'approval', ...asked });
+  const answerers = { only: ['anna'] };
+  const spec = questionSpec({ from: 'approval', answerers, ...asked });
   events.put(created(task, undefined, { pool: 'manual', spec }));
   using projection = project(events.stored);
   const question = () => readTask(projection.db, task)?.question;
-  expect(question()).toEqual({ text: '删除这些域名？', until: '2026-01-01T00:01:01.000Z' });
-  const event = events.put(completed(task, null));
+  expect(question()).toEqual({ text: '删除这些域名？', until: '2026-01-01T00:01:01.000Z', answerers });
+  const event = events.put(completed(task, null, { pool: 'manual' }, anyHost));
   projection.advance([{ seq: event.seq, event }]);
   expect(question()).toBeNull();
 });

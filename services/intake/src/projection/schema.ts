@@ -1,7 +1,7 @@
 /** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` again. */
 
 /** Raised with every change of the tables or of what is written into them; another version is rebuilt from the stream. */
-export const schemaVersion = 9;
+export const schemaVersion = 10;
 
 /**
  * Times are milliseconds since 1970, of the broker's clock. A task, and a pipeline, is known to the other tables by the

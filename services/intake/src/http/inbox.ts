@@ -51,11 +51,9 @@ function listRoute(app: App, { bus, stop }: HttpDeps): void {
       const from = Math.max(after, request.headers['last-event-id']);
       return sendMessages(reply, stop, (signal) => asEvents(followMessages(bus.connection, to, from, signal), isSeen));
     }
-    // One more than wanted tells whether there is a next page.
-    const found = await listMessages(bus.connection, to, { after, limit: limit + 1, isWanted: isSeen });
-    const page = found.slice(0, limit);
-    const messages = page.map(({ message }) => message).filter((one) => archived || one.archivedAt === null);
-    return { messages: messages.map(viewOf), next: found.length > limit ? (page.at(-1)?.seq ?? null) : null };
+    const isWanted = (one: Kept) => isSeen(one) && (archived || one.message.archivedAt === null);
+    const { messages, next } = await listMessages(bus.connection, to, { after, limit, isWanted });
+    return { messages: messages.map(({ message }) => viewOf(message)), next };
   });
 }
 

@@ -10,6 +10,7 @@ import { mayRead, ownershipOf } from '@vm-task/shared/people';
 import { readMessageSubject } from '@vm-task/shared/subjects';
 import { z } from 'zod';
 import type { GuestApiDeps, GuestApiServer } from './deps.ts';
+import { mergePages } from './merge-pages.ts';
 import { jsonOf, keyOf } from './request.ts';
 
 /** Of one attempt and runner; the stream has a limit of its own. */
@@ -61,10 +62,9 @@ function listRoute(app: GuestApiServer, deps: GuestApiDeps): void {
     const isWanted = ({ message }: Kept) => mayRead(deps.created.data, message);
     const options = { after, limit: listedMax, isWanted };
     const lists = ownNames(deps).map((to) => listMessages(deps.bus.connection, to, options));
-    const found = (await Promise.all(lists)).flat().sort((a, b) => a.seq - b.seq);
-    const page = found.slice(0, listedMax);
+    const { page, next } = mergePages(await Promise.all(lists), { after, limit: listedMax });
     const messages = page.map(({ message }) => message).filter(({ archivedAt }) => archivedAt === null);
-    return { messages: messages.map(viewOf), next: page.at(-1)?.seq ?? after };
+    return { messages: messages.map(viewOf), next };
   });
 }
 

@@ -17,6 +17,7 @@ import {
   systemCommands,
 } from './program/system-commands.ts';
 import { taskCommands } from './program/task-commands.ts';
+import { teamCommands } from './program/team-commands.ts';
 import { templateCommands } from './program/template-commands.ts';
 import { auditLogCommand, tokenCommands } from './program/token-commands.ts';
 
@@ -94,6 +95,7 @@ export function createProgram(): Program {
   tokenCommands(
     defineIn(root.command('token').description('tokens of people and programs: create, list, revoke').exitOverride()),
   );
+  teamCommands(defineIn(root.command('team').description('teams: list, show').exitOverride()));
   auditLogCommand(defineIn(root));
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
   credentialCommands(

@@ -12,6 +12,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { manualPool } from '@vm-task/shared/ids';
 import { nameSchema } from '@vm-task/shared/names';
+import { quotasSchema } from '@vm-task/shared/quotas';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { requireUtf8 } from '@vm-task/shared/utf8';
 import { parseYaml } from '@vm-task/shared/yaml-text';
@@ -45,6 +46,11 @@ const httpSchema = z
     context.addIssue({ code: 'custom', path: ['host'], message });
   });
 export type HttpTls = NonNullable<z.infer<typeof httpSchema>['tls']>;
+
+/** Of one team. */
+const teamSchema = z.strictObject({
+  quotas: quotasSchema.prefault({}),
+});
 
 /** What has nothing to do with pools. */
 const settings = {
@@ -94,6 +100,8 @@ const settings = {
         .prefault({}),
     })
     .prefault({}),
+  /** By name. */
+  teams: z.record(nameSchema, teamSchema).default({}),
   reaper: z
     .strictObject({
       sweep: durationSchema.prefault('5s'),

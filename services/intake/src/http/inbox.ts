@@ -21,14 +21,16 @@ export function inboxRoutes(app: App, deps: HttpDeps): void {
 }
 
 function sendRoute(app: App, deps: HttpDeps): void {
-  const { bus, config, now, log } = deps;
+  const { bus, config, quotas, now, log } = deps;
   serve(app, routes.send, async (request, reply) => {
     const asker = askerOf(request);
     const sending = parseSending(request.body);
     await requireOwnTask(deps, sending.to, asker);
     const keepMs = config.inbox.keep[sending.priority];
     const options = { id: newMessageId(now()), keepMs, ownership: ownershipBy(asker) };
+    using place = quotas.take(options.ownership.team, { what: 'message', keepsFiles: false });
     const message = await sendMessage(bus.connection, sending, options);
+    place.stored({ message });
     log.info({ message: message.id, to: message.to, priority: message.priority }, 'message sent');
     reply.header('location', `/v1/inbox/${message.id}`);
     return viewOf(message);

@@ -2,6 +2,7 @@
  * `/v1/messages`: messages from the task to anybody, and those that were sent to it: to its id, and on a named VM to that.
  */
 import { type Kept, listMessages, readMessage, sendMessage } from '@vm-task/bus/inbox';
+import { requireQuota } from '@vm-task/bus/quota-refusals';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { parseMessageId } from '@vm-task/shared/ids';
 import { groupOf, type Message, parseSending } from '@vm-task/shared/inbox';
@@ -48,6 +49,10 @@ function sendRoute(app: GuestApiServer, { attempt, bus, config, created, secrets
       href: secrets.maskText(link.href),
     }));
     const masked = { ...sending, text: secrets.maskText(sending.text), links };
+    await requireQuota(bus.connection, created.data.team, 'message').catch(async (error) => {
+      // Sent before, it is only told once more.
+      if (key === null || (await readMessage(bus.connection, id)) === null) throw error;
+    });
     const keepMs = config.inbox.keep[sending.priority];
     const message = await sendMessage(bus.connection, masked, { id, keepMs, host, ownership });
     return reply.code(201).send(viewOf(message));

@@ -27,26 +27,26 @@ import { createProgram } from './program.ts';
 
 const token = 'a-token-of-this-test';
 
-/** The words behind the command, and what it ends with. */
-type Example = {
+/** It names one of these, and says what it says of nothing. */
+interface Naming {
+  readonly names: readonly ThingKind[];
+  readonly about: (name: string, things: TeamThings) => readonly string[];
   readonly stdin?: string;
-} & (
-  | {
-      /** It names one of these; what it says is what it says of nothing. */
-      readonly names: readonly ThingKind[];
-      readonly words: (name: string, things: TeamThings) => readonly string[];
-    }
-  | {
-      readonly ends: 'well' | 'forbidden' | 'not-here' | 'refused';
-      readonly words?: (things: TeamThings) => readonly string[];
-    }
-);
+}
+
+interface Ending {
+  readonly ends: 'well' | 'forbidden' | 'not-here' | 'refused';
+  readonly words?: (things: TeamThings) => readonly string[];
+  readonly stdin?: string;
+}
+
+type Example = Naming | Ending;
 
 const tasks: readonly ThingKind[] = ['ended', 'running', 'question'];
-const byTask: Example = { names: tasks, words: (id) => [id] };
-const byPipeline: Example = { names: ['pipeline'], words: (id) => [id] };
-const byTemplate: Example = { names: ['template'], words: (name) => [name] };
-const byMessage: Example = { names: ['message', 'toTask'], words: (id) => [id] };
+const byTask: Example = { names: tasks, about: (id) => [id] };
+const byPipeline: Example = { names: ['pipeline'], about: (id) => [id] };
+const byTemplate: Example = { names: ['template'], about: (name) => [name] };
+const byMessage: Example = { names: ['message', 'toTask'], about: (id) => [id] };
 const well: Example = { ends: 'well' };
 const forbidden: Example = { ends: 'forbidden' };
 const ofLetter: Example = { ends: 'forbidden', words: ({ letter }) => [String(letter)] };
@@ -57,14 +57,14 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   submit: [{ ends: 'well', words: () => ['--key', theirs, '--', 'true'] }],
   show: [byTask],
   list: [well, { ends: 'well', words: () => ['--status', 'completed', '--json'] }],
-  logs: [byTask, { names: ['running'], words: (id) => [id, '--follow'] }],
+  logs: [byTask, { names: ['running'], about: (id) => [id, '--follow'] }],
   events: [byTask],
   files: [byTask],
-  get: [{ names: ['ended'], words: (id, { file }) => [id, file, '--to', '-'] }],
+  get: [{ names: ['ended'], about: (id, { file }) => [id, file, '--to', '-'] }],
   cancel: [byTask],
   retry: [byTask],
   ssh: [{ ends: 'not-here', words: ({ running }) => [running] }],
-  complete: [{ names: tasks, words: (id) => [id, '--result', '1'] }],
+  complete: [{ names: tasks, about: (id) => [id, '--result', '1'] }],
   approve: [byTask],
   reject: [byTask],
   up: [notHere],
@@ -82,7 +82,7 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   'deadletter drop': [ofLetter],
   send: [
     { ends: 'well', words: () => ['--to', 'anna', '--from', 'me', 'hello'] },
-    { names: ['running'], words: (id) => ['--to', id, '--from', 'me', 'hello'] },
+    { names: ['running'], about: (id) => ['--to', id, '--from', 'me', 'hello'] },
   ],
   'inbox list': [well, { ends: 'well', words: ({ running }) => ['--to', running, '--archived', '--json'] }],
   'inbox read': [byMessage],
@@ -172,7 +172,7 @@ async function problemsOf(system: System, command: string, example: Example): Pr
   if ('names' in example) {
     const nothing = namesOfNothing();
     const all = example.names.map(async (kind) => {
-      const about = async (names: Names) => without(names[kind], await run(example.words(names[kind], things)));
+      const about = async (names: Names) => without(names[kind], await run(example.about(names[kind], things)));
       const [ofTheirs, ofNothing] = await Promise.all([about(things), about(nothing)]);
       const said = JSON.stringify(ofTheirs);
       const isRight = said === JSON.stringify(ofNothing) && /-not-found\)\n$/.test(ofTheirs.stderr);

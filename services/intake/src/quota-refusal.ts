@@ -1,6 +1,14 @@
 /** The sentence that a refusal by a quota is: how much is used, how much is allowed, and when there is room again. */
 import type { QuotaName } from '@vm-task/shared/quotas';
-import type { QuotaUse } from './quotas.ts';
+
+export interface QuotaUse {
+  readonly quota: QuotaName;
+  readonly used: number;
+  /** Null where there is none. */
+  readonly limit: number | null;
+  /** When there is room again without anybody's doing, in milliseconds since 1970; null where that is not known, or there is room. */
+  readonly freeAtMs: number | null;
+}
 
 const used: Readonly<Record<QuotaName, (team: string, amount: string) => string>> = {
   waitingTasks: (team, amount) => `the team ${team} has ${amount} tasks that wait for a VM`,

@@ -12,7 +12,7 @@ import { hasBegun } from './projection/has-begun.ts';
 import type { Projection } from './projection/projection.ts';
 import { isCountedMessage } from './projection/team-messages.ts';
 import { readUsage, type Use } from './projection/team-usage.ts';
-import { quotaRefusal } from './quota-refusal.ts';
+import { type QuotaUse, quotaRefusal } from './quota-refusal.ts';
 
 /** What is to be taken: a pipeline counts as one until it begins, and then by its tasks. */
 export interface Wanted {
@@ -27,15 +27,6 @@ export type StoredThing = { readonly id: TaskId | PipelineId; readonly seq: numb
 /** Held by what was taken until it is stored and shown. Disposed of before that, nothing was taken. */
 export interface Place extends Disposable {
   stored(thing: StoredThing): void;
-}
-
-export interface QuotaUse {
-  readonly quota: QuotaName;
-  readonly used: number;
-  /** Null where there is none. */
-  readonly limit: number | null;
-  /** When there is room again without anybody's doing, in milliseconds since 1970; null where that is not known, or there is room. */
-  readonly freeAtMs: number | null;
 }
 
 export interface Quotas {

@@ -2,8 +2,7 @@
 import { teamRoutes as routes, type TeamView } from '@vm-task/api/teams';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Asker } from '../people/asker.ts';
-import { roundUp } from '../quota-refusal.ts';
-import type { QuotaUse } from '../quotas.ts';
+import { type QuotaUse, roundUp } from '../quota-refusal.ts';
 import { askerOf } from './guard.ts';
 import { readProjection } from './read-projection.ts';
 import { serve } from './serve.ts';

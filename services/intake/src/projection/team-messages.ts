@@ -17,7 +17,7 @@ export function openMessageCounts(db: DatabaseSync, { created, lastSeq }: Stream
   inTransaction(db, () => {
     const known = statement(db, 'SELECT stream, seq FROM message_progress').get();
     if (known?.['stream'] === created && Number(known['seq']) <= lastSeq) return;
-    for (const table of ['messages', 'team_messages', 'message_progress']) db.exec(`DELETE FROM ${table}`);
+    for (const table of ['messages', 'team_messages', 'message_progress']) statement(db, `DELETE FROM ${table}`).run();
     statement(db, 'INSERT INTO message_progress (only_row, stream, seq) VALUES (1, ?, 0)').run(created);
   });
   const position = () => Number(statement(db, 'SELECT seq FROM message_progress').get()?.['seq']);

@@ -13,6 +13,7 @@ import { type Home, homeAt } from '@vm-task/shared/home';
 import type { TaskId } from '@vm-task/shared/ids';
 import type { Needs } from '@vm-task/shared/needs';
 import { newTaskId, newVmId } from '@vm-task/shared/new-ids';
+import { ownershipOf } from '@vm-task/shared/people';
 import { factsOfLog } from '@vm-task/shared/subjects';
 import type { TaskSpec } from '@vm-task/shared/task-spec';
 import { type Broker, type BrokerOptions, startBroker } from '@vm-task/testing/broker';
@@ -51,6 +52,8 @@ export interface Rig extends AsyncDisposable {
   submit(file: object, driver?: string): Promise<Task>;
   /** As `submit`, with that guest as its VM. */
   submitTo(guest: Reached, file: object): Promise<Task>;
+  /** `submit`, of a task of that team. */
+  submitFor(team: string, file: object): Promise<Task>;
   cancel(task: Task): Promise<Stored>;
   completed(task: Task): Promise<Completed>;
   /** The task between two attempts. */
@@ -80,6 +83,7 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
     startRunner: (alter = () => ({})) => startOne(broker, home, alter),
     submit: (file, driver) => submit(broker, guest, home, file, { driver }),
     submitTo: (other, file) => submit(broker, other, home, file, {}),
+    submitFor: (team, file) => submit(broker, guest, home, file, { team }),
     cancel: (task) => cancel(broker, task),
     completed: (task) => waitForEnd(broker, task),
     retrying: (task) => waitForRetry(broker, task),
@@ -135,6 +139,7 @@ async function startOne(
 interface Given {
   readonly needs?: Needs | undefined;
   readonly driver?: string | undefined;
+  readonly team?: string | undefined;
 }
 
 async function submit(
@@ -142,7 +147,7 @@ async function submit(
   guest: Reached,
   home: Home,
   file: object,
-  { needs, driver = 'qemu' }: Given,
+  { needs, driver = 'qemu', team }: Given,
 ): Promise<Task> {
   const { pool, spec: planned } = planTask(file, config);
   const spec = needs === undefined ? planned : { ...planned, needs };
@@ -151,13 +156,14 @@ async function submit(
   const key = home.vm(vm).sshKey;
   await mkdir(dirname(key), { recursive: true });
   await writeFile(key, guest.privateKey, { mode: 0o600 });
-  const created = await append(bus, createdDraft(task, pool, spec), 0);
+  const created = await append(bus, createdDraft(task, pool, spec, team), 0);
   const ready = await append(bus, readyDraft({ ...readyData(task, pool, vm, spec, guest), driver }), created.seq);
   return { task, pool, ready: ready as Stored<'vm.ready'> };
 }
 
-function createdDraft(task: TaskId, pool: string, spec: TaskSpec): Draft<'task.created'> {
-  const data = { v: 1 as const, task, pool, spec, cause: { kind: 'command' as const, id: '1' } };
+function createdDraft(task: TaskId, pool: string, spec: TaskSpec, team?: string): Draft<'task.created'> {
+  const cause = { kind: 'command' as const, id: '1' };
+  const data = { v: 1 as const, task, pool, spec, cause, ...ownershipOf({ team }) };
   return { type: 'task.created', data, host: anyHost };
 }
 

@@ -119,12 +119,14 @@ async function end(broker: Broker, task: TaskId): Promise<void> {
   await append(broker, completed(task, { vm, outcome: 'failed', exitCode: 1, error, artifacts, result }));
 }
 
-async function askForChild({ connection }: Broker, parent: TaskId): Promise<string> {
+async function askForChild({ bus, connection }: Broker, parent: TaskId): Promise<string> {
   const file = { run: `echo a child of ${theirs}` };
   const created = await connection.jsm.streams.getMessage('EVENTS', { last_by_subj: `task.created.*.${parent}.*` });
   if (created === null) throw new Error('it was created');
   const asking = { data: created.json(), time: created.time } as Parameters<typeof spawnTask>[1]['parent'];
-  return spawnTask(connection, { parent: asking, key: theirs, file, limit: 1, host: sampleHost });
+  const task = await spawnTask(connection, { parent: asking, key: theirs, file, limit: 1, host: sampleHost });
+  await eventually(() => bus.head({ pool: 'default', task }), { what: 'the child is made' });
+  return task;
 }
 
 /** A dead letter, with their word in it; its number. */

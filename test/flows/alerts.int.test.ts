@@ -29,7 +29,7 @@ test('a task that is late is reported in the inbox and at a webhook, and a stage
   const about = ({ data }: Received) => `${data['kind']} ${data['id'] === task ? 'task' : 'question'}`;
   await eventually(() => receiver.received.length === 2, { what: 'both are posted to the webhook' });
   expect(receiver.received.map(about).sort()).toEqual(['task-late question', 'task-late task']);
-  const messages = await listMessages(connection.connection, 'anna', { after: 0, limit: 10 });
+  const { messages } = await listMessages(connection.connection, 'anna', { after: 0, limit: 10 });
   const texts = messages.map(({ message }) => message.text);
   expect(texts.find((text) => text.includes(task))).toMatch(/ is not done 1s after it was submitted; it goes on$/);
 

@@ -8,7 +8,7 @@
  * | `tasks.ts`, `task-output.ts` | tasks; their events, output and files |
  * | `pipelines.ts`, `templates.ts` | pipelines; tasks and pipelines by name |
  * | `inbox.ts`, `dead-letters.ts` | messages; what no handler could take |
- * | `tokens.ts`, `audit.ts` | who may ask for what; who did what |
+ * | `tokens.ts`, `teams.ts`, `audit.ts` | who may ask for what; what teams use; who did what |
  * | `pools.ts`, `hosts.ts`, `secrets.ts`, `system.ts` | pools; hosts; secrets; health, metrics, the description |
  * | `accepted.ts`, `paging.ts`, `live.ts` | what several have in common: submissions, pages, server-sent events |
  * | `problem.ts` | errors |
@@ -24,6 +24,7 @@ import { secretRoutes } from './secrets.ts';
 import { systemRoutes } from './system.ts';
 import { taskOutputRoutes } from './task-output.ts';
 import { taskRoutes } from './tasks.ts';
+import { teamRoutes } from './teams.ts';
 import { templateRoutes } from './templates.ts';
 import { tokenRoutes } from './tokens.ts';
 
@@ -34,6 +35,7 @@ export const routes = {
   inbox: inboxRoutes,
   deadLetters: deadLetterRoutes,
   tokens: tokenRoutes,
+  teams: teamRoutes,
   audit: auditRoutes,
   pools: poolRoutes,
   hosts: hostRoutes,

@@ -4,7 +4,7 @@ import { durationSchema } from '@vm-task/shared/durations';
 import { nameSchema } from '@vm-task/shared/names';
 import { z } from 'zod';
 import { lastEventIdSchema } from './live.ts';
-import { cursorText, limitSchema, numberSchema } from './paging.ts';
+import { cursorText, limitSchema, numberSchema, shortPagesText } from './paging.ts';
 import type { Route } from './route.ts';
 
 const auditEntrySchema = auditRecordSchema.omit({ v: true }).extend({ seq: z.int() });
@@ -32,10 +32,7 @@ export const auditRoutes = {
     status: 200,
     answer: z.object({
       records: z.array(auditEntrySchema),
-      next: z
-        .int()
-        .nullable()
-        .describe('the `after` of the next page; null on the last one. A page may be short, or empty, before'),
+      next: z.int().nullable().describe(shortPagesText),
     }),
     live: { record: auditEntrySchema },
   },

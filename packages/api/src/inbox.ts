@@ -2,7 +2,7 @@
 import { groups, messageSchema, recipientSchema, sendSchema } from '@vm-task/shared/inbox';
 import { z } from 'zod';
 import { lastEventIdSchema } from './live.ts';
-import { cursorText, limitSchema, numberSchema } from './paging.ts';
+import { cursorText, limitSchema, numberSchema, shortPagesText } from './paging.ts';
 import type { Route } from './route.ts';
 
 export const messageViewSchema = messageSchema.omit({ v: true }).extend({ group: z.enum(groups) });
@@ -35,7 +35,10 @@ export const inboxRoutes = {
     }),
     headers: lastEventIdSchema,
     status: 200,
-    answer: z.object({ messages: z.array(messageViewSchema), next: z.int().nullable() }),
+    answer: z.object({
+      messages: z.array(messageViewSchema),
+      next: z.int().nullable().describe(shortPagesText),
+    }),
     live: { message: messageViewSchema },
   },
   show: { ...one, method: 'GET', path: '/v1/inbox/:id', role: 'viewer', summary: 'Show a message' },

@@ -20,3 +20,4 @@ export function limitSchema(usual: number) {
 
 export const cursorText = 'the "next" of the page before';
 export const nextText = 'the `after` of the next page; null on the last one';
+export const shortPagesText = `${nextText}. A page may be short, or empty, before`;

@@ -76,6 +76,12 @@ test('the reaper alone says which additions to the events are on, and everybody 
   ]);
 });
 
+test('intake alone says which teams are at a quota, and hosts look', () => {
+  expect(services.filter((one) => may(one, '$KV.quotas.refusals'))).toEqual(['intake']);
+  const looks = services.filter((one) => may(one, `${hostApiPrefix}.STREAM.MSG.GET.KV_quotas`));
+  expect(looks).toEqual(['provisioner', 'runner']);
+});
+
 test('intake alone sets secrets, and a host asks for those that are encrypted for it and no others', () => {
   expect(services.filter((one) => may(one, '$KV.secrets.host-1.key'))).toEqual(['intake']);
   const asks = (request: string) =>

@@ -181,7 +181,7 @@ function hostServicesOf({ host, pools }: Scope): Service[] {
     `$O.${artifactsOf(host)}.>`,
     ...durables.map(({ stream, name }) => `$JS.ACK.${stream}.${name}.>`),
   ];
-  const reads = [...readBy(hostServices), 'KV_hosts', 'KV_features', `OBJ_${artifactsOf(host)}`];
+  const reads = [...readBy(hostServices), 'KV_hosts', 'KV_features', 'KV_quotas', `OBJ_${artifactsOf(host)}`];
   const asks = [
     ...reads.flatMap((stream) => [`STREAM.INFO.${stream}`, `STREAM.MSG.GET.${stream}`]),
     ...durables.map(({ stream, name }) => `CONSUMER.INFO.${stream}.${name}`),
@@ -231,7 +231,7 @@ const extras: Readonly<Record<(typeof controlServices)[number], readonly string[
     // Of every host.
     '$JS.API.STREAM.INFO.*',
     '$JS.API.STREAM.MSG.GET.*',
-    ...['idempotency', 'processed', 'templates', 'teamtemplates', 'tokens', 'secrets'].flatMap(bucket),
+    ...['idempotency', 'processed', 'templates', 'teamtemplates', 'tokens', 'secrets', 'quotas'].flatMap(bucket),
     commandSubjects.replay,
     replaySubject('*', '*'),
     inboxPattern,

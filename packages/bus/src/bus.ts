@@ -10,6 +10,7 @@
  * | `event-log.ts` | what can be said to `EVENTS`, and asked of it |
  * | `append.ts`, `task-history.ts`, `event-on.ts` | conditional appends: stored or conflict (I2, I3, I10); which messages count |
  * | `announce.ts`, `report-unknown.ts` | what is about no task's course: VMs that are gone, alerts |
+ * | `quota-refusals.ts` | which teams are at a quota |
  * | `features.ts` | which additions to the events are written by now |
  * | `work.ts`, `pull.ts`, `outcome.ts` | durable workers: done, retry, reject, leave (I4) |
  * | `dead-letter.ts`, `dead-letters.ts`, `replay.ts` | what no handler could take: stored, looked at, handled again |

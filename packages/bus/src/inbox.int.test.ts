@@ -1,9 +1,10 @@
 import { parseSending } from '@vm-task/shared/inbox';
 import { newMessageId } from '@vm-task/shared/new-ids';
+import { inboxSubject } from '@vm-task/shared/subjects';
 import { type Broker, startBroker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
-import { followMessages, listMessages, markMessage, readMessage, sendMessage } from './inbox.ts';
+import { followMessages, type Kept, listMessages, markMessage, readMessage, sendMessage } from './inbox.ts';
 
 const hour = 3_600_000;
 
@@ -22,10 +23,28 @@ test('a text arrives byte for byte, in any language, at whom it was sent to and 
   const { id } = await send(broker, 'anna', text);
   await send(broker, 'kali', 'other');
   const page = { after: 0, limit: 10 };
-  const found = await listMessages(broker.connection, 'anna', page);
+  const { messages: found } = await listMessages(broker.connection, 'anna', page);
   expect(found.map(({ message }) => [message.id, message.text])).toEqual([[id, text]]);
-  expect(await listMessages(broker.connection, '*', page)).toHaveLength(2);
-  expect(await listMessages(broker.connection, '*', { after: found[0]?.seq ?? 0, limit: 1 })).toHaveLength(1);
+  const all = async (after: number, limit: number) => {
+    const { messages, next } = await listMessages(broker.connection, '*', { after, limit });
+    return [messages.map(({ message }) => message.text), next];
+  };
+  expect(await all(0, 2)).toEqual([[text, 'other'], null]);
+  expect(await all(0, 1)).toEqual([[text], 1]);
+  expect(await all(1, 1)).toEqual([['other'], null]);
+});
+
+test('what others were sent holds up no list: a page is short then, and the next one goes on behind it', async () => {
+  await using broker = await startBroker();
+  const { connection } = broker;
+  const first = await send(broker, 'anna', 'theirs');
+  const others = Array.from({ length: 2_100 }, () => ({ ...first, id: newMessageId(Date.now()) }));
+  await Promise.all(others.map((one) => connection.js.publish(inboxSubject(one, 'any'), JSON.stringify(one))));
+  const own = await send(broker, 'anna', 'ours');
+  const isWanted = ({ message }: Kept) => message.text === 'ours';
+  const list = (after: number) => listMessages(connection, '*', { after, limit: 10, isWanted });
+  expect(await list(0)).toEqual({ messages: [], next: 2_000 });
+  expect(await list(2_000)).toMatchObject({ messages: [{ message: { id: own.id } }], next: null });
 });
 
 test('a message sent twice is there once', async () => {

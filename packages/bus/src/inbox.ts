@@ -17,6 +17,9 @@ import { follow } from './follow.ts';
 
 const readerSchema = tolerant(messageSchema);
 
+/** So many messages are looked through for one page, about a second: what others were sent holds up no list for longer. */
+const lookedAtMax = 2_000;
+
 export interface SendOptions {
   readonly id: MessageId;
   readonly keepMs: number;
@@ -80,22 +83,33 @@ export interface ListOptions {
   readonly isWanted?: (kept: Kept) => boolean;
 }
 
+export interface MessagePage {
+  readonly messages: readonly Kept[];
+  /** Behind this sequence the next page begins; null when there is none. A page may be short, or empty, and not the last. */
+  readonly next: number | null;
+}
+
 /** At most `limit` messages to `to` (`*`: to anybody) behind the sequence `after`, in the order of their last change. */
 export async function listMessages(
   { jsm }: Connection,
   to: string,
   { after, limit, isWanted = () => true }: ListOptions,
-): Promise<Kept[]> {
-  const found: Kept[] = [];
-  for (let seq = after + 1; found.length < limit; ) {
-    const next: NextMsgRequest & { seq: number } = { seq, next_by_subj: inboxMessages(to) };
+): Promise<MessagePage> {
+  const messages: Kept[] = [];
+  let seen = after;
+  for (let looked = 0; looked < lookedAtMax; looked++) {
+    const next: NextMsgRequest & { seq: number } = { seq: seen + 1, next_by_subj: inboxMessages(to) };
     const stored = await jsm.streams.getMessage('INBOX', next);
-    if (stored === null) break;
+    if (stored === null) return { messages, next: null };
     const kept = keptOf(stored);
-    if (kept !== null && isWanted(kept)) found.push(kept);
-    seq = stored.seq + 1;
+    if (kept !== null && isWanted(kept)) {
+      // One more than wanted tells that there is a next page.
+      if (messages.length === limit) return { messages, next: seen };
+      messages.push(kept);
+    }
+    seen = stored.seq;
   }
-  return found;
+  return { messages, next: seen };
 }
 
 /** Every message to `to` behind the sequence `after`, then each that comes or is marked, until `signal`. */

@@ -16,6 +16,7 @@ import { tolerant } from '@vm-task/shared/tolerant';
 import type { z } from 'zod';
 import { isFull, throwIfNonRetryable, wasRefused } from './answers.ts';
 import type { Connection } from './connection.ts';
+import { requireQuota } from './quota-refusals.ts';
 import { isSameJson } from './same-json.ts';
 
 export interface Spawning {
@@ -35,7 +36,7 @@ const readerSchema = tolerant(taskSpawnSchema);
 /**
  * The child's id, once the question is stored (I1). A question's number is part of its subject, and the broker takes one
  * for each number: so however many ask at once, there are never more than the limit.
- * @throws `limit-reached`, `idempotency-conflict` when the key stands for another file, `stream-full`; what the broker's
+ * @throws `limit-reached`, `quota-exceeded`, `idempotency-conflict` when the key stands for another file, `stream-full`; what the broker's
  * absence throws.
  */
 export async function spawnTask(connection: Connection, spawning: Spawning): Promise<TaskId> {
@@ -47,12 +48,17 @@ export async function spawnTask(connection: Connection, spawning: Spawning): Pro
     const { questions, last } = await readQuestions(connection, task);
     const same = questions.find((question) => question.id === id);
     if (same !== undefined) return sameOrConflict(same, file, key);
+    await requireQuota(connection, parent.data.team, keepsFiles(file) ? 'taskWithFiles' : 'task');
     if (last >= limit) {
       throw new VmTaskError('limit-reached', `the task has submitted ${limit} tasks and may submit no more: children`);
     }
     const question = { v: 1, id, parent: task, file } satisfies Question;
     if (await ask(connection, question, last + 1, host)) return id;
   }
+}
+
+function keepsFiles(file: Json): boolean {
+  return typeof file === 'object' && file !== null && Object.hasOwn(file, 'artifacts');
 }
 
 /** False when another question has taken the number meanwhile. */

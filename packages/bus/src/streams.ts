@@ -36,6 +36,9 @@ export const leastDiskBytes = 2 * GiB;
 
 const days = 24 * 3600 * 1_000_000_000;
 
+/** The age at which output goes. */
+export const outputMaxAgeMs = (7 * days) / 1_000_000;
+
 /** Six for each host, one for each pool and for each reader: the server's own limit is a thousand. */
 const maxConsumers = 100_000;
 
@@ -99,7 +102,7 @@ export const streams: Readonly<Record<StreamName, StreamDefinition>> = {
     subjects: [logPattern],
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
-    max_age: 7 * days,
+    max_age: outputMaxAgeMs * 1_000_000,
     max_bytes: 8 * GiB,
     max_consumers: maxConsumers,
     storage: StorageType.File,
@@ -158,6 +161,8 @@ export const buckets = {
   hosts: { ttlMs: 0 },
   /** Which additions to the events are switched on: none before every service that reads them is new enough. */
   features: { ttlMs: 0 },
+  /** Which teams are at a quota (`quota-refusals.ts`), for hosts. */
+  quotas: { ttlMs: 0 },
   /** Who may ask for what (`tokens.ts`): hashes of tokens, read and written by intake alone. */
   tokens: { ttlMs: 0 },
 } as const;

@@ -17,6 +17,7 @@ import {
   systemCommands,
 } from './program/system-commands.ts';
 import { taskCommands } from './program/task-commands.ts';
+import { teamCommands } from './program/team-commands.ts';
 import { templateCommands } from './program/template-commands.ts';
 import { auditLogCommand, tokenCommands } from './program/token-commands.ts';
 
@@ -26,12 +27,19 @@ Exit codes: run ends as the task's process did (128 + n when signal n ended it);
 0, 1 when it failed (audit: something leaked; doctor: a check fails), 2 when the command line is wrong.`;
 
 interface Program {
+  /** Every command, as it is written. */
+  readonly commands: readonly string[];
   /** Parses and runs; resolves with the exit code. @throws commander's own errors and ours. */
   execute(argv: readonly string[]): Promise<number>;
 }
 
 function takesId(spec: string): boolean {
   return /^\S+ <id>/.test(spec);
+}
+
+/** Those that have none below them. */
+function leavesOf({ commands }: Command): readonly Command[] {
+  return commands.flatMap((command) => (command.commands.length === 0 ? [command] : leavesOf(command)));
 }
 
 /** As it is written: `list`, `image list`. */
@@ -70,6 +78,17 @@ export function createProgram(): Program {
           const context = { environment, json: options['json'] === true, command: nameOf(self, root), isHomeGiven };
           exitCode = (await act(context, args, options)) ?? 0;
         });
+  addCommands(root, defineIn);
+  return {
+    commands: leavesOf(root).map((command) => nameOf(command, root)),
+    async execute(argv) {
+      await root.parseAsync([...argv]);
+      return exitCode;
+    },
+  };
+}
+
+function addCommands(root: Command, defineIn: (parent: Command) => Define): void {
   taskCommands(defineIn(root));
   answerCommands(defineIn(root));
   systemCommands(defineIn(root));
@@ -94,6 +113,7 @@ export function createProgram(): Program {
   tokenCommands(
     defineIn(root.command('token').description('tokens of people and programs: create, list, revoke').exitOverride()),
   );
+  teamCommands(defineIn(root.command('team').description('teams: list, show').exitOverride()));
   auditLogCommand(defineIn(root));
   poolCommands(defineIn(root.command('pool').description('pools: list').exitOverride()));
   credentialCommands(
@@ -102,10 +122,4 @@ export function createProgram(): Program {
   natsCommands(defineIn(root.command('nats').description('for NATS clients: credentials').exitOverride()));
   secretCommands(defineIn(root.command('secret').description('secrets: set, list, rm').exitOverride()));
   hostCommands(defineIn(root.command('host').description('hosts: list').exitOverride()));
-  return {
-    async execute(argv) {
-      await root.parseAsync([...argv]);
-      return exitCode;
-    },
-  };
 }

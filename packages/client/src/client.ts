@@ -3,7 +3,7 @@
  *
  * | file | role |
  * |---|---|
- * | `tasks.ts`, `pipelines.ts`, `templates.ts`, `inbox.ts`, `dead-letters.ts`, `secrets.ts`, `tokens.ts`, `audit.ts` | the questions, by subject |
+ * | `tasks.ts`, `pipelines.ts`, `templates.ts`, `inbox.ts`, `dead-letters.ts`, `secrets.ts`, `tokens.ts`, `teams.ts`, `audit.ts` | the questions, by subject |
  * | `keyed.ts` | submissions that may be repeated |
  * | `http.ts` | a route of the contract, asked |
  * | `request.ts`, `event-stream.ts` | one request; server-sent events over broken connections |
@@ -18,6 +18,7 @@ import { pipelineMethods } from './pipelines.ts';
 import type { Address, Ask, Reply, RequestOptions } from './request.ts';
 import { secretMethods } from './secrets.ts';
 import { taskMethods } from './tasks.ts';
+import { teamMethods } from './teams.ts';
 import { templateMethods } from './templates.ts';
 import { tokenMethods } from './tokens.ts';
 
@@ -43,6 +44,7 @@ export function createClient(address: Address | (() => Address | Promise<Address
     inbox: inboxMethods(http),
     deadLetters: deadLetterMethods(http),
     tokens: tokenMethods(http),
+    teams: teamMethods(http),
     audit: auditMethods(http),
     pools: { list: () => ask(pools.list) },
     secrets: secretMethods(http),

@@ -10,6 +10,7 @@ import type {
 } from '@vm-task/api/pipelines';
 import type { EventView as SentEvent } from '@vm-task/api/task-output';
 import type { TaskView as SentTask, TaskSummary as SentTaskSummary } from '@vm-task/api/tasks';
+import type { TeamView as SentTeam } from '@vm-task/api/teams';
 import type { TokenView as SentToken } from '@vm-task/api/tokens';
 import type { Read } from './read.ts';
 
@@ -26,5 +27,6 @@ export type SecretView = Read<SentSecret>;
 export type StageView = Read<SentStage>;
 export type TaskSummary = Read<SentTaskSummary>;
 export type TaskView = Read<SentTask>;
+export type TeamView = Read<SentTeam>;
 export type TokenView = Read<SentToken>;
 export type { NewToken } from './tokens.ts';

@@ -23,6 +23,7 @@ const exempt: Readonly<Record<string, string>> = {
   'bus/provision:': 'the supervisor makes streams and durables, before any service runs',
   'hypervisor/host/host-id:': 'the name of the host, made once',
   'bus/pull:askFor.nak': 'a message within the milliseconds of a stop: work-stop.int.test.ts has one',
+  'bus/quota-refusals:': 'no scenario has teams; every intake writes it again within a second',
   'bus/tokens:': 'only said by HTTP, each one conditional publish: whoever asks again is told what is there',
   'intake/projection/statement:inTransaction.exec-3': 'the rollback of a disk that is full',
   'runner/guest-api/messages:markRoute.publish':

@@ -110,6 +110,17 @@ test("a home's file is read; a home without one has the defaults; one that canno
   expect(() => loadConfig(unreadable)).toThrow(expect.objectContaining({ code: 'invalid-config' }));
 });
 
+test('teams have quotas, by name; one that is not known is named, and so is one that is no number', () => {
+  const quotas = (text: string) => `teams: { red: { quotas: ${text} } }`;
+  expect(parseConfig(quotas('{ waitingTasks: 0, outputMiB: 5 }'), 'vm-task.yaml').teams).toEqual({
+    red: { quotas: { waitingTasks: 0, outputMiB: 5 } },
+  });
+  expect(parseConfig('teams: { red: {} }', 'vm-task.yaml').teams).toEqual({ red: { quotas: {} } });
+  expect(complaint(quotas('{ waitingTask: 1 }'))).toContain('teams.red.quotas.waitingTask: unknown key; did you mean');
+  expect(complaint(quotas('{ messages: -1 }'))).toContain('teams.red.quotas.messages');
+  expect(complaint('teams: { Red: {} }')).toContain('teams.Red');
+});
+
 test('an option wins over the environment, and a path with control characters is refused', () => {
   expect(readEnvironment('/somewhere').home.root).toBe('/somewhere');
   expect(readEnvironment('relative').home.root).toBe(`${process.cwd()}/relative`);

@@ -12,6 +12,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { manualPool } from '@vm-task/shared/ids';
 import { nameSchema } from '@vm-task/shared/names';
+import { quotasSchema } from '@vm-task/shared/quotas';
 import { explainIssues } from '@vm-task/shared/unknown-keys';
 import { requireUtf8 } from '@vm-task/shared/utf8';
 import { parseYaml } from '@vm-task/shared/yaml-text';
@@ -46,6 +47,13 @@ const httpSchema = z
   });
 export type HttpTls = NonNullable<z.infer<typeof httpSchema>['tls']>;
 
+/** Of one team. */
+const teamSchema = z.strictObject({
+  /** Nobody answers a stage of a pipeline that they have submitted. */
+  approvals: z.enum(['strict']).optional(),
+  quotas: quotasSchema.prefault({}),
+});
+
 /** What has nothing to do with pools. */
 const settings = {
   host: z
@@ -77,8 +85,6 @@ const settings = {
       maxTasks: z.int().min(1).max(1_024).default(32),
     })
     .prefault({}),
-  /** What holds for a team alone, by its name. */
-  teams: z.record(nameSchema, z.strictObject({ approvals: z.enum(['strict']).optional() })).default({}),
   cancel: z
     .strictObject({
       /** From SIGTERM to SIGKILL. */
@@ -105,6 +111,8 @@ const settings = {
         .prefault({}),
     })
     .prefault({}),
+  /** By name. */
+  teams: z.record(nameSchema, teamSchema).default({}),
   reaper: z
     .strictObject({
       sweep: durationSchema.prefault('5s'),

@@ -8,7 +8,7 @@ const task = sample.sampleTask();
 const vm = sample.sampleVm();
 const nowMs = Date.UTC(2026, 0, 1, 12);
 const lost = { code: 'vm-lost', message: 'its process has ended' } as const;
-const nothing: Partial<EventData<'task.completed'>> = { outcome: 'failed', exitCode: null, result: null };
+const nothing: Partial<EventData<'task.completed'>> = { outcome: 'failed', exitCode: null, result: null, output: null };
 
 interface Given extends Partial<Pick<EndedAttempt, 'phase' | 'cancelling'>> {
   readonly ending?: Partial<EventData<'task.completed'>>;
@@ -46,6 +46,13 @@ test('an attempt that failed in a phase of the policy is followed by another one
       notBefore: notBefore.toISOString(),
     },
   });
+});
+
+test('what the failed attempt has left is said, for it is kept; where that is nothing, nothing is', () => {
+  const output = { stdout: { seenBytes: 9, storedBytes: 5 }, stderr: { seenBytes: 1, storedBytes: 1 } };
+  const artifacts = [1, 2].map((bytes) => ({ path: 'a', bytes, sha256: 'ab', object: 'o' }));
+  expect(decide({ ending: { output, artifacts } }).data).toMatchObject({ left: { outputBytes: 6, artifactBytes: 3 } });
+  expect(decide({ ending: { output: null, artifacts: [] } }).data).not.toHaveProperty('left');
 });
 
 describe('nothing but the end follows', () => {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { backOffMs } from './back-off.ts';
 import { isPermanent } from './errors.ts';
-import type { Draft, Stored } from './events.ts';
+import type { Draft, EventData, Stored } from './events.ts';
 import type { TaskId } from './ids.ts';
 import { processFailed } from './process-end.ts';
 import type { RetryPhase, RetryPolicy } from './retry-policy.ts';
@@ -32,8 +32,28 @@ export function decideRetry(ended: EndedAttempt): Draft<'task.retrying'> | Draft
   const notBeforeMs = nowMs + retryDelayMs(retry, task, attempt);
   if (notBeforeMs >= created.time.getTime() + timeouts.totalMs) return ending;
   const notBefore = new Date(notBeforeMs).toISOString();
-  const data = { v: 1 as const, task, pool, attempt, next: attempt + 1, vm, phase, exitCode, error, notBefore };
+  const left = leftBy(ending.data);
+  const data = {
+    v: 1 as const,
+    task,
+    pool,
+    attempt,
+    next: attempt + 1,
+    vm,
+    phase,
+    exitCode,
+    error,
+    ...left,
+    notBefore,
+  };
   return { type: 'task.retrying', data, host: ending.host };
+}
+
+/** Nobody reads it by the attempt any more, and it is kept all the same. */
+function leftBy({ output, artifacts }: EventData<'task.completed'>): Pick<EventData<'task.retrying'>, 'left'> {
+  const outputBytes = output === null ? 0 : output.stdout.storedBytes + output.stderr.storedBytes;
+  const artifactBytes = artifacts.reduce((sum, { bytes }) => sum + bytes, 0);
+  return outputBytes + artifactBytes === 0 ? {} : { left: { outputBytes, artifactBytes } };
 }
 
 /** Past this the wait grows no further, unless it began longer. */

@@ -55,6 +55,8 @@ export const errorCodes = {
   'tool-failed': { status: 500, permanent: false, title: 'A program that was started ended with an error' },
   unauthorized: { status: 401, permanent: true, title: 'The bearer token is missing or not the right one' },
   forbidden: { status: 403, permanent: true, title: 'The token may not do that' },
+  'quota-exceeded': { status: 429, permanent: false, title: 'The team has as much as its quota allows' },
+  'team-not-found': { status: 404, permanent: true, title: 'There is no team of that name' },
   'too-many-guesses': { status: 429, permanent: false, title: 'Too many wrong tokens came from this address' },
   'token-not-found': { status: 404, permanent: true, title: 'There is no token of that name' },
   'token-exists': { status: 409, permanent: true, title: 'There is, or was, a token of that name' },

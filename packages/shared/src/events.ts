@@ -90,6 +90,8 @@ export const eventSchemas = {
     phase: openEnum(retryPhases),
     exitCode: z.int().nullable(),
     error: errorInfoSchema,
+    /** What the attempt has left in `LOGS` and in the store of its host, if anything, and if its end was seen. */
+    left: z.strictObject({ outputBytes: z.int().min(0), artifactBytes: z.int().min(0) }).optional(),
     /** When the next attempt begins, by the broker's clock. */
     notBefore: z.iso.datetime(),
   }),

@@ -13,6 +13,7 @@ import { onTaskSpawn } from '@vm-task/intake/on-task-spawn';
 import { onTaskSubmit } from '@vm-task/intake/on-task-submit';
 import { acceptPipeline } from '@vm-task/intake/pipelines/accept-pipeline';
 import { cancelPipeline } from '@vm-task/intake/pipelines/cancel-pipeline';
+import { noQuotas } from '@vm-task/intake/quotas';
 import { pipelineReader, workPipelines } from '@vm-task/intake/work-pipelines';
 import { expressionsHere } from '@vm-task/pipelines/expressions/fill';
 import type { SystemConfig } from '@vm-task/service/config';
@@ -91,7 +92,14 @@ export class Intake {
 
   #acceptance() {
     const keys = { find: withoutKey, claim: withoutKey };
-    return { config: this.#parts.config, bus: this.#bus, admission: this.#admission, now: Date.now, keys };
+    return {
+      config: this.#parts.config,
+      bus: this.#bus,
+      admission: this.#admission,
+      quotas: noQuotas,
+      now: Date.now,
+      keys,
+    };
   }
 }
 

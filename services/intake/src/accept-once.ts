@@ -9,6 +9,7 @@ import type { PipelineId, TaskId } from '@vm-task/shared/ids';
 import type { Ownership } from '@vm-task/shared/people';
 import type { Admission } from './admission.ts';
 import { hashOfBody, requireSameBody } from './hash-of-body.ts';
+import type { Quotas } from './quotas.ts';
 
 export interface Once<Id extends TaskId | PipelineId> {
   readonly what: 'task' | 'pipeline';
@@ -33,12 +34,13 @@ export interface AcceptanceOf<Id> {
 export interface OnceDeps {
   readonly bus: Pick<Bus, 'append'>;
   readonly admission: Pick<Admission, 'requireRoom'>;
+  readonly quotas: Pick<Quotas, 'take'>;
   readonly keys: Keys;
 }
 
-/** @throws what `plan` throws, `stream-full`, `idempotency-conflict`, the abort's reason. */
+/** @throws what `plan` throws, `stream-full`, `quota-exceeded`, `idempotency-conflict`, the abort's reason. */
 export async function acceptOnce<Id extends TaskId | PipelineId>(
-  { bus, admission, keys }: OnceDeps,
+  { bus, admission, quotas, keys }: OnceDeps,
   once: Once<Id>,
   signal: AbortSignal,
 ): Promise<AcceptanceOf<Id>> {
@@ -53,13 +55,20 @@ export async function acceptOnce<Id extends TaskId | PipelineId>(
   }
   const draft = plan();
   const fresh = newId();
-  await admission.requireRoom({ keepsFiles: keepsFiles(draft(fresh)) });
-  if (keyed === null) return { id: fresh, seq: await append(bus, draft(fresh), signal) };
+  const planned = draft(fresh);
+  await admission.requireRoom({ keepsFiles: planned.type === 'task.created' && keepsFiles(planned) });
+  using place = quotas.take(ownership.team, { what, keepsFiles: keepsFiles(planned) });
+  const store = async (id: Id): Promise<AcceptanceOf<Id>> => {
+    const seq = await append(bus, draft(id), signal);
+    place.stored({ id, seq });
+    return { id, seq };
+  };
+  if (keyed === null) return await store(fresh);
   const entry = await keys.claim<Id>(keyed.name, { id: fresh, bodyHash: hashOfBody(body) });
   requireSameBody(entry, body, keyed);
   // Another request with the same key may have been faster, in another pool if the configuration has changed since.
   const found = await find(entry.id);
-  return { id: entry.id, seq: found?.seq ?? (await append(bus, draft(entry.id), signal)) };
+  return found === null ? await store(entry.id) : { id: entry.id, seq: found.seq };
 }
 
 /** A header cannot have a NUL, so no key is that of another team. */
@@ -67,9 +76,12 @@ export function keyOfTeam(key: string, { team }: Pick<Ownership, 'team'>): strin
   return team === undefined ? key : `\0${team}\0${key}`;
 }
 
-/** The tasks of a pipeline are not planned yet. */
 function keepsFiles(draft: Draft): boolean {
-  return draft.type === 'task.created' && draft.data.spec.artifacts.length > 0;
+  if (draft.type === 'task.created') return draft.data.spec.artifacts.length > 0;
+  // The tasks of a pipeline are not planned yet.
+  return (
+    draft.type === 'pipeline.created' && draft.data.spec.stages.some(({ task }) => Object.hasOwn(task, 'artifacts'))
+  );
 }
 
 /** The sequence of what was accepted. A conflict means that it goes on already: another request was faster. */

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { memoryEvents } from '../test/memory-events.ts';
 import { config } from '../test/task-events.ts';
 import { type Acceptance, acceptAgain, acceptTask } from './accept-task.ts';
+import { noQuotas } from './quotas.ts';
 
 const { signal } = new AbortController();
 const body = { run: 'echo hi' };
@@ -19,6 +20,7 @@ function setUp() {
     config,
     bus: events,
     admission: { requireRoom: async () => undefined },
+    quotas: noQuotas,
     findCreated: events.findCreated,
     keys: {
       find: async (key) => (keys.get(key) ?? null) as never,

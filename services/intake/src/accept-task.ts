@@ -26,7 +26,7 @@ export interface Acceptance extends OnceDeps {
   readonly now: () => number;
 }
 
-/** @throws what `planTask` throws, `stream-full`, `idempotency-conflict`, the abort's reason. */
+/** @throws what `planTask` throws, `stream-full`, `quota-exceeded`, `idempotency-conflict`, the abort's reason. */
 export async function acceptTask(
   deps: Acceptance,
   submission: Submission,
@@ -38,7 +38,7 @@ export async function acceptTask(
 
 /**
  * A new task with the specification that an earlier one was accepted with, whatever became of that, for the same team.
- * @throws `pool-not-found`, `left-vm-gone`, `stream-full`, `idempotency-conflict`, the abort's reason.
+ * @throws `pool-not-found`, `left-vm-gone`, `stream-full`, `quota-exceeded`, `idempotency-conflict`, the abort's reason.
  */
 export async function acceptAgain(
   deps: Acceptance,

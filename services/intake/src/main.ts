@@ -13,6 +13,7 @@
  * | `admission.ts`, `report-refusal.ts` | room for new tasks, or a refusal in time, of which people are told |
  * | `work-alerts.ts`, `on-alert-raised.ts`, `alerts/` | alerts to inboxes and webhooks |
  * | `on-any-event.ts`, `projection/`, `progress-of.ts` | `EVENTS` as tables; what running tasks say of themselves |
+ * | `quotas.ts`, `quota-refusal.ts`, `follow-messages.ts`, `keep-quota-refusals.ts` | what a team may still have |
  * | `accept-once.ts`, `hash-of-body.ts` | the same key is the same task |
  * | `people/` | tokens, who asks, and what of it is recorded |
  * | `http/` | the API that `packages/api` declares |
@@ -22,6 +23,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { storeAuditRecord } from '@vm-task/bus/audit-log';
+import { openBrokerClock } from '@vm-task/bus/broker-clock';
 import { findCreated, findLast, hadVmOn } from '@vm-task/bus/find-task';
 import { keysOf } from '@vm-task/bus/idempotency';
 import { lastEventSeq } from '@vm-task/bus/last-event';
@@ -35,10 +37,12 @@ import type { TaskId } from '@vm-task/shared/ids';
 import type { TaskKey } from '@vm-task/shared/subjects';
 import { createAdmission, measureRoom } from './admission.ts';
 import { ExpressionThread } from './expressions/expression-thread.ts';
+import { countMessagesOfTeams } from './follow-messages.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
 import { announce, closeNow, finishHttp, listenAt, listenInHome } from './http/listen.ts';
 import { readIdentity } from './http/tls.ts';
+import { keepQuotaRefusals } from './keep-quota-refusals.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onDeadletterReplay } from './on-deadletter-replay.ts';
 import { onMessageRead } from './on-message-read.ts';
@@ -53,6 +57,8 @@ import { isPlainTask } from './projection/is-plain-task.ts';
 import { keepRetention } from './projection/keep-retention.ts';
 import { openDatabase } from './projection/open-database.ts';
 import { createProjection, type Projection } from './projection/projection.ts';
+import { type MessageCounts, openMessageCounts } from './projection/team-messages.ts';
+import { createQuotas } from './quotas.ts';
 import { reportAuditFailure, reportRefusal } from './report-refusal.ts';
 import { workAlerts } from './work-alerts.ts';
 import { pipelineReader, workPipelines } from './work-pipelines.ts';
@@ -78,10 +84,13 @@ async function run(context: ServiceContext): Promise<void> {
   const { tls } = config.http;
   const identity = tls === undefined ? null : readIdentity(environment.home, tls);
   using projection = await openProjection(context);
+  const messageCounts = await openCounts(context, projection);
+  const clock = await openBrokerClock(bus.now, stop);
+  const quotas = createQuotas({ teams: config.teams, projection, nowMs: clock.nowMs });
   await using expressions = new ExpressionThread();
   const people = await openPeople(context);
   const deps = {
-    ...{ bus, config, projection, expressions, token, identity, log, stop, now: Date.now },
+    ...{ bus, config, projection, quotas, expressions, token, identity, log, stop, now: Date.now },
     ...people,
     ...brokerQuestions(context),
   };
@@ -96,6 +105,8 @@ async function run(context: ServiceContext): Promise<void> {
   await Promise.all([
     onAnyEvent(deps, stop),
     followTokens(people.tokens, stop, log),
+    countMessagesOfTeams(bus.connection, messageCounts, { log, stop }),
+    keepQuotaRefusals({ ...deps, connection: bus.connection }, stop),
     bus.workMessages(flow.intakeOnTaskSubmit, (handling) => onTaskSubmit(deps, handling), {
       slots: submitSlots,
       ...drain,
@@ -151,6 +162,11 @@ async function openProjection({ bus, environment }: ServiceContext): Promise<Pro
   const projection = createProjection(openDatabase(environment.home.projection, stream));
   projection.catchUp(await lastEventSeq(bus.connection));
   return projection;
+}
+
+async function openCounts({ bus }: ServiceContext, { db }: Projection): Promise<MessageCounts> {
+  const { created, state } = await bus.connection.jsm.streams.info('INBOX');
+  return openMessageCounts(db, { created, lastSeq: state.last_seq });
 }
 
 function brokerQuestions({ bus, log, stop, environment: { home } }: ServiceContext) {

@@ -20,8 +20,8 @@ function configure(home: Home, url: string, more = ''): void {
 }
 
 async function messages(broker: Broker, to: string): Promise<string[]> {
-  const kept = await listMessages(broker.connection, to, { after: 0, limit: 100 });
-  return kept.map(({ message }) => message.text);
+  const page = await listMessages(broker.connection, to, { after: 0, limit: 100 });
+  return page.messages.map(({ message }) => message.text);
 }
 
 test('an alert is in the inbox and at the receiver, which verifies it', async () => {

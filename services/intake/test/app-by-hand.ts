@@ -8,6 +8,7 @@ import type { App } from '../src/http/server.ts';
 import { createGuessLimit } from '../src/people/guess-limit.ts';
 import type { TokenBook } from '../src/people/token-book.ts';
 import type { Projection } from '../src/projection/projection.ts';
+import { createQuotas } from '../src/quotas.ts';
 import type { MemoryEvents } from './memory-events.ts';
 
 export interface Parts {
@@ -25,6 +26,7 @@ export function appOf({ config, events, projection, tokens = noTokens }: Parts):
     config,
     bus: events as unknown as Bus,
     admission: { requireRoom: async () => undefined },
+    quotas: createQuotas({ teams: config.teams, projection, nowMs: Date.now }),
     findCreated: events.findCreated,
     expressions: expressionsHere,
     keys: { find: async () => null, claim: async (_key, wanted) => wanted },

@@ -141,6 +141,15 @@ async function askOfTokens({ tokens }: Client): Promise<void> {
   expect(await tokens.self()).toMatchObject({ name: 'home', role: 'admin', team: null });
 }
 
+async function askOfTeams({ teams }: Client): Promise<void> {
+  const red = await teams.show('red');
+  expect(red).toMatchObject({
+    name: 'red',
+    quotas: [{ quota: 'waitingTasks', used: 0, limit: null, freeAt: null }, {}, {}, {}, {}],
+  });
+  expect(await teams.list()).toEqual({ teams: [red] });
+}
+
 async function askOfAudit({ audit }: Client): Promise<void> {
   const { records } = await audit.list({ who: 'home', since: '1h', limit: 1 });
   expect(records).toMatchObject([{ act: 'POST /v1/tasks', who: { name: 'home', team: null }, outcome: 202 }]);
@@ -175,6 +184,7 @@ test('the client asks every route of the contract, and intake sends what is decl
   await askOfInbox(client);
   await askOfDeadLetters(client, broker);
   await askOfTokens(client);
+  await askOfTeams(client);
   await askOfAudit(client);
   for (const { route, ...sent } of exchanges) {
     expect(sent, `${route.method} ${route.path}`).toEqual(asDeclared({ route, ...sent }));

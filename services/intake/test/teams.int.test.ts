@@ -1,14 +1,10 @@
-/** Tokens on a real broker, and two teams on one home: neither sees or changes what is the other's, by whatever route. */
-import { allRoutes } from '@vm-task/api/api';
-import type { Route } from '@vm-task/api/route';
+/** Tokens on a real broker, and two teams on one home; `two-teams.int.test.ts` has every route. */
 import { type Client, createClient } from '@vm-task/client/client';
-import { newMessageId, newPipelineId, newTaskId } from '@vm-task/shared/new-ids';
 import { homeTokenName } from '@vm-task/shared/people';
 import type { TokenRole } from '@vm-task/shared/token-roles';
-import type { Broker } from '@vm-task/testing/broker';
 import { eventually } from '@vm-task/testing/conditions';
 import { expect, test } from 'vitest';
-import { type IntakeProcess, makeHome, startIntake, startIntakeBroker, token } from './intake-process.ts';
+import { makeHome, startIntake, startIntakeBroker, token } from './intake-process.ts';
 
 async function startSystem() {
   await using started = new AsyncDisposableStack();
@@ -113,65 +109,6 @@ async function fill(client: Client) {
   const { name: secret } = await client.secrets.set('red-key', 'hunter22');
   return { task, stage, pipeline, template: name, message, secret };
 }
-
-const bodies: Readonly<Record<string, object>> = {
-  '/v1/tasks/:id/complete': { result: 1 },
-  '/v1/tasks/:id/approve': { by: 'blue' },
-  '/v1/tasks/:id/reject': { by: 'blue' },
-  '/v1/templates/:name/run': {},
-};
-
-async function answerOf(intake: IntakeProcess, text: string, { method, path }: Route, id: string, accept: string) {
-  const url = path.replace(/:\w+/, id).replace('*', 'file');
-  const body = bodies[path];
-  const headers = { authorization: `Bearer ${text}`, accept };
-  const answer = await intake.ask(method, url, { headers, ...(body === undefined ? {} : { body }) });
-  return { status: answer.status, body: (await answer.text()).replaceAll(id, 'ID') };
-}
-
-/** Everything that is stored, by the streams' last sequences. */
-async function positions({ connection }: Broker): Promise<number[]> {
-  const streams = ['EVENTS', 'INBOX', 'COMMANDS', 'KV_templates', 'KV_teamtemplates', 'KV_tokens', 'KV_secrets'];
-  return Promise.all(streams.map(async (name) => (await connection.jsm.streams.info(name)).state.last_seq));
-}
-
-test('each route answers to another team, and to its ids, as about what does not exist, and changes nothing', async () => {
-  await using system = await startSystem();
-  const red = await system.make('red', 'admin', 'red');
-  const blue = await system.make('blue', 'admin', 'blue');
-  const reds = await fill(system.as(red));
-  const before = await positions(system.broker);
-  const none = {
-    task: newTaskId(0),
-    stage: newTaskId(0),
-    pipeline: newPipelineId(0),
-    template: 'not-there',
-    message: newMessageId(0),
-    secret: 'not-there',
-  };
-  const kinds = (path: string): (keyof typeof reds)[] => {
-    if (path.startsWith('/v1/tasks/:')) return ['task', 'stage'];
-    if (path.startsWith('/v1/pipelines/:')) return ['pipeline'];
-    if (path.startsWith('/v1/templates/:')) return ['template'];
-    if (path.startsWith('/v1/secrets/:')) return ['secret'];
-    return path.startsWith('/v1/inbox/:') ? ['message'] : [];
-  };
-  const asked = allRoutes.filter(({ path, homeWide }) => homeWide !== true && /[:*]/.test(path));
-  expect(asked.length).toBeGreaterThan(15);
-  for (const route of asked) {
-    expect(kinds(route.path), route.path).not.toEqual([]);
-    for (const kind of kinds(route.path)) {
-      for (const accept of ['*/*', 'text/event-stream']) {
-        const [theirs, nothing] = await Promise.all(
-          [reds[kind], none[kind]].map((id) => answerOf(system.intake, blue, route, id, accept)),
-        );
-        expect(theirs, `${route.method} ${route.path}`).toEqual(nothing);
-        expect(theirs?.status).toBe(404);
-      }
-    }
-  }
-  expect(await positions(system.broker)).toEqual(before);
-});
 
 test('what a team lists and is counted is its own; what is without a team, tokens without one see, and all else', async () => {
   await using system = await startSystem();

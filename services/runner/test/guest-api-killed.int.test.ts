@@ -47,7 +47,7 @@ vm-task complete --result '"second"' || echo refused`,
     await eventually(() => rig.guest.jobProcesses().length > 1, { what: 'the process asks' });
     await using _ = await startRunnerProcess(rig);
     expect(await rig.completed(task)).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
-    const messages = await listMessages(rig.broker.connection, 'anna', { after: 0, limit: 10 });
+    const { messages } = await listMessages(rig.broker.connection, 'anna', { after: 0, limit: 10 });
     expect(messages.map(({ message }) => message.text)).toEqual(['hello']);
   });
 });

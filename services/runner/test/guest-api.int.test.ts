@@ -139,8 +139,13 @@ vm-task inbox`,
   const { stdout } = await rig.output(task);
   const [id, inbox = ''] = stdout.toString().trim().split('\n');
   expect(JSON.parse(inbox).messages).toMatchObject([{ text: 'hello', from: 'test' }]);
-  const [sent] = await listMessages(connection, 'anna', { after: 0, limit: 10 });
-  expect(sent?.message).toMatchObject({ id, from: `task ${task.task}`, text: 'look at "this"', priority: 'urgent' });
+  const { messages } = await listMessages(connection, 'anna', { after: 0, limit: 10 });
+  expect(messages[0]?.message).toMatchObject({
+    id,
+    from: `task ${task.task}`,
+    text: 'look at "this"',
+    priority: 'urgent',
+  });
 });
 
 test('a task that may not have children gets none', async () => {

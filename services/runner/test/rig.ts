@@ -52,6 +52,8 @@ export interface Rig extends AsyncDisposable {
   submit(file: object, driver?: string): Promise<Task>;
   /** As `submit`, with that guest as its VM. */
   submitTo(guest: Reached, file: object): Promise<Task>;
+  /** `submit`, of a task of that team. */
+  submitFor(team: string, file: object): Promise<Task>;
   cancel(task: Task): Promise<Stored>;
   completed(task: Task): Promise<Completed>;
   /** The task between two attempts. */
@@ -83,6 +85,7 @@ export async function startRig(options: BrokerOptions = {}): Promise<Rig> {
     startRunner: (alter = () => ({})) => startOne(broker, home, alter),
     submit: (file, driver) => submit(broker, guest, home, file, { driver }),
     submitTo: (other, file) => submit(broker, other, home, file, {}),
+    submitFor: (team, file) => submit(broker, guest, home, file, { team }),
     cancel: (task) => cancel(broker, task),
     completed: (task) => waitForEnd(broker, task),
     retrying: (task) => waitForRetry(broker, task),

@@ -3,6 +3,7 @@ import type { AuditEntryView } from '@vm-task/client/views';
 import { shorten } from '../screen/plain-text.ts';
 import { note, print, printJson, printJsonLine } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
+import { readPages } from '../short-pages.ts';
 import type { Common } from './tasks.ts';
 
 export interface AuditLogOptions {
@@ -13,23 +14,17 @@ export interface AuditLogOptions {
   readonly limit?: string;
 }
 
-/** Records are asked for until so many are shown, however few of those that were looked through were wanted. */
 const usualLimit = 200;
 
 export async function listAuditLog({ system, json }: Common, options: AuditLogOptions): Promise<void> {
-  const limit = Number(options.limit ?? usualLimit);
-  const query = queryOf(options);
-  const records: AuditEntryView[] = [];
-  let next: number | null = null;
-  do {
+  const { found: records, next } = await readPages(options, usualLimit, async ({ after, limit }) => {
     const page = await system.client.audit.list({
-      ...query,
-      ...(next === null ? {} : { after: String(next) }),
-      limit: String(records.length === 0 ? (options.limit ?? usualLimit) : limit - records.length),
+      ...queryOf(options),
+      ...(after === undefined ? {} : { after }),
+      limit,
     });
-    records.push(...page.records);
-    next = page.next;
-  } while (next !== null && records.length < limit);
+    return { found: page.records, next: page.next };
+  });
   if (json) return printJson({ records, next });
   if (records.length === 0)
     note(`nothing of that is recorded for the last ${options.since}; --since looks further back`);

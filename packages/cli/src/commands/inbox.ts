@@ -7,7 +7,10 @@ import { readText } from '../input.ts';
 import { plainLines, shorten } from '../screen/plain-text.ts';
 import { print, printJson, printJsonLine } from '../screen/print.ts';
 import { table } from '../screen/table.ts';
+import { readPages } from '../short-pages.ts';
 import type { Common } from './tasks.ts';
+
+const usualLimit = 200;
 
 const titles: Readonly<Record<Group, string>> = { now: 'Now', pending: 'Pending', reference: 'For reference' };
 
@@ -36,12 +39,15 @@ export async function send({ system, json }: Common, words: readonly string[], o
 }
 
 export async function listInbox({ system, json }: Common, query: Readonly<Record<string, string>>): Promise<void> {
-  const page = await system.client.inbox.list(query);
-  if (json) return printJson(page);
-  const named = new Set([...groups, ...page.messages.map(({ group }) => group)]);
-  const shown = [...named].map((group) => groupText(group, page.messages)).filter((text) => text !== null);
+  const { found: messages, next } = await readPages(query, usualLimit, async (page) => {
+    const listed = await system.client.inbox.list({ ...query, ...page });
+    return { found: listed.messages, next: listed.next };
+  });
+  if (json) return printJson({ messages, next });
+  const named = new Set([...groups, ...messages.map(({ group }) => group)]);
+  const shown = [...named].map((group) => groupText(group, messages)).filter((text) => text !== null);
   print(shown.length === 0 ? 'no messages' : shown.join('\n\n'));
-  if (page.next !== null) print(`\nmore: vm-task inbox list --after ${page.next}`);
+  if (next !== null) print(`\nmore: vm-task inbox list --after ${next}`);
 }
 
 function groupText(group: string, messages: readonly MessageView[]): string | null {

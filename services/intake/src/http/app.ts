@@ -17,7 +17,7 @@
  * | `inbox.ts` | messages |
  * | `templates.ts` | tasks and pipelines by name |
  * | `secrets.ts` | secrets: set, listed without their values, removed |
- * | `tokens.ts` | who may ask for what |
+ * | `tokens.ts`, `teams.ts` | who may ask for what; what teams use |
  * | `audit-acts.ts`, `audit.ts` | the audit log, written for every route, and shown |
  * | `list-pools.ts`, `health.ts`, `metrics.ts` | the system |
  * | `serve.ts`, `parse-body.ts`, `append-limit.ts` | a route of the contract (`packages/api`), served |
@@ -48,6 +48,7 @@ import { submitTaskRoute } from './submit-task.ts';
 import { taskArtifactsRoute } from './task-artifacts.ts';
 import { taskEventsRoute } from './task-events.ts';
 import { taskLogsRoute } from './task-logs.ts';
+import { teamRoutes } from './teams.ts';
 import { templateRoutes } from './templates.ts';
 import { tokenRoutes } from './tokens.ts';
 
@@ -83,6 +84,7 @@ function addRoutes(app: App, deps: HttpDeps): void {
   deadLetterRoutes(app, deps);
   inboxRoutes(app, deps);
   tokenRoutes(app, deps);
+  teamRoutes(app, deps);
   auditRoute(app, deps);
   healthRoutes(app, deps);
 }

@@ -21,14 +21,16 @@ export function inboxRoutes(app: App, deps: HttpDeps): void {
 }
 
 function sendRoute(app: App, deps: HttpDeps): void {
-  const { bus, config, now, log } = deps;
+  const { bus, config, quotas, now, log } = deps;
   serve(app, routes.send, async (request, reply) => {
     const asker = askerOf(request);
     const sending = parseSending(request.body);
     await requireOwnTask(deps, sending.to, asker);
     const keepMs = config.inbox.keep[sending.priority];
     const options = { id: newMessageId(now()), keepMs, ownership: ownershipBy(asker) };
+    using place = quotas.take(options.ownership.team, { what: 'message', keepsFiles: false });
     const message = await sendMessage(bus.connection, sending, options);
+    place.stored({ message });
     log.info({ message: message.id, to: message.to, priority: message.priority }, 'message sent');
     reply.header('location', `/v1/inbox/${message.id}`);
     return viewOf(message);
@@ -51,11 +53,9 @@ function listRoute(app: App, { bus, stop }: HttpDeps): void {
       const from = Math.max(after, request.headers['last-event-id']);
       return sendMessages(reply, stop, (signal) => asEvents(followMessages(bus.connection, to, from, signal), isSeen));
     }
-    // One more than wanted tells whether there is a next page.
-    const found = await listMessages(bus.connection, to, { after, limit: limit + 1, isWanted: isSeen });
-    const page = found.slice(0, limit);
-    const messages = page.map(({ message }) => message).filter((one) => archived || one.archivedAt === null);
-    return { messages: messages.map(viewOf), next: found.length > limit ? (page.at(-1)?.seq ?? null) : null };
+    const isWanted = (one: Kept) => isSeen(one) && (archived || one.message.archivedAt === null);
+    const { messages, next } = await listMessages(bus.connection, to, { after, limit, isWanted });
+    return { messages: messages.map(({ message }) => viewOf(message)), next };
   });
 }
 

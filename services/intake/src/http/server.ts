@@ -17,6 +17,7 @@ import type { GuessLimit } from '../people/guess-limit.ts';
 import type { TokenBook } from '../people/token-book.ts';
 import type { PipelineAcceptance } from '../pipelines/accept-pipeline.ts';
 import type { Projection } from '../projection/projection.ts';
+import type { Quotas } from '../quotas.ts';
 import { answerClientError } from './client-error.ts';
 import { readBodies } from './read-body.ts';
 import type { Identity } from './tls.ts';
@@ -29,6 +30,7 @@ export interface HttpDeps extends Acceptance, PipelineAcceptance {
   /** The home's own. */
   readonly token: string;
   readonly tokens: TokenBook;
+  readonly quotas: Quotas;
   readonly guesses: GuessLimit;
   readonly audit: AuditTrail;
   /** Null where the address is listened at without TLS. */

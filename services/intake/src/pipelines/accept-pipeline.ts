@@ -30,7 +30,7 @@ interface Keyed {
   readonly ownership?: Ownership;
 }
 
-/** @throws what `planPipeline` throws, `stream-full`, `idempotency-conflict`, the abort's reason. */
+/** @throws what `planPipeline` throws, `stream-full`, `quota-exceeded`, `idempotency-conflict`, the abort's reason. */
 export async function acceptPipeline(
   deps: PipelineAcceptance,
   submission: Keyed & { readonly requestId: string },
@@ -48,7 +48,7 @@ export async function acceptPipeline(
 /**
  * A new pipeline that goes on where an earlier one failed: what succeeded there counts as done. It is for the same team, and
  * whoever submitted the earlier one is its submitter, too, whoever resumes it.
- * @throws `pipeline-not-resumable`, `stream-full`, `idempotency-conflict`, the abort's reason.
+ * @throws `pipeline-not-resumable`, `stream-full`, `quota-exceeded`, `idempotency-conflict`, the abort's reason.
  */
 export async function acceptResumption(
   deps: PipelineAcceptance,

@@ -11,6 +11,7 @@ import { applyPipelineEvent } from './apply-pipeline-event.ts';
 import { changeAttempt, changeTask, createTask, findKnownTask } from './change-task.ts';
 import { statement } from './statement.ts';
 import type { CountChanges } from './task-counts.ts';
+import { countBeginning, countLeft } from './team-days.ts';
 
 export function applyEvent(db: DatabaseSync, event: Head, counts: CountChanges): void {
   if (event.type === 'unknown') noteUnread(db, event);
@@ -24,12 +25,19 @@ function applyTaskEvent(db: DatabaseSync, task: string, event: Head, counts: Cou
   const before = findKnownTask(db, task);
   if (!maySpeak(before, event)) return;
   if (before === null) {
-    if (event.type === 'task.created') counts.move(null, createTask(db, event, courseAfter(null, event)));
+    if (event.type === 'task.created') beginTask(db, event, counts);
     return;
   }
   counts.move(before, changeTask(db, before, event, courseAfter(before, event)));
   changeAttempt(db, before, event);
+  countLeft(db, before.team, before.seq, event);
   noteEvent(db, before.seq, event.seq);
+}
+
+function beginTask(db: DatabaseSync, event: Stored<'task.created'>, counts: CountChanges): void {
+  const kind = createTask(db, event, courseAfter(null, event));
+  counts.move(null, kind);
+  countBeginning(db, kind.team, kind.pool, event.time);
 }
 
 /** Who wants to know of the event: those who follow its task, its pipeline, or the pipeline of its task. */

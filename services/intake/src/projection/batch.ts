@@ -5,7 +5,6 @@
  */
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Logger } from '@vm-task/service/log';
-import type { Projection, Step } from './projection.ts';
 
 /** A transaction costs about as much as twenty inserts; larger batches gain nothing and hold up readers. */
 const maxSteps = 500;
@@ -16,14 +15,21 @@ const gatherMs = 10;
 /** A full disk is waited out: the events stay in the stream. */
 const retryPauseMs = 1_000;
 
-export interface Batch extends Disposable {
-  add(step: Step, bytes: number): void;
+/** What steps are applied to. */
+interface Target<S> {
+  readonly position: number;
+  /** All or none. */
+  advance(steps: readonly S[]): void;
+}
+
+export interface Batch<S> extends Disposable {
+  add(step: S, bytes: number): void;
   /** Returns when there is room for more, or at `stop`. Behind a full batch everybody else has a turn. */
   room(stop: AbortSignal): Promise<void>;
 }
 
-export function openBatch(projection: Pick<Projection, 'advance' | 'position'>, log: Logger): Batch {
-  let steps: Step[] = [];
+export function openBatch<S>(target: Target<S>, log: Logger): Batch<S> {
+  let steps: S[] = [];
   let bytes = 0;
   let pause: NodeJS.Timeout | null = null;
   let wasFull = false;
@@ -37,12 +43,12 @@ export function openBatch(projection: Pick<Projection, 'advance' | 'position'>, 
   };
   const apply = () => {
     try {
-      projection.advance(steps);
+      target.advance(steps);
       steps = [];
       bytes = 0;
       applyAfter(gatherMs);
     } catch (error) {
-      log.error({ err: error, position: projection.position }, 'the projection cannot be written; trying again');
+      log.error({ err: error, position: target.position }, 'the projection cannot be written; trying again');
       applyAfter(retryPauseMs);
     }
   };

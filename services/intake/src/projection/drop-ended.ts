@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, statement } from './statement.ts';
 import { type Kind, openCountChanges } from './task-counts.ts';
+import { uncountOutput } from './team-days.ts';
 
 /** Whoever submits meanwhile waits for one of these, a few milliseconds. */
 const maxAtOnce = 200;
@@ -34,13 +35,15 @@ function dropPipelines(db: DatabaseSync, timeMs: number): number {
 
 /** A pipeline's tasks are kept as long as the pipeline. */
 function dropTasks(db: DatabaseSync, timeMs: number): number {
-  const sql = `DELETE FROM tasks WHERE created_seq IN (
-    SELECT created_seq FROM tasks AS ended WHERE completed_at < ?
-      AND (pipeline IS NULL OR NOT EXISTS (SELECT 1 FROM pipelines WHERE pipelines.id = ended.pipeline)) LIMIT ${maxAtOnce})
-    RETURNING pool, status, outcome, team`;
-  const dropped = statement(db, sql).all(timeMs) as unknown as Kind[];
+  const sql = `SELECT created_seq, pool, status, outcome, team FROM tasks AS ended WHERE completed_at < ?
+    AND (pipeline IS NULL OR NOT EXISTS (SELECT 1 FROM pipelines WHERE pipelines.id = ended.pipeline)) LIMIT ${maxAtOnce}`;
+  const ended = statement(db, sql).all(timeMs) as unknown as (Kind & { readonly created_seq: number })[];
   const counts = openCountChanges();
-  for (const kind of dropped) counts.move(kind, null);
+  for (const { created_seq, ...kind } of ended) {
+    uncountOutput(db, kind.team, created_seq);
+    statement(db, 'DELETE FROM tasks WHERE created_seq = ?').run(created_seq);
+    counts.move(kind, null);
+  }
   counts.save(db);
-  return dropped.length;
+  return ended.length;
 }

@@ -3,6 +3,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { Logger } from '@vm-task/service/log';
 import { beginningOfNewest, dropEndedBefore } from './drop-ended.ts';
+import { dropOldDays } from './team-days.ts';
+import { dropGoneMessages } from './team-messages.ts';
 
 export interface Retention {
   readonly db: DatabaseSync;
@@ -24,7 +26,10 @@ export async function keepRetention(
 ): Promise<void> {
   for await (const _tick of ticks) {
     try {
-      const oldMs = (await now()).getTime() - retentionMs;
+      const nowMs = (await now()).getTime();
+      dropOldDays(db, nowMs);
+      dropGoneMessages(db, nowMs);
+      const oldMs = nowMs - retentionMs;
       const newestMs = maxTasks === undefined ? null : beginningOfNewest(db, maxTasks);
       const before = Math.max(oldMs, newestMs ?? oldMs);
       while (!dropEndedBefore(db, before)) await setImmediate();

@@ -1,6 +1,7 @@
 /** No question reads a table from end to end, however much has ended: the plan of every statement that is asked says so. */
 import type { DatabaseSync } from 'node:sqlite';
 import { taskStatuses } from '@vm-task/api/tasks';
+import type { Kept } from '@vm-task/bus/inbox';
 import type { Stored } from '@vm-task/shared/events';
 import {
   completed,
@@ -19,6 +20,7 @@ import {
 import { expect, test } from 'vitest';
 import { memoryEvents } from '../../test/memory-events.ts';
 import { dropEndedBefore } from './drop-ended.ts';
+import { hasBegun } from './has-begun.ts';
 import { isPlainTask } from './is-plain-task.ts';
 import { listPipelines } from './list-pipelines.ts';
 import { listTasks, type TaskFilter } from './list-tasks.ts';
@@ -30,6 +32,9 @@ import { resolveId, resolvePipelineId } from './resolve-id.ts';
 import { showPipeline } from './show-pipeline.ts';
 import { countTasks, oldestQueued } from './task-counts.ts';
 import { readTaskEvents } from './task-events.ts';
+import { dropOldDays } from './team-days.ts';
+import { dropGoneMessages, isCountedMessage, openMessageCounts } from './team-messages.ts';
+import { readUsage } from './team-usage.ts';
 
 const task = sampleTask();
 const pipeline = samplePipeline();
@@ -99,10 +104,20 @@ const questions: readonly (readonly [string, (db: DatabaseSync) => void])[] = [
   ['beginnings of ids', (db) => [resolveId(db, 'a'), resolvePipelineId(db, 'a')]],
   ['those of a team', (db) => [resolveId(db, 'a', 'red'), resolvePipelineId(db, 'a', 'red')]],
   ['retention', (db) => dropEndedBefore(db, Date.now())],
+  ['old days and messages', (db) => [dropOldDays(db, Date.now()), dropGoneMessages(db, Date.now())]],
+  ['a message that comes', (db) => openMessageCounts(db, { created: 'now', lastSeq: 9 }).advance([message])],
+  ['what a team uses', (db) => Object.values(readUsage(db, 'red', Date.now())).map((use) => use.freeAtMs(1))],
+  ['whether it is shown', (db) => [hasBegun(db, pipeline), isCountedMessage(db, 'x')]],
 ];
 
+const message = {
+  seq: 1,
+  host: 'any',
+  message: { to: 'anna', priority: 'normal', id: 'x', team: 'red', expiresAt: '2026-01-01T00:00:00.000Z' },
+} as unknown as Kept;
+
 /** These have one row, or one for each kind of task, whatever their number; a list of values is no table. */
-const small = /^SCAN (progress|task_counts|CONSTANT ROW)/;
+const small = /^SCAN (progress|message_progress|task_counts|CONSTANT ROW)/;
 
 test.each(questions)('no table is read from end to end, nor sorted, for %s', (_about, ask) => {
   const plans = plansOf(ask);

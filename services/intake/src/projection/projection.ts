@@ -11,6 +11,7 @@
  * | `progress.ts` | the position, in the same transaction |
  * | `read-task.ts`, `list-tasks.ts`, `resolve-id.ts`, `task-events.ts`, `read-artifacts.ts`, `task-counts.ts`, `is-plain-task.ts` | one question each |
  * | `pipeline-row.ts`, `show-pipeline.ts`, `list-pipelines.ts` | pipelines: their folded state, and questions about it |
+ * | `team-days.ts`, `team-messages.ts`, `team-usage.ts` | what teams use of their quotas |
  * | `drop-ended.ts`, `keep-retention.ts` | retention |
  */
 import { EventEmitter, on, once } from 'node:events';

@@ -1,4 +1,4 @@
-/** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` again. */
+/** The projection's tables. They hold what is read, never what cannot be had from `EVENTS` and `INBOX` again. */
 
 /** Raised with every change of the tables or of what is written into them; another version is rebuilt from the stream. */
 export const schemaVersion = 10;
@@ -63,6 +63,45 @@ export const tables = `
     tasks INTEGER NOT NULL,
     PRIMARY KEY (status, pool, outcome, team)
   ) STRICT, WITHOUT ROWID;
+
+  -- Of teams, by day (UTC): tasks that began, bytes that were left and may be kept.
+  CREATE TABLE team_days (
+    team TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    tasks INTEGER NOT NULL,
+    artifacts INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    PRIMARY KEY (team, day)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX team_days_by_day ON team_days (day);
+
+  -- The output in it of tasks that are kept, for they take it with them.
+  CREATE TABLE task_output (
+    task INTEGER NOT NULL REFERENCES tasks (created_seq) ON DELETE CASCADE,
+    day INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (task, day)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Messages of teams in INBOX.
+  CREATE TABLE messages (
+    subject TEXT PRIMARY KEY,
+    team TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX messages_by_team ON messages (team, expires_at);
+  CREATE INDEX messages_by_end ON messages (expires_at);
+
+  CREATE TABLE team_messages (
+    team TEXT PRIMARY KEY,
+    messages INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE message_progress (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    stream TEXT NOT NULL,
+    seq INTEGER NOT NULL
+  ) STRICT;
 
   CREATE TABLE pipelines (
     created_seq INTEGER PRIMARY KEY,

@@ -30,3 +30,26 @@ test('urgent messages are few, and others may be sent when they are used up', as
   expect([await send('urgent'), await send('normal')]).toEqual([429, 201]);
   await app.close();
 });
+
+test('a task of a team that is at its quota sends nothing', async () => {
+  const teams = { red: { task: null, taskWithFiles: null, message: 'the team red has 1 of 1 messages' } };
+  const [published, asked]: [string[], string[]] = [[], []];
+  const getMessage = async (stream: string, { last_by_subj: subject = '' }: { last_by_subj?: string }) => {
+    asked.push(stream);
+    return stream === 'KV_quotas' ? { seq: 1, subject, data: Buffer.from(JSON.stringify({ v: 1, teams })) } : null;
+  };
+  const info = async () => ({ ts: new Date(0).toISOString() });
+  const publish = async (subject: string) => void published.push(subject);
+  const connection = { jsm: { streams: { info, getMessage } }, js: { publish } };
+  const created = { data: { spec: sampleSpec, team: 'red' }, time: new Date(0) };
+  const app = await createApp({ ...deps, created, bus: { connection } } as unknown as GuestApiDeps);
+  const send = async (headers: Record<string, string>) => {
+    const payload = JSON.stringify({ to: 'operators', text: 'help' });
+    const { statusCode, body } = await app.inject({ method: 'POST', url: '/v1/messages', payload, headers });
+    return [statusCode, JSON.parse(body).code];
+  };
+  expect(await send({})).toEqual([429, 'quota-exceeded']);
+  expect(await send({ 'idempotency-key': 'k' })).toEqual([429, 'quota-exceeded']);
+  expect([published, asked]).toEqual([[], ['KV_quotas', 'KV_quotas', 'INBOX', 'INBOX']]);
+  await app.close();
+});

@@ -2,6 +2,7 @@
  * `/v1/messages`: messages from the task to anybody, and those that were sent to it: to its id, and on a named VM to that.
  */
 import { type Kept, listMessages, readMessage, sendMessage } from '@vm-task/bus/inbox';
+import { requireQuota } from '@vm-task/bus/quota-refusals';
 import { VmTaskError } from '@vm-task/shared/errors';
 import { parseMessageId } from '@vm-task/shared/ids';
 import { groupOf, type Message, parseSending } from '@vm-task/shared/inbox';
@@ -10,6 +11,7 @@ import { mayRead, ownershipOf } from '@vm-task/shared/people';
 import { readMessageSubject } from '@vm-task/shared/subjects';
 import { z } from 'zod';
 import type { GuestApiDeps, GuestApiServer } from './deps.ts';
+import { mergePages } from './merge-pages.ts';
 import { jsonOf, keyOf } from './request.ts';
 
 /** Of one attempt and runner; the stream has a limit of its own. */
@@ -47,6 +49,10 @@ function sendRoute(app: GuestApiServer, { attempt, bus, config, created, secrets
       href: secrets.maskText(link.href),
     }));
     const masked = { ...sending, text: secrets.maskText(sending.text), links };
+    await requireQuota(bus.connection, created.data.team, 'message').catch(async (error) => {
+      // Sent before, it is only told once more.
+      if (key === null || (await readMessage(bus.connection, id)) === null) throw error;
+    });
     const keepMs = config.inbox.keep[sending.priority];
     const message = await sendMessage(bus.connection, masked, { id, keepMs, host, ownership });
     return reply.code(201).send(viewOf(message));
@@ -61,10 +67,9 @@ function listRoute(app: GuestApiServer, deps: GuestApiDeps): void {
     const isWanted = ({ message }: Kept) => mayRead(deps.created.data, message);
     const options = { after, limit: listedMax, isWanted };
     const lists = ownNames(deps).map((to) => listMessages(deps.bus.connection, to, options));
-    const found = (await Promise.all(lists)).flat().sort((a, b) => a.seq - b.seq);
-    const page = found.slice(0, listedMax);
+    const { page, next } = mergePages(await Promise.all(lists), { after, limit: listedMax });
     const messages = page.map(({ message }) => message).filter(({ archivedAt }) => archivedAt === null);
-    return { messages: messages.map(viewOf), next: page.at(-1)?.seq ?? after };
+    return { messages: messages.map(viewOf), next };
   });
 }
 

@@ -20,12 +20,12 @@ export const proxyConfig = 'proxy.cfg';
 export const resolverConfig = 'resolver.cfg';
 export const reportSocket = 'report.sock';
 
-interface Door extends Target {
+interface Entry extends Target {
   readonly address: string;
 }
 
 /** One for each target, in its order: `t0`, `t1` in the proxy's report. */
-function doorsOf(allow: readonly string[]): Door[] {
+function entriesOf(allow: readonly string[]): Entry[] {
   const targets = allow.map(parseTarget);
   const names = [...new Set(targets.map(domainOf))];
   return targets.map((target) => ({ ...target, address: `198.18.0.${names.indexOf(domainOf(target)) + 1}` }));
@@ -36,7 +36,7 @@ function domainOf({ name, isWildcard }: Target): string {
 }
 
 export function resolverText(allow: readonly string[]): string {
-  const record = ({ name, isWildcard, address }: Door) =>
+  const record = ({ name, isWildcard, address }: Entry) =>
     isWildcard ? `address=/${name}/${address}` : `host-record=${name},${address}`;
   const base = [
     'user=',
@@ -48,7 +48,7 @@ export function resolverText(allow: readonly string[]): string {
     'cache-size=0',
     `listen-address=${link.gate}`,
   ];
-  return `${[...base, ...new Set(doorsOf(allow).map(record))].join('\n')}\n`;
+  return `${[...base, ...new Set(entriesOf(allow).map(record))].join('\n')}\n`;
 }
 
 export function proxyText(allow: readonly string[]): string {
@@ -67,13 +67,13 @@ resolvers host
   resolve_retries 3
   timeout resolve 1s
   timeout retry 2s
-${doorsOf(allow).map(doorText).join('')}`;
+${entriesOf(allow).map(entryText).join('')}`;
 }
 
-function doorText(door: Door, index: number): string {
-  const { port, address } = door;
+function entryText(entry: Entry, index: number): string {
+  const { port, address } = entry;
   const mode = port === 80 ? 'http' : 'tcp';
-  const rules = port === 80 ? httpRules(door) : port === 443 ? tlsRules(door) : plainRules(door);
+  const rules = port === 80 ? httpRules(entry) : port === 443 ? tlsRules(entry) : plainRules(entry);
   return `frontend t${index}
   mode ${mode}
   bind ${address}:${port}

@@ -1,0 +1,1 @@
+{"files":{"image.json":"40c23fcdb581dd6f3dd362146ee270d00992dd65b5e2e73c9db18742afcd7186"},"signature":"RZr936KXBLMeyrCZZGZRhJi55HWYPxIU69lveyaZB1CQfy+WtHHckaIpOH86pJ4tFVxtq5bCBSjdDFCyGmi6BQ=="}

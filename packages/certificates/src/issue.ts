@@ -1,6 +1,11 @@
 /**
  * Makes certificates: an authority's own, and those of its servers, for keys on the curve P-256. Everything is PEM. The
  * library takes a moment to load, so import this only where a certificate is to be made.
+ *
+ * | file | role |
+ * |---|---|
+ * | `issue.ts` | keys and certificates are made |
+ * | `is-good.ts` | a certificate can go on being used, by Node alone |
  */
 import {
   createHash,

@@ -24,6 +24,8 @@ export interface Home {
   readonly credentials: string;
   /** The private key with which this host opens the secrets that are encrypted for it. */
   readonly secretsKey: string;
+  /** What HTTP shows where the home's own authority has signed it: a certificate and its key, 0600. */
+  readonly httpCertificate: string;
   readonly nats: string;
   /** Process ids and addresses of what is running. */
   readonly run: string;
@@ -78,6 +80,7 @@ export function homeAt(root: string): Home {
     secrets: join(root, 'secrets'),
     credentials: join(root, 'credentials'),
     secretsKey: join(root, 'credentials', 'secrets-key'),
+    httpCertificate: join(root, 'credentials', 'http-certificate.pem'),
     nats: join(root, 'nats'),
     run: join(root, 'run'),
     httpSocket: join(root, 'run', 'http.sock'),

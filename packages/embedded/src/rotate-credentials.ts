@@ -50,14 +50,11 @@ export async function rotateCredentials(home: Home, rotating: Rotating): Promise
   const both = newSigners(makeKeys(home, scope));
   const only = withoutOldSigners(both);
   const place = readBrokerAddress(home, 'system');
-  if (!isExternal) {
-    await renewBrokerCertificate(home, 'in any case');
-    reloadBroker(home);
-  }
   if (!isUp && !isExternal) {
     // The next start gives the broker what stands here.
     writeKeys(home, only);
     await writeCredentials(home, only, scope, place, 'new keys');
+    await renewBrokerCertificate(home, 'in any case');
     return [];
   }
   await using owner = await openAsOwner(place, both);
@@ -72,6 +69,10 @@ export async function rotateCredentials(home: Home, rotating: Rotating): Promise
   await writeCredentials(home, both, scope, place, 'new keys');
   const left = await untilAllUse(only, owner, rotating);
   await hold(only);
+  if (!isExternal) {
+    await renewBrokerCertificate(home, 'in any case');
+    reloadBroker(home);
+  }
   return left;
 }
 

@@ -89,6 +89,8 @@ export async function openConnection(
     // Not even when it is refused twice: credentials can be altered and set right under a running service.
     ignoreAuthErrorAbort: true,
     ...reconnecting,
+    // A server that refuses names the others of its cluster before, so that the dialling would never come to an end.
+    ignoreClusterUpdates: true,
     // A server that hangs without closing is noticed after two unanswered pings.
     pingInterval: pingEveryMs,
     maxPingOut: 2,

@@ -5,6 +5,7 @@ import { createBus } from '@vm-task/bus/bus';
 import { openConnection } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { issueAuthority, issueCertificate, newKey } from '@vm-task/certificates/issue';
+import { freePort } from '@vm-task/hypervisor/host/free-port';
 import { parseConfig } from '@vm-task/service/config';
 import { silentLogger } from '@vm-task/service/log';
 import { type Home, homeAt } from '@vm-task/shared/home';
@@ -38,8 +39,9 @@ function makeHome(root: string): Home {
 }
 
 /** As `up` does; what it tells is thrown away. */
-async function use(home: Home, server: NatsServer, told: string[] = []): Promise<void> {
-  const text = `nats: { servers: ["tls://localhost:${server.port}"], ca: ../ca.pem }`;
+async function use(home: Home, servers: readonly NatsServer[], told: string[] = []): Promise<void> {
+  const urls = servers.map(({ port }) => `tls://localhost:${port}`);
+  const text = `nats: { servers: ${JSON.stringify(urls)}, ca: ../ca.pem }`;
   const place = externalPlace(home, parseConfig(text, 'test'));
   if (place === null) throw new Error('the configuration names servers');
   const board = createBoard(home, 'control', () => undefined);
@@ -54,7 +56,7 @@ test('its streams, users and rights are made there; a rotation holds there, too,
   const home = makeHome(folder.path);
   const exported = await exportConfig(home, sampleScope, join(folder.path, 'accounts'));
   await using server = await startNatsServer({ config: `${exported}\n${await secured(folder.path)}` });
-  await use(home, server);
+  await use(home, [server]);
   const task = sampleTask();
   const first = readBrokerAddress(home, 'intake');
   if ('pass' in first) throw new Error('the home is in operator mode');
@@ -71,7 +73,7 @@ test('its streams, users and rights are made there; a rotation holds there, too,
   await server.stop();
   await server.restart();
   await expect(old()).rejects.toMatchObject({ code: 'broker-unreachable' });
-  await use(home, server);
+  await use(home, [server]);
   await using intake = await openConnection(readBrokerAddress(home, 'intake'), 'intake');
   const bus = createBus(intake, 'test', silentLogger);
   expect(await bus.head({ pool: 'default', task })).toMatchObject({ type: 'task.created' });
@@ -84,7 +86,7 @@ test('a server that does not know the operator of the home is an error that says
   const exported = await exportConfig(other, sampleScope, join(folder.path, 'accounts'));
   await using server = await startNatsServer({ config: `${exported}\n${await secured(folder.path)}` });
   mkdirSync(home.credentials);
-  await expect(use(home, server)).rejects.toThrow('./vm-task nats export prints what it needs');
+  await expect(use(home, [server])).rejects.toThrow('./vm-task nats export prints what it needs');
 });
 
 test('one that is not there is told of and waited for; one that takes too small messages is refused', async () => {
@@ -95,9 +97,50 @@ test('one that is not there is told of and waited for; one that takes too small 
   await using server = await startNatsServer({ config: `${exported}\n${secure}\nmax_payload: 1MB` });
   await server.stop();
   const told: string[] = [];
-  const used = use(home, server, told);
+  const used = use(home, [server], told);
   used.catch(() => undefined);
   await eventually(() => told.length > 0, { what: 'it is told' });
   await server.restart();
   await expect(used).rejects.toThrow('takes messages of 1048576 bytes');
+});
+
+/** Two that know each other. Each keeps the accounts in a folder of its own. */
+async function startTwo(folder: string, home: Home): Promise<readonly [NatsServer, NatsServer]> {
+  const secure = await secured(folder);
+  const [first, second] = [await freePort(0), await freePort(0)];
+  const start = async (name: string, own: number, other: number) => {
+    const exported = await exportConfig(home, sampleScope, join(folder, name));
+    const cluster = `cluster { name: both, listen: "127.0.0.1:${own}", routes: ["nats://127.0.0.1:${other}"] }`;
+    return startNatsServer({ config: `${exported}\n${secure}\nserver_name: ${name}\n${cluster}` });
+  };
+  return Promise.all([start('one', first, second), start('two', second, first)]);
+}
+
+test('of two servers each holds what was rotated, and a connection goes on with the other one', async () => {
+  await using folder = await makeTempFolder('external');
+  const home = makeHome(folder.path);
+  const servers = await startTwo(folder.path, home);
+  await using _one = servers[0];
+  await using _two = servers[1];
+  await use(home, servers);
+  const first = readBrokerAddress(home, 'intake');
+  if ('pass' in first) throw new Error('the home is in operator mode');
+  const login = first.login();
+  await rotateCredentials(home, rotation);
+  for (const url of first.servers) {
+    const isRefused = () =>
+      openConnection({ ...first, servers: [url], login: () => login }, 'stranger').then(
+        async (connection) => {
+          await connection[Symbol.asyncDispose]();
+          return false;
+        },
+        () => true,
+      );
+    await eventually(isRefused, { what: `${url} refuses what was before` });
+  }
+  await using intake = await openConnection(readBrokerAddress(home, 'intake'), 'intake');
+  const before = intake.nc.getServer();
+  await servers.find(({ port }) => before.endsWith(`:${port}`))?.kill();
+  for await (const { type } of intake.nc.status()) if (type === 'reconnect') break;
+  expect(intake.nc.getServer()).not.toBe(before);
 });

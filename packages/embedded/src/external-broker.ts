@@ -14,7 +14,7 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { makeFolder } from '@vm-task/shared/make-folder';
 import type { Board } from './board.ts';
-import { prepareBroker } from './broker.ts';
+import { isStarting, prepareBroker } from './broker.ts';
 import { type BrokerPlace, operatorConfig, requireKeysOfStreams, writeCredentials } from './broker-config.ts';
 import { makeKeys } from './operator-keys.ts';
 import type { SupervisedBroker } from './supervise-broker.ts';
@@ -65,22 +65,22 @@ async function prepare(external: ExternalBroker): Promise<void> {
   const keys = makeKeys(home, scope);
   await writeCredentials(home, keys, scope, place, 'known keys');
   board.update({ nats: { url, version: '', pid: null } });
-  await using owner = await untilAnswering(external, keys);
-  if (owner === null) return;
-  requirePayload(owner, url);
-  await replaceAccounts(owner, await signAccounts(keys, scope));
+  await giveAccounts(external, keys);
+  if (stop.aborted) return;
   const { version } = await prepareBroker(home, scope, stop);
   board.update({ nats: { url, version, pid: null } });
 }
 
-/** Null when `stop` comes first. @throws `broker-unreachable` where it does not know this home's operator. */
-async function untilAnswering({ place, stop, tell }: ExternalBroker, keys: OperatorKeys): Promise<Connection | null> {
+/** Until it has them, or `stop`. @throws `broker-unreachable` where it does not know this home's operator; `invalid-config`. */
+async function giveAccounts({ place, scope, stop, tell }: ExternalBroker, keys: OperatorKeys): Promise<void> {
   let told = '';
   while (!stop.aborted) {
     try {
-      return await openAsOwner(place, keys);
+      await using owner = await openAsOwner(place, keys);
+      requirePayload(owner, place);
+      return await replaceAccounts(owner, await signAccounts(keys, scope));
     } catch (error) {
-      if (!(error instanceof VmTaskError) || error.code !== 'broker-unreachable') throw error;
+      if (!(error instanceof Error) || !isStarting(error)) throw error;
       if (isRefused(error)) {
         const message = `${error.message}: it has to know the operator of this home; ./vm-task nats export prints what it needs`;
         throw new VmTaskError('broker-unreachable', message, { cause: error });
@@ -90,12 +90,11 @@ async function untilAnswering({ place, stop, tell }: ExternalBroker, keys: Opera
       await delay(pauseMs, undefined, { signal: stop }).catch(() => undefined);
     }
   }
-  return null;
 }
 
-function requirePayload({ nc }: Connection, url: string): void {
+function requirePayload({ nc }: Connection, { servers }: BrokerPlace): void {
   const found = nc.info?.max_payload ?? 0;
   if (found >= maxPayloadBytes) return;
-  const message = `nats-server at ${url} takes messages of ${found} bytes; vm-task needs max_payload: ${maxPayloadBytes} in its configuration`;
+  const message = `nats-server at ${servers.join(', ')} takes messages of ${found} bytes; vm-task needs max_payload: ${maxPayloadBytes} in its configuration`;
   throw new VmTaskError('invalid-config', message);
 }

@@ -44,4 +44,4 @@ test('up starts no server, and its services log in anew there when credentials a
   await server.restart();
   const send = () => vmTask('send', '--to', 'operators', 'hello');
   await eventually(() => send().catch(() => null), { what: 'a message is stored there', limitMs: 100_000 });
-}, 240_000);
+});

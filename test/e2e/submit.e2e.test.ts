@@ -18,7 +18,8 @@ afterAll(() => system[Symbol.asyncDispose]());
 async function publishBare(subject: string, payload: string): Promise<void> {
   const { nats } = await system.json<Status>(['status']);
   const { stdout } = await system.vmTask(['nats', 'credentials', 'submit']);
-  const client = await connect({ servers: nats.url, authenticator: credsAuthenticator(Buffer.from(stdout)) });
+  const tls = { caFile: nats.ca };
+  const client = await connect({ servers: nats.url, tls, authenticator: credsAuthenticator(Buffer.from(stdout)) });
   client.publish(subject, payload);
   await client.drain();
 }

@@ -29,6 +29,7 @@ export interface Status {
   readonly nats: {
     readonly url: string;
     readonly pid: number;
+    readonly ca: string;
     readonly submit: { readonly user: string; readonly credentials: string };
   };
   readonly http: { readonly url: string };

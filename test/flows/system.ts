@@ -54,6 +54,8 @@ export interface Services extends AsyncDisposable {
 }
 
 export interface SystemOptions {
+  /** In the place of one of its own, which goes with the system. */
+  readonly broker?: Broker;
   /** Of each service. */
   readonly copies?: number;
   /** VMs at once. */
@@ -69,7 +71,7 @@ export interface SystemOptions {
 export async function startSystem({ copies = 1, max = 4, ...options }: SystemOptions = {}): Promise<System> {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await makeTempFolder('flows'));
-  const broker = started.use(await startBroker());
+  const broker = options.broker ?? started.use(await startBroker());
   const guest = started.use(await startSshGuest());
   const hypervisor = createFakeHypervisor({ access: guest.access });
   const config = configFor(max);

@@ -1,4 +1,5 @@
-import { Socket } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { eventually } from '@vm-task/testing/conditions';
 import { startNatsServer } from '@vm-task/testing/nats-server';
@@ -27,6 +28,20 @@ test('a server that is not there is an error that names it', async () => {
   const address = { servers: ['nats://127.0.0.1:1'], user: 'test', pass: 'test' };
   await expect(openConnection(address, 'test')).rejects.toMatchObject({ code: 'broker-unreachable' });
   await expect(openConnection(address, 'test')).rejects.toThrow('nats://127.0.0.1:1');
+});
+
+test('who says nothing is given up, and no connection to it stays open', async () => {
+  const open = new Set<Socket>();
+  const silent = createServer((socket) => {
+    open.add(socket.on('close', () => open.delete(socket)).on('error', () => {}));
+  }).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const address = { servers: [`tls://127.0.0.1:${port}`], user: 'test', pass: 'test', tls: {} };
+  const opening = openConnection(address, 'test', { requestMs: 200, pingEveryMs: 5_000 });
+  await expect(opening).rejects.toMatchObject({ code: 'broker-unreachable' });
+  await eventually(() => open.size === 0, { what: 'it is hung up' });
+  silent.close();
 });
 
 test('a wrong password is an error, at once', async () => {

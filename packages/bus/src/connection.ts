@@ -3,6 +3,7 @@ import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManage
 import {
   type Authenticator,
   connect,
+  errors,
   jwtAuthenticator,
   type NatsConnection,
   type NodeConnectionOptions,
@@ -23,9 +24,17 @@ export interface Password {
   readonly pass: string;
 }
 
+/** The server proves by its certificate who it is. Until it has, it is told nothing. */
+export interface BrokerTls {
+  /** The file (PEM) of the authority that the certificate has to lead to, read at every connect; without it those that Node knows. */
+  readonly ca?: string | undefined;
+}
+
 export type BrokerAddress = {
   readonly servers: readonly string[];
   readonly user: string;
+  /** Without it, whoever listens there is believed. */
+  readonly tls?: BrokerTls | undefined;
   /** Under which the broker's own API is for this user, where that is not its usual name. */
   readonly apiPrefix?: string | undefined;
 } & (Password | { readonly login: () => Login | Password });
@@ -72,6 +81,7 @@ export async function openConnection(
   const nc = await connect({
     servers: [...address.servers],
     ...loginOf(address),
+    ...tlsOf(address),
     name,
     // Every user may subscribe below its own inbox only, so nobody reads the answers of another.
     inboxPrefix: `_INBOX_${address.user}`,
@@ -79,6 +89,8 @@ export async function openConnection(
     // Not even when it is refused twice: credentials can be altered and set right under a running service.
     ignoreAuthErrorAbort: true,
     ...reconnecting,
+    // A server that refuses names the others of its cluster before, so that the dialling would never come to an end.
+    ignoreClusterUpdates: true,
     // A server that hangs without closing is noticed after two unanswered pings.
     pingInterval: pingEveryMs,
     maxPingOut: 2,
@@ -114,6 +126,16 @@ function loginOf(address: BrokerAddress): NodeConnectionOptions {
     return jwtAuthenticator(now.jwt, new TextEncoder().encode(now.seed))(nonce);
   };
   return { authenticator };
+}
+
+function tlsOf({ tls }: BrokerAddress): NodeConnectionOptions {
+  if (tls === undefined) return {};
+  return { tls: tls.ca === undefined ? {} : { caFile: tls.ca } };
+}
+
+/** True of what `openConnection` throws when a server answers that does not know who asks. */
+export function isRefused({ cause }: Pick<Error, 'cause'>): boolean {
+  return cause instanceof errors.AuthorizationError;
 }
 
 /** @throws `broker-too-old`. An older server takes the settings that our guarantees rest on and drops them silently. */

@@ -11,7 +11,12 @@ import type { BrokerAddress } from './connection.ts';
 export const brokerUsers = ['system', 'submit', ...services] as const;
 export type BrokerUser = (typeof brokerUsers)[number];
 
-const common = { servers: z.array(z.string()).min(1), user: z.string(), apiPrefix: z.string().optional() };
+const common = {
+  servers: z.array(z.string()).min(1),
+  user: z.string(),
+  apiPrefix: z.string().optional(),
+  tls: z.object({ ca: z.string().optional() }).optional(),
+};
 /** A password is what releases before operator mode wrote, and what a server without it asks for. */
 const fileSchema = z.union([
   z.object({ ...common, jwt: z.string(), seed: z.string() }),
@@ -30,8 +35,8 @@ export function credentialFile(home: Home, user: BrokerUser): string {
  * @throws `invalid-config` when the home has none, with what makes them.
  */
 export function readBrokerAddress(home: Home, user: BrokerUser): BrokerAddress {
-  const { servers, user: name, apiPrefix } = readCredentials(home, user);
-  return { servers, user: name, apiPrefix, login: () => readCredentials(home, user) };
+  const { servers, user: name, apiPrefix, tls } = readCredentials(home, user);
+  return { servers, user: name, apiPrefix, tls, login: () => readCredentials(home, user) };
 }
 
 function readCredentials(home: Home, user: BrokerUser): z.output<typeof fileSchema> {

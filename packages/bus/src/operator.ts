@@ -6,6 +6,7 @@
  */
 import {
   type Account,
+  decode,
   type Export,
   encodeAccount,
   encodeActivation,
@@ -14,6 +15,7 @@ import {
   fmtCreds,
   type Import,
   newScopedSigner,
+  type Operator,
   type UserPermissionsLimits,
 } from '@nats-io/jwt';
 import type { KeyPair } from '@nats-io/nkeys';
@@ -38,9 +40,9 @@ export interface OperatorKeys {
   readonly signers: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What a server is given. */
-export interface OperatorTokens {
-  readonly operator: string;
+/** What a server is given beside the operator's own. */
+export interface AccountTokens {
+  /** Its public key. */
   readonly systemAccount: string;
   /** By public key. */
   readonly accounts: Readonly<Record<string, string>>;
@@ -87,7 +89,22 @@ export function signerIdsOf({ signers }: OperatorKeys): ReadonlySet<string> {
   return new Set(Object.values(signers).flatMap((seeds) => seeds.map((seed) => pairOf(seed).getPublicKey())));
 }
 
-export async function signAccounts(keys: OperatorKeys, scope: Scope): Promise<OperatorTokens> {
+/** The operator's own token. */
+export async function signOperator(keys: OperatorKeys): Promise<string> {
+  return encodeOperator('vm-task', pairOf(keys.operator), { system_account: accountIdOf(keys, systemAccount) });
+}
+
+/** True for what `signOperator` has made of these keys at some time. */
+export function isOperatorToken(token: string, keys: OperatorKeys): boolean {
+  try {
+    const { sub, nats } = decode<Operator>(token);
+    return sub === pairOf(keys.operator).getPublicKey() && nats.system_account === accountIdOf(keys, systemAccount);
+  } catch {
+    return false;
+  }
+}
+
+export async function signAccounts(keys: OperatorKeys, scope: Scope): Promise<AccountTokens> {
   const operator = pairOf(keys.operator);
   const accounts = accountsFor([], scope);
   const signed = Object.entries(accounts).map(async ([name, { exports = [], imports = [], jetstream }]) => {
@@ -101,10 +118,8 @@ export async function signAccounts(keys: OperatorKeys, scope: Scope): Promise<Op
     const pair = accountKey(keys, name);
     return [pair.getPublicKey(), await encodeAccount(name, pair, claims, { signer: operator })] as const;
   });
-  const system = accountKey(keys, systemAccount).getPublicKey();
   return {
-    operator: await encodeOperator('vm-task', operator, { system_account: system }),
-    systemAccount: system,
+    systemAccount: accountIdOf(keys, systemAccount),
     accounts: Object.fromEntries(await Promise.all(signed)),
   };
 }

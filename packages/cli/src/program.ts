@@ -119,7 +119,7 @@ function addCommands(root: Command, defineIn: (parent: Command) => Define): void
   credentialCommands(
     defineIn(root.command('credentials').description('credentials of the broker: rotate').exitOverride()),
   );
-  natsCommands(defineIn(root.command('nats').description('for NATS clients: credentials').exitOverride()));
+  natsCommands(defineIn(root.command('nats').description('for NATS clients and servers').exitOverride()));
   secretCommands(defineIn(root.command('secret').description('secrets: set, list, rm').exitOverride()));
   hostCommands(defineIn(root.command('host').description('hosts: list').exitOverride()));
 }

@@ -5,12 +5,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostApiPrefix, isHostUser, type Scope } from '@vm-task/bus/accounts';
+import type { BrokerAddress } from '@vm-task/bus/connection';
 import { type BrokerUser, brokerUsers, credentialFile } from '@vm-task/bus/credentials';
 import {
+  type AccountTokens,
   accountIdOf,
   credsOf,
   type OperatorKeys,
-  type OperatorTokens,
   signAccounts,
   signUser,
 } from '@vm-task/bus/operator';
@@ -18,11 +19,15 @@ import { maxPayloadBytes } from '@vm-task/bus/streams';
 import { writePrivateFile } from '@vm-task/service/private-file';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
-import { keysFile, makeKeys, readKeys } from './operator-keys.ts';
+import { authorityFile, brokerCertificate, renewBrokerCertificate } from './home-certificates.ts';
+import { keysFile, makeKeys, readKeys, readOperatorToken } from './operator-keys.ts';
 
 /** More than all streams may have together: the disk is watched by intake, not by the broker. */
 const maxFileBytes = 1024 ** 4;
 const maxMemoryBytes = 256 * 1024 ** 2;
+
+/** Where a broker is, and how it proves to be that one. */
+export type BrokerPlace = Pick<BrokerAddress, 'servers' | 'tls'>;
 
 export interface BrokerFiles {
   readonly config: string;
@@ -37,22 +42,45 @@ export interface BrokerFiles {
 export async function writeBrokerFiles(home: Home, scope: Scope, port: number): Promise<BrokerFiles> {
   mkdirSync(home.nats, { recursive: true, mode: 0o700 });
   mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
-  const url = `nats://127.0.0.1:${port}`;
-  const known = readKeys(home);
-  if (known === null) requireNoSignedStreams(home);
+  const url = `tls://127.0.0.1:${port}`;
+  const place = { servers: [url], tls: { ca: authorityFile(home) } };
+  await renewBrokerCertificate(home);
+  requireKeysOfStreams(home);
   const keys = makeKeys(home, scope);
-  await writeCredentials(home, keys, scope, url, 'known keys');
+  await writeCredentials(home, keys, scope, place, 'known keys');
   // What it has learnt of accounts is what stands in its configuration, or older.
   rmSync(tokensFolder(home), { recursive: true, force: true });
   moveStreams(home, keys);
-  return { config: writeConfig(home, port, await signAccounts(keys, scope)), url };
+  return { config: await writeConfig(home, port, keys, await signAccounts(keys, scope)), url };
+}
+
+/** Of a server of the home's own. */
+export function portOf({ servers: [url = ''] }: BrokerPlace): number {
+  return Number(new URL(url).port);
 }
 
 /** What the server is given at its next start: also one that it makes by itself, after a crash. */
-export function writeConfig(home: Home, port: number, tokens: OperatorTokens): string {
+export async function writeConfig(
+  home: Home,
+  port: number,
+  keys: OperatorKeys,
+  tokens: AccountTokens,
+): Promise<string> {
   const config = join(home.nats, 'nats.conf');
-  writePrivateFile(config, `${JSON.stringify(brokerConfig(home, port, tokens), null, 2)}\n`);
+  const content = { ...ownSettings(home, port), ...(await operatorConfig(home, keys, tokens, tokensFolder(home))) };
+  writePrivateFile(config, `${JSON.stringify(content, null, 2)}\n`);
   return config;
+}
+
+/** What a server has to know of the operator; in `folder` it keeps the accounts that it is given while it runs. */
+export async function operatorConfig(home: Home, keys: OperatorKeys, tokens: AccountTokens, folder: string) {
+  return {
+    operator: await readOperatorToken(home, keys),
+    system_account: tokens.systemAccount,
+    // The only kind that takes tokens while it runs.
+    resolver: { type: 'full', dir: folder, allow_delete: true },
+    resolver_preload: tokens.accounts,
+  };
 }
 
 /** Of every user: with the key that it has had, or with a new one. Whoever is connected logs in with it next. */
@@ -60,13 +88,13 @@ export async function writeCredentials(
   home: Home,
   keys: OperatorKeys,
   scope: Scope,
-  url: string,
+  { servers, tls }: BrokerPlace,
   as: 'known keys' | 'new keys',
 ): Promise<void> {
   for (const user of brokerUsers) {
     const prefix = isHostUser(user) ? { apiPrefix: hostApiPrefix } : {};
     const login = await signUser(keys, user, scope, as === 'known keys' ? seedBefore(home, user) : undefined);
-    writePrivateFile(credentialFile(home, user), JSON.stringify({ servers: [url], user, ...prefix, ...login }));
+    writePrivateFile(credentialFile(home, user), JSON.stringify({ servers, tls, user, ...prefix, ...login }));
     if (user === 'submit') writePrivateFile(submitCreds(home), credsOf(login));
   }
 }
@@ -80,10 +108,15 @@ function tokensFolder(home: Home): string {
   return join(home.nats, 'accounts');
 }
 
-function brokerConfig(home: Home, port: number, tokens: OperatorTokens): object {
+function ownSettings(home: Home, port: number): object {
   return {
     host: '127.0.0.1',
     port,
+    tls: {
+      cert_file: brokerCertificate(home),
+      key_file: brokerCertificate(home),
+      min_version: '1.3',
+    },
     max_payload: maxPayloadBytes,
     jetstream: {
       store_dir: storeFolder(home),
@@ -92,11 +125,6 @@ function brokerConfig(home: Home, port: number, tokens: OperatorTokens): object 
       // An acknowledged message survives a power cut.
       sync_interval: 'always',
     },
-    operator: tokens.operator,
-    system_account: tokens.systemAccount,
-    // The only kind that takes tokens while it runs.
-    resolver: { type: 'full', dir: tokensFolder(home), allow_delete: true },
-    resolver_preload: tokens.accounts,
   };
 }
 
@@ -104,8 +132,13 @@ function storeFolder(home: Home): string {
   return join(home.nats, 'data');
 }
 
-/** New keys would have an account of their own, and all that was stored would be out of sight. */
-function requireNoSignedStreams(home: Home): void {
+/**
+ * New keys would have an account of their own, and all that was stored would be out of sight.
+ *
+ * @throws `invalid-config` where the home has streams of its own and no keys
+ */
+export function requireKeysOfStreams(home: Home): void {
+  if (readKeys(home) !== null) return;
   const accounts = join(storeFolder(home), 'jetstream');
   const signed = existsSync(accounts) ? readdirSync(accounts).filter((name) => /^A[A-Z2-7]{55}$/.test(name)) : [];
   if (signed.length === 0) return;

@@ -43,12 +43,12 @@ it('lets no host publish the events of control, or of another host', async () =>
 it('refuses anybody whom none of its keys has signed', async () => {
   await using folder = await makeTempFolder('broker');
   await using _server = await startEmbedded(folder.path);
-  const { servers, user } = readBrokerAddress(homeAt(folder.path), 'submit');
+  const { servers, user, tls } = readBrokerAddress(homeAt(folder.path), 'submit');
   const foreign = await signUser(completeKeys(null, sampleScope), 'submit', sampleScope);
-  await expect(openConnection({ servers, user, pass: 'none' }, 'stranger')).rejects.toMatchObject({
+  await expect(openConnection({ servers, tls, user, pass: 'none' }, 'stranger')).rejects.toMatchObject({
     code: 'broker-unreachable',
   });
-  await expect(openConnection({ servers, user, login: () => foreign }, 'stranger')).rejects.toMatchObject({
+  await expect(openConnection({ servers, tls, user, login: () => foreign }, 'stranger')).rejects.toMatchObject({
     code: 'broker-unreachable',
   });
 });

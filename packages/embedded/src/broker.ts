@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Scope } from '@vm-task/bus/accounts';
+import { isUnanswered } from '@vm-task/bus/answers';
 import { openConnection, requireServerVersion } from '@vm-task/bus/connection';
 import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { makeInfrastructure } from '@vm-task/bus/provision';
@@ -33,6 +34,11 @@ export async function requireBrokerProgram(program: string): Promise<ProgramReco
   return record;
 }
 
+/** True when it may answer at the next try: it is not there yet, or its cluster has no leader. */
+export function isStarting(error: unknown): boolean {
+  return isUnanswered(error) || (error instanceof VmTaskError && error.code === 'broker-unreachable');
+}
+
 /** Opens once as the system user: waits until the server answers, checks its version, makes what the services need. */
 export async function prepareBroker(
   home: Home,
@@ -46,8 +52,7 @@ export async function prepareBroker(
       await makeInfrastructure(connection, { durables: durablesFor(pools, [host]), hosts: [host] });
       return { version: connection.nc.info?.version ?? 'unknown' };
     } catch (error) {
-      const starting = error instanceof VmTaskError && error.code === 'broker-unreachable';
-      if (!starting) throw error;
+      if (!isStarting(error)) throw error;
       await delay(pollMs, undefined, { signal });
     }
   }

@@ -1,8 +1,8 @@
 /** The keys of a home's operator, made at its first start. Whoever can read them can speak as anybody to its broker. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scope } from '@vm-task/bus/accounts';
-import { completeKeys, type OperatorKeys } from '@vm-task/bus/operator';
+import { completeKeys, isOperatorToken, type OperatorKeys, signOperator } from '@vm-task/bus/operator';
 import { writeDurablePrivateFile } from '@vm-task/service/private-file';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
@@ -27,6 +27,16 @@ export function makeKeys(home: Home, scope: Scope): OperatorKeys {
 
 export function writeKeys(home: Home, keys: OperatorKeys): void {
   writeDurablePrivateFile(keysFile(home), `${JSON.stringify(keys, null, 2)}\n`);
+}
+
+/** Signed once: a running server takes no other one, and would not read its configuration again. */
+export async function readOperatorToken(home: Home, keys: OperatorKeys): Promise<string> {
+  const file = join(home.credentials, 'operator.jwt');
+  const found = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  if (isOperatorToken(found, keys)) return found;
+  const token = await signOperator(keys);
+  writeDurablePrivateFile(file, token);
+  return token;
 }
 
 /** Null in a home that has not been up in operator mode. @throws `invalid-config` where the file cannot be used. */

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBus } from '@vm-task/bus/bus';
 import { openConnection } from '@vm-task/bus/connection';
@@ -43,4 +43,23 @@ it('a home whose broker had passwords goes on with its streams, and with what it
   await using system = await server.connect('system');
   const { num_pending: left, ack_floor: had } = await system.jsm.consumers.info('EVENTS', durable);
   expect([left, had.stream_seq]).toEqual([1, 1]);
+});
+
+it('a home whose broker had no TLS has it from its next start on', async () => {
+  await using folder = await makeTempFolder('upgrade');
+  const home = homeAt(folder.path);
+  {
+    await using _before = await startEmbedded(folder.path);
+  }
+  for (const name of await readdir(home.credentials)) {
+    if (name.endsWith('.pem')) await rm(join(home.credentials, name));
+    if (!name.startsWith('nats-')) continue;
+    const { tls, ...before } = JSON.parse(await readFile(join(home.credentials, name), 'utf8'));
+    expect(tls).toBeDefined();
+    const servers = before.servers.map((server: string) => server.replace('tls:', 'nats:'));
+    await writeFile(join(home.credentials, name), JSON.stringify({ ...before, servers }));
+  }
+  await using server = await startEmbedded(folder.path);
+  await using intake = await server.connect('intake');
+  expect(intake.nc.info?.tls_required).toBe(true);
 });

@@ -12,6 +12,18 @@ export function processesOf(home: Home, role: Role = 'all'): readonly ProcessRef
   return processesThat((args) => belongsTo(home, role, args));
 }
 
+/**
+ * The nats-server of this home, if it runs, reads its configuration and its certificate again. It is not asked by a connection:
+ * nobody gets one while its certificate has ended.
+ */
+export function reloadBroker(home: Home): void {
+  for (const server of processesThat((args) => args.includes(brokerConfigFile(home)))) signalProcess(server, 'SIGHUP');
+}
+
+function brokerConfigFile(home: Home): string {
+  return join(home.nats, 'nats.conf');
+}
+
 function processesThat(match: (args: readonly string[]) => boolean): readonly ProcessRef[] {
   const found: ProcessRef[] = [];
   for (const entry of readdirSync('/proc')) {
@@ -35,7 +47,7 @@ export function logWritersOf(home: Home): readonly ProcessRef[] {
 const serviceProgram = new RegExp(`/services/(${services.join('|')})(?:/src/main\\.ts|\\.mjs)$`);
 
 function belongsTo(home: Home, role: Role, args: readonly string[]): boolean {
-  if (args.includes(join(home.nats, 'nats.conf'))) return works(role, 'control');
+  if (args.includes(brokerConfigFile(home))) return works(role, 'control');
   if (!args.includes(home.root)) return false;
   const name = args.map((argument) => serviceProgram.exec(argument)?.[1]).find((found) => found !== undefined);
   if (!servicesOfRole[role].some((service) => service === name)) return false;

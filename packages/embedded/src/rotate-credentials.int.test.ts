@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { createBus } from '@vm-task/bus/bus';
 import { openConnection } from '@vm-task/bus/connection';
 import { credentialFile, readBrokerAddress } from '@vm-task/bus/credentials';
@@ -13,6 +13,8 @@ import { expect, it, vi } from 'vitest';
 import { type EmbeddedBroker, startEmbedded } from '../test/embedded-broker.ts';
 import { writeBrokerFiles } from './broker-config.ts';
 import { claimSide } from './claim-side.ts';
+import { exportConfig } from './external-broker.ts';
+import { brokerCertificate } from './home-certificates.ts';
 import { keysFile } from './operator-keys.ts';
 import { rotateCredentials } from './rotate-credentials.ts';
 
@@ -25,6 +27,7 @@ it('gives every user new credentials while one works, and then nothing of before
   const before = readBrokerAddress(home, 'intake');
   if ('pass' in before) throw new Error('the home is in operator mode');
   const login = before.login();
+  const certificate = await readFile(brokerCertificate(home), 'utf8');
   const ended = new AbortController();
   await using intake = await server.connect('intake');
   const following = loginAnew(intake, credentialFile(home, 'intake'), ended.signal, silentLogger);
@@ -41,11 +44,12 @@ it('gives every user new credentials while one works, and then nothing of before
   })();
   const waited: string[] = [];
   const onWaiting = (names: readonly string[]) => void waited.push(...names);
-  await rotateCredentials(home, { scope: sampleScope, url: server.url, isUp: true, signal: never, onWaiting });
+  await rotateCredentials(home, { scope: sampleScope, isUp: true, isExternal: false, signal: never, onWaiting });
   isRotated = true;
   expect(await working).toBeGreaterThan(0);
   expect(waited).toContain('test intake');
-  const old = openConnection({ servers: before.servers, user: 'intake', login: () => login }, 'stranger');
+  expect(await readFile(brokerCertificate(home), 'utf8')).not.toBe(certificate);
+  const old = openConnection({ ...before, login: () => login }, 'stranger');
   await expect(old).rejects.toMatchObject({ code: 'broker-unreachable' });
   await using _again = await server.connect('intake');
   expect((await bus.append(created(sampleTask()), 0, never)).kind).toBe('stored');
@@ -69,7 +73,7 @@ it('ends the connection of whoever goes on with what was before, and names it', 
   void (async () => {
     for await (const { type } of stays.nc.status()) if (type === 'error' || type === 'disconnect') isRefused = true;
   })();
-  const rotating = { scope: sampleScope, url: server.url, isUp: true, signal: never, onWaiting: () => undefined };
+  const rotating = { scope: sampleScope, isUp: true, isExternal: false, signal: never, onWaiting: () => undefined };
   expect(await rotateCredentials(server.home, { ...rotating, patienceMs: 500 })).toEqual(['stays']);
   await eventually(() => isRefused || stays.nc.isClosed(), { what: 'it is disconnected' });
   await using _submitter = await server.connect('submit');
@@ -81,7 +85,7 @@ it('leaves both valid when it is interrupted, and the next one ends that', async
   await using stays = await stayWithFirst(server);
   const stop = new AbortController();
   const onWaiting = () => stop.abort(new Error('the operator waits no longer'));
-  const rotating = { scope: sampleScope, url: server.url, isUp: true, onWaiting };
+  const rotating = { scope: sampleScope, isUp: true, isExternal: false, onWaiting };
   await expect(rotateCredentials(server.home, { ...rotating, signal: stop.signal })).rejects.toThrow();
   await stays.nc.flush();
   {
@@ -94,7 +98,7 @@ it('holds after the server has started again by itself, whatever the clock said 
   await using folder = await makeTempFolder('rotation');
   await using server = await startEmbedded(folder.path);
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
-  const rotating = { scope: sampleScope, url: server.url, isUp: true, signal: never, onWaiting: () => undefined };
+  const rotating = { scope: sampleScope, isUp: true, isExternal: false, signal: never, onWaiting: () => undefined };
   await rotateCredentials(server.home, rotating).finally(() => vi.useRealTimers());
   await server.crash();
   await using _intake = await server.connect('intake');
@@ -108,11 +112,12 @@ it('is refused while a start is under way, and a start without the key of the st
   }
   {
     await using _start = await claimSide(home, 'control', never);
-    const rotating = { scope: sampleScope, url: 'nats://127.0.0.1:1', isUp: false, signal: never };
+    const rotating = { scope: sampleScope, isUp: false, isExternal: false, signal: never };
     await expect(rotateCredentials(home, { ...rotating, onWaiting: () => undefined })).rejects.toMatchObject({
       code: 'already-up',
     });
   }
   await rm(keysFile(home));
   await expect(writeBrokerFiles(home, sampleScope, 4333)).rejects.toMatchObject({ code: 'invalid-config' });
+  await expect(exportConfig(home, sampleScope, 'accounts')).rejects.toMatchObject({ code: 'invalid-config' });
 });

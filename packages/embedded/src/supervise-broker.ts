@@ -13,7 +13,7 @@ import { anyHost } from '@vm-task/shared/events';
 import type { Home } from '@vm-task/shared/home';
 import type { Board } from './board.ts';
 import { prepareBroker } from './broker.ts';
-import { writeBrokerFiles } from './broker-config.ts';
+import { portOf, writeBrokerFiles } from './broker-config.ts';
 import { superviseChild } from './child.ts';
 import { watchDisk } from './disk-watch.ts';
 import { stopProcess } from './processes.ts';
@@ -79,8 +79,7 @@ function portFor(home: Home, wanted: number): number {
 
 function portBefore(home: Home): number | null {
   try {
-    const [server = ''] = readBrokerAddress(home, 'system').servers;
-    return Number(new URL(server).port);
+    return portOf(readBrokerAddress(home, 'system'));
   } catch {
     return null;
   }

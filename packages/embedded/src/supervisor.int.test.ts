@@ -2,18 +2,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '@vm-task/shared/environment';
 import { type Home, homeAt } from '@vm-task/shared/home';
 import { eventually } from '@vm-task/testing/conditions';
 import { descendantsOf } from '@vm-task/testing/processes';
 import { makeTempFolder, type TempFolder } from '@vm-task/testing/temp-folder';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { authorityFile } from './home-certificates.ts';
+import { readHttpToken } from './http-token.ts';
 import { readState, type SystemState } from './state.ts';
 
 const cli = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
-const config = 'pools: { default: { max: 1, warm: 0 } }\nhttp: { port: 0 }\nnats: { port: 0 }\n';
+const config = 'pools: { default: { max: 1, warm: 0 } }\nhttp: { port: 0, tls: true }\nnats: { port: 0 }\n';
 /** Above those that Node itself closes at its start. */
 const descriptor = 251;
 
@@ -71,6 +75,30 @@ test('nobody but its owner may write to anything of the home, whatever the umask
   const made = stats.filter(({ name, stat }) => stat?.isSymbolicLink() === false && name !== 'vm-task.yaml');
   expect(made.length).toBeGreaterThan(20);
   expect(made.filter(({ stat }) => ((stat?.mode ?? 0) & 0o022) !== 0).map(({ name }) => name)).toEqual([]);
+});
+
+/** As on another machine, on which there is nothing of the home but what it is given. */
+async function vmTask(words: readonly string[], stdin = ''): Promise<string> {
+  const env = childEnvironment({ HOME: folder.path, XDG_CONFIG_HOME: join(folder.path, 'elsewhere') });
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', cli, ...words], { env });
+  child.stdin.end(stdin);
+  const said = Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = await once(child, 'close');
+  const [output, errors] = await said;
+  expect([code, errors]).toEqual([0, expect.any(String)]);
+  return output;
+}
+
+test('status names the certificate of the home, with which another machine logs in over TLS', async () => {
+  const status = JSON.parse(await vmTask(['status', '--json', '--home', home.root]));
+  expect(status).toMatchObject({
+    nats: { url: expect.stringMatching(/^tls:/), ca: authorityFile(home) },
+    http: { url: expect.stringMatching(/^https:/), ca: authorityFile(home) },
+  });
+  const given = join(folder.path, 'given.pem');
+  await copyFile(status.http.ca, given);
+  await vmTask(['login', status.http.url, '--ca', given], readHttpToken(home));
+  expect(JSON.parse(await vmTask(['list', '--json']))).toMatchObject({ tasks: [] });
 });
 
 test('a configuration that was made invalid later keeps no service from starting again', async () => {

@@ -6,6 +6,8 @@
  * | file | role |
  * |---|---|
  * | `broker.ts`, `broker-config.ts`, `supervise-broker.ts`, `disk-watch.ts` | nats-server: configured, started, restarted |
+ * | `external-broker.ts` | a server of somebody else in its place |
+ * | `home-certificates.ts`, `keep-certificates.ts` | the authority of the home, and what it has signed |
  * | `program-record.ts` | the nats-server that was set up is the one that is started |
  * | `supervise-services.ts`, `service-command.ts`, `running-config.ts` | the services, all with the one configuration |
  * | `child.ts`, `child-log.ts`, `log-writer.pl` | a child: started again whenever it ends; its log, with a limit |
@@ -33,7 +35,9 @@ import { awaitBroker } from './await-broker.ts';
 import { type Board, createBoard } from './board.ts';
 import { requireBrokerProgram } from './broker.ts';
 import { claimSide } from './claim-side.ts';
+import { externalPlace, useExternalBroker } from './external-broker.ts';
 import { makeHttpToken } from './http-token.ts';
+import { certifyHttp, keepCertificates } from './keep-certificates.ts';
 import { runningConfigFile } from './running-config.ts';
 import { type SystemState, stateFile } from './state.ts';
 import { destroyVms, stopProcesses } from './stop.ts';
@@ -55,11 +59,11 @@ export interface UpOptions {
   readonly tell: (sentence: string) => void;
 }
 
-/** Runs the system until `stop`. @throws `already-up`, `broker-too-old`, `program-altered`, `home-unusable`, and what stopping met. */
+/** Runs the system until `stop`. @throws `already-up`, `broker-too-old`, `broker-unreachable`, `program-altered`, `home-unusable`, and what stopping met. */
 export async function runSystem(options: UpOptions): Promise<void> {
   const { role } = options;
   const { home } = options.environment;
-  await requireBrokerProgram(serverProgram);
+  if (options.config.nats.servers === undefined) await requireBrokerProgram(serverProgram);
   makeHome(home);
   await using _locks = await claimHome(home, role, options.stop);
   const board = createBoard(home, role, options.onChange);
@@ -69,6 +73,7 @@ export async function runSystem(options: UpOptions): Promise<void> {
   readHostId(home);
   makeHttpToken(home);
   if (works(role, 'host')) makeHostKey(home);
+  if (works(role, 'control')) await certifyHttp(home, options.config);
   const failed = new AbortController();
   const stop = AbortSignal.any([options.stop, failed.signal]);
   try {
@@ -96,7 +101,13 @@ async function superviseAll(
   try {
     await Promise.race([broker.answering, aborted(stop)]);
     const { environment, config, role, tell } = options;
-    if (!stop.aborted) await superviseServices({ home: environment.home, config, role, board, stop, tell });
+    const { home } = environment;
+    if (!stop.aborted) {
+      await Promise.all([
+        superviseServices({ home, config, role, board, stop, tell }),
+        works(role, 'control') ? keepCertificates(home, config, stop, tell) : null,
+      ]);
+    }
   } catch (error) {
     fail(error);
   } finally {
@@ -105,10 +116,12 @@ async function superviseAll(
   }
 }
 
-function brokerOf({ environment, config, role }: UpOptions, board: Board, stop: AbortSignal): SupervisedBroker {
+function brokerOf({ environment, config, role, tell }: UpOptions, board: Board, stop: AbortSignal): SupervisedBroker {
   const { home } = environment;
   if (!works(role, 'control')) return { answering: awaitBroker(home, stop), gone: Promise.resolve() };
   const scope = { host: readHostId(home), pools: Object.keys(config.pools) };
+  const place = externalPlace(home, config);
+  if (place !== null) return useExternalBroker({ home, scope, place, board, stop, tell });
   return superviseBroker(home, scope, config.nats.port, board, stop);
 }
 

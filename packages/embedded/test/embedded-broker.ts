@@ -18,19 +18,27 @@ export interface EmbeddedBroker extends AsyncDisposable {
   connect(user: BrokerUser): Promise<Connection>;
   /** Kills the server, which its supervision starts again; returns when it is ready. */
   crash(): Promise<void>;
+  /** Ends the server, and returns what starts it again where it was. */
+  leave(): Promise<() => Promise<void>>;
 }
 
 export async function startEmbedded(root: string): Promise<EmbeddedBroker> {
   const home = homeAt(root);
   mkdirSync(home.run, { recursive: true });
   const port = await freePort(0);
-  const { end, url, crash } = await start(home, port);
+  let running = await start(home, port);
   return {
     home,
-    url,
+    url: running.url,
     connect: (user) => openConnection(readBrokerAddress(home, user), `test ${user}`),
-    crash,
-    [Symbol.asyncDispose]: () => end(),
+    crash: () => running.crash(),
+    async leave() {
+      await running.end();
+      return async () => {
+        running = await start(home, port);
+      };
+    },
+    [Symbol.asyncDispose]: () => running.end(),
   };
 }
 

@@ -3,7 +3,7 @@ import { readEnvironment } from '@vm-task/shared/environment';
 import { homeAt } from '@vm-task/shared/home';
 import { makeTempFolder } from '@vm-task/testing/temp-folder';
 import { expect, test } from 'vitest';
-import { loadConfig, parseConfig } from './config.ts';
+import { certifiedNames, loadConfig, parseConfig } from './config.ts';
 
 /** The sentence of the error. */
 function complaint(text: string): string {
@@ -65,6 +65,19 @@ test.each([
   ['http: { host: "::" }', 'http.host: must be an address of the loopback'],
   ['http: { host: vm.example }', 'http.host: must be an address of the loopback'],
   ['http: { tls: { cert: a.pem } }', 'http.tls.key: '],
+  ['http: { names: [vm.example] }', 'http.names: are for http.tls: true'],
+  ['http: { host: 0.0.0.0, tls: true }', 'http.names: must say by which names or addresses others reach this machine'],
+  ['http: { tls: true, names: ["a b"] }', 'http.names.0: '],
+  [
+    'nats: { servers: ["nats://nats.example:4222"] }',
+    'nats.servers.0: "nats://nats.example:4222" must begin with tls://',
+  ],
+  ['nats: { servers: ["nats://192.0.2.7"] }', 'must begin with tls://: off this machine nothing goes in the clear'],
+  ['nats: { servers: ["nats.example:4222"] }', 'must be as tls://nats.example:4222'],
+  ['nats: { servers: ["tls://me:secret@nats.example"] }', 'must be as tls://nats.example:4222'],
+  ['nats: { servers: ["tls://192.0.2.7:4222"] }', 'must have the name of the server, which its certificate is for'],
+  ['nats: { servers: ["tls://a.example", "nats://localhost"] }', 'nats.servers: must all begin with tls://'],
+  ['nats: { ca: ca.pem }', 'nats.ca: is for servers that begin with tls://'],
   ['http: { port: 99999 }', 'http.port: Too big'],
   ['pools: { default: { warm: 9 } }', 'pools.default.warm: 9 is more than max, 4'],
   ['pools: { a: {} }', 'defaultPool: "default" is none of a'],
@@ -130,4 +143,13 @@ test('an option wins over the environment, and a path with control characters is
 test('HTTP may be reached from elsewhere where it has a certificate', () => {
   const { http } = parseConfig('http: { host: 0.0.0.0, tls: { cert: tls/cert.pem, key: tls/key.pem } }', 'test');
   expect(http).toEqual({ host: '0.0.0.0', port: 7788, tls: { cert: 'tls/cert.pem', key: 'tls/key.pem' } });
+});
+
+test.each([
+  ['http: { tls: { cert: a.pem, key: b.pem } }', null],
+  ['http: { tls: true }', ['127.0.0.1']],
+  ['http: { tls: true, host: 0.0.0.0, names: [vm.example, 192.0.2.7] }', ['vm.example', '192.0.2.7']],
+  ['http: { tls: true, host: vm.example, names: ["2001:db8::7"] }', ['vm.example', '2001:db8::7']],
+])('a certificate of the home for %s is for %j besides the loopback', (text, names) => {
+  expect(certifiedNames(parseConfig(text, 'test'))).toEqual(names);
 });

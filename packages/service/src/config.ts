@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { type Drivers, knownDrivers } from '@vm-task/hypervisor/drivers/drivers';
 import type { Pools } from '@vm-task/hypervisor/pool-config';
 import { durationSchema } from '@vm-task/shared/durations';
@@ -32,14 +32,32 @@ export type WebhookConfig = Readonly<z.infer<typeof webhookSchema>>;
 const isLoopback = (host: string) =>
   host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 
+const isAnyAddress = (host: string) => host === '0.0.0.0' || host === '::';
+
 const httpSchema = z
   .strictObject({
     host: z.string().default('127.0.0.1'),
     port: z.int().min(0).max(65_535).default(7788),
-    /** A certificate with all that it leads to, and its private key: files, as PEM; a relative path is one in the home. */
-    tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+    /**
+     * True: a certificate that the authority of the home signs. Or one of one's own with all that it leads to, and its
+     * private key: files, as PEM; a relative path is one in the home.
+     */
+    tls: z.union([z.literal(true), z.strictObject({ cert: z.string().min(1), key: z.string().min(1) })]).optional(),
+    /** Host names and addresses by which others reach this machine: the certificate of the home's authority is for them. */
+    names: z
+      .array(z.union([z.hostname(), z.ipv4(), z.ipv6()]))
+      .max(32)
+      .optional(),
   })
-  .superRefine(({ host, tls }, context) => {
+  .superRefine(({ host, tls, names }, context) => {
+    if (names !== undefined && tls !== true) {
+      const message = 'are for http.tls: true; a certificate of your own has its names';
+      context.addIssue({ code: 'custom', path: ['names'], message });
+    }
+    if (tls === true && isAnyAddress(host) && names === undefined) {
+      const message = `must say by which names or addresses others reach this machine, because http.host is ${host}`;
+      context.addIssue({ code: 'custom', path: ['names'], message });
+    }
     // The token goes over this connection: in the clear only where this machine is at the other end.
     if (tls !== undefined || isLoopback(host)) return;
     const message = 'must be an address of the loopback while http.tls names no certificate';
@@ -53,6 +71,47 @@ const teamSchema = z.strictObject({
   approvals: z.enum(['strict']).optional(),
   quotas: quotasSchema.prefault({}),
 });
+
+/** What the certificate of HTTP has to be for besides the loopback; null where the home's authority signs none. */
+export function certifiedNames({ http: { tls, host, names = [] } }: Pick<SystemConfig, 'http'>): string[] | null {
+  if (tls !== true) return null;
+  return isAnyAddress(host) ? names : [host, ...names];
+}
+
+const serverSchema = z.string().superRefine((text, context) => {
+  const message = complaintAbout(text);
+  if (message !== null) context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} ${message}` });
+});
+
+function complaintAbout(server: string): string | null {
+  const url = URL.parse(server);
+  const isServer = url !== null && ['nats:', 'tls:'].includes(url.protocol) && url.hostname !== '';
+  if (!isServer || url.href !== `${url.protocol}//${url.host}`) return 'must be as tls://nats.example:4222';
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (url.protocol === 'nats:') {
+    return isLoopback(host) ? null : 'must begin with tls://: off this machine nothing goes in the clear';
+  }
+  return isIP(host) === 0 ? null : 'must have the name of the server, which its certificate is for';
+}
+
+const natsSchema = z
+  .strictObject({
+    /** Of the server that `up` starts. */
+    port: z.int().min(0).max(65_535).default(4222),
+    /** Servers of somebody else: `up` starts none then. */
+    servers: z.array(serverSchema).min(1).max(16).optional(),
+    /** What their certificates lead to: a file, as PEM; a relative path is one in the home. By default the authorities that Node knows. */
+    ca: z.string().min(1).optional(),
+  })
+  .superRefine(({ servers = [], ca }, context) => {
+    const isSecure = servers.map((server) => server.startsWith('tls://'));
+    if (new Set(isSecure).size > 1) {
+      context.addIssue({ code: 'custom', path: ['servers'], message: 'must all begin with tls://, or none of them' });
+    }
+    if (ca !== undefined && isSecure[0] !== true) {
+      context.addIssue({ code: 'custom', path: ['ca'], message: 'is for servers that begin with tls://' });
+    }
+  });
 
 /** What has nothing to do with pools. */
 const settings = {
@@ -78,7 +137,7 @@ const settings = {
     })
     .prefault({}),
   http: httpSchema.prefault({}),
-  nats: z.strictObject({ port: z.int().min(0).max(65_535).default(4222) }).prefault({}),
+  nats: natsSchema.prefault({}),
   runner: z
     .strictObject({
       /** Tasks that one runner works on at once. */

@@ -7,7 +7,7 @@
  * | `config.ts`, `secret-file.ts` | `vm-task.yaml`, with every default; secrets that it names |
  * | `private-file.ts` | files that only their owner may read |
  * | `drain.ts`, `heartbeat.ts` | from SIGTERM to the end, which comes for certain; that the service still works |
- * | `log.ts`, `telemetry.ts`, `metrics.ts` | what a service says of itself |
+ * | `log.ts`, `say-connection.ts`, `telemetry.ts`, `metrics.ts` | what a service says of itself |
  */
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -29,6 +29,7 @@ import { loadConfig, type SystemConfig } from './config.ts';
 import { type DrainLimits, drainAtSignal, drainLimits } from './drain.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { createLogger, type Logger } from './log.ts';
+import { sayConnection } from './say-connection.ts';
 import { startTelemetry } from './telemetry.ts';
 
 export interface ServiceContext {
@@ -116,6 +117,7 @@ async function withBus(definition: ServiceDefinition, local: LocalContext): Prom
   const reach = definition.withoutBus === undefined ? openConnection : waitForConnection(local);
   await using connection = await reach(address, `${definition.name}@${hostname()}`);
   if (connection === null) return;
+  void sayConnection(connection, log);
   await readBackStreams(connection, definition.streams);
   const closed = new AbortController();
   void loginAnew(connection, credentialFile(environment.home, definition.name), closed.signal, log);

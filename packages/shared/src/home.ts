@@ -26,6 +26,8 @@ export interface Home {
   readonly secretsKey: string;
   /** The private key with which this home signs its images. */
   readonly imagesKey: string;
+  /** What HTTP shows where the home's own authority has signed it: a certificate and its key, 0600. */
+  readonly httpCertificate: string;
   readonly nats: string;
   /** Process ids and addresses of what is running. */
   readonly run: string;
@@ -81,6 +83,7 @@ export function homeAt(root: string): Home {
     credentials: join(root, 'credentials'),
     secretsKey: join(root, 'credentials', 'secrets-key'),
     imagesKey: join(root, 'credentials', 'images-key'),
+    httpCertificate: join(root, 'credentials', 'http-certificate.pem'),
     nats: join(root, 'nats'),
     run: join(root, 'run'),
     httpSocket: join(root, 'run', 'http.sock'),

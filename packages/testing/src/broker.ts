@@ -10,7 +10,14 @@ import {
   type Patience,
 } from '@vm-task/bus/connection';
 import type { BrokerUser } from '@vm-task/bus/credentials';
-import { completeKeys, type OperatorKeys, signAccounts, signOwner, signUser } from '@vm-task/bus/operator';
+import {
+  completeKeys,
+  type OperatorKeys,
+  signAccounts,
+  signOperator,
+  signOwner,
+  signUser,
+} from '@vm-task/bus/operator';
 import { makeInfrastructure } from '@vm-task/bus/provision';
 import { type Logger, silentLogger } from '@vm-task/service/log';
 import { anyHost, type HostToken } from '@vm-task/shared/events';
@@ -80,7 +87,8 @@ export async function startBroker({
 
 /** As a home configures its server; what it takes while it runs is not kept. */
 async function operatorConfig(keys: OperatorKeys, scope: Scope): Promise<string> {
-  const { operator, systemAccount: system_account, accounts } = await signAccounts(keys, scope);
+  const operator = await signOperator(keys);
+  const { systemAccount: system_account, accounts } = await signAccounts(keys, scope);
   return JSON.stringify({ operator, system_account, resolver: 'MEMORY', resolver_preload: accounts }).slice(1, -1);
 }
 

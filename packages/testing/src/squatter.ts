@@ -11,21 +11,32 @@ export interface Squatter extends AsyncDisposable {
   heard(): string;
 }
 
+/** What it does to whoever comes. */
+export interface Manners {
+  /** What it says first. */
+  readonly greeting?: string;
+  /** A certificate and its key: it speaks TLS after that. */
+  readonly pem?: string;
+}
+
 const program = `
-const { createServer } = require('node:net');
 process.setgroups([]); process.setgid(${uid}); process.setuid(${uid});
-const [port, greeting] = process.argv.slice(1);
+const [port, greeting, pem] = process.argv.slice(1);
+const { createServer } = require('node:net');
+const { TLSSocket } = require('node:tls');
 createServer((socket) => {
-  socket.on('error', () => {});
-  socket.on('data', (data) => process.stdout.write(data));
   process.stdout.write('<connected>');
+  socket.on('error', () => {});
   socket.write(greeting);
+  const heard = pem === '' ? socket : new TLSSocket(socket, { isServer: true, cert: pem, key: pem });
+  heard.on('error', () => {});
+  heard.on('data', (data) => process.stdout.write(data));
 }).listen(Number(port), '127.0.0.1', () => process.stdout.write('<listening>'));
 `;
 
-/** Returns when it listens on that port of the loopback. It says `greeting` to whoever comes. */
-export async function startSquatter(port: number, greeting = ''): Promise<Squatter> {
-  const child = spawn(...dyingWithUs(process.execPath, '-e', program, String(port), greeting), {
+/** Returns when it listens on that port of the loopback. */
+export async function startSquatter(port: number, { greeting = '', pem = '' }: Manners = {}): Promise<Squatter> {
+  const child = spawn(...dyingWithUs(process.execPath, '-e', program, String(port), greeting, pem), {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let heard = '';

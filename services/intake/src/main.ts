@@ -41,7 +41,7 @@ import { countMessagesOfTeams } from './follow-messages.ts';
 import { createApp } from './http/app.ts';
 import { readToken } from './http/guard.ts';
 import { announce, closeNow, finishHttp, listenAt, listenInHome } from './http/listen.ts';
-import { readIdentity } from './http/tls.ts';
+import { followIdentity, readIdentity } from './http/tls.ts';
 import { keepQuotaRefusals } from './keep-quota-refusals.ts';
 import { onAnyEvent } from './on-any-event.ts';
 import { onDeadletterReplay } from './on-deadletter-replay.ts';
@@ -136,6 +136,7 @@ async function run(context: ServiceContext): Promise<void> {
     workPipelines({ ...deps, isPlain: (task) => isPlainTask(projection.db, task), slots: pipelineSlots, ...drain }),
     workAlerts({ ...deps, home: environment.home, ...drain }),
     keepRetention({ db: projection.db, now: bus.now, ...retentionOf(config), log }, sweeps(stop)),
+    ...(identity === null ? [] : [followIdentity(identity, listener.useCertificate, stop, log)]),
     finishHttp(app, listener, stop, abort),
   ]);
 }

@@ -3,6 +3,7 @@
 import { readBrokerAddress } from '@vm-task/bus/credentials';
 import { submitCreds } from '@vm-task/embedded/broker-config';
 import { ensureUp } from '@vm-task/embedded/detach';
+import { authorityFile } from '@vm-task/embedded/home-certificates';
 import { findHttpUrl } from '@vm-task/embedded/home-client';
 import { stopProcess } from '@vm-task/embedded/processes';
 import { type QuarantinedVm, quarantinedVms, unreadableVms } from '@vm-task/embedded/quarantined';
@@ -108,17 +109,29 @@ async function statusOf(options: IsolationOptions, state: SystemState | null): P
   const { home } = options.environment;
   const lines = (await isolation(options)).join('. ');
   if (state === null) return { up: false, home: home.root, nats: null, http: null, services: [], isolation: lines };
-  const { user } = readBrokerAddress(home, 'submit');
+  const { user, tls } = readBrokerAddress(home, 'submit');
   const url = addressOf(home, state);
   return {
     up: true,
     phase: state.phase,
     home: home.root,
-    nats: state.nats === null ? null : { ...state.nats, submit: { user, credentials: submitCreds(home) } },
-    http: url === null ? null : { url },
+    nats:
+      state.nats === null
+        ? null
+        : { ...state.nats, ca: tls?.ca ?? null, submit: { user, credentials: submitCreds(home) } },
+    http: url === null ? null : { url, ca: httpAuthority(options) },
     services: state.services,
     isolation: lines,
   };
+}
+
+/** The file of the home's authority, where the certificate of HTTP is of it. */
+function httpAuthority({ environment: { home }, config }: IsolationOptions): string | null {
+  return config.http.tls === true ? authorityFile(home) : null;
+}
+
+function provedBy(ca: string | null): string {
+  return ca === null ? '' : `, whose certificate leads to ${ca}`;
 }
 
 async function printStatus(options: IsolationOptions, state: SystemState | null): Promise<void> {
@@ -129,8 +142,11 @@ async function printStatus(options: IsolationOptions, state: SystemState | null)
   }
   print(`${state.phase} on ${home.root}`);
   const url = addressOf(home, state);
-  if (url !== null) print(`HTTP ${url}`);
-  if (state.nats !== null) print(`NATS ${state.nats.url}, version ${state.nats.version}`);
+  if (url !== null) print(`HTTP ${url}${provedBy(httpAuthority(options))}`);
+  if (state.nats !== null) {
+    const { tls } = readBrokerAddress(home, 'submit');
+    print(`NATS ${state.nats.url}, version ${state.nats.version}${provedBy(tls?.ca ?? null)}`);
+  }
   const rows = state.services.map((s) => [s.name, s.state, s.pid, s.restarts, s.lastExit]);
   print(
     `\n${table(['service', 'state', 'pid', 'restarts', 'last exit'], rows)}\n\n${(await isolation(options)).join('\n')}`,

@@ -10,7 +10,7 @@ export const broker: Check = {
   name: 'broker',
   // Opening a connection gives up after 5 s.
   limitMs: 20_000,
-  async look({ environment: { home }, state, broker: open }) {
+  async look({ environment: { home }, state, config, broker: open }) {
     if (state === null) throw new NotCheckable('the system is not up; see services');
     try {
       const { nc } = await open();
@@ -26,6 +26,8 @@ export const broker: Check = {
     } catch (error) {
       const { code, message } = errorInfo(error);
       const restart = './vm-task down && ./vm-task up --detach';
+      const { servers } = config().nats;
+      if (servers !== undefined) return fail(message, `look at ${servers.join(', ')}, which is not this home's own`);
       return fail(message, code === 'broker-too-old' ? restart : `${restart}; its log is ${home.logs}/nats-server.log`);
     }
   },

@@ -222,10 +222,9 @@ async function takeAway(pattern: string | null): Promise<void> {
     if (typeof signer === 'string' || signer.template.pub === undefined) continue;
     signer.template.pub.allow = signer.template.pub.allow?.filter((subject) => subject !== pattern) ?? [];
   }
-  const [own, operator] = [keys.accounts[name], keys.operator];
-  const token = await encodeAccount(name, own ?? '', nats, { signer: operator });
-  await using owner = await openAsOwner(readBrokerAddress(home, 'system').servers, keys);
-  await replaceAccounts(owner, { operator, systemAccount: '', accounts: { [name]: token } });
+  const token = await encodeAccount(name, keys.accounts[name] ?? '', nats, { signer: keys.operator });
+  await using owner = await openAsOwner(readBrokerAddress(home, 'system'), keys);
+  await replaceAccounts(owner, { systemAccount: '', accounts: { [name]: token } });
 }
 
 test('a permission that was taken away is named with its user and subject, and nothing else', async () => {

@@ -2,6 +2,7 @@
 import { createHomeClient, httpUrl } from '@vm-task/embedded/home-client';
 import { NotCheckable } from '@vm-task/hypervisor/drivers/finding';
 import { freePort } from '@vm-task/hypervisor/host/free-port';
+import type { SystemConfig } from '@vm-task/service/config';
 import { errorInfo } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { type Check, fail, pass } from './check.ts';
@@ -13,7 +14,7 @@ export const ports: Check = {
   name: 'ports',
   limitMs: 10_000,
   async look({ environment: { home }, state, config }) {
-    if (state === null) return pass(await whereItWillListen([config().http.port, config().nats.port]));
+    if (state === null) return pass(await whereItWillListen(config()));
     const intake = state.services.find(({ name }) => name === 'intake');
     if (intake?.state !== 'ready') throw new NotCheckable('intake is not ready; see services');
     const problem = await problemOf(home);
@@ -35,10 +36,12 @@ async function problemOf(home: Home): Promise<string | null> {
 }
 
 /** One that is taken is no trouble: another one is used, and `status` tells which. */
-async function whereItWillListen(wanted: readonly number[]): Promise<string> {
+async function whereItWillListen({ http, nats }: Pick<SystemConfig, 'http' | 'nats'>): Promise<string> {
+  const wanted = nats.servers === undefined ? [http.port, nats.port] : [http.port];
   const described = wanted.map(async (port) => {
     if (port === 0) return 'any port';
     return (await freePort(port)) === port ? `port ${port}` : `another port than ${port}, which is taken`;
   });
-  return `HTTP and NATS will listen on ${(await Promise.all(described)).join(' and ')}`;
+  const names = nats.servers === undefined ? 'HTTP and NATS' : 'HTTP';
+  return `${names} will listen on ${(await Promise.all(described)).join(' and ')}`;
 }

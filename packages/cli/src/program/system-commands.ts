@@ -62,4 +62,10 @@ export function natsCommands(define: Define): void {
     'print the credentials of a user, for any NATS client: submit',
     async (context, [user]) => (await import('../commands/credentials.ts')).printCredentials(context, user ?? ''),
   );
+  define(
+    'export',
+    'print what a nats-server of somebody else needs, as a part of its configuration',
+    async (context, _args, options) =>
+      (await import('../commands/credentials.ts')).printExport(await configured(context), String(options['accounts'])),
+  ).option('--accounts <folder>', 'where that server keeps accounts', 'vm-task-accounts');
 }

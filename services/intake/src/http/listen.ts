@@ -12,13 +12,15 @@ import { VmTaskError } from '@vm-task/shared/errors';
 import type { Home } from '@vm-task/shared/home';
 import { shortSocketPath } from '@vm-task/shared/socket-path';
 import type { App } from './server.ts';
-import type { Identity } from './tls.ts';
+import type { Identity, Pem } from './tls.ts';
 
 /** Who has not proved to speak TLS by then does not. */
 const handshakeMs = 10_000;
 
 export interface Listener extends Disposable {
   readonly url: string;
+  /** Whoever connects from now on is shown this certificate; without TLS nobody is shown any. */
+  useCertificate(pem: Pem): void;
   /** Takes no more connections; those that there are go on. */
   stop(): void;
 }
@@ -62,10 +64,9 @@ export async function listenAt(
   // As the server of the app makes its own.
   const options = { allowHalfOpen: true, noDelay: true };
   const serve = (socket: Socket) => void app.server.emit('connection', socket);
-  const server =
-    identity === null
-      ? createServer(options, serve)
-      : createTlsServer({ ...options, handshakeTimeout: handshakeMs, cert: identity.cert, key: identity.key }, serve);
+  const secure =
+    identity === null ? null : createTlsServer({ ...options, handshakeTimeout: handshakeMs, ...identity.pem }, serve);
+  const server = secure ?? createServer(options, serve);
   server.on('connection', (socket: Socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
@@ -82,6 +83,7 @@ export async function listenAt(
   const { address, port: actual, family } = server.address() as AddressInfo;
   return {
     url: `${identity === null ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${actual}`,
+    useCertificate: (pem) => secure?.setSecureContext(pem),
     stop: () => void server.close(),
     [Symbol.dispose]: () => {
       server.close();

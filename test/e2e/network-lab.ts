@@ -42,6 +42,8 @@ const commandLimitMs = 5 * 60_000;
 export interface NetworkLab extends AsyncDisposable {
   /** What a command line begins with to run in the host. */
   readonly host: readonly string[];
+  /** The same on its internet: on another machine. */
+  readonly internet: readonly string[];
   /** Starts a program in the internet, which ends with the lab; it is up when it prints something. */
   serveInternet(command: readonly string[]): Promise<void>;
   /** What the module prints, run by Node in the host with `args`. */
@@ -94,6 +96,7 @@ export async function lendNetworkLab({ names = {}, questions = '' }: LabOptions 
   const all = made.move();
   return {
     host: ['ip', ...inHost],
+    internet: ['ip', 'netns', 'exec', internet],
     serveInternet: (command) => serve(all, internet, command),
     async onHost(module, args) {
       const command = [process.execPath, '--input-type=module', '--eval', module, ...args];

@@ -116,6 +116,8 @@ function ownSettings(home: Home, port: number): object {
       cert_file: brokerCertificate(home),
       key_file: brokerCertificate(home),
       min_version: '1.3',
+      // In seconds: by default 2, which a service on a busy host does not always keep.
+      timeout: 10,
     },
     max_payload: maxPayloadBytes,
     jetstream: {

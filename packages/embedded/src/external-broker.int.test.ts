@@ -89,7 +89,7 @@ test('a server that does not know the operator of the home is an error that says
   await expect(use(home, [server])).rejects.toThrow('./vm-task nats export prints what it needs');
 });
 
-test('one that is not there is reported and waited for; one that takes too small messages is refused', async () => {
+test('one that is not there is waited for, which is said; one that takes too small messages is refused', async () => {
   await using folder = await makeTempFolder('external');
   const home = makeHome(folder.path);
   const exported = await exportConfig(home, sampleScope, join(folder.path, 'accounts'));

@@ -111,10 +111,17 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   'pool list': [well, { ends: 'well', words: () => ['--json'] }],
   'host list': [well, { ends: 'well', words: () => ['--json'] }],
   'credentials rotate': [notHere],
+  'nats export': [notHere],
   'nats credentials': [{ ends: 'refused', words: () => ['submit'] }],
-  'secret set': [{ ends: 'forbidden', words: ({ secret }) => [secret], stdin: 'mine' }],
-  'secret list': [forbidden],
-  'secret rm': [{ ends: 'forbidden', words: ({ secret }) => [secret] }],
+  'secret set': [
+    { ends: 'well', words: () => ['mine'], stdin: 'a value of mine' },
+    { ends: 'forbidden', words: ({ secret }) => [secret, '--team', theirs], stdin: 'a value of mine' },
+  ],
+  'secret list': [well, { ends: 'forbidden', words: () => ['--team', theirs] }],
+  'secret rm': [
+    { ends: 'refused', words: ({ secret }) => [secret] },
+    { ends: 'forbidden', words: ({ secret }) => [secret, '--team', theirs] },
+  ],
 };
 
 /** What is on the error output of each ending. */

@@ -85,7 +85,7 @@ async function vmTask(words: readonly string[], stdin = ''): Promise<string> {
   const said = Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = await once(child, 'close');
   const [output, errors] = await said;
-  expect([code, errors]).toEqual([0, expect.any(String)]);
+  expect([code, output, errors]).toEqual([0, output, expect.any(String)]);
   return output;
 }
 

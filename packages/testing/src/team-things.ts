@@ -80,7 +80,7 @@ export function namesOfNothing(): Names {
 async function makeHomesThings(asAdmin: AskJson): Promise<{ token: string }> {
   const token = `${theirs}-ci`;
   await asAdmin('POST', '/v1/tokens', { name: token, role: 'viewer', team: theirs });
-  await asAdmin('POST', '/v1/secrets', { name: `${theirs}-key`, value: `the value of ${theirs}` });
+  await asAdmin('POST', '/v1/secrets', { name: `${theirs}-key`, value: `the value of ${theirs}`, team: theirs });
   return { token };
 }
 

@@ -79,7 +79,9 @@ test('nobody but its owner may write to anything of the home, whatever the umask
 
 /** As on another machine, on which there is nothing of the home but what it is given. */
 async function vmTask(words: readonly string[], stdin = ''): Promise<string> {
-  const env = childEnvironment({ HOME: folder.path, XDG_CONFIG_HOME: join(folder.path, 'elsewhere') });
+  const own = childEnvironment({ HOME: folder.path, XDG_CONFIG_HOME: join(folder.path, 'elsewhere') });
+  // A home that is named goes before one that was logged in to.
+  const env = { ...own, VM_TASK_HOME: undefined };
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', cli, ...words], { env });
   child.stdin.end(stdin);
   const said = Promise.all([text(child.stdout), text(child.stderr)]);

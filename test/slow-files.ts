@@ -91,6 +91,14 @@ export const slowFiles: readonly string[] = [
   'bus/src/secrets.int.test.ts',
   'provisioner/src/kept-vms.int.test.ts',
   'hypervisor/src/images/import-image.int.test.ts',
+  'embedded/src/external-up.int.test.ts',
+  'intake/test/approvers.int.test.ts',
+  'embedded/src/external-broker.int.test.ts',
+  'flows/external-nats.int.test.ts',
+  'embedded/src/broker-squatter.int.test.ts',
+  'reaper/src/rights.int.test.ts',
+  'provisioner/src/on-task-completed.int.test.ts',
+  'cli/src/streams.int.test.ts',
 ];
 
 export class SlowFirst extends BaseSequencer {

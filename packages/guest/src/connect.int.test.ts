@@ -3,8 +3,10 @@ import { createServer } from 'node:net';
 import { eventually } from '@vm-task/testing/conditions';
 import { type SshGuest, startSshGuest } from '@vm-task/testing/ssh-guest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Sftp } from './artifacts/sftp.ts';
 import { connect } from './connect.ts';
 import { Exchange } from './exchange.ts';
+import { forwardSocket } from './forward-socket.ts';
 import { bare } from './frames.ts';
 import { generateSshKey } from './keys.ts';
 import { never, newJob, outputOf, script } from './test-job.ts';
@@ -96,4 +98,19 @@ test('a machine whose login shell prints something of its own is said to be so',
   await using connection = await connect(guest.access, { privateKey: guest.privateKey, signal: never });
   using exchange = await Exchange.open(connection, Buffer.from('print "Welcome!\\n"; exit 0;\n__END__\n'), [], never);
   await expect(exchange.frame({ done: bare })).rejects.toThrowError(/login shell/);
+});
+
+test('what is asked of a connection that is about to end is lost like any other, and nothing of it is left waiting', async () => {
+  await using connection = await connect(guest.access, { privateKey: guest.privateKey, signal: never });
+  // Nothing can be written any more, and the end has not been seen.
+  connection.client.end();
+  expect(connection.closed).toBe(false);
+  const asked = await Promise.allSettled([
+    Exchange.open(connection, Buffer.from('exit 0;\n__END__\n'), [], never),
+    forwardSocket(connection, '/tmp/nowhere.sock', () => true),
+    Sftp.open(connection, never),
+  ]);
+  const lost = { status: 'rejected', reason: code('ssh-lost') };
+  expect(asked).toEqual([lost, lost, lost]);
+  await eventually(() => connection.closed, { what: 'the connection has ended' });
 });

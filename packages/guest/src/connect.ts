@@ -107,6 +107,15 @@ function handshake(connection: Connection, options: ConnectOptions): Promise<voi
   return promise.finally(() => options.signal.removeEventListener('abort', abort));
 }
 
+/** ssh2 throws where a connection is about to end, before it is told so. @throws `ssh-lost` */
+export function orLost(connection: GuestConnection, ask: () => void): void {
+  try {
+    ask();
+  } catch {
+    throw connection.lost();
+  }
+}
+
 class Connection implements GuestConnection {
   readonly access: VmAccess;
   readonly isClone: boolean;

@@ -3,7 +3,7 @@ import { on } from 'node:events';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Channel } from 'ssh2';
-import type { GuestConnection } from './connect.ts';
+import { type GuestConnection, orLost } from './connect.ts';
 import { type Expected, encodeRequest, type Field, type Frame, FrameReader } from './frames.ts';
 import { guestText } from './guest-text.ts';
 import { waitAtMost } from './patience.ts';
@@ -282,7 +282,7 @@ function openChannel(
   const lost = () => reject(connection.lost());
   signal.addEventListener('abort', abort, { once: true });
   connection.client.once('close', lost);
-  open((error, channel) => {
+  const opened: Opened = (error, channel) => {
     if (error)
       reject(new VmTaskError('guest-failed', `the machine refuses a command: ${error.message}`, { cause: error }));
     else if (signal.aborted) channel.destroy();
@@ -290,7 +290,12 @@ function openChannel(
       connection.watch(channel);
       resolve(channel);
     }
-  });
+  };
+  try {
+    orLost(connection, () => open(opened));
+  } catch (error) {
+    reject(error);
+  }
   return promise.finally(() => {
     signal.removeEventListener('abort', abort);
     connection.client.removeListener('close', lost);

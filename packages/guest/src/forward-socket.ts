@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { AcceptConnection, Channel, RejectConnection, UNIXConnectionDetails } from 'ssh2';
-import type { GuestConnection } from './connect.ts';
+import { type GuestConnection, orLost } from './connect.ts';
 
 /** What serves a connection from inside the machine; false when it takes no more of them now. */
 export type ServeConnection = (accept: () => Duplex) => boolean;
@@ -64,7 +64,7 @@ function bind(connection: GuestConnection, path: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const lost = () => reject(connection.lost());
   client.once('close', lost);
-  client.openssh_forwardInStreamLocal(path, (error) => {
+  const bound = (error?: Error | null) => {
     if (error == null) resolve();
     else if (connection.closed) lost();
     else
@@ -73,7 +73,12 @@ function bind(connection: GuestConnection, path: string): Promise<void> {
           cause: error,
         }),
       );
-  });
+  };
+  try {
+    orLost(connection, () => client.openssh_forwardInStreamLocal(path, bound));
+  } catch (error) {
+    reject(error);
+  }
   return promise.finally(() => client.removeListener('close', lost));
 }
 

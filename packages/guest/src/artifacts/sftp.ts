@@ -1,7 +1,7 @@
 /** The few calls of SFTP that collecting and placing files need, as promises that end when the connection or the signal does. */
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { FileEntryWithStats, SFTPWrapper, Stats } from 'ssh2';
-import type { GuestConnection } from '../connect.ts';
+import { type GuestConnection, orLost } from '../connect.ts';
 import { guestText } from '../guest-text.ts';
 import { waitAtMost } from '../patience.ts';
 
@@ -38,7 +38,9 @@ export class Sftp implements Disposable {
     const silence = new AbortController();
     using _ = waitAtMost(answerMs, () => silence.abort(silent()));
     const either = AbortSignal.any([signal, silence.signal]);
-    const opened = settle(either, isThere as Is<SFTPWrapper>, (done) => connection.client.sftp(done));
+    const opened = settle(either, isThere as Is<SFTPWrapper>, (done) =>
+      orLost(connection, () => connection.client.sftp(done)),
+    );
     return new Sftp(connection, await opened, signal);
   }
 
@@ -144,11 +146,16 @@ function settle<T>(signal: AbortSignal, is: Is<T>, start: (done: Callback) => vo
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const abort = () => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
-  start((error, value) => {
+  const answered: Callback = (error, value) => {
     if (error) reject(failed(guestText(error.message), error));
     else if (is(value)) resolve(value);
     else reject(failed('an answer of another kind than was asked for'));
-  });
+  };
+  try {
+    start(answered);
+  } catch (error) {
+    reject(error);
+  }
   return promise.finally(() => signal.removeEventListener('abort', abort));
 }
 

@@ -6,7 +6,7 @@
  * | `connect.ts`, `wait-for-ssh.ts`, `ssh-errors.ts` | a connection with the host key pinned; ssh2's errors become ours |
  * | `guard-connection.ts` | bounds on what a server sends besides answers |
  * | `forward-socket.ts` | a socket in the machine whose connections arrive here |
- * | `exchange.ts`, `frames.ts`, `patience.ts` | one framed stream to the one constant command, framed answers back |
+ * | `open-program.ts`, `exchange.ts`, `frames.ts`, `patience.ts` | one framed stream to the one constant command, framed answers back |
  * | `job-answer.ts`, `guest-text.ts` | the grammar of the answer about a job; a machine's words, cut |
  * | `supervisor.ts`, `supervisor/*.pl` | what runs in the guest, sent along with each request or waiting in a clone (I8, I13) |
  * | `job.ts`, `job-environment.ts`, `encode-job.ts`, `job-end.ts` | what a job is, byte for byte (I11), and how it ended |
@@ -107,12 +107,12 @@ function handshake(connection: Connection, options: ConnectOptions): Promise<voi
   return promise.finally(() => options.signal.removeEventListener('abort', abort));
 }
 
-/** ssh2 throws where a connection is about to end, before it is told so. @throws `ssh-lost` */
-export function orLost(connection: GuestConnection, ask: () => void): void {
+/** ssh2 throws where a connection is about to end, before it is told so: that is its loss, and rejects. */
+export function orLost(connection: GuestConnection, reject: (error: Error) => void, ask: () => void): void {
   try {
     ask();
   } catch {
-    throw connection.lost();
+    reject(connection.lost());
   }
 }
 

@@ -3,14 +3,12 @@ import { on } from 'node:events';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { VmTaskError } from '@vm-task/shared/errors';
 import type { Channel } from 'ssh2';
-import { type GuestConnection, orLost } from './connect.ts';
+import type { GuestConnection } from './connect.ts';
 import { type Expected, encodeRequest, type Field, type Frame, FrameReader } from './frames.ts';
 import { guestText } from './guest-text.ts';
+import { openProgram } from './open-program.ts';
 import { waitAtMost } from './patience.ts';
-import { jobProgram, jobSocket } from './supervisor.ts';
 
-/** The whole command line; everything else travels on its standard input. */
-const command = 'exec perl -';
 /** The answer's first frame comes within this, on a host with all its VMs busy too. */
 const firstFrameMs = 60_000;
 /** Whoever has begun to answer goes on, and a frame that has begun is whole, within this. */
@@ -243,61 +241,4 @@ function unasked(): VmTaskError {
 function floods(): VmTaskError {
   const message = `perl in the machine has complained of more than ${complaintsMaxBytes} bytes`;
   return new VmTaskError('guest-failed', message);
-}
-
-/** A channel to the program, which waits for its request: one that is loaded in the machine, or one that is started. */
-async function openProgram(connection: GuestConnection, program: Buffer, signal: AbortSignal): Promise<Channel> {
-  const waiting = program === jobProgram ? await openJobSocket(connection, signal) : null;
-  if (waiting !== null) return waiting;
-  const channel = await openChannel(connection, signal, (opened) => connection.client.exec(command, opened));
-  channel.write(program);
-  return channel;
-}
-
-/** Connections to clones in which none waits for us: that of another version, or none any more. */
-const without = new WeakSet<GuestConnection>();
-
-async function openJobSocket(connection: GuestConnection, signal: AbortSignal): Promise<Channel | null> {
-  if (!connection.isClone || without.has(connection)) return null;
-  try {
-    const { client } = connection;
-    return await openChannel(connection, signal, (opened) => client.openssh_forwardOutStreamLocal(jobSocket, opened));
-  } catch (error) {
-    if (!(error instanceof VmTaskError && error.code === 'guest-failed')) throw error;
-    without.add(connection);
-    return null;
-  }
-}
-
-type Opened = (error: Error | undefined, channel: Channel) => void;
-
-function openChannel(
-  connection: GuestConnection,
-  signal: AbortSignal,
-  open: (opened: Opened) => void,
-): Promise<Channel> {
-  if (connection.closed) throw connection.lost();
-  const { promise, resolve, reject } = Promise.withResolvers<Channel>();
-  const abort = () => reject(signal.reason);
-  const lost = () => reject(connection.lost());
-  signal.addEventListener('abort', abort, { once: true });
-  connection.client.once('close', lost);
-  const opened: Opened = (error, channel) => {
-    if (error)
-      reject(new VmTaskError('guest-failed', `the machine refuses a command: ${error.message}`, { cause: error }));
-    else if (signal.aborted) channel.destroy();
-    else {
-      connection.watch(channel);
-      resolve(channel);
-    }
-  };
-  try {
-    orLost(connection, () => open(opened));
-  } catch (error) {
-    reject(error);
-  }
-  return promise.finally(() => {
-    signal.removeEventListener('abort', abort);
-    connection.client.removeListener('close', lost);
-  });
 }

@@ -74,11 +74,7 @@ function bind(connection: GuestConnection, path: string): Promise<void> {
         }),
       );
   };
-  try {
-    orLost(connection, () => client.openssh_forwardInStreamLocal(path, bound));
-  } catch (error) {
-    reject(error);
-  }
+  orLost(connection, reject, () => client.openssh_forwardInStreamLocal(path, bound));
   return promise.finally(() => client.removeListener('close', lost));
 }
 

@@ -38,8 +38,8 @@ export class Sftp implements Disposable {
     const silence = new AbortController();
     using _ = waitAtMost(answerMs, () => silence.abort(silent()));
     const either = AbortSignal.any([signal, silence.signal]);
-    const opened = settle(either, isThere as Is<SFTPWrapper>, (done) =>
-      orLost(connection, () => connection.client.sftp(done)),
+    const opened = settle(either, isThere as Is<SFTPWrapper>, (done, reject) =>
+      orLost(connection, reject, () => connection.client.sftp(done)),
     );
     return new Sftp(connection, await opened, signal);
   }
@@ -141,7 +141,9 @@ export class Sftp implements Disposable {
   }
 }
 
-function settle<T>(signal: AbortSignal, is: Is<T>, start: (done: Callback) => void): Promise<T> {
+type Start = (done: Callback, reject: (error: Error) => void) => void;
+
+function settle<T>(signal: AbortSignal, is: Is<T>, start: Start): Promise<T> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const abort = () => reject(signal.reason);
@@ -152,7 +154,7 @@ function settle<T>(signal: AbortSignal, is: Is<T>, start: (done: Callback) => vo
     else reject(failed('an answer of another kind than was asked for'));
   };
   try {
-    start(answered);
+    start(answered, reject);
   } catch (error) {
     reject(error);
   }

@@ -108,7 +108,11 @@ export class Qmp {
   }
 
   #close(cause: unknown): void {
-    const why = cause instanceof Error ? `: ${cause.message.slice(0, shownMaxChars)}` : '';
+    // Its end with questions unread is an end, and no fault of the connection.
+    const why =
+      cause instanceof Error && (cause as NodeJS.ErrnoException).code !== 'ECONNRESET'
+        ? `: ${cause.message.slice(0, shownMaxChars)}`
+        : '';
     this.#end ??= new VmTaskError('vm-not-started', `QEMU ended before the guest went on${why}`, { cause });
     for (const { reject } of this.#answers.splice(0)) reject(this.#end);
     for (const { reject } of this.#events.values()) reject(this.#end);
